@@ -1,0 +1,1 @@
+"""Places: what is served, and where."""

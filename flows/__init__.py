@@ -1,0 +1,1 @@
+"""Sentences: an import, a preview, each reading as its own summary."""

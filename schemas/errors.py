@@ -1,0 +1,83 @@
+"""Every error that cmdb raises, grouped by what can be done about it.
+
+    CmdbError
+    ├── UsageError            the request is wrong: mend it and ask again
+    │   ├── UnknownType       no resource type of that name
+    │   ├── MappingError      columns and fields do not fit together
+    │   └── SourceError       the source can't be read as it stands: empty, binary, broken, too large
+    ├── RunFailed             the run was carried out and nothing of it was applied
+    │   ├── TooManyErrors     more rejected rows than `max_errors` or `on_error` allow
+    │   └── Cancelled         somebody asked the run to stop
+    ├── Unavailable           something this run needs does not answer
+    │   ├── DatabaseDown      no connection, or wrong credentials
+    │   └── StorageFull       no room on a disk
+    └── Transient             a passing fault: the same step, tried again, may succeed
+
+Rejected rows are data (`schemas.reports.Issue`), never exceptions. A message is one sentence or two that say what to
+do next; it never holds a password or a stack trace.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Cancelled",
+    "CmdbError",
+    "DatabaseDown",
+    "MappingError",
+    "RunFailed",
+    "SourceError",
+    "StorageFull",
+    "TooManyErrors",
+    "Transient",
+    "Unavailable",
+    "UnknownType",
+    "UsageError",
+]
+
+
+class CmdbError(Exception):
+    """The root of the tree; its text is meant for the person who asked."""
+
+
+class UsageError(CmdbError):
+    """The request is wrong: mend it and ask again."""
+
+
+class UnknownType(UsageError):
+    """No resource type of that name."""
+
+
+class MappingError(UsageError):
+    """Columns and fields do not fit together."""
+
+
+class SourceError(UsageError):
+    """The source can't be read as it stands."""
+
+
+class RunFailed(CmdbError):
+    """The run was carried out, and nothing of it was applied."""
+
+
+class TooManyErrors(RunFailed):
+    """More rejected rows than `max_errors` or `on_error` allow."""
+
+
+class Cancelled(RunFailed):
+    """Somebody asked the run to stop."""
+
+
+class Unavailable(CmdbError):
+    """Something this run needs does not answer."""
+
+
+class DatabaseDown(Unavailable):
+    """No connection to PostgreSQL, or it refused the credentials."""
+
+
+class StorageFull(Unavailable):
+    """No room on a disk that the run writes to."""
+
+
+class Transient(CmdbError):
+    """A passing fault (lost connection, deadlock): the same step, tried again, may succeed."""

@@ -1,0 +1,222 @@
+"""What the steps of a run hand on, and what a person reads at its end: frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+ROW = "__row__"
+"""The column that carries a record's row number, as a spreadsheet shows it (JSON and Parquet: the record's number from 1)."""
+
+
+class Severity(StrEnum):
+    """How much an issue matters: an error rejects its row, a warning and a repair do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    REPAIR = "repair"
+
+
+class Mode(StrEnum):
+    """What an import may do with a record: create new ones, update known ones, or both."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UPSERT = "upsert"
+
+
+class OnError(StrEnum):
+    """What rejected rows do to the others: they are left out, or nothing is loaded."""
+
+    CONTINUE = "continue"
+    ABORT = "abort"
+
+
+class Empty(StrEnum):
+    """What an empty cell does to a stored value: clears it, or keeps it."""
+
+    CLEAR = "clear"
+    KEEP = "keep"
+
+
+class Unknown(StrEnum):
+    """What is done about a source column that fits no field."""
+
+    IGNORE = "ignore"
+    WARN = "warn"
+    REFUSE = "refuse"
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ISSUE_SCHEMA: dict[str, pl.DataType] = {
+    "row": pl.UInt32(),
+    "column": pl.String(),
+    "field": pl.String(),
+    "value": pl.String(),
+    "rule": pl.String(),
+    "severity": pl.String(),
+    "message": pl.String(),
+    "suggestion": pl.String(),
+}
+"""The shape of a frame of issues: one per failed rule and cell; `row` is null for what concerns the whole source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing to tell about a cell, a row or the whole source; the fields are those of `ISSUE_SCHEMA`."""
+
+    rule: str
+    message: str
+    severity: Severity = Severity.ERROR
+    row: int | None = None
+    column: str | None = None
+    field: str | None = None
+    value: str | None = None
+    suggestion: str | None = None
+
+
+def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:
+    """A frame of `ISSUE_SCHEMA` from issues."""
+    return pl.DataFrame(
+        {name: [getattr(issue, name) for issue in issues] for name in ISSUE_SCHEMA}, schema=ISSUE_SCHEMA
+    )
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """A source opened: its records as lazy text columns, and what was found on the way.
+
+    `frame` has `ROW` (UInt32) and then `columns`, all String; an absent value is null or "". It may be collected many
+    times. `faults` (`ISSUE_SCHEMA`) are records that can't be read rightly: an error rejects its row, a warning
+    leaves it out (a repeated header). `notices` concern the whole source.
+    """
+
+    path: Path
+    name: str
+    format: str
+    size: int
+    sha256: str
+    frame: pl.LazyFrame
+    columns: tuple[str, ...]
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    header_row: int | None = None
+    document: str | None = None
+    records: int | None = None
+    faults: pl.DataFrame = field(default_factory=issues_frame)
+    notices: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One source column and the field that it fills; `how` is exact, title, alias, spelling, saved or given."""
+
+    column: str
+    field: str
+    confidence: float
+    how: str
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """How the columns of a source fill the fields of a type."""
+
+    matches: tuple[Match, ...]
+    constants: dict[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that this import speaks of, filled by a column or by a constant."""
+        return (*(match.field for match in self.matches), *self.constants)
+
+    def column_of(self, name: str) -> str | None:
+        """The source column that fills field `name`; None for a constant."""
+        return next((match.column for match in self.matches if match.field == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many records were read, and what became of them: `read` = create + update + unchanged + rejected."""
+
+    read: int = 0
+    create: int = 0
+    update: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    warnings: int = 0
+    repairs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record of a plan: its key, what would be done, and the fields that differ, before → after."""
+
+    key: str
+    action: str
+    row: int | None
+    fields: dict[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """How often a rule failed."""
+
+    rule: str
+    severity: Severity
+    count: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did, for people and for scripts."""
+
+    run_id: str
+    status: Status
+    resource_type: str
+    source: str
+    mode: Mode
+    dry_run: bool
+    counts: Counts
+    duration: float
+    message: str | None = None
+    mapping: Mapping | None = None
+    rules: tuple[RuleCount, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    changes: tuple[Change, ...] = ()
+    notices: tuple[Issue, ...] = ()
+    repeats: str | None = None
+    started: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import of a source would do, found without writing to any resource table."""
+
+    extracted: Extracted
+    resource_type: str
+    samples: tuple[dict[str, Any], ...]
+    report: Report
+
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with the phase, the records done, and the records in all where they are known."""
+
+
+def silent(phase: str, done: int, total: int | None) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,1 @@
+"""Verbs: the steps of a run, as plain functions on frames; below them formats, sources and the store."""

@@ -1,0 +1,1 @@
+"""Formats: how the bytes of a source become text columns; one file each, registered in `FORMATS`."""

@@ -1,0 +1,1 @@
+"""The store: PostgreSQL, and the only SQL there is."""
