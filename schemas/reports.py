@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 ROW = "__row__"
-"""The column that carries a record's row number, as a spreadsheet shows it (JSON and Parquet: the record's number from 1)."""
+"""The column of a record's row number, as a spreadsheet shows it (JSON and Parquet: the record's number from 1)."""
 
 
 class Severity(StrEnum):

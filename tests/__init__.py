@@ -1,0 +1,1 @@
+"""Tests, in folders that mirror the code's; `tests/data/` holds the files they read."""
