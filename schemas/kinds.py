@@ -1,0 +1,340 @@
+"""Field kinds: how the text of a cell is read into a typed value, and how PostgreSQL stores it.
+
+A kind reads a whole column at once: a Series of stripped text (null where the cell is empty) becomes a Series of
+`dtype`, null where the text can't be read. Common spellings go a vectorised way; only what that leaves is read value
+by value, and then each distinct value once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import polars as pl
+from sqlalchemy import BigInteger, Boolean, Double, Text
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
+from sqlalchemy.types import TypeEngine
+
+Read = Callable[[pl.Series], pl.Series]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a field's text is read and stored.
+
+    `wants` completes "… is not"; `hints` are (pattern, explanation) pairs, the first whose pattern is found in an
+    unreadable text explaining it better; `repair` says what reading may alter, and makes an alteration an entry in
+    the report; `blanks` are texts that mean an empty cell.
+    """
+
+    name: str
+    dtype: pl.DataType
+    sql: TypeEngine[Any]
+    read: Read
+    wants: str
+    repair: str | None = None
+    hints: tuple[tuple[str, str], ...] = ()
+    blanks: tuple[str, ...] = ()
+
+
+def each(values: pl.Series, read: Callable[[str], str | None]) -> pl.Series:
+    """Read text value by value, each distinct one once."""
+    distinct = values.drop_nulls().unique()
+    if distinct.is_empty():
+        return values
+    read_values = pl.Series([read(value) for value in distinct], dtype=pl.String)
+    return values.replace_strict(distinct, read_values, default=None, return_dtype=pl.String)
+
+
+def fall_back(values: pl.Series, fast: pl.Series, read: Callable[[str], str | None]) -> pl.Series:
+    """Keep what the fast way read; read value by value what it left null."""
+    left = values.is_not_null() & fast.is_null()
+    if not left.any():
+        return fast
+    rest = each(values.filter(left), read)
+    return fast.scatter(left.arg_true(), rest)
+
+
+# Text -----------------------------------------------------------------------------------------------------------------
+
+
+def _as_it_is(values: pl.Series) -> pl.Series:
+    return values
+
+
+def _lower(values: pl.Series) -> pl.Series:
+    return values.str.to_lowercase()
+
+
+TEXT = Kind("text", pl.String(), Text(), _as_it_is, "text")
+CODE = Kind("code", pl.String(), Text(), _lower, "text", repair="written in lower case")
+
+
+def enum(values: tuple[str, ...]) -> Kind:
+    """One of `values`, in any case; what is none of them stays as it is, for the field's check to reject."""
+    canonical = {value.lower(): value for value in values}
+
+    def read(column: pl.Series) -> pl.Series:
+        distinct = column.drop_nulls().unique()
+        known = {text: canonical[text.lower()] for text in distinct if text.lower() in canonical}
+        altered = {text: value for text, value in known.items() if text != value}
+        return column.replace(altered) if altered else column
+
+    return Kind("enum", pl.String(), Text(), read, f"one of {', '.join(values)}", repair="written as the list has it")
+
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+_WHOLE = r"^([+-]?\d+)\.0+$"
+_SPREADSHEET_NUMBER = (
+    r"^[+-]?\d+([.,]\d+)?[eE]\+?\d+$",
+    "is how a spreadsheet shows a long number, and digits are lost: format the column as text, enter the value again",
+)
+
+
+def _whole_number(values: pl.Series) -> pl.Series:
+    return values.str.replace(_WHOLE, "$1").cast(pl.Int64, strict=False)
+
+
+def _number(values: pl.Series) -> pl.Series:
+    numbers = values.cast(pl.Float64, strict=False)
+    return numbers.set(~numbers.is_finite(), None)
+
+
+def _account(values: pl.Series) -> pl.Series:
+    digits = values.str.replace(r"^(\d{1,12})\.0+$", "$1").str.replace(r"^(\d{4})-(\d{4})-(\d{4})$", "$1$2$3")
+    padded = digits.str.zfill(12)
+    return padded.set(~padded.str.contains(r"^[0-9]{12}$"), None)
+
+
+INTEGER = Kind("integer", pl.Int64(), BigInteger(), _whole_number, "a whole number", hints=(_SPREADSHEET_NUMBER,))
+NUMBER = Kind(
+    "number", pl.Float64(), Double(), _number, "a number such as 52.37", hints=((r",", "write a point, not a comma"),)
+)
+ACCOUNT = Kind(
+    "account",
+    pl.String(),
+    Text(),
+    _account,
+    "an AWS account id: 12 digits",
+    repair="written with 12 digits, as a spreadsheet drops leading zeros",
+    hints=(_SPREADSHEET_NUMBER, (r"^\d{13,}$", "has more than 12 digits")),
+)
+
+
+def _asdot(text: str) -> str | None:
+    match = re.fullmatch(r"(\d{1,5})\.(\d{1,5})", text)
+    if not match:
+        return None
+    high, low = int(match[1]), int(match[2])
+    # "65000.0" is far likelier a spreadsheet's 65000 than the asdot of 4259840000: refuse to guess (RFC 5396).
+    return None if high > 65_535 or low > 65_535 or low == 0 else str(high * 65_536 + low)
+
+
+def _asn(values: pl.Series) -> pl.Series:
+    plain = values.str.replace(r"^(?i:AS) ?(\d)", "$1")
+    return fall_back(plain, plain.set(~plain.str.contains(r"^\d+$"), None), _asdot).cast(pl.Int64, strict=False)
+
+
+ASN = Kind(
+    "asn",
+    pl.Int64(),
+    BigInteger(),
+    _asn,
+    "an autonomous system number such as 65001 or, as asdot, 1.10",
+    hints=(
+        (r"^\d+\.0+$", "may be a spreadsheet's whole number or asdot: write it without the point"),
+        _SPREADSHEET_NUMBER,
+    ),
+)
+
+# Yes and no -----------------------------------------------------------------------------------------------------------
+
+_WORDS = {
+    **dict.fromkeys(("true", "yes", "y", "1", "t", "on", "enable", "enabled", "1.0"), True),
+    **dict.fromkeys(("false", "no", "n", "0", "f", "off", "disable", "disabled", "0.0"), False),
+}
+
+
+def _yes_or_no(values: pl.Series) -> pl.Series:
+    return values.str.to_lowercase().replace_strict(_WORDS, default=None, return_dtype=pl.Boolean)
+
+
+BOOLEAN = Kind("boolean", pl.Boolean(), Boolean(), _yes_or_no, "yes or no (true, false, 1, 0, enable, disable)")
+
+# Addresses ------------------------------------------------------------------------------------------------------------
+
+_OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
+_NO_LENGTH = (r"^[0-9a-fA-F:.]+$", "has no prefix length: write it as in 10.0.0.0/16")
+
+
+def _network(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_network(text, strict=False)) if "/" in text else None
+    except ValueError:
+        return None
+
+
+def _host(text: str) -> str | None:
+    try:
+        address = ipaddress.ip_address(text.removesuffix("/32"))
+    except ValueError:
+        return None
+    return None if getattr(address, "scope_id", None) else str(address)
+
+
+def _ipv4_networks(values: pl.Series) -> pl.Series:
+    """Canonical IPv4 blocks, null for everything else: four numbers and a length, by arithmetic on whole columns."""
+    block = values.str.split_exact("/", 1).struct.unnest()
+    octets = block["field_0"].str.split_exact(".", 3).struct.unnest()
+    frame = pl.DataFrame({"text": values, "length": block["field_1"].cast(pl.UInt8, strict=False)}).with_columns(
+        *(octets[f"field_{n}"].cast(pl.UInt8, strict=False).cast(pl.Int64).alias(str(n)) for n in range(4))
+    )
+    address = pl.col("0") * 16_777_216 + pl.col("1") * 65_536 + pl.col("2") * 256 + pl.col("3")
+    size = pl.lit(2, pl.Int64).pow(32 - pl.col("length").cast(pl.Int64).clip(0, 32))
+    # As many digits as the numbers need: "+5", "010" and what follows a fifth dot are left to the careful way.
+    digits = sum((_digits(pl.col(str(n))) for n in range(4)), start=_digits(pl.col("length"))) + 4
+    network = (address - address % size).alias("network")
+    frame = frame.with_columns(
+        network, address=address, sound=(digits == pl.col("text").str.len_bytes()) & (pl.col("length") <= 32)
+    )
+    canonical = pl.when(pl.col("sound") & (pl.col("address") == pl.col("network"))).then(pl.col("text"))
+    result = frame.select(canonical.alias("text"))["text"]
+    shifted = frame.filter(pl.col("sound") & (pl.col("address") != pl.col("network")))
+    if shifted.is_empty():
+        return result
+    where = (frame["sound"] & (frame["address"] != frame["network"])).arg_true()
+    return result.scatter(where, shifted.select(_dotted(pl.col("network")))["text"])
+
+
+def _digits(number: pl.Expr) -> pl.Expr:
+    return (number >= 10).cast(pl.UInt32) + (number >= 100).cast(pl.UInt32) + 1
+
+
+def _dotted(network: pl.Expr) -> pl.Expr:
+    parts = [network // 16_777_216, network // 65_536 % 256, network // 256 % 256, network % 256]
+    return pl.format("{}.{}.{}.{}/{}", *parts, pl.col("length")).alias("text")
+
+
+def _networks(values: pl.Series) -> pl.Series:
+    return fall_back(values, _ipv4_networks(values), _network)
+
+
+def _hosts(values: pl.Series) -> pl.Series:
+    return fall_back(values, values.set(~values.str.contains(rf"^{_IPV4}$"), None), _host)
+
+
+BLOCK = Kind(
+    "cidr",
+    pl.String(),
+    CIDR(),
+    _networks,
+    "an IP block such as 10.0.0.0/16 or 2001:db8::/56",
+    repair="written as the network's own address, host bits cleared",
+    hints=(_NO_LENGTH,),
+)
+ADDRESS = Kind(
+    "inet",
+    pl.String(),
+    INET(),
+    _hosts,
+    "an IP address such as 203.0.113.7",
+    repair="written in its canonical form",
+    hints=((r"/\d+$", "is a block: give one address, without a prefix length"),),
+)
+
+# Lists and objects ----------------------------------------------------------------------------------------------------
+
+
+def _items(text: str) -> Iterable[str]:
+    if not text.startswith("["):
+        return re.split(r"[,;\s]+", text.strip(",; "))
+    items = orjson.loads(text)
+    if not all(isinstance(item, str) for item in items):
+        raise ValueError(text)
+    return [item.strip() for item in items]
+
+
+def _listed(read: Callable[[str], str | None]) -> Read:
+    """Read a list column: a JSON list, or items between commas, semicolons or spaces; order is kept."""
+
+    def one(text: str) -> str | None:
+        try:
+            items = [read(item) for item in _items(text)]
+        except ValueError:
+            return None
+        return ",".join(item for item in items if item) if all(items) else None
+
+    def column(values: pl.Series) -> pl.Series:
+        return each(values, one).str.split(",")
+
+    return column
+
+
+def _word(text: str) -> str | None:
+    return text if re.fullmatch(r"[\w.:/+=@-]+", text) else None
+
+
+_EMPTY = ("[]", "{}", "{ }", "[ ]")
+TEXTS = Kind(
+    "texts", pl.List(pl.String()), ARRAY(Text()), _listed(_word), "a list of names or ids between commas", blanks=_EMPTY
+)
+BLOCKS = Kind(
+    "cidrs",
+    pl.List(pl.String()),
+    ARRAY(CIDR()),
+    _listed(_network),
+    "a list of IP blocks between commas",
+    repair=BLOCK.repair,
+    blanks=_EMPTY,
+)
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    """Tags as AWS writes them, as an object, or as `key=value` between commas or semicolons; raises ValueError."""
+    if text[0] not in "[{":
+        parts = [part.partition("=") for part in re.split(r"[,;\n]", text) if part.strip()]
+        if not all(sign for _, sign, _ in parts):
+            raise ValueError(text)
+        return {key.strip(): value.strip() for key, _, value in parts}
+    loaded = orjson.loads(text)
+    if isinstance(loaded, list):
+        return {str(tag.get("Key", tag.get("key"))): tag.get("Value", tag.get("value", "")) for tag in loaded}
+    return dict(loaded)
+
+
+def _tags(text: str) -> str | None:
+    try:
+        tags = _pairs(text)
+    except (ValueError, AttributeError, TypeError):
+        return None
+    # EC2 User Guide, tag restrictions: at most 50 tags, keys of 1–128 characters, values of at most 256.
+    texts = {
+        key: "" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
+        for key, value in tags.items()
+    }
+    sound = len(texts) <= 50 and all(0 < len(key) <= 128 and len(value) <= 256 for key, value in texts.items())
+    return orjson.dumps(texts, option=orjson.OPT_SORT_KEYS).decode() if sound else None
+
+
+def _json(text: str) -> str | None:
+    try:
+        return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
+    except ValueError:
+        return None
+
+
+TAGS = Kind(
+    "tags",
+    pl.String(),
+    JSONB(),
+    lambda values: each(values, _tags),
+    "tags, such as Owner=net,Project=core or a JSON object: at most 50, keys of 128 and values of 256 characters",
+    blanks=_EMPTY,
+)
+JSON = Kind("json", pl.String(), JSONB(), lambda values: each(values, _json), "a JSON value", blanks=_EMPTY)

@@ -1,0 +1,164 @@
+"""A resource type: one pandera model and what it says beside its fields; everything else is derived from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas import fields as f
+from schemas.fields import SPEC, Spec
+from schemas.rules import Inside, NoOverlap, Reference, RowRule, SetRule
+
+NATURAL_KEY = "natural_key"
+"""The column of a natural key that is more than one field."""
+
+
+# Regions that a near miss is compared with (AWS General Reference, 2026); a newer one is accepted all the same.
+# fmt: off
+REGIONS = (
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
+    "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
+    "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1",
+    "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2",
+    "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1",
+    "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
+)
+# fmt: on
+
+
+class Record(pa.DataFrameModel):
+    """What every resource type has."""
+
+    name: str = f.text("Name", longest=255, example="core-network", aws="Tags[?Key=='Name'].Value | [0]")
+    description: str = f.text("Description", longest=1024, example="Core network, Frankfurt", aws="Description")
+    tags: str = f.tags("Tags", example="Owner=network,Project=core", aws="Tags")
+
+
+class AwsRecord(Record):
+    """What every type of AWS has; `environment`, `project`, `owner` and `cost_center` come from tags of that name."""
+
+    account_id: str = f.account(
+        "Account ID", example="012345678901", aliases=("account", "owner id", "aws account"), aws="OwnerId"
+    )
+    region: str = f.code(
+        "Region",
+        # Direction words rather than a list: a region that AWS opens tomorrow is accepted, `us-eest-1` is not.
+        matches=r"^[a-z]{2}(-gov|-iso[a-z]?)?-(north|south|east|west|central)(east|west)?-[1-9]$",
+        says="is not an AWS region code such as us-east-1",
+        choices=REGIONS,
+        example="us-east-1",
+        aliases=("aws region", "region code"),
+    )
+    environment: str = f.text("Environment", longest=255, example="production", aliases=("env",))
+    project: str = f.text("Project", longest=255, example="core")
+    owner: str = f.text("Owner", longest=255, example="network-team")
+    cost_center: str = f.text("Cost center", longest=255, example="CC-1234", aliases=("cost centre",))
+
+
+TAGGED = ("environment", "project", "owner", "cost_center")
+"""Fields of `AwsRecord` that an AWS document fills from the tag of that name."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """Where an `aws … describe-*` document holds the records of a type: the key of its list.
+
+    `secrets` are members of a record that are dropped on reading: never stored, never shown.
+    """
+
+    key: str
+    secrets: tuple[str, ...] = ()
+
+
+RecordModel = type[Record]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource type; it raises on import when it contradicts itself.
+
+    `key` names the fields of the natural key. With several, the key is their values joined by `/` (an absent one is
+    empty); with `either`, it is the first of them that has a value.
+    """
+
+    type: str
+    title: str
+    model: RecordModel
+    key: tuple[str, ...]
+    either: bool = False
+    aliases: tuple[str, ...] = ()
+    document: Document | None = None
+    row_rules: tuple[RowRule, ...] = ()
+    set_rules: tuple[SetRule, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that contradicts itself."""
+        for name in self._names_used():
+            if name not in self.fields:
+                raise TypeError(f"{self.type}: {name} is used, and is not one of its fields")
+        for name, spec in self.fields.items():
+            declared = self.schema.columns[name].dtype.type
+            if declared != spec.kind.dtype:
+                raise TypeError(f"{self.type}.{name}: annotated as {declared}, and its kind gives {spec.kind.dtype}")
+        if len(self.key) == 1 and not self.fields[self.key[0]].required:
+            raise TypeError(f"{self.type}: its key {self.key[0]} must be required")
+
+    def _names_used(self) -> list[str]:
+        used = list(self.key)
+        for rule in self.row_rules:
+            used += [rule.field, *rule.fields]
+        for check in self.set_rules:
+            used.append(check.field)
+            used += check.within if isinstance(check, NoOverlap) else ()
+            used += [check.reference] if isinstance(check, Inside) else []
+            used += [check.when[0]] if isinstance(check, Reference) and check.when else []
+        return used
+
+    @cached_property
+    def schema(self) -> pa.DataFrameSchema:
+        """The pandera schema of a typed batch."""
+        return self.model.to_schema()
+
+    @cached_property
+    def fields(self) -> dict[str, Spec]:
+        """Every field in its order: the key, the name, the type's own, then what all types share."""
+        columns = {name: column.metadata[SPEC] for name, column in self.schema.columns.items()}
+        shared = [name for base in (AwsRecord, Record) for name in base.__annotations__]
+        own = [name for name in columns if name not in shared]
+        return {name: columns[name] for name in dict.fromkeys((*self.key, "name", *own, *shared)) if name in columns}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The fields that every new record must have."""
+        return tuple(name for name, spec in self.fields.items() if spec.required)
+
+    @property
+    def table(self) -> str:
+        """The name of its table: `transit_gateway`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.type).lower()
+
+    @property
+    def key_column(self) -> str:
+        """The column that holds the natural key, the table's primary key."""
+        return self.key[0] if len(self.key) == 1 else NATURAL_KEY
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The columns of its table that an import fills."""
+        return (*self.fields,) if self.key_column in self.fields else (NATURAL_KEY, *self.fields)
+
+    def natural_key(self) -> pl.Expr:
+        """Return the natural key of a typed row, null where it has none."""
+        parts = [pl.col(name).cast(pl.String) for name in self.key]
+        if self.either or len(parts) == 1:
+            return pl.coalesce(parts)
+        return pl.concat_str([part.fill_null("") for part in parts], separator="/")
+
+
+def plain(name: str) -> str:
+    """Return a name without case, spaces and punctuation, for comparing spellings."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,29 @@
+"""The resource types, one file each, and the one list of them."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from schemas.errors import UnknownType
+from schemas.resource import Resource, plain
+from schemas.resources.vpc import VPC
+
+RESOURCES: dict[str, Resource] = {resource.type: resource for resource in (VPC,)}
+"""Every resource type by its name, in an order in which references point backwards: the order of loading."""
+
+_SPELLINGS = {
+    plain(spelling): resource
+    for resource in RESOURCES.values()
+    for name in (resource.type, resource.title, *resource.aliases)
+    for spelling in (name, f"{name}s", f"{name}es")
+}
+
+
+def resource(name: str) -> Resource:
+    """Return the type of that name however spelt (`transit-gateway`, `TGW`); raises UnknownType."""
+    found = _SPELLINGS.get(plain(name))
+    if found:
+        return found
+    near = get_close_matches(plain(name), _SPELLINGS, n=1, cutoff=0.6)
+    hint = f"did you mean {_SPELLINGS[near[0]].type}?" if near else f"known types: {', '.join(RESOURCES)}."
+    raise UnknownType(f"There is no resource type '{name}': {hint}")

@@ -1,0 +1,51 @@
+"""VPC: an isolated virtual network in one region of an AWS account.
+
+Source: EC2 API, Vpc; VPC User Guide, VPC CIDR blocks (/16 to /28).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from schemas import fields as f
+from schemas.reports import Severity
+from schemas.resource import AwsRecord, Document, Resource
+from schemas.rules import NoOverlap
+
+
+class Vpc(AwsRecord):
+    """An isolated virtual network in one region of an AWS account."""
+
+    vpc_id: str = f.aws_id("vpc", "VPC ID", required=True, aws="VpcId")
+    cidr_block: str = f.block(
+        "CIDR block", ipv4=(16, 28), required=True, aliases=("cidr", "ipv4 cidr", "primary cidr"), aws="CidrBlock"
+    )
+    secondary_cidr_blocks: pl.List = f.blocks(
+        "Secondary CIDR blocks",
+        aliases=("secondary cidrs",),
+        aws="CidrBlockAssociationSet[?CidrBlockState.State=='associated'].CidrBlock",
+    )
+    ipv6_cidr_blocks: pl.List = f.blocks(
+        "IPv6 CIDR blocks",
+        example="2001:db8:1234:1a00::/56",
+        aliases=("ipv6 cidr", "ipv6 cidrs"),
+        aws="Ipv6CidrBlockAssociationSet[?Ipv6CidrBlockState.State=='associated'].Ipv6CidrBlock",
+    )
+    dhcp_options_id: str = f.text("DHCP options ID", example="dopt-0a1b2c3d", aws="DhcpOptionsId")
+    is_default: bool = f.boolean("Default VPC", example="false", aliases=("default",), aws="IsDefault")
+    instance_tenancy: str = f.enum(
+        "Instance tenancy", "default", "dedicated", "host", aliases=("tenancy",), aws="InstanceTenancy"
+    )
+    enable_dns_support: bool = f.boolean("DNS resolution", aliases=("dns support",), aws="EnableDnsSupport")
+    enable_dns_hostnames: bool = f.boolean("DNS hostnames", aws="EnableDnsHostnames")
+    state: str = f.enum("State", "pending", "available", aliases=("status",), example="available", aws="State")
+
+
+VPC = Resource(
+    "vpc",
+    "VPC",
+    Vpc,
+    key=("vpc_id",),
+    document=Document("Vpcs"),
+    set_rules=(NoOverlap("cidr_block", within=("account_id", "region"), severity=Severity.WARNING),),
+)
