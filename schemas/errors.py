@@ -3,9 +3,9 @@
     CmdbError
     ├── UsageError            the request is wrong: mend it and ask again
     │   ├── UnknownType       no resource type of that name
-    │   ├── MappingError      columns and fields do not fit together
-    │   └── SourceError       the source can't be read as it stands: empty, binary, broken, too large
-    ├── RunFailed             the run was carried out and nothing of it was applied
+    │   └── MappingError      columns and fields do not fit together
+    ├── RunFailed             the run began, and nothing of it was applied
+    │   ├── SourceError       the source can't be read as it stands: empty, binary, broken, too large
     │   ├── TooManyErrors     more rejected rows than `max_errors` or `on_error` allow
     │   └── Cancelled         somebody asked the run to stop
     ├── Unavailable           something this run needs does not answer
@@ -51,12 +51,12 @@ class MappingError(UsageError):
     """Columns and fields do not fit together."""
 
 
-class SourceError(UsageError):
-    """The source can't be read as it stands."""
-
-
 class RunFailed(CmdbError):
-    """The run was carried out, and nothing of it was applied."""
+    """The run began, and nothing of it was applied."""
+
+
+class SourceError(RunFailed):
+    """The source can't be read as it stands."""
 
 
 class TooManyErrors(RunFailed):

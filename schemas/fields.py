@@ -70,7 +70,7 @@ def code(title: str, *, matches: str, says: str, choices: tuple[str, ...] = (), 
 
 def aws_id(prefix: str, title: str, **more: Any) -> Any:
     """Return an EC2 id: the prefix and 8 or 17 hexadecimal digits (EC2 User Guide, resource IDs)."""
-    says = f"is not {title}: it is '{prefix}-' and then 8 or 17 of 0-9 and a-f"
+    says = f"is not a valid {title}: write '{prefix}-' and then 8 or 17 of 0-9 and a-f"
     more.setdefault("example", f"{prefix}-0a1b2c3d4e5f60718")
     spec = Spec(kinds.CODE, title, says={"str_matches": ("id", says)}, **more)
     return declare(spec, str_matches=rf"^{prefix}-([0-9a-f]{{8}}|[0-9a-f]{{17}})$")

@@ -334,7 +334,7 @@ TAGS = Kind(
     pl.String(),
     JSONB(),
     lambda values: each(values, _tags),
-    "tags, such as Owner=net,Project=core or a JSON object: at most 50, keys of 128 and values of 256 characters",
+    "a list of tags such as Owner=net,Project=core: at most 50, keys of 128 and values of 256 characters",
     blanks=_EMPTY,
 )
 JSON = Kind("json", pl.String(), JSONB(), lambda values: each(values, _json), "a JSON value", blanks=_EMPTY)

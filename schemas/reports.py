@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -121,6 +121,15 @@ class Extracted:
     faults: pl.DataFrame = field(default_factory=issues_frame)
     notices: tuple[Issue, ...] = ()
 
+    @property
+    def origin(self) -> Origin:
+        """What the report tells of the source."""
+        return Origin(**{item.name: getattr(self, item.name) for item in fields(Origin)})
+
+    def rows(self, numbers: pl.Series) -> pl.LazyFrame:
+        """Return the rows of these numbers as they stand in the source."""
+        return self.frame.filter(pl.col(ROW).is_in(numbers.implode()))
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -134,11 +143,12 @@ class Match:
 
 @dataclass(frozen=True)
 class Mapping:
-    """How the columns of a source fill the fields of a type."""
+    """How the columns of a source fill the fields of a type; `secret` columns are never read nor kept."""
 
     matches: tuple[Match, ...]
     constants: dict[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -183,8 +193,24 @@ class RuleCount:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What was found out about a source: how it was read, its columns and, where known beforehand, its records."""
+
+    format: str
+    columns: tuple[str, ...]
+    size: int
+    sha256: str
+    records: int | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    header_row: int | None = None
+    document: str | None = None
+
+
+@dataclass(frozen=True)
 class Report:
-    """What a run did, for people and for scripts."""
+    """What a run did, for people and for scripts; a dry run's tells what it would have done, with sample records."""
 
     run_id: str
     status: Status
@@ -199,19 +225,11 @@ class Report:
     rules: tuple[RuleCount, ...] = ()
     issues: tuple[Issue, ...] = ()
     changes: tuple[Change, ...] = ()
+    samples: tuple[dict[str, Any], ...] = ()
     notices: tuple[Issue, ...] = ()
+    origin: Origin | None = None
     repeats: str | None = None
     started: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What an import of a source would do, found without writing to any resource table."""
-
-    extracted: Extracted
-    resource_type: str
-    samples: tuple[dict[str, Any], ...]
-    report: Report
 
 
 Progress = Callable[[str, int, int | None], None]

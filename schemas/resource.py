@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -151,9 +152,9 @@ class Resource:
         """The columns of its table that an import fills."""
         return (*self.fields,) if self.key_column in self.fields else (NATURAL_KEY, *self.fields)
 
-    def natural_key(self) -> pl.Expr:
-        """Return the natural key of a typed row, null where it has none."""
-        parts = [pl.col(name).cast(pl.String) for name in self.key]
+    def natural_key(self, present: Collection[str]) -> pl.Expr:
+        """Return the natural key of a typed row whose fields are `present`; null where it has none."""
+        parts = [pl.col(name).cast(pl.String) if name in present else pl.lit(None, pl.String) for name in self.key]
         if self.either or len(parts) == 1:
             return pl.coalesce(parts)
         return pl.concat_str([part.fill_null("") for part in parts], separator="/")

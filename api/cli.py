@@ -1,0 +1,317 @@
+"""The command line: `cmdb types`, `preview`, `import`, `runs`, `show`, `rejects`, `db upgrade`, `settings`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from sqlalchemy import Connection
+
+from api import render
+from api.watch import Watch
+from flows.launch import carry_out
+from schemas.errors import CmdbError, UsageError
+from schemas.jobs import ImportJob, ReadOptions
+from schemas.reports import Empty, Mode, OnError, Report, Status, Unknown
+from schemas.resources import RESOURCES, resource
+from schemas.settings import settings
+from tasks.rejects import write_rejects
+from tasks.store import ledger
+from tasks.store.database import address, database
+from tasks.store.engine import engine, told_plainly
+from tasks.store.migrate import upgrade
+
+DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
+
+EXIT_CODES = (
+    """Exit codes: 0 done; 1 failed, nothing changed; 2 usage; 3 done, and some rows were rejected; 130 stopped."""
+)
+
+app = typer.Typer(
+    help="Bulk import for a network CMDB.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+db = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(db, name="db")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, Excel or Parquet; also .gz or .zip.")]
+Type = Annotated[str | None, typer.Option("--type", "-t", help="The resource type; found out when the columns tell.")]
+Mapped = Annotated[
+    list[str] | None,
+    typer.Option("--map", "-m", metavar="COLUMN=FIELD", help="Map a column; an empty FIELD leaves it out. Repeatable."),
+]
+Constant = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="FIELD=VALUE", help="A value for every row, such as region=us-east-1."),
+]
+Saved = Annotated[str | None, typer.Option("--mapping", metavar="NAME", help="Use a saved mapping.")]
+Save = Annotated[str | None, typer.Option("--save-mapping", metavar="NAME", help="Save the mapping under a name.")]
+ModeOption = Annotated[Mode, typer.Option("--mode", help="Create new records, update known ones, or both.")]
+UnknownOption = Annotated[Unknown, typer.Option("--unknown", help="What to do about columns that fit no field.")]
+EmptyOption = Annotated[Empty, typer.Option("--empty", help="Whether an empty cell clears what is stored.")]
+OnErrorOption = Annotated[OnError, typer.Option("--on-error", help="Leave rejected rows out, or load nothing.")]
+MaxErrors = Annotated[
+    str | None, typer.Option("--max-errors", metavar="N|P%", help="Load nothing when more rows are rejected.")
+]
+Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, excel or parquet.")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
+Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the fields.")]
+HeaderRow = Annotated[int | None, typer.Option("--header-row", min=1, help="The row that holds the column names.")]
+Sheet = Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook.")]
+Records = Annotated[str | None, typer.Option("--records", help="The member of a JSON document that holds the list.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for scripts.")]
+
+
+@app.command("import", epilog="Example: cmdb import vpcs.csv --set region=us-east-1 --max-errors 5%\n\n" + EXIT_CODES)
+def import_(
+    file: File,
+    type: Type = None,  # noqa: A002  # the option's name
+    mode: ModeOption = Mode.UPSERT,
+    map: Mapped = None,  # noqa: A002  # the option's name
+    set: Constant = None,  # noqa: A002  # the option's name
+    mapping: Saved = None,
+    save_mapping: Save = None,
+    unknown: UnknownOption = Unknown.WARN,
+    on_error: OnErrorOption = OnError.CONTINUE,
+    max_errors: MaxErrors = None,
+    empty: EmptyOption = Empty.CLEAR,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
+    format: Format = None,  # noqa: A002  # the option's name
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header_row: HeaderRow = None,
+    sheet: Sheet = None,
+    records: Records = None,
+    json: Json = False,
+) -> None:
+    """Import a file: valid rows are loaded in one transaction, the others are listed with the reason."""
+    job = _job(
+        path=file,
+        resource_type=type,
+        mode=mode,
+        columns=_pairs(map, "--map"),
+        constants=_pairs(set, "--set"),
+        mapping=mapping,
+        save_mapping=save_mapping,
+        unknown=unknown,
+        on_error=on_error,
+        max_errors=max_errors,
+        empty=empty,
+        dry_run=dry_run,
+        read=_read(format, encoding, delimiter, header_row, sheet, records),
+    )
+    _carry_out(job, json)
+
+
+@app.command(epilog="Example: cmdb preview vpcs.xlsx --sheet VPCs\n\n" + EXIT_CODES)
+def preview(
+    file: File,
+    type: Type = None,  # noqa: A002  # the option's name
+    mode: ModeOption = Mode.UPSERT,
+    map: Mapped = None,  # noqa: A002  # the option's name
+    set: Constant = None,  # noqa: A002  # the option's name
+    mapping: Saved = None,
+    unknown: UnknownOption = Unknown.WARN,
+    empty: EmptyOption = Empty.CLEAR,
+    format: Format = None,  # noqa: A002  # the option's name
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header_row: HeaderRow = None,
+    sheet: Sheet = None,
+    records: Records = None,
+    json: Json = False,
+) -> None:
+    """Show what a file holds and what importing it would do; no record is changed."""
+    job = _job(
+        path=file,
+        resource_type=type,
+        mode=mode,
+        columns=_pairs(map, "--map"),
+        constants=_pairs(set, "--set"),
+        mapping=mapping,
+        unknown=unknown,
+        empty=empty,
+        dry_run=True,
+        read=_read(format, encoding, delimiter, header_row, sheet, records),
+    )
+    _carry_out(job, json)
+
+
+@app.command(epilog="Example: cmdb types tgw")
+def types(
+    type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Show the fields of this type.")] = None,  # noqa: A002
+    json: Json = False,
+) -> None:
+    """List the resource types, or the fields of one."""
+    if type is None:
+        rows = [{"type": r.type, "title": r.title, "key": list(r.key)} for r in RESOURCES.values()]
+        _print_json(rows) if json else out.print(render.types_table(RESOURCES.values()))
+        return
+    chosen = resource(type)
+    _print_json(render.fields_json(chosen)) if json else out.print(render.fields_table(chosen))
+
+
+@app.command(epilog="Example: cmdb runs --type vpc --limit 5")
+def runs(
+    type: Type = None,  # noqa: A002  # the option's name
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")] = 20,
+    json: Json = False,
+) -> None:
+    """List the newest runs."""
+    with _reading() as connection:
+        reports = ledger.list_runs(connection, limit=limit, resource_type=resource(type).type if type else None)
+    if json:
+        _print_json([render.report_json(report) for report in reports])
+    else:
+        out.print(render.runs_table(reports) if reports else "No run yet: cmdb import FILE")
+
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, its beginning, or 'last'.")]
+
+
+@app.command(epilog="Example: cmdb show last --issues 100")
+def show(
+    run: RunArgument,
+    issues: Annotated[int, typer.Option("--issues", min=0, help="How many issues to show.")] = 10,
+    json: Json = False,
+) -> None:
+    """Show the report of a run."""
+    with _reading() as connection:
+        report = ledger.read_report(connection, ledger.find_run(connection, run), samples=issues)
+    _print_json(render.report_json(report)) if json else render.show_report(out, report)
+
+
+@app.command(epilog="Example: cmdb rejects last -o rejects.xlsx")
+def rejects(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .csv or .xlsx file.")],
+) -> None:
+    """Write the rejected rows of a run to a file that can be mended and imported again.
+
+    A workbook keeps the columns as they were, marks each wrong cell and says why in a comment.
+    """
+    with _reading() as connection:
+        count = write_rejects(connection, ledger.find_run(connection, run), output)
+    err.print(f"{count:,} rejected rows → {output}", markup=False)
+
+
+@db.command("upgrade", epilog="Example: CMDB_DATABASE_URL=postgresql://… cmdb db upgrade")
+def db_upgrade() -> None:
+    """Bring the database to the tables of this version; the first run does so by itself."""
+    with address(settings()) as url:
+        changed = upgrade(engine(url))
+    out.print("The database was upgraded." if changed else "The database is up to date.")
+
+
+@app.command("settings")
+def settings_(json: Json = False) -> None:
+    """Show every setting, its value (secrets masked) and where it comes from."""
+    if json:
+        _print_json({name: {"value": _plain(value), "source": source} for name, value, source in settings().shown()})
+        return
+    out.print(render.settings_table(settings()))
+
+
+# How a command is carried out -----------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes a sentence and an exit code."""
+    try:
+        app()
+    except CmdbError as error:
+        err.print(f"[bold red]Error:[/bold red] {render.escape(str(error))}", soft_wrap=True)
+        sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
+    except KeyboardInterrupt:
+        err.print("Stopped; nothing was changed.")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # `cmdb runs | head` is no error; the interpreter must not flush into the closed pipe at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)
+
+
+def _carry_out(job: ImportJob, json: bool) -> None:
+    with Watch(err, quiet=json) as watch:
+        report = carry_out(job, settings(), watch.progress, watch.say)
+    if json:
+        _print_json(render.report_json(report))
+    else:
+        render.show_report(out, report)
+    sys.exit(_exit_code(report))
+
+
+def _exit_code(report: Report) -> int:
+    if report.status is not Status.COMPLETED:
+        return FAILED
+    return REJECTS if report.counts.rejected else DONE
+
+
+def _job(**parameters: Any) -> ImportJob:
+    try:
+        return ImportJob(**parameters, batch_size=None)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][-1]).replace("_", "-") if first["loc"] else "the options"
+        raise UsageError(f"{option}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def _read(
+    format: str | None,  # noqa: A002  # the option's name
+    encoding: str | None,
+    delimiter: str | None,
+    header_row: int | None,
+    sheet: str | None,
+    records: str | None,
+) -> ReadOptions:
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+    sign = named.get(delimiter, delimiter) if delimiter else None
+    if sign is not None and len(sign) != 1:
+        raise UsageError(f"--delimiter takes one character, or tab, comma, semicolon or pipe; not '{delimiter}'.")
+    return ReadOptions(
+        format=format, encoding=encoding, delimiter=sign, header_row=header_row, sheet=sheet, records=records
+    )
+
+
+def _pairs(values: list[str] | None, option: str) -> dict[str, str]:
+    pairs = {}
+    for text in values or ():
+        # A column's name may hold "=": the field after it never does, and a constant's name before it never does.
+        before, sign, after = text.rpartition("=") if option == "--map" else text.partition("=")
+        if not sign or not before:
+            raise UsageError(f"{option} {text}: write it as {'COLUMN=FIELD' if option == '--map' else 'FIELD=VALUE'}.")
+        pairs[before] = after
+    return pairs
+
+
+@contextmanager
+def _reading() -> Iterator[Connection]:
+    with database(settings()) as url, told_plainly(), engine(url).connect() as connection:
+        yield connection
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, int | type(None)) else str(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,315 @@
+"""How reports look on a terminal, and as JSON for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from schemas.reports import Change, Issue, Mapping, Report, Severity, Status
+from schemas.resource import Resource
+from schemas.settings import Settings
+
+_COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.REPAIR: "cyan"}
+_STATUS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCELLED: "yellow", Status.RUNNING: "blue"}
+
+# Issues of one rule that are shown before those of the next: one broken column must not hide the others.
+_WIDEST = 60
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.padding = (0, 2, 0, 0)
+    return table
+
+
+def show_report(console: Console, report: Report) -> None:
+    """Print what a run did, what was wrong, and what can be done next."""
+    console.print(*_headline(report), sep="\n")
+    for part in _parts(report):
+        console.print()
+        console.print(part)
+    console.print()
+    for step in next_steps(report):
+        console.print(f"→ {step}", style="dim", markup=False, highlight=False)
+
+
+def _headline(report: Report) -> list[RenderableType]:
+    counts = report.counts
+    verb = "would be " if report.dry_run else ""
+    rate = f", {counts.read / report.duration:,.0f} rows/s" if report.duration and counts.read >= 1000 else ""
+    status = f"{report.status}{' (dry run: nothing was changed)' if report.dry_run else ''}"
+    lines = [
+        Text.assemble((status, f"bold {_STATUS[report.status]}"), f"  {report.source} → {report.resource_type or '?'}"),
+        Text(
+            f"{counts.read:,} read: {counts.create:,} {verb}created, {counts.update:,} {verb}updated, "
+            f"{counts.unchanged:,} unchanged, {counts.rejected:,} rejected"
+            f"  ({counts.warnings:,} warnings, {counts.repairs:,} repairs)"
+        ),
+        Text(f"run {report.run_id}, {report.mode}, {report.duration:.1f} s{rate}", style="dim"),
+    ]
+    if report.message:
+        lines.insert(
+            1,
+            Text(
+                report.message, style=_STATUS.get(report.status, "") if report.status != Status.COMPLETED else "yellow"
+            ),
+        )
+    if report.repeats and not report.dry_run:
+        lines.append(Text(f"The same file was imported before, by run {report.repeats}.", style="dim"))
+    return list(lines)
+
+
+def _parts(report: Report) -> Iterable[RenderableType]:
+    if report.dry_run and report.origin:
+        yield _origin(report)
+    if report.dry_run and report.mapping:
+        yield mapping_table(report.mapping)
+    if report.dry_run and report.samples:
+        yield samples_table(report.samples)
+    if report.dry_run and report.changes:
+        yield changes_table(report.changes, report.counts.create + report.counts.update)
+    for notice in report.notices:
+        yield Text(notice.message, style=_COLOUR[notice.severity])
+    if report.rules:
+        yield rules_table(report)
+    if report.issues:
+        yield issues_table(report.issues)
+
+
+def _origin(report: Report) -> RenderableType:
+    origin = report.origin
+    assert origin is not None  # noqa: S101  # the caller asked
+    delimiter = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe"}.get(origin.delimiter or "", origin.delimiter)
+    facts = {
+        "format": origin.format,
+        "encoding": origin.encoding,
+        "delimiter": delimiter,
+        "sheet": origin.sheet,
+        "header in row": origin.header_row,
+        "document": origin.document,
+        "columns": len(origin.columns),
+        "records": f"{report.counts.read:,}",
+        "size": f"{origin.size:,} bytes",
+    }
+    return Text(", ".join(f"{name} {value}" for name, value in facts.items() if value is not None))
+
+
+def mapping_table(mapping: Mapping) -> Table:
+    """Which column fills which field, and how surely."""
+    table = _table("column", "field", "confidence", "how", title="Mapping")
+    for match in mapping.matches:
+        table.add_row(escape(match.column), match.field, f"{match.confidence:.0%}", match.how)
+    for name, value in mapping.constants.items():
+        table.add_row(f"[dim]= {escape(value)}[/dim]", name, "100%", "constant")
+    for column in mapping.unknown:
+        table.add_row(escape(column), "[yellow]left out[/yellow]", "", "")
+    return table
+
+
+def samples_table(samples: tuple[dict[str, Any], ...]) -> Table:
+    """The first records as they would be stored, one column a field that any of them fills."""
+    filled = [name for name in samples[0] if any(sample[name] is not None for sample in samples)]
+    table = _table(*(name.replace("row_number", "row") for name in filled), title="First records")
+    for sample in samples:
+        table.add_row(*(escape(shown(sample[name])) for name in filled))
+    return table
+
+
+def changes_table(changes: tuple[Change, ...], total: int) -> Table:
+    """Field-level before → after of the first changes."""
+    table = _table("row", "record", "field", "before", "after", title="Changes")
+    for change in changes:
+        if change.action == "create":
+            table.add_row(str(change.row), escape(change.key), "[green]new record[/green]", "", "")
+            continue
+        for name, (before, after) in change.fields.items():
+            table.add_row(
+                str(change.row),
+                escape(change.key),
+                name,
+                f"[red]{escape(shown(before))}[/red]",
+                f"[green]{escape(shown(after))}[/green]",
+            )
+    if total > len(changes):
+        table.caption = f"and {total - len(changes):,} more"
+        table.caption_justify = "left"
+    return table
+
+
+def rules_table(report: Report) -> Table:
+    """How often each rule was broken."""
+    table = _table("rule", "", "count", title="Found")
+    for rule in sorted(report.rules, key=lambda rule: (list(Severity).index(rule.severity), -rule.count)):
+        table.add_row(rule.rule, Text(rule.severity, style=_COLOUR[rule.severity]), f"{rule.count:,}")
+    return table
+
+
+def issues_table(issues: tuple[Issue, ...]) -> Table:
+    """The first issues, errors before the rest."""
+    table = _table("row", "column", "what", title="First of them")
+    for issue in issues:
+        hint = f" [bold]→ {escape(issue.suggestion)}?[/bold]" if issue.suggestion else ""
+        column = escape(issue.column or issue.field or "")
+        colour = _COLOUR[issue.severity]
+        table.add_row(str(issue.row or ""), column, f"[{colour}]{escape(issue.message)}[/{colour}]{hint}")
+    return table
+
+
+def runs_table(reports: list[Report]) -> Table:
+    """The newest runs, one a line."""
+    table = _table("run", "when", "status", "type", "source", "created", "updated", "unchanged", "rejected")
+    for report in reports:
+        counts = report.counts
+        status = Text(f"{report.status}{' (dry run)' if report.dry_run else ''}", style=_STATUS[report.status])
+        when = f"{report.started:%Y-%m-%d %H:%M}" if report.started else ""
+        numbers = (counts.create, counts.update, counts.unchanged, counts.rejected)
+        figures = [f"{number:,}" for number in numbers]
+        table.add_row(report.run_id[:8], when, status, report.resource_type, escape(report.source), *figures)
+    return table
+
+
+def types_table(resources: Iterable[Resource]) -> Table:
+    """The resource types with their natural keys."""
+    table = _table("type", "title", "natural key", "AWS document", "also")
+    for resource in resources:
+        document = resource.document.key if resource.document else ""
+        table.add_row(resource.type, resource.title, " + ".join(resource.key), document, ", ".join(resource.aliases))
+    return table
+
+
+def fields_table(resource: Resource) -> Table:
+    """The fields of a type."""
+    table = _table("field", "column title", "kind", "required", "example", "meaning")
+    for name, spec in resource.fields.items():
+        required = "key" if name in resource.key else "yes" if spec.required else ""
+        kind = " | ".join(spec.choices) if spec.kind.name == "enum" else spec.kind.name
+        table.add_row(name, escape(spec.title), escape(kind), required, escape(spec.example), escape(spec.description))
+    return table
+
+
+def settings_table(settings: Settings) -> Table:
+    """Every setting with its value and source."""
+    table = _table("setting", "value", "from", "meaning")
+    for name, value, source in settings.shown():
+        meaning = type(settings).model_fields[name.removeprefix("CMDB_").lower()].description or ""
+        table.add_row(name, escape("" if value is None else str(value)), source, escape(meaning))
+    return table
+
+
+def shown(value: Any) -> str:
+    """A stored value as a person reads it."""
+    if value is None:
+        return "–"
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def next_steps(report: Report) -> list[str]:
+    """What a person may want to do now."""
+    short = report.run_id[:8]
+    steps = []
+    if report.counts.rejected:
+        steps.append(
+            f"cmdb rejects {short} -o rejects.xlsx   the rejected rows with the reason in each cell, to mend and import again"
+        )
+    if report.dry_run and report.counts.create + report.counts.update:
+        steps.append(f"cmdb import {report.source}   does it")
+    if report.counts.warnings + report.counts.repairs + report.counts.rejected > len(report.issues):
+        steps.append(f"cmdb show {short} --issues 1000   all that was found")
+    return steps
+
+
+# JSON -----------------------------------------------------------------------------------------------------------------
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """A report as scripts read it; the names are a contract."""
+    counts = asdict(report.counts)
+    result: dict[str, Any] = {
+        "runId": report.run_id,
+        "status": report.status,
+        "resourceType": report.resource_type or None,
+        "source": report.source,
+        "mode": report.mode,
+        "dryRun": report.dry_run,
+        "counts": counts,
+        "durationSeconds": report.duration,
+        "message": report.message,
+        "startedAt": report.started.isoformat() if report.started else None,
+        "repeats": report.repeats,
+        "notices": [issue_json(notice) for notice in report.notices],
+        "rules": [{"rule": r.rule, "severity": r.severity, "count": r.count} for r in report.rules],
+        "issues": [issue_json(issue) for issue in report.issues],
+    }
+    if report.origin:
+        result |= _origin_json(report)
+    if report.mapping:
+        result["mapping"] = mapping_json(report.mapping)
+    if report.dry_run:
+        result["samples"] = [_sample_json(sample) for sample in report.samples]
+        result["changes"] = [change_json(change) for change in report.changes]
+    return result
+
+
+def _origin_json(report: Report) -> dict[str, Any]:
+    origin = report.origin
+    assert origin is not None  # noqa: S101  # the caller asked
+    return {
+        "format": origin.format,
+        "encoding": origin.encoding,
+        "delimiter": origin.delimiter,
+        "sheet": origin.sheet,
+        "headerRow": origin.header_row,
+        "document": origin.document,
+        "columns": list(origin.columns),
+        "sizeBytes": origin.size,
+        "sha256": origin.sha256,
+        "records": report.counts.read,
+    }
+
+
+def _sample_json(sample: dict[str, Any]) -> dict[str, Any]:
+    return {("row" if name == "row_number" else name): value for name, value in sample.items()}
+
+
+def issue_json(issue: Issue) -> dict[str, Any]:
+    """An issue as scripts read it."""
+    return asdict(issue)
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """A change as scripts read it."""
+    fields = {name: {"before": before, "after": after} for name, (before, after) in change.fields.items()}
+    return {"key": change.key, "action": change.action, "row": change.row, "fields": fields}
+
+
+def mapping_json(mapping: Mapping) -> dict[str, Any]:
+    """A mapping as scripts read it."""
+    return {
+        "columns": [asdict(match) for match in mapping.matches],
+        "constants": mapping.constants,
+        "unknown": list(mapping.unknown),
+    }
+
+
+def fields_json(resource: Resource) -> dict[str, Any]:
+    """A resource type as scripts read it."""
+    fields = [
+        {
+            "field": name,
+            "title": spec.title,
+            "kind": spec.kind.name,
+            "required": spec.required,
+            "choices": list(spec.choices) if spec.kind.name == "enum" else None,
+            "example": spec.example,
+            "description": spec.description,
+        }
+        for name, spec in resource.fields.items()
+    ]
+    return {"type": resource.type, "title": resource.title, "key": list(resource.key), "fields": fields}

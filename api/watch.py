@@ -1,0 +1,73 @@
+"""A run as a person at a terminal watches it: phase, bar, rows a second and time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Task as Bar
+from rich.text import Text
+
+PHASES = {
+    "extract": "reading the source",
+    "waiting": "waiting for another run of this type",
+    "validate": "validating",
+    "check": "checking against the database",
+    "plan": "planning",
+    "apply": "applying",
+    "done": "done",
+}
+
+
+class _Rate(TextColumn):
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Bar) -> Text:
+        return Text(f"{task.speed:,.0f} rows/s" if task.speed else "", style="dim")
+
+
+class Watch:
+    """A progress display on standard error; on anything but a terminal, nothing."""
+
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f}"),
+            _Rate(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._phase: tuple[str, TaskID] | None = None
+
+    def __enter__(self) -> Watch:
+        """Show the display."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the display away."""
+        self._bar.stop()
+
+    def progress(self, phase: str, done: int, total: int | None) -> None:
+        """Show how far a phase is."""
+        if self._phase is None or self._phase[0] != phase:
+            if self._phase is not None:
+                self._bar.remove_task(self._phase[1])
+            self._phase = (phase, self._bar.add_task(PHASES.get(phase, phase), total=total))
+        self._bar.update(self._phase[1], completed=done, total=total)
+
+    def say(self, text: str) -> None:
+        """Say where a run is carried out."""
+        if not self._quiet:
+            self._console.print(text, style="dim", markup=False)

@@ -1,0 +1,58 @@
+"""The flow `bulk-import`: a file into the CMDB, watched by Prefect.
+
+Needs a Prefect server (`PREFECT_API_URL`) and the settings of `schemas.settings` (`CMDB_…`) in its environment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.states import State
+from pydantic import Field
+
+from flows.sentences import import_file
+from schemas.jobs import ImportJob
+from schemas.reports import Progress, Report, Status
+from schemas.settings import settings
+from tasks.store import ledger
+from tasks.store.database import database
+from tasks.store.engine import engine
+from tasks.watched import LISTENER, WATCHED, publish_report, published
+
+
+def _run_name() -> str:
+    job = flow_run.parameters["job"]
+    return f"{job.mode} {job.resource_type or 'records'} from {job.source}"
+
+
+@flow(name="bulk-import", flow_run_name=_run_name, validate_parameters=True)
+def bulk_import(job: Annotated[ImportJob, Field(description="What to import, and how.")]) -> Any:
+    """Import a file: extract, map, validate, load. The state tells the end, and an artifact holds the report."""
+    with database(settings()) as url, published() as progress:
+        report = import_file(job, url, settings(), steps=WATCHED, progress=progress, run_id=UUID(flow_run.id))
+        publish_report(report)
+        if report.status is not Status.COMPLETED:
+            raise RunFailed(report.message)
+    return report.run_id
+
+
+def run_here(job: ImportJob, progress: Progress) -> Report:
+    """Carry the flow out in this process, telling `progress` too; returns the report, raises what went wrong."""
+    token = LISTENER.set(progress)
+    try:
+        state: Any = bulk_import(job, return_state=True)
+    finally:
+        LISTENER.reset(token)
+    return _report_of(state)
+
+
+def _report_of(state: State[Any]) -> Report:
+    run_id = state.state_details.flow_run_id
+    with database(settings()) as url, engine(url).connect() as connection:
+        report = ledger.read_report(connection, run_id, samples=settings().samples) if run_id else None
+    if report is None or (report.status is Status.FAILED and not report.counts.read):
+        state.result()
+    return report

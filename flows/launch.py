@@ -1,0 +1,52 @@
+"""Where a run is carried out: as a flow run of a Prefect server when one answers, else in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+from flows.sentences import import_file
+from schemas.jobs import ImportJob
+from schemas.reports import Progress, Report
+from schemas.settings import Settings
+from tasks.store.database import database
+
+# A server on this machine answers within milliseconds; nobody should wait longer for one that is away.
+_PATIENCE = 0.5
+
+
+def carry_out(job: ImportJob, settings: Settings, progress: Progress, say: Callable[[str], None]) -> Report:
+    """Carry an import out and return its report; `say` is told where."""
+    server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
+    if server and answers(server):
+        say(f"as a flow run of the Prefect server at {server}")
+        return _as_flow_run(job, server, progress)
+    if server:
+        say(f"The Prefect server at {server} does not answer: the run is carried out in this process.")
+    with database(settings) as url:
+        return import_file(job, url, settings, progress=progress)
+
+
+def answers(server: str) -> bool:
+    """Say whether a Prefect server is healthy."""
+    address = urlsplit(server)
+    connect = HTTPSConnection if address.scheme == "https" else HTTPConnection
+    connection = connect(address.hostname or "", address.port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", f"{address.path.rstrip('/')}/health")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _as_flow_run(job: ImportJob, server: str, progress: Progress) -> Report:
+    # Prefect takes a second to import: only a run that it watches pays for it.
+    os.environ["PREFECT_API_URL"] = server
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    from flows.bulk_import import run_here
+
+    return run_here(job, progress)

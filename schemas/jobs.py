@@ -1,0 +1,83 @@
+"""What an import is asked to do: the parameters that the command line, the facade and Prefect share."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from schemas.reports import Empty, Mode, OnError, Unknown
+
+
+def _threshold(text: str) -> str:
+    if not re.fullmatch(r"\d+|\d{1,2}(\.\d+)?%|100%", text):
+        raise ValueError("write a count, such as 100, or a percentage, such as 2.5%")
+    return text
+
+
+class ReadOptions(BaseModel):
+    """How to read a source where that can't be told, or is told wrongly, from its content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: str | None = Field(None, description="csv, json, ndjson, excel or parquet")
+    encoding: str | None = Field(None, description="such as utf-8, utf-16, cp1252")
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="what stands between the fields")
+    header_row: int | None = Field(None, ge=1, description="the row that holds the column names")
+    sheet: str | None = Field(None, description="the sheet of a workbook")
+    records: str | None = Field(None, description="the member of a JSON document that holds the list of records")
+
+
+class ImportJob(BaseModel):
+    """One import: a source, where it goes, and what to do about what is wrong with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Field(description="The file to import, on a disk that the run can read.")
+    name: str | None = Field(None, description="What the source is called in reports; the file's name unless given.")
+    resource_type: str | None = Field(
+        None, description="Such as vpc or transit-gateway; found out from the source when it leaves no doubt."
+    )
+    mode: Mode = Field(Mode.UPSERT, description="Create new records, update known ones, or both.")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Source column → field; an empty field leaves the column out."
+    )
+    constants: dict[str, str] = Field(default_factory=dict, description="Field → the value of every row.")
+    mapping: str | None = Field(None, description="The saved mapping to use.")
+    save_mapping: str | None = Field(None, description="Save the mapping that was used under this name.")
+    unknown: Unknown = Field(Unknown.WARN, description="What to do about columns that fit no field.")
+    on_error: OnError = Field(
+        OnError.CONTINUE, description="Load the sound rows and leave out the others, or load nothing."
+    )
+    max_errors: Annotated[str, AfterValidator(_threshold)] | None = Field(
+        None, description="Load nothing when more rows than this are rejected: a count, or a percentage such as 2.5%."
+    )
+    empty: Empty = Field(Empty.CLEAR, description="Whether an empty cell clears a stored value or keeps it.")
+    dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
+    read: ReadOptions = Field(default_factory=ReadOptions, description="How to read the source.")
+    batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
+    requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
+
+    @property
+    def source(self) -> str:
+        """What the source is called."""
+        return self.name or self.path.name
+
+    def too_many(self, rejected: int, read: int) -> str | None:
+        """Say why nothing may be loaded, when too many rows are rejected."""
+        if not rejected:
+            return None
+        if self.on_error is OnError.ABORT:
+            return f"{rejected:,} of {read:,} rows are rejected, and the import was to load all or nothing."
+        if self.max_errors is None:
+            return None
+        limit = float(self.max_errors.rstrip("%"))
+        allowed = read * limit / 100 if self.max_errors.endswith("%") else limit
+        over = f"{rejected:,} of {read:,} rows are rejected, more than the {self.max_errors} that are allowed."
+        return over if rejected > allowed else None
+
+    def options(self) -> dict[str, Any]:
+        """Return what the ledger keeps of the request."""
+        return self.model_dump(mode="json", exclude={"path", "name", "requested_by"}, exclude_defaults=True)

@@ -1,0 +1,56 @@
+"""Work ahead: the next batch is produced in a thread while this one is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _End:
+    pass
+
+
+def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
+    """Yield the items of an iterator that runs up to `depth` items ahead in a thread; its errors are raised here.
+
+    When the consumer stops, the thread stops at its next item.
+    """
+    queue: Queue[Item | _Failure | _End] = Queue(depth)
+    stopped = Event()
+
+    def put(item: Item | _Failure | _End) -> None:
+        while not stopped.is_set():
+            try:
+                return queue.put(item, timeout=0.1)
+            except Full:
+                continue
+
+    def produce() -> None:
+        try:
+            for item in items:
+                put(item)
+                if stopped.is_set():
+                    return None
+        except BaseException as error:  # raised again where it is waited for
+            return put(_Failure(error))
+        put(_End())
+
+    thread = Thread(target=produce, name="ahead", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := queue.get(), _End):
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

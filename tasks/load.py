@@ -1,0 +1,86 @@
+"""Load: check the staged rows against each other and the database, plan, and apply the plan in one transaction."""
+
+from __future__ import annotations
+
+from schemas.errors import TooManyErrors
+from schemas.reports import ROW, Extracted, Mapping, Status
+from schemas.resource import Resource
+from schemas.resources import RESOURCES
+from schemas.rules import Inside, Reference
+from tasks.run import Run
+from tasks.store import ledger
+from tasks.store.checks import run_checks
+from tasks.store.plan import Planner
+from tasks.store.staging import Staging
+
+# Rejected rows that are read from the source and kept at once.
+_SLICE = 50_000
+
+
+def load(run: Run, staging: Staging, extracted: Extracted, mapping: Mapping) -> None:
+    """Load the staged rows, or find out what loading them would do; the ledger has the outcome.
+
+    Raises TooManyErrors when the job's thresholds forbid it. It may be tried again after a Transient error: whatever
+    was committed is found as it is.
+    """
+    if _already_done(run):
+        return
+    staging.check_whole()
+    _hold_still(run, staging.resource)
+    _check(run, staging, mapping)
+    _keep_rejected(run, extracted, mapping)
+    problem = run.job.too_many(run.tally.rejected, run.tally.read)
+    if problem and not run.job.dry_run:
+        raise TooManyErrors(f"{problem} Nothing was changed.")
+    _apply(run, staging, problem)
+
+
+def _already_done(run: Run) -> bool:
+    with run.session.transaction() as connection:
+        return ledger.is_completed(connection, run.run_id)
+
+
+def _hold_still(run: Run, resource: Resource) -> None:
+    """Keep the records that are referred to from changing until the end; in the order of loading, so never in a ring."""
+    if run.job.dry_run:
+        return
+    named = {rule.to for rule in resource.set_rules if isinstance(rule, Reference | Inside)} - {resource.type}
+    for name in reversed(list(RESOURCES)):
+        if name in named:
+            run.session.lock(RESOURCES[name], run.progress, shared=True)
+
+
+def _check(run: Run, staging: Staging, mapping: Mapping) -> None:
+    run.progress("check", 0, None)
+    keep = max(run.settings.max_issues - run.tally.kept, 0)
+    checked = run_checks(staging, mapping, run.job.mode, run.job.empty, keep)
+    run.tally.rules.update(checked.rules)
+    run.tally.rejected += checked.rejected
+
+
+def _keep_rejected(run: Run, extracted: Extracted, mapping: Mapping) -> None:
+    """Keep the rejected rows as they stand in the source, so that they can be mended and imported again."""
+    if not run.tally.rejected:
+        return
+    with run.session.transaction() as connection:
+        numbers = ledger.rejected_numbers(connection, run.run_id)
+        ledger.forget_rejected_rows(connection, run.run_id)
+        columns = [name for name in extracted.columns if name not in mapping.secret]
+        rows = extracted.rows(numbers).select(ROW, *columns)
+        for batch in rows.collect_batches(chunk_size=_SLICE, maintain_order=True):
+            ledger.add_rejected_rows(connection, run.run_id, batch)
+
+
+def _apply(run: Run, staging: Staging, problem: str | None) -> None:
+    run.progress("plan", 0, staging.rows)
+    with run.session.transaction() as connection:
+        planner = Planner(connection, staging, run.job.empty)
+        plan = planner.make(run.settings.samples)
+        samples = planner.staged(run.settings.samples) if run.job.dry_run else None
+        if not run.job.dry_run:
+            run.progress("apply", 0, plan.create + plan.update)
+            planner.apply(plan)
+        changes = [ledger.change_to_json(change) for change in plan.changes]
+        ending = run.ending() | {"changes": changes, "samples": samples, "message": problem}
+        ledger.close_run(connection, run.run_id, Status.COMPLETED, run.tally.counts(plan), **ending)
+    run.progress("done", run.tally.read, run.tally.read)

@@ -1,0 +1,182 @@
+"""Map: which source column fills which field, how surely, and what is left over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher, get_close_matches
+
+from schemas.errors import MappingError, UnknownType
+from schemas.reports import Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
+from schemas.resource import Resource, plain
+from schemas.resources import RESOURCES
+
+# Below this likeness a misspelt header is a guess: "vpc_name" and "vpc_id" are 0.73 alike.
+_LIKE = 0.86
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """What the caller says of the mapping: column → field (an empty field leaves the column out), field → constant."""
+
+    columns: Dict[str, str] = field(default_factory=dict)
+    constants: Dict[str, str] = field(default_factory=dict)
+    saved: Dict[str, str] = field(default_factory=dict)
+    unknown: Unknown = Unknown.WARN
+
+
+def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOptions, mode: Mode) -> Mapping:
+    """Fit the columns of a source to the fields of a type; raises MappingError when they can't fill what is needed.
+
+    A column whose name begins with `#` is a note, such as those of a file of rejects, and is passed over.
+    """
+    given = {_column(name, columns): _field(target, resource) for name, target in options.columns.items()}
+    constants = {_field(name, resource): value for name, value in options.constants.items()}
+    chosen = [Match(column, target, 1.0, "given") for column, target in given.items() if target]
+    chosen += [
+        Match(column, target, 1.0, "saved")
+        for column, target in options.saved.items()
+        if column in columns and column not in given and target in resource.fields
+    ]
+    _refuse_doubles(chosen)
+    secret = _secret(columns, resource)
+    notes = [column for column in columns if column.startswith("#")]
+    settled = {*given, *(match.column for match in chosen), *secret, *notes}
+    taken = {match.field for match in chosen} | set(constants)
+    chosen += _found([column for column in columns if column not in settled], resource, taken)
+    known = {match.column for match in chosen} | settled
+    matches = sorted(chosen, key=lambda match: columns.index(match.column))
+    unknown = tuple(column for column in columns if column not in known)
+    mapping = Mapping(tuple(matches), constants, unknown, tuple(secret))
+    _require(mapping, resource, mode, columns)
+    if mapping.unknown and options.unknown is Unknown.REFUSE:
+        raise MappingError(
+            f"These columns fit no field of {resource.type}: {_listed(mapping.unknown)}. Map or remove them."
+        )
+    return mapping
+
+
+def notices(mapping: Mapping, unknown: Unknown) -> list[Issue]:
+    """Return what a person should know of the columns that are not imported."""
+    told = "column '{}' holds secrets and is not read"
+    said = [Issue("secret", told.format(column), Severity.WARNING) for column in mapping.secret]
+    if mapping.unknown and unknown is Unknown.WARN:
+        text = f"columns that fit no field are left out: {_listed(mapping.unknown)}"
+        said.append(Issue("unknown_column", text, Severity.WARNING))
+    return said
+
+
+def detect_type(extracted: Extracted) -> Resource:
+    """Return the one type whose required fields the columns fill; raises UnknownType when there is a doubt."""
+    scores: dict[str, float] = {}
+    for resource in RESOURCES.values():
+        found = _found(list(extracted.columns), resource, set())
+        if set(resource.required) <= {match.field for match in found if match.confidence >= _SURE}:
+            scores[resource.type] = sum(match.confidence for match in found)
+    best = sorted(scores, key=lambda name: -scores[name])
+    if not best:
+        raise UnknownType(
+            f"The columns of {extracted.name} tell no resource type: {_listed(extracted.columns)}. Give --type; "
+            f"the types are {', '.join(RESOURCES)}."
+        )
+    if len(best) > 1 and scores[best[0]] - scores[best[1]] < 1:
+        raise UnknownType(f"The columns of {extracted.name} fit {best[0]} and {best[1]}: give --type.")
+    return RESOURCES[best[0]]
+
+
+_SURE = 0.9
+
+
+def _column(name: str, columns: tuple[str, ...]) -> str:
+    same = [column for column in columns if column == name] or [c for c in columns if plain(c) == plain(name)]
+    if len(same) == 1:
+        return same[0]
+    near = get_close_matches(name, columns, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"its columns are {_listed(columns)}."
+    raise MappingError(f"The source has no column '{name}': {hint}")
+
+
+def _field(name: str, resource: Resource) -> str:
+    if not name or name in resource.fields:
+        return name
+    spelt = {plain(key): key for key in resource.fields} | {plain(s.title): key for key, s in resource.fields.items()}
+    if plain(name) in spelt:
+        return spelt[plain(name)]
+    near = get_close_matches(name, resource.fields, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"its fields are {', '.join(resource.fields)}."
+    raise MappingError(f"{resource.type} has no field '{name}': {hint}")
+
+
+def _refuse_doubles(matches: list[Match]) -> None:
+    seen: dict[str, str] = {}
+    for match in matches:
+        if match.field in seen:
+            raise MappingError(
+                f"Columns '{seen[match.field]}' and '{match.column}' are both mapped to {match.field}: "
+                f'keep one, and leave the other out with --map "{match.column}=".'
+            )
+        seen[match.field] = match.column
+
+
+def _secret(columns: tuple[str, ...], resource: Resource) -> list[str]:
+    secrets = {plain(name) for name in resource.document.secrets} if resource.document else set()
+    return [column for column in columns if plain(column.rsplit(".", 1)[-1]) in secrets]
+
+
+def _found(columns: list[str], resource: Resource, taken: set[str]) -> list[Match]:
+    """Match columns to free fields by spelling: the surest first; two that are equally sure are refused."""
+    candidates = [match for column in columns for match in _candidates(column, resource) if match.field not in taken]
+    chosen: dict[str, Match] = {}
+    used: dict[str, str] = {}
+    for match in sorted(candidates, key=lambda match: -match.confidence):
+        rival = chosen.get(match.field)
+        if rival and rival.confidence == match.confidence and match.column not in used and match.how != "spelling":
+            _refuse_doubles([rival, match])
+        if match.column not in used and not rival:
+            chosen[match.field] = match
+            used[match.column] = match.field
+    return list(chosen.values())
+
+
+def _candidates(column: str, resource: Resource) -> list[Match]:
+    spelt = plain(column)
+    own = plain(resource.type)
+    matches = []
+    for name, spec in resource.fields.items():
+        aliases = {plain(alias) for alias in (*spec.aliases, spec.aws or name)}
+        if column == name:
+            how, confidence = "exact", 1.0
+        elif column in (spec.title, spec.aws):
+            how, confidence = "title", 0.99
+        elif spelt in (plain(name), plain(spec.title)):
+            how, confidence = "title", 0.97
+        elif spelt in aliases:
+            how, confidence = "alias", 0.95
+        elif spelt.removeprefix(own) in {plain(name), plain(spec.title), *aliases} and spelt != own:
+            how, confidence = "alias", 0.92
+        else:
+            likeness = max(SequenceMatcher(None, spelt, other).ratio() for other in (plain(name), plain(spec.title)))
+            if likeness < _LIKE:
+                continue
+            how, confidence = "spelling", round(likeness * 0.85, 2)
+        matches.append(Match(column, name, confidence, how))
+    return matches
+
+
+def _require(mapping: Mapping, resource: Resource, mode: Mode, columns: tuple[str, ...]) -> None:
+    wanted = resource.key if mode is Mode.UPDATE else resource.required
+    missing = [name for name in wanted if name in resource.required and name not in mapping.fields]
+    if resource.either and not set(resource.key) & set(mapping.fields):
+        missing.append(resource.key[0])
+    if missing:
+        first = missing[0]
+        raise MappingError(
+            f"No column fills {_listed(tuple(missing))}, which {resource.type} needs. "
+            f"The columns are {_listed(columns)}: "
+            f'name one with --map "COLUMN={first}", or give a value for all rows with --set {first}=VALUE.'
+        )
+
+
+def _listed(names: tuple[str, ...], most: int = 12) -> str:
+    shown = ", ".join(f"'{name[:60]}'" for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

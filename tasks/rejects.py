@@ -1,0 +1,136 @@
+"""Rejects: the rejected rows of a run as a file that can be mended and imported again."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.comments import Comment
+from openpyxl.styles import Font, PatternFill
+from openpyxl.utils import get_column_letter
+from sqlalchemy import Connection
+
+from schemas.errors import UsageError
+from schemas.reports import Issue
+from tasks.store import ledger
+
+NOTES = ("# row", "# reason")
+"""Columns that are added; an import leaves out columns whose name begins with `#`."""
+
+# A worksheet ends here (ECMA-376); the header takes one row.
+_SHEET_ROWS = 1_048_576 - 1
+_MARKED = PatternFill("solid", fgColor="FFD7D7")
+_NOTE = Font(italic=True, color="808080")
+_TEXT = "@"
+_WIDEST = 60
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One rejected row as it was in the source, and what is wrong with it."""
+
+    row: int
+    data: dict[str, str | None]
+    issues: tuple[Issue, ...]
+
+    @property
+    def reason(self) -> str:
+        """All that is wrong, in one cell."""
+        return "; ".join(_said(issue) for issue in self.issues)
+
+
+def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
+    """Write the rejected rows of a run to a .csv or .xlsx file; returns how many there are.
+
+    The file is written aside and renamed when it is whole.
+    """
+    writers = {".csv": _write_csv, ".xlsx": _write_workbook}
+    if path.suffix.lower() not in writers:
+        raise UsageError(f"'{path.name}' is neither .csv nor .xlsx: name the file so.")
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no folder '{path.parent}'.")
+    columns = ledger.rejected_columns(connection, run_id)
+    with _aside(path) as aside:
+        return writers[path.suffix.lower()](columns, _rejected(connection, run_id), aside)
+
+
+def _rejected(connection: Connection, run_id: UUID) -> Iterator[Rejected]:
+    """The rejected rows in the order of the source, a few thousand in memory at a time."""
+    found = ledger.rejected_rows(connection, run_id)
+    for (row, data), rows in groupby(found, key=lambda found: (found[0], found[1])):
+        yield Rejected(row, data, tuple(issue for _, _, issue in rows if issue))
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _write_csv(columns: list[str], rows: Iterator[Rejected], path: Path) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*columns, *NOTES])
+        for rejected in rows:
+            writer.writerow([*(rejected.data.get(name) for name in columns), rejected.row, rejected.reason])
+            count += 1
+    return count
+
+
+def _write_workbook(columns: list[str], rows: Iterator[Rejected], path: Path) -> int:
+    """Write text cells, so that nothing is turned into a number; a wrong cell is marked and says why."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("rejects")
+    sheet.freeze_panes = "A2"
+    for number, name in enumerate([*columns, *NOTES], start=1):
+        sheet.column_dimensions[get_column_letter(number)].width = min(max(len(name) + 4, 14), _WIDEST)
+    sheet.append([_cell(sheet, name, font=Font(bold=True)) for name in [*columns, *NOTES]])
+    count = 0
+    for rejected in rows:
+        count += 1
+        if count > _SHEET_ROWS:
+            raise UsageError("There are more rejected rows than a worksheet holds: write them to a .csv file.")
+        sheet.append(_cells(sheet, columns, rejected))
+    book.save(path)
+    return count
+
+
+def _cells(sheet: Any, columns: list[str], rejected: Rejected) -> list[Any]:
+    cells = {name: _cell(sheet, rejected.data.get(name)) for name in columns}
+    for name, cell in cells.items():
+        first = columns[0]
+        said = [_said(issue) for issue in rejected.issues if (issue.column or first) == name]
+        if said:
+            cell.comment = Comment("\n".join(said), "cmdb", width=360, height=60 + 40 * len(said))
+            cell.fill = _MARKED
+    notes = [_cell(sheet, str(rejected.row), font=_NOTE), _cell(sheet, rejected.reason, font=_NOTE)]
+    return [*cells.values(), *notes]
+
+
+def _cell(sheet: Any, value: str | None, font: Font | None = None) -> Any:
+    text = ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", value) if value else value
+    cell = WriteOnlyCell(sheet, value=text)
+    cell.number_format = _TEXT
+    if text:
+        cell.data_type = "s"  # a text that begins with "=" is no formula
+    if font:
+        cell.font = font
+    return cell
+
+
+def _said(issue: Issue) -> str:
+    return f"{issue.message} (perhaps {issue.suggestion})" if issue.suggestion else issue.message

@@ -1,0 +1,53 @@
+"""Migrations: bring a database to the tables of this version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, inspect, select, text
+
+from schemas.errors import UsageError
+from schemas.tables import REVISION
+from tasks.store.engine import told_plainly
+
+SCRIPTS = Path(__file__).with_name("migrations")
+
+# Two first runs at once must not both create the tables.
+_MIGRATING = 0x636D6462_6D696772
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the migration that a database is at; None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("select version_num from alembic_version"))
+    return found
+
+
+def upgrade(engine: Engine) -> bool:
+    """Apply the migrations that are missing; says whether there were any. Safe to call from several processes."""
+    with told_plainly(), engine.begin() as connection:
+        if revision(connection) == REVISION:
+            return False
+        connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+        if revision(connection) == REVISION:
+            return False
+        _run_alembic(connection)
+        return True
+
+
+def _run_alembic(connection: Connection) -> None:
+    # Alembic takes a fifth of a second to import, and is needed once in a database's life.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise UsageError(
+            f"The database was made by a newer cmdb: upgrade this one, or name another database. ({error})"
+        ) from error

@@ -1,0 +1,180 @@
+"""The plan: what the staged rows would do to the stored records; and its application, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    cast,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from schemas.reports import Change, Empty
+from schemas.tables import CHANGE
+from tasks.store.checks import Target, target_of
+from tasks.store.session import set_local
+from tasks.store.staging import Staging
+
+PLANNED_UPDATE = Table(
+    "planned_update",
+    MetaData(),
+    Column("row_number", Integer, nullable=False),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+"""The staged rows whose records are there and differ."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many records would be created, updated and left as they are, and the first of the changes."""
+
+    create: int
+    update: int
+    unchanged: int
+    changes: tuple[Change, ...] = ()
+
+
+class Planner:
+    """The plan of one run, inside the transaction that makes it and may apply it."""
+
+    def __init__(self, connection: Connection, staging: Staging, empty: Empty) -> None:
+        self.connection = connection
+        self.staging = staging
+        self.target: Target = target_of(staging)
+        self.empty = empty
+        self.written = [c.name for c in self.target.s.c if c.name not in ("row_number", staging.resource.key_column)]
+        # A full-row comparison of a million rows is one hash join when it may use this much memory.
+        set_local(connection, "work_mem", "256MB")
+
+    def make(self, samples: int) -> Plan:
+        """Compare the staged rows with the stored records."""
+        PLANNED_UPDATE.create(self.connection)
+        known = self._known()
+        update = self._list_updates() if known else 0
+        create = self.staging.rows - known
+        changes = (*self._updates(samples), *self._creates(samples)) if samples else ()
+        return Plan(create, update, known - update, changes[:samples])
+
+    def _joined(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        same_key = self.target.stored_key == self.target.staged_key
+        return select(*columns).select_from(self.target.s.join(self.target.t, same_key))
+
+    def _known(self) -> int:
+        stored = self.connection.scalar(select(literal(1)).select_from(self.target.t).limit(1))
+        return int(self.connection.scalar(self._joined(func.count())) or 0) if stored else 0
+
+    def _differs(self) -> ColumnElement[bool]:
+        s, t = self.target.s.c, self.target.t.c
+        differences = [t[name].is_distinct_from(s[name]) for name in self.written]
+        if self.empty is Empty.KEEP:
+            differences = [
+                s[name].is_not(None) & differs for name, differs in zip(self.written, differences, strict=True)
+            ]
+        return or_(*differences) if differences else literal(value=False)
+
+    def _list_updates(self) -> int:
+        rows = self._joined(self.target.s.c.row_number).where(self._differs())
+        return self.connection.execute(insert(PLANNED_UPDATE).from_select(["row_number"], rows)).rowcount
+
+    def _planned(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        s, t = self.target.s, self.target.t
+        planned = s.join(PLANNED_UPDATE, PLANNED_UPDATE.c.row_number == s.c.row_number)
+        return select(*columns).select_from(planned.join(t, self.target.stored_key == self.target.staged_key))
+
+    def _after(self, name: str) -> ColumnElement[Any]:
+        """The value that a field would have: with `empty=keep`, an empty cell keeps the stored one."""
+        value = self.target.s.c[name]
+        return func.coalesce(value, self.target.t.c[name]) if self.empty is Empty.KEEP else value
+
+    def _after_image(self) -> ColumnElement[Any]:
+        pairs = [part for name in self.written for part in (literal(name), self._after(name))]
+        return func.jsonb_build_object(*pairs)
+
+    def _updates(self, samples: int) -> list[Change]:
+        """The first updates with their fields before → after."""
+        s, key = self.target.s, cast(self.target.staged_key, Text)
+        before = func.to_jsonb(text(f'"{self.target.t.name}"'))
+        query = self._planned(s.c.row_number, key, before, self._after_image()).order_by(s.c.row_number)
+        return [
+            Change(
+                key,
+                "update",
+                row,
+                {name: (old.get(name), value) for name, value in new.items() if old.get(name) != value},
+            )
+            for row, key, old, new in self.connection.execute(query.limit(samples))
+        ]
+
+    def _creates(self, samples: int) -> list[Change]:
+        s, key = self.target.s, cast(self.target.staged_key, Text)
+        record = func.to_jsonb(text(f'"{s.name}"'))
+        query = select(s.c.row_number, key, record).where(~self.target.stored()).order_by(s.c.row_number)
+        return [
+            Change(
+                key,
+                "create",
+                row,
+                {name: (None, value) for name, value in new.items() if value is not None and name != "row_number"},
+            )
+            for row, key, new in self.connection.execute(query.limit(samples))
+        ]
+
+    def staged(self, samples: int) -> list[dict[str, Any]]:
+        """The first staged rows as they would be stored."""
+        query = select(self.target.s).order_by(self.target.s.c.row_number).limit(samples)
+        return [dict(row) for row in self.connection.execute(query).mappings()]
+
+    def apply(self, plan: Plan) -> None:
+        """Carry the plan out: before-images, updates, inserts."""
+        if plan.update:
+            self._keep_images()
+            self._update()
+        if plan.create:
+            self._insert(some_known=plan.update + plan.unchanged > 0)
+
+    def _keep_images(self) -> None:
+        image: dict[str, ColumnElement[Any]] = {
+            "run_id": literal(self.staging.session.run_id),
+            "resource_type": literal(self.target.resource.type),
+            "key": cast(self.target.staged_key, Text),
+            "row": self.target.s.c.row_number,
+            "before": func.to_jsonb(text(f'"{self.target.t.name}"')),
+            "after": self._after_image(),
+        }
+        rows = self._planned(*(value.label(name) for name, value in image.items()))
+        self.connection.execute(insert(CHANGE).from_select(list(image), rows))
+
+    def _update(self) -> None:
+        s = self.target.s
+        change = (
+            update(self.target.t)
+            .where(self.target.stored_key == self.target.staged_key, s.c.row_number == PLANNED_UPDATE.c.row_number)
+            .values({name: self._after(name) for name in self.written})
+            .values(updated_at=func.now(), updated_by_run=self.staging.session.run_id)
+        )
+        self.connection.execute(change)
+
+    def _insert(self, *, some_known: bool) -> None:
+        names = [self.target.resource.key_column, *self.written]
+        run = literal(self.staging.session.run_id)
+        rows = select(*(self.target.s.c[name] for name in names), run, run)
+        if some_known:
+            rows = rows.where(~self.target.stored())
+        columns = [*names, "created_by_run", "updated_by_run"]
+        self.connection.execute(insert(self.target.t).from_select(columns, rows))

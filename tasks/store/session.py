@@ -1,0 +1,107 @@
+"""A run's session: the one connection that holds its locks, so that a dead process is known by a free lock."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text
+
+from schemas.reports import Progress
+from schemas.resource import Resource
+from tasks.store.engine import engine, told_plainly
+
+# The first of the two numbers of every resource type's advisory lock; a run's own lock is one 64-bit number.
+_TYPE_LOCKS = 0x636D6462
+
+
+def type_lock(resource_type: str) -> tuple[int, int]:
+    """Return the advisory lock of a resource type: held while one run writes its records."""
+    return _TYPE_LOCKS, zlib.crc32(resource_type.encode()) - 2**31
+
+
+def run_lock(run_id: UUID) -> int:
+    """Return the advisory lock of a run: held for as long as its process lives."""
+    return (run_id.int >> 64) - 2**63
+
+
+class Session:
+    """One run's connection; locks taken on it last until it closes, however it closes."""
+
+    def __init__(self, url: str, run_id: UUID) -> None:
+        self.url = url
+        self.run_id = run_id
+        self._locks: list[tuple[str, tuple[int, ...]]] = []
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Session:
+        """Connect and hold the run's own lock."""
+        self._open()
+        self._hold("pg_advisory_lock", (run_lock(self.run_id),))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection, which frees the locks."""
+        if self._connection is not None:
+            self._connection.invalidate() if error is not None else None
+            self._connection.close()
+
+    def _open(self) -> None:
+        with told_plainly():
+            self._connection = engine(self.url).connect()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give the connection inside one transaction: all of it, or nothing; reconnects first after a loss."""
+        with told_plainly():
+            if self._connection is None or self._connection.closed or self._connection.invalidated:
+                self._reopen()
+            assert self._connection is not None  # noqa: S101  # for the type checker
+            with self._connection.begin():
+                yield self._connection
+
+    def _reopen(self) -> None:
+        """Connect again after a loss, and take the same locks in the same order."""
+        if self._connection is not None:
+            self._connection.close()
+        self._open()
+        held, self._locks = self._locks, []
+        for function, key in held:
+            self._hold(function, key)
+
+    def _hold(self, function: str, key: tuple[int, ...]) -> None:
+        with self.transaction() as connection:
+            connection.execute(select(getattr(func, function)(*key)))
+        self._locks.append((function, key))
+
+    def lock(self, resource: Resource, progress: Progress, *, shared: bool = False) -> None:
+        """Wait until no other run writes records of the type, then keep it so until the session ends."""
+        suffix = "_shared" if shared else ""
+        key = type_lock(resource.type)
+        if (f"pg_advisory_lock{suffix}", key) in self._locks:
+            return
+        attempt = select(getattr(func, f"pg_try_advisory_lock{suffix}")(*key))
+        while True:
+            with self.transaction() as connection:
+                if connection.scalar(attempt):
+                    break
+            progress("waiting", 0, None)
+            time.sleep(0.2)
+        self._locks.append((f"pg_advisory_lock{suffix}", key))
+
+
+def is_alive(connection: Connection, run_id: UUID) -> bool:
+    """Say whether the process of a run still lives, by its lock."""
+    free = connection.scalar(select(func.pg_try_advisory_xact_lock(run_lock(run_id))))
+    return not free
+
+
+def set_local(connection: Connection, name: str, value: str) -> None:
+    """Set a server setting for the rest of the transaction."""
+    connection.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})

@@ -1,0 +1,261 @@
+"""Validate: text columns into typed columns, batch by batch, with every failure of every row told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher, get_close_matches
+from os.path import commonprefix
+
+import pandera.polars as pa
+import polars as pl
+from pandera.errors import SchemaErrors
+
+from schemas.fields import Spec
+from schemas.kinds import Kind
+from schemas.reports import ISSUE_SCHEMA, ROW, Empty, Extracted, Mapping, Mode, Severity, issues_frame
+from schemas.resource import Resource
+from schemas.rules import RowRule
+
+# What pandera calls the checks that `schemas.fields` names as pandera's keywords do.
+_KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
+
+# A message shows this many characters of a value.
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One validated batch: `valid` has `ROW` and the typed fields, `issues` is of `ISSUE_SCHEMA`.
+
+    `rejected` are the row numbers of the rows that errors reject; `read` counts records (a blank line is none),
+    `passed` the rows of the source.
+    """
+
+    valid: pl.DataFrame
+    issues: pl.DataFrame
+    rejected: pl.Series
+    read: int
+    passed: int
+
+
+@dataclass(frozen=True)
+class Validator:
+    """The rules of one import: a type, a mapping, and which empty cells are an error."""
+
+    resource: Resource
+    mapping: Mapping
+    mode: Mode = Mode.UPSERT
+    empty: Empty = Empty.CLEAR
+
+    def batches(self, extracted: Extracted, size: int) -> Iterator[Batch]:
+        """Read a source in batches of `size` rows, in its order, and validate each."""
+        schema = self.schema()
+        for frame in extracted.frame.collect_batches(chunk_size=size, maintain_order=True):
+            yield self.batch(frame, extracted, schema)
+
+    def schema(self) -> pa.DataFrameSchema:
+        """Return the pandera schema of the mapped fields; keys stay required where empty cells keep what is stored."""
+        schema = self.resource.schema.select_columns(list(self.mapping.fields))
+        if self.empty is Empty.KEEP:
+            loose = [name for name in self.mapping.fields if name not in self.resource.key]
+            schema = schema.update_columns({name: {"nullable": True} for name in loose})
+        return schema
+
+    def batch(self, frame: pl.DataFrame, extracted: Extracted, schema: pa.DataFrameSchema) -> Batch:
+        """Validate one batch of `ROW` and text columns."""
+        records, told = self._records(frame, extracted)
+        text = self._text(records)
+        typed = text.select(ROW, *(self._read(text, name) for name in self.mapping.fields))
+        unreadable = [self._unreadable(text, typed, name) for name in self.mapping.fields]
+        wrong = pl.concat([told, *(cells for cells in unreadable if not cells.is_empty())])
+        failed = self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti")
+        rules = [self._broken(text, typed, rule) for rule in self.resource.row_rules]
+        repairs = [self._repairs(text, typed, name) for name in self.mapping.fields]
+        issues = pl.concat([wrong, failed, *rules, self._no_key(typed), *repairs])
+        errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
+        faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
+        valid = typed.filter(~pl.col(ROW).is_in(errors.implode())) if len(errors) else typed
+        return Batch(valid, issues, errors, len(records) + faulty, len(frame))
+
+    # What is a record ---------------------------------------------------------------------------------------------
+
+    def _records(self, frame: pl.DataFrame, extracted: Extracted) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Set aside blank rows and those that can't be read rightly; returns the records, and what to tell."""
+        rows = frame[ROW]
+        faults = (
+            extracted.faults.filter(pl.col("row").is_between(rows.min(), rows.max())) if len(rows) else issues_frame()
+        )
+        faulty = faults["row"].unique()
+        if len(faulty):
+            frame = frame.filter(~pl.col(ROW).is_in(faulty.implode()))
+        filled = pl.any_horizontal(pl.col(column).str.len_bytes() > 0 for column in extracted.columns)
+        blank = frame.filter(~filled.fill_null(value=False))[ROW]
+        if len(blank):
+            frame = frame.filter(~pl.col(ROW).is_in(blank.implode()))
+        blanks = _issues(
+            blank, rule="blank", severity=Severity.WARNING, message=pl.format("row {} is blank and is left out", "row")
+        )
+        return frame, pl.concat([faults, blanks])
+
+    def _text(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Return `ROW` and one column of stripped text for each field; an empty cell is null."""
+        columns = [
+            _cell(pl.col(match.column), self.resource.fields[match.field].kind).alias(match.field)
+            for match in self.mapping.matches
+        ]
+        constants = [
+            _cell(pl.lit(value), self.resource.fields[name].kind).alias(name)
+            for name, value in self.mapping.constants.items()
+        ]
+        return records.select(ROW, *columns, *constants)
+
+    def _read(self, text: pl.DataFrame, name: str) -> pl.Series:
+        values, kind = text[name], self.resource.fields[name].kind
+        if values.null_count() == len(values):
+            return pl.Series(name, [None] * len(values), dtype=kind.dtype)
+        return kind.read(values).alias(name)
+
+    # What is wrong with a cell ------------------------------------------------------------------------------------
+
+    def _unreadable(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
+        """Cells that hold text which is no value of the field's kind."""
+        where = text[name].is_not_null() & typed[name].is_null()
+        if not where.any():
+            return issues_frame()
+        kind = self.resource.fields[name].kind
+        said = pl.when(False).then(pl.lit(None, pl.String))  # a chain needs a start
+        for pattern, hint in kind.hints:
+            said = said.when(pl.col("value").str.contains(pattern)).then(pl.lit(hint))
+        return self._cells(text.filter(where), name, kind.name, said.otherwise(pl.lit(f"is not {kind.wants}")))
+
+    def _failures(self, text: pl.DataFrame, typed: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
+        """Cells that pandera's checks reject."""
+        try:
+            schema.validate(typed.select(*self.mapping.fields), lazy=True)
+        except SchemaErrors as error:
+            cases = error.failure_cases.filter(pl.col("index").is_not_null())
+            groups = cases.group_by("column", "check", maintain_order=True)
+            return pl.concat([self._failed(text, str(key[0]), str(key[1]), rows["index"]) for key, rows in groups])
+        return issues_frame()
+
+    def _failed(self, text: pl.DataFrame, name: str, check: str, index: pl.Series) -> pl.DataFrame:
+        spec = self.resource.fields[name]
+        rows = text[index.cast(pl.UInt32)]
+        if check == "not_nullable":
+            rule, message = "required", f"{spec.title} is required, and the cell is empty"
+        else:
+            keyword = check.partition("(")[0]
+            rule, message = spec.says[_KEYWORDS.get(keyword, keyword)]
+        return self._suggested(self._cells(rows, name, rule, pl.lit(message)), spec)
+
+    def _suggested(self, issues: pl.DataFrame, spec: Spec) -> pl.DataFrame:
+        if not spec.choices:
+            return issues
+        values = issues["value"].drop_nulls().unique()
+        near = {value: _nearest(value.lower(), spec.choices) for value in values}
+        suggestions = {value: choice for value, choice in near.items() if choice}
+        return issues.with_columns(
+            suggestion=pl.col("value").replace_strict(suggestions, default=None, return_dtype=pl.String)
+        )
+
+    def _repairs(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
+        """Cells whose value was altered on reading, for the report."""
+        kind = self.resource.fields[name].kind
+        if not kind.repair:
+            return issues_frame()
+        stored = typed[name].list.join(",") if isinstance(kind.dtype, pl.List) else typed[name]
+        spelt = (
+            text[name].str.replace_all(r"[\[\]\"\s]", "").str.replace_all(";", ",")
+            if isinstance(kind.dtype, pl.List)
+            else text[name]
+        )
+        where = (stored != spelt).fill_null(value=False)
+        if not where.any():
+            return issues_frame()
+        rows = text.filter(where).with_columns(stored.filter(where).alias("stored"))
+        said = pl.format("read as '{}': {}", rows["stored"], pl.lit(kind.repair))
+        return self._cells(rows, name, f"{kind.name}_repaired", said, Severity.REPAIR)
+
+    # What is wrong with a row -------------------------------------------------------------------------------------
+
+    def _broken(self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule) -> pl.DataFrame:
+        if not set(rule.fields) <= set(self.mapping.fields):
+            return issues_frame()
+        where = typed.select(rule.broken().fill_null(value=False).alias("broken"))["broken"]
+        if not where.any():
+            return issues_frame()
+        return self._cells(text.filter(where), rule.field, rule.name, pl.lit(rule.message), rule.severity)
+
+    def _no_key(self, typed: pl.DataFrame) -> pl.DataFrame:
+        """Rows without a natural key, where it may come from several optional fields."""
+        if not self.resource.either:
+            return issues_frame()
+        present = [name for name in self.resource.key if name in self.mapping.fields]
+        titles = " or ".join(self.resource.fields[name].title for name in self.resource.key)
+        rows = typed.filter(pl.all_horizontal(pl.col(name).is_null() for name in present))[ROW]
+        return _issues(
+            rows,
+            rule="required",
+            field=self.resource.key[0],
+            message=pl.lit(f"{titles} is required, and the cells are empty"),
+        )
+
+    def _cells(
+        self, rows: pl.DataFrame, name: str, rule: str, said: pl.Expr, severity: Severity = Severity.ERROR
+    ) -> pl.DataFrame:
+        """Issues for one cell of each of these rows of text; `said` continues after the quoted value."""
+        values = rows[name]
+        shown = pl.col("value").str.slice(0, _SHOWN) + pl.when(pl.col("value").str.len_chars() > _SHOWN).then(
+            pl.lit("…")
+        ).otherwise(pl.lit(""))
+        message = pl.coalesce(pl.format("'{}' {}", shown, said), said)
+        return _issues(
+            rows[ROW],
+            rule=rule,
+            severity=severity,
+            field=name,
+            column=self.mapping.column_of(name),
+            value=values,
+            message=message,
+        )
+
+
+def _nearest(value: str, choices: tuple[str, ...]) -> str | None:
+    """Return the choice that a value was probably meant to be: of those equally like it, the one that begins like it."""
+    like = get_close_matches(value, choices, n=5, cutoff=0.7)
+    return max(
+        like,
+        key=lambda choice: (SequenceMatcher(None, choice, value).ratio(), len(commonprefix([value, choice]))),
+        default=None,
+    )
+
+
+def _cell(column: pl.Expr, kind: Kind) -> pl.Expr:
+    stripped = column.str.strip_chars()
+    return pl.when(stripped.is_in(["", *kind.blanks])).then(None).otherwise(stripped)
+
+
+def _issues(
+    rows: pl.Series,
+    *,
+    rule: str,
+    message: pl.Expr,
+    severity: Severity = Severity.ERROR,
+    field: str | None = None,
+    column: str | None = None,
+    value: pl.Series | None = None,
+) -> pl.DataFrame:
+    """A frame of `ISSUE_SCHEMA` for these rows; `message` may use `row` and `value`."""
+    if rows.is_empty():
+        return issues_frame()
+    values = value if value is not None else pl.Series([None] * len(rows), dtype=pl.String)
+    frame = pl.DataFrame({"row": rows.cast(pl.UInt32), "value": values})
+    return frame.with_columns(
+        column=pl.lit(column, pl.String),
+        field=pl.lit(field, pl.String),
+        rule=pl.lit(rule),
+        severity=pl.lit(str(severity)),
+        message=message,
+        suggestion=pl.lit(None, pl.String),
+    ).select(*(pl.col(name).cast(dtype) for name, dtype in ISSUE_SCHEMA.items()))

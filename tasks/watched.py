@@ -1,0 +1,182 @@
+"""The steps as Prefect tasks, and a run's progress and report as Prefect artifacts: all that knows how Prefect shows them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+
+from schemas.errors import Transient
+from schemas.reports import Progress, Report, Severity, silent
+from tasks import steps
+
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+LISTENER: ContextVar[Progress] = ContextVar("listener", default=silent)
+"""Who else in this process is told of a run's progress, such as a terminal."""
+
+# How long each phase takes of a run, in percent: validating reads and stages every row, the rest is one transaction.
+_SHARE = {
+    "extract": (0, 2),
+    "waiting": (2, 2),
+    "validate": (2, 70),
+    "check": (70, 75),
+    "plan": (75, 80),
+    "apply": (80, 99),
+}
+
+# Seconds between two updates of a progress artifact: each costs the server about 20 ms.
+_PULSE = 0.5
+
+
+def _passing(task: Any, run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001  # Prefect's signature
+    """Try again after a passing fault only: a lost connection, a deadlock."""
+    try:
+        state.result()
+    except Transient:
+        return True
+    except Exception:  # whatever else failed is not tried again
+        return False
+    return False
+
+
+def _watched(step: Step, name: str, **options: Any) -> Step:
+    """Wrap a step as a task; its arguments are live objects and frames, which Prefect must neither hash nor keep."""
+    wrapped: Any = task(name=name, cache_policy=NO_CACHE, persist_result=False, **options)(step)
+    return wrapped  # type: ignore[no-any-return]  # a task is called as its function is
+
+
+_RETRIES: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 15], "retry_condition_fn": _passing}
+
+WATCHED = steps.Steps(
+    _watched(steps.extract, "extract", task_run_name="extract {run.job.source}"),
+    _watched(steps.map, "map", task_run_name="map {run.job.source}", **_RETRIES),
+    _watched(steps.validate, "validate", task_run_name="validate {run.resource.type}", **_RETRIES),
+    _watched(steps.load, "load", task_run_name="load {run.resource.type}", **_RETRIES),
+)
+"""The steps as Prefect tasks, which appear as task runs of the flow run."""
+
+
+@dataclass
+class Pulse:
+    """A run's progress as it is published: the newest state, written by the run and read by the publisher."""
+
+    artifact: UUID
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    phase: str = "initializing"
+    processed: int = 0
+    total: int | None = None
+    percent: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def __call__(self, phase: str, done: int, total: int | None) -> None:
+        """Take note of how far the run is."""
+        LISTENER.get()(phase, done, total)
+        self.phase = phase
+        if phase in ("validate", "done"):
+            self.processed, self.total = done, total
+        start, end = _SHARE.get(phase, (100, 100))
+        part = min(done / total, 1.0) if total else 0.0
+        self.percent = max(self.percent, start + (end - start) * part)
+
+    def status(self, status: str = "processing") -> dict[str, Any]:
+        """Return the state as the artifact holds it."""
+        elapsed = time.monotonic() - self.since
+        left = elapsed * (100 - self.percent) / self.percent if self.percent >= 1 else None
+        return {
+            "status": status,
+            "phase": self.phase,
+            "processedRecords": self.processed,
+            "totalRecords": self.total,
+            "percent": round(self.percent, 1),
+            "recordsPerSecond": round(self.processed / elapsed) if elapsed > 0 else 0,
+            "etaSeconds": round(left, 1) if left is not None and status == "processing" else None,
+            "startedAt": self.started.isoformat(),
+            "updatedAt": datetime.now(UTC).isoformat(),
+        }
+
+
+@contextmanager
+def published() -> Iterator[Pulse]:
+    """Publish a run's progress from a thread, twice a second; a server that is away holds nothing up."""
+    pulse = Pulse(create_progress_artifact(progress=0.0, description="{}"))
+    over = threading.Event()
+    thread = threading.Thread(target=_publish, args=(pulse, over), name="progress", daemon=True)
+    thread.start()
+    end = "failed"
+    try:
+        yield pulse
+        end = "completed"
+    finally:
+        over.set()
+        thread.join(timeout=5)
+        with get_client(sync_client=True) as client:
+            _send(client, pulse, end)
+
+
+def _publish(pulse: Pulse, over: threading.Event) -> None:
+    with get_client(sync_client=True) as client:
+        while not over.wait(_PULSE):
+            _send(client, pulse, "processing")
+
+
+def _send(client: SyncPrefectClient, pulse: Pulse, status: str) -> None:
+    state = orjson.dumps(pulse.status(status)).decode()
+    try:
+        client.update_artifact(pulse.artifact, ArtifactUpdate(data=pulse.percent, description=state))
+    except Exception as error:  # progress is told as well as it can be; the run goes on
+        get_run_logger().debug("progress was not published: %s", error)
+
+
+def publish_report(report: Report) -> None:
+    """Keep the report of a run as an artifact of its flow run."""
+    create_markdown_artifact(
+        key=f"import-{report.run_id}",
+        markdown=report_markdown(report),
+        description=f"{report.resource_type} from {report.source}",
+    )
+
+
+def report_markdown(report: Report) -> str:
+    """Return a report as Markdown: the counts, the first rejects and how to get all of them."""
+    counts = report.counts
+    figures = {
+        "read": counts.read,
+        "created": counts.create,
+        "updated": counts.update,
+        "unchanged": counts.unchanged,
+        "rejected": counts.rejected,
+        "warnings": counts.warnings,
+        "repairs": counts.repairs,
+    }
+    dry = " (dry run: nothing was changed)" if report.dry_run else ""
+    lines = [f"# {report.resource_type} from {report.source}: {report.status}{dry}", ""]
+    lines += [report.message, ""] if report.message else []
+    lines += ["| | records |", "| --- | ---: |", *(f"| {name} | {number:,} |" for name, number in figures.items()), ""]
+    errors = [issue for issue in report.issues if issue.severity is Severity.ERROR]
+    if errors:
+        lines += ["## First rejects", "", "| row | column | what |", "| ---: | --- | --- |"]
+        lines += [f"| {issue.row or ''} | {_safe(issue.column or '')} | {_safe(issue.message)} |" for issue in errors]
+        lines += ["", f"All of them: `cmdb rejects {report.run_id} -o rejects.xlsx`"]
+    return "\n".join(lines)
+
+
+def _safe(text: str) -> str:
+    """Return text that stays within its cell of a Markdown table and brings no markup in."""
+    escaped = "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|" else sign for sign in text)
+    return " ".join(escaped.split())
