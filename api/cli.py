@@ -13,6 +13,7 @@ import orjson
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from sqlalchemy import Connection
 
 from api import render
@@ -31,9 +32,7 @@ from tasks.store.migrate import upgrade
 
 DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
 
-EXIT_CODES = (
-    """Exit codes: 0 done; 1 failed, nothing changed; 2 usage; 3 done, and some rows were rejected; 130 stopped."""
-)
+EXIT_CODES = """Exit codes: 0 done; 1 failed, nothing changed; 2 usage; 3 done, some rows rejected; 130 stopped."""
 
 app = typer.Typer(
     help="Bulk import for a network CMDB.",
@@ -235,7 +234,7 @@ def main() -> None:
     try:
         app()
     except CmdbError as error:
-        err.print(f"[bold red]Error:[/bold red] {render.escape(str(error))}", soft_wrap=True)
+        err.print(f"[bold red]Error:[/bold red] {escape(str(error))}", soft_wrap=True)
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
     except KeyboardInterrupt:
         err.print("Stopped; nothing was changed.")

@@ -216,7 +216,7 @@ def next_steps(report: Report) -> list[str]:
     steps = []
     if report.counts.rejected:
         steps.append(
-            f"cmdb rejects {short} -o rejects.xlsx   the rejected rows with the reason in each cell, to mend and import again"
+            f"cmdb rejects {short} -o rejects.xlsx   the rejected rows, their wrong cells marked, to mend and import"
         )
     if report.dry_run and report.counts.create + report.counts.update:
         steps.append(f"cmdb import {report.source}   does it")

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import State
 from pydantic import Field
 
 from flows.sentences import import_file
+from schemas.errors import RunFailed
 from schemas.jobs import ImportJob
 from schemas.reports import Progress, Report, Status
 from schemas.settings import settings
@@ -50,9 +51,9 @@ def run_here(job: ImportJob, progress: Progress) -> Report:
 
 
 def _report_of(state: State[Any]) -> Report:
-    run_id = state.state_details.flow_run_id
+    """Return the report of a flow run that has one; raises what kept the others from having one."""
+    if not state.is_completed() and not isinstance(error := state.result(raise_on_failure=False), RunFailed):
+        raise error
     with database(settings()) as url, engine(url).connect() as connection:
-        report = ledger.read_report(connection, run_id, samples=settings().samples) if run_id else None
-    if report is None or (report.status is Status.FAILED and not report.counts.read):
-        state.result()
-    return report
+        run_id = ledger.find_run(connection, str(state.state_details.flow_run_id))
+        return ledger.read_report(connection, run_id, samples=settings().samples)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import takewhile
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import TypeVar
@@ -29,20 +31,17 @@ def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
 
     def put(item: Item | _Failure | _End) -> None:
         while not stopped.is_set():
-            try:
-                return queue.put(item, timeout=0.1)
-            except Full:
-                continue
+            with suppress(Full):
+                queue.put(item, timeout=0.1)
+                break
 
     def produce() -> None:
         try:
-            for item in items:
+            for item in takewhile(lambda _: not stopped.is_set(), items):
                 put(item)
-                if stopped.is_set():
-                    return None
+            put(_End())
         except BaseException as error:  # raised again where it is waited for
-            return put(_Failure(error))
-        put(_End())
+            put(_Failure(error))
 
     thread = Thread(target=produce, name="ahead", daemon=True)
     thread.start()

@@ -41,7 +41,7 @@ def _already_done(run: Run) -> bool:
 
 
 def _hold_still(run: Run, resource: Resource) -> None:
-    """Keep the records that are referred to from changing until the end; in the order of loading, so never in a ring."""
+    """Keep the records that are referred to from changing; locks are taken in one order, so that no two runs block."""
     if run.job.dry_run:
         return
     named = {rule.to for rule in resource.set_rules if isinstance(rule, Reference | Inside)} - {resource.type}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
-from os.path import commonprefix
+from itertools import takewhile
 
 import pandera.polars as pa
 import polars as pl
@@ -124,10 +124,10 @@ class Validator:
         if not where.any():
             return issues_frame()
         kind = self.resource.fields[name].kind
-        said = pl.when(False).then(pl.lit(None, pl.String))  # a chain needs a start
-        for pattern, hint in kind.hints:
-            said = said.when(pl.col("value").str.contains(pattern)).then(pl.lit(hint))
-        return self._cells(text.filter(where), name, kind.name, said.otherwise(pl.lit(f"is not {kind.wants}")))
+        said: pl.Expr = pl.lit(f"is not {kind.wants}")
+        for pattern, hint in reversed(kind.hints):
+            said = pl.when(pl.col("value").str.contains(pattern)).then(pl.lit(hint)).otherwise(said)
+        return self._cells(text.filter(where), name, kind.name, said)
 
     def _failures(self, text: pl.DataFrame, typed: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
         """Cells that pandera's checks reject."""
@@ -222,13 +222,13 @@ class Validator:
 
 
 def _nearest(value: str, choices: tuple[str, ...]) -> str | None:
-    """Return the choice that a value was probably meant to be: of those equally like it, the one that begins like it."""
-    like = get_close_matches(value, choices, n=5, cutoff=0.7)
-    return max(
-        like,
-        key=lambda choice: (SequenceMatcher(None, choice, value).ratio(), len(commonprefix([value, choice]))),
-        default=None,
-    )
+    """Return the choice that a value was probably meant to be: of two equally like it, the one that begins like it."""
+
+    def likeness(choice: str) -> tuple[float, int]:
+        together = takewhile(lambda pair: pair[0] == pair[1], zip(choice, value, strict=False))
+        return SequenceMatcher(None, choice, value).ratio(), len(list(together))
+
+    return max(get_close_matches(value, choices, n=5, cutoff=0.7), key=likeness, default=None)
 
 
 def _cell(column: pl.Expr, kind: Kind) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""The steps as Prefect tasks, and a run's progress and report as Prefect artifacts: all that knows how Prefect shows them."""
+"""What Prefect shows of a run: its steps as tasks, its progress and its report as artifacts."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Pulse:
 @contextmanager
 def published() -> Iterator[Pulse]:
     """Publish a run's progress from a thread, twice a second; a server that is away holds nothing up."""
-    pulse = Pulse(create_progress_artifact(progress=0.0, description="{}"))
+    pulse = Pulse(_artifact())
     over = threading.Event()
     thread = threading.Thread(target=_publish, args=(pulse, over), name="progress", daemon=True)
     thread.start()
@@ -127,6 +127,12 @@ def published() -> Iterator[Pulse]:
         thread.join(timeout=5)
         with get_client(sync_client=True) as client:
             _send(client, pulse, end)
+
+
+def _artifact() -> UUID:
+    made = create_progress_artifact(progress=0.0, description="{}")
+    assert isinstance(made, UUID)  # noqa: S101  # from synchronous code, Prefect's function is synchronous
+    return made
 
 
 def _publish(pulse: Pulse, over: threading.Event) -> None:
