@@ -18,7 +18,7 @@ help: ## show this
 	touch $@
 
 demo: .venv/.installed ## import the example files and see the reports, with a Prefect server and without
-	@$(BIN)/python -m examples.demo
+	@$(BIN)/python examples/demo.py
 
 test: .venv/.installed ## every test, against a real PostgreSQL
 	$(BIN)/pytest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from schemas.errors import TooManyErrors
 from schemas.reports import ROW, Extracted, Mapping, Status
 from schemas.resource import Resource
@@ -75,12 +77,17 @@ def _apply(run: Run, staging: Staging, problem: str | None) -> None:
     run.progress("plan", 0, staging.rows)
     with run.session.transaction() as connection:
         planner = Planner(connection, staging, run.job.empty)
-        plan = planner.make(run.settings.samples)
-        samples = planner.staged(run.settings.samples) if run.job.dry_run else None
+        plan = planner.make()
+        shown = _shown(planner, run.settings.samples) if run.job.dry_run else {}
         if not run.job.dry_run:
             run.progress("apply", 0, plan.create + plan.update)
             planner.apply(plan)
-        changes = [ledger.change_to_json(change) for change in plan.changes]
-        ending = run.ending() | {"changes": changes, "samples": samples, "message": problem}
+        ending = run.ending() | shown | {"message": problem}
         ledger.close_run(connection, run.run_id, Status.COMPLETED, run.tally.counts(plan), **ending)
     run.progress("done", run.tally.read, run.tally.read)
+
+
+def _shown(planner: Planner, most: int) -> dict[str, Any]:
+    """What a dry run shows beside its counts."""
+    changes = [ledger.change_to_json(change) for change in planner.changes(most)]
+    return {"changes": changes, "samples": planner.staged(most)}

@@ -42,12 +42,11 @@ PLANNED_UPDATE = Table(
 
 @dataclass(frozen=True)
 class Plan:
-    """How many records would be created, updated and left as they are, and the first of the changes."""
+    """How many records would be created, updated and left as they are."""
 
     create: int
     update: int
     unchanged: int
-    changes: tuple[Change, ...] = ()
 
 
 class Planner:
@@ -62,22 +61,27 @@ class Planner:
         # A full-row comparison of a million rows is one hash join when it may use this much memory.
         set_local(connection, "work_mem", "256MB")
 
-    def make(self, samples: int) -> Plan:
+    def make(self) -> Plan:
         """Compare the staged rows with the stored records."""
         PLANNED_UPDATE.create(self.connection)
-        known = self._known()
-        update = self._list_updates() if known else 0
-        create = self.staging.rows - known
-        changes = (*self._updates(samples), *self._creates(samples)) if samples else ()
-        return Plan(create, update, known - update, changes[:samples])
+        known, changed = self._compare() if self._any_stored() else (0, 0)
+        return Plan(self.staging.rows - known, changed, known - changed)
+
+    def _any_stored(self) -> bool:
+        return self.connection.scalar(select(literal(1)).select_from(self.target.t).limit(1)) is not None
+
+    def _compare(self) -> tuple[int, int]:
+        """List the updates, in one pass; returns how many records are known, and how many of them differ."""
+        row = self.target.s.c.row_number
+        both = self._joined(row, self._differs().label("differs")).cte("both")
+        listed = insert(PLANNED_UPDATE).from_select(["row_number"], select(both.c.row_number).where(both.c.differs))
+        counts = select(func.count(), func.count().filter(both.c.differs)).select_from(both)
+        known, changed = self.connection.execute(counts.add_cte(listed.cte("listed"))).one()
+        return known, changed
 
     def _joined(self, *columns: ColumnElement[Any]) -> Select[Any]:
         same_key = self.target.stored_key == self.target.staged_key
         return select(*columns).select_from(self.target.s.join(self.target.t, same_key))
-
-    def _known(self) -> int:
-        stored = self.connection.scalar(select(literal(1)).select_from(self.target.t).limit(1))
-        return int(self.connection.scalar(self._joined(func.count())) or 0) if stored else 0
 
     def _differs(self) -> ColumnElement[bool]:
         s, t = self.target.s.c, self.target.t.c
@@ -87,10 +91,6 @@ class Planner:
                 s[name].is_not(None) & differs for name, differs in zip(self.written, differences, strict=True)
             ]
         return or_(*differences) if differences else literal(value=False)
-
-    def _list_updates(self) -> int:
-        rows = self._joined(self.target.s.c.row_number).where(self._differs())
-        return self.connection.execute(insert(PLANNED_UPDATE).from_select(["row_number"], rows)).rowcount
 
     def _planned(self, *columns: ColumnElement[Any]) -> Select[Any]:
         s, t = self.target.s, self.target.t
@@ -106,34 +106,24 @@ class Planner:
         pairs = [part for name in self.written for part in (literal(name), self._after(name))]
         return func.jsonb_build_object(*pairs)
 
-    def _updates(self, samples: int) -> list[Change]:
-        """The first updates with their fields before → after."""
-        s, key = self.target.s, cast(self.target.staged_key, Text)
-        before = func.to_jsonb(text(f'"{self.target.t.name}"'))
-        query = self._planned(s.c.row_number, key, before, self._after_image()).order_by(s.c.row_number)
-        return [
-            Change(
-                key,
-                "update",
-                row,
-                {name: (old.get(name), value) for name, value in new.items() if old.get(name) != value},
-            )
-            for row, key, old, new in self.connection.execute(query.limit(samples))
-        ]
+    def changes(self, most: int) -> list[Change]:
+        """Return the first changes, updates before new records, with the fields that differ before → after."""
+        return [*self._updates(most), *self._creates(most)][:most]
 
-    def _creates(self, samples: int) -> list[Change]:
+    def _updates(self, most: int) -> list[Change]:
         s, key = self.target.s, cast(self.target.staged_key, Text)
-        record = func.to_jsonb(text(f'"{s.name}"'))
-        query = select(s.c.row_number, key, record).where(~self.target.stored()).order_by(s.c.row_number)
-        return [
-            Change(
-                key,
-                "create",
-                row,
-                {name: (None, value) for name, value in new.items() if value is not None and name != "row_number"},
-            )
-            for row, key, new in self.connection.execute(query.limit(samples))
-        ]
+        first = select(PLANNED_UPDATE.c.row_number).order_by(PLANNED_UPDATE.c.row_number).limit(most)
+        before = func.to_jsonb(text(f'"{self.target.t.name}"'))
+        query = self._planned(s.c.row_number, key, before, self._after_image()).where(s.c.row_number.in_(first))
+        rows = self.connection.execute(query.order_by(s.c.row_number))
+        return [Change(key, "update", row, differing(before, after)) for row, key, before, after in rows]
+
+    def _creates(self, most: int) -> list[Change]:
+        s, key = self.target.s, cast(self.target.staged_key, Text)
+        first = select(s.c.row_number).where(~self.target.stored()).order_by(s.c.row_number).limit(most)
+        record = func.to_jsonb(text(f'"{s.name}"')).op("-")("row_number")
+        query = select(s.c.row_number, key, record).where(s.c.row_number.in_(first)).order_by(s.c.row_number)
+        return [Change(key, "create", row, differing({}, new)) for row, key, new in self.connection.execute(query)]
 
     def staged(self, samples: int) -> list[dict[str, Any]]:
         """The first staged rows as they would be stored."""
@@ -178,3 +168,8 @@ class Planner:
             rows = rows.where(~self.target.stored())
         columns = [*names, "created_by_run", "updated_by_run"]
         self.connection.execute(insert(self.target.t).from_select(columns, rows))
+
+
+def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the fields of `after` that differ from `before`, as (before, after)."""
+    return {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}

@@ -1,0 +1,116 @@
+"""What every test may use: a database of its own, a home of its own, and nothing of the developer's settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+from sqlalchemy.engine import make_url
+
+from schemas.settings import settings
+from tasks.store.embedded import server
+
+ROOT = Path(__file__).parents[1]
+
+
+def template_ready(url: str) -> None:
+    """Fill the database that every test's database is copied from; it must leave no connection open."""
+
+
+@contextmanager
+def temporary_home() -> Iterator[Path]:
+    """Give a new folder with a short path that PostgreSQL's user may enter, which `tmp_path` is not."""
+    folder = Path(tempfile.mkdtemp(prefix="cmdb-")).resolve()
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder for one test, short and open enough for an embedded server."""
+    with temporary_home() as folder:
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[None]:
+    """Keep the developer's settings, data and servers out of the test."""
+    for name in [name for name in os.environ if name.startswith("CMDB_") or name == "PREFECT_API_URL"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CMDB_HOME", str(home))
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def keep_server() -> None:
+    """Run a server until stdin ends, as it does however pytest ends: the program of `postgres_url`'s process."""
+    with temporary_home() as folder, server(folder, durable=False) as url:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL whose user may create databases: CMDB_TEST_DATABASE_URL, or one for this session."""
+    if given := os.environ.get("CMDB_TEST_DATABASE_URL"):
+        yield given
+        return
+    program = [sys.executable, "-c", "from tests.conftest import keep_server; keep_server()"]
+    pipe = subprocess.PIPE
+    # In a session of its own, so that Ctrl-C leaves the server to the tests that are being ended.
+    with subprocess.Popen(program, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as keeper:
+        assert keeper.stdout
+        url = keeper.stdout.readline().strip()
+        assert url, "the tests' PostgreSQL does not start: see stderr, or give one in CMDB_TEST_DATABASE_URL"
+        yield url
+
+
+@contextmanager
+def database(postgres_url: str, template: str = "template0") -> Iterator[str]:
+    """Give the address of a new database, dropped at the end whoever is connected to it."""
+    name = f"cmdb_test_{uuid4().hex[:12]}"
+    create = "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'"
+    run(postgres_url, create, name, template)
+    try:
+        yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        run(postgres_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def run(url: str, statement: str, *names: str) -> None:
+    """Run one statement, with names of databases in the places of {}, outside of a transaction."""
+    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> Iterator[str]:
+    """The name of the database that each test's is copied from."""
+    with database(postgres_url) as url:
+        template_ready(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The address of a database for one test."""
+    with database(postgres_url, template_database) as url:
+        yield url
