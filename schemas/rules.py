@@ -19,7 +19,8 @@ class RowRule:
     """Fields of one row that do not go together.
 
     `broken` gives an expression that is true where the rule is broken (null counts as kept); the rule is asked when
-    all of `fields` are in the import. `field` is the one to mend; `message` continues after its value.
+    all of `fields` are in the import, or, where it is `partial` and new records are made, some of them, an absent one
+    being empty. `field` is the one to mend; `message` continues after its value.
     """
 
     name: str
@@ -28,6 +29,7 @@ class RowRule:
     broken: Callable[[], pl.Expr]
     message: str
     severity: Severity = Severity.ERROR
+    partial: bool = False
 
 
 # Private AS numbers (EC2 API, AmazonSideAsn; RFC 6996).

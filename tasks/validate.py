@@ -180,9 +180,11 @@ class Validator:
     # What is wrong with a row -------------------------------------------------------------------------------------
 
     def _broken(self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule) -> pl.DataFrame:
-        if not set(rule.fields) <= set(self.mapping.fields):
+        absent = set(rule.fields) - set(self.mapping.fields)
+        if absent and (not rule.partial or absent == set(rule.fields) or self.mode is Mode.UPDATE):
             return issues_frame()
-        where = typed.select(rule.broken().fill_null(value=False).alias("broken"))["broken"]
+        empty = (pl.lit(None, self.resource.fields[name].kind.dtype).alias(name) for name in absent)
+        where = typed.with_columns(empty).select(rule.broken().fill_null(value=False).alias("broken"))["broken"]
         if not where.any():
             return issues_frame()
         return self._cells(text.filter(where), rule.field, rule.name, pl.lit(rule.message), rule.severity)
@@ -205,7 +207,7 @@ class Validator:
         self, rows: pl.DataFrame, name: str, rule: str, said: pl.Expr, severity: Severity = Severity.ERROR
     ) -> pl.DataFrame:
         """Issues for one cell of each of these rows of text; `said` continues after the quoted value."""
-        values = rows[name]
+        values = rows[name] if name in rows.columns else pl.Series([None] * len(rows), dtype=pl.String)
         shown = pl.col("value").str.slice(0, _SHOWN) + pl.when(pl.col("value").str.len_chars() > _SHOWN).then(
             pl.lit("…")
         ).otherwise(pl.lit(""))

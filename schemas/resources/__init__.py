@@ -6,9 +6,39 @@ from difflib import get_close_matches
 
 from schemas.errors import UnknownType
 from schemas.resource import Resource, plain
+from schemas.resources.asn import ASN
+from schemas.resources.customer_gateway import CUSTOMER_GATEWAY
+from schemas.resources.device import DEVICE
+from schemas.resources.prefix import PREFIX
+from schemas.resources.site import SITE
+from schemas.resources.subnet import SUBNET
+from schemas.resources.transit_gateway import TRANSIT_GATEWAY
+from schemas.resources.transit_gateway_attachment import TRANSIT_GATEWAY_ATTACHMENT
+from schemas.resources.vlan import VLAN
 from schemas.resources.vpc import VPC
+from schemas.resources.vpc_endpoint import VPC_ENDPOINT
+from schemas.resources.vpn_connection import VPN_CONNECTION
+from schemas.resources.vpn_gateway import VPN_GATEWAY
+from schemas.resources.vrf import VRF
 
-RESOURCES: dict[str, Resource] = {resource.type: resource for resource in (VPC,)}
+_ALL = (
+    VPC,
+    SUBNET,
+    TRANSIT_GATEWAY,
+    CUSTOMER_GATEWAY,
+    VPC_ENDPOINT,
+    VPN_GATEWAY,
+    VPN_CONNECTION,
+    TRANSIT_GATEWAY_ATTACHMENT,
+    SITE,
+    VRF,
+    VLAN,
+    PREFIX,
+    ASN,
+    DEVICE,
+)
+
+RESOURCES: dict[str, Resource] = {resource.type: resource for resource in _ALL}
 """Every resource type by its name, in an order in which references point backwards: the order of loading."""
 
 _SPELLINGS = {

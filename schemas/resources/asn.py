@@ -1,0 +1,20 @@
+"""ASN: an autonomous system number and who holds it.
+
+Source: NetBox, ipam.ASN; RFC 6793 (32 bits), RFC 5396 (asdot).
+"""
+
+from __future__ import annotations
+
+from schemas import fields as f
+from schemas.resource import Record, Resource
+
+
+class Asn(Record):
+    """An autonomous system number and who holds it."""
+
+    asn: int = f.asn("ASN", required=True, aliases=("as number", "autonomous system number"))
+    rir: str = f.text("RIR", longest=100, example="RIPE", aliases=("registry",))
+    organisation: str = f.text("Organisation", longest=255, example="Example GmbH", aliases=("organization", "holder"))
+
+
+ASN = Resource("asn", "ASN", Asn, key=("asn",), aliases=("autonomous system",))

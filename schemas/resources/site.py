@@ -1,0 +1,36 @@
+"""Site: a place where equipment stands.
+
+Source: NetBox, dcim.Site.
+"""
+
+from __future__ import annotations
+
+from schemas import fields as f
+from schemas.resource import Record, Resource
+
+
+class Site(Record):
+    """A place where equipment stands."""
+
+    name: str = f.text("Name", longest=255, required=True, example="Frankfurt 1", aliases=("site", "site name"))
+    slug: str = f.text(
+        "Slug",
+        longest=100,
+        matches=r"^[-a-zA-Z0-9_]+$",
+        says="is not a slug: letters, digits, - and _ only",
+        example="fra-1",
+    )
+    facility: str = f.text("Facility", longest=50, example="Equinix FR5", aliases=("facility code",))
+    region_name: str = f.text("Region", longest=255, example="Germany", aliases=("region name",))
+    time_zone: str = f.text(
+        "Time zone",
+        matches=r"^(UTC|[A-Z][A-Za-z]+(/[A-Za-z0-9_+-]+)+)$",
+        says="is not a time zone such as Europe/Berlin",
+        example="Europe/Berlin",
+        aliases=("timezone", "tz"),
+    )
+    latitude: float = f.number("Latitude", least=-90, most=90, example="50.1192", aliases=("lat",))
+    longitude: float = f.number("Longitude", least=-180, most=180, example="8.7355", aliases=("lon", "lng", "long"))
+
+
+SITE = Resource("site", "Site", Site, key=("name",))

@@ -1,0 +1,96 @@
+"""Subnet: a part of a VPC's addresses in one availability zone.
+
+Source: EC2 API, Subnet; VPC User Guide, subnet CIDR blocks (/16 to /28, inside the VPC's, no overlap).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from schemas import fields as f
+from schemas.resource import AwsRecord, Document, Resource
+from schemas.rules import Inside, NoOverlap, Reference, RowRule
+
+
+class Subnet(AwsRecord):
+    """A part of a VPC's addresses in one availability zone."""
+
+    subnet_id: str = f.aws_id("subnet", "Subnet ID", required=True, aws="SubnetId")
+    vpc_id: str = f.aws_id("vpc", "VPC ID", required=True, aliases=("vpc",), aws="VpcId")
+    cidr_block: str = f.block(
+        "CIDR block",
+        ipv4=(16, 28),
+        example="10.0.1.0/24",
+        aliases=("cidr", "ipv4 cidr"),
+        aws="CidrBlock",
+    )
+    ipv6_cidr_block: str = f.block(
+        "IPv6 CIDR block",
+        ipv4=None,
+        ipv6=(44, 64),
+        example="2001:db8:1234:1a00::/64",
+        aliases=("ipv6 cidr",),
+        aws="Ipv6CidrBlockAssociationSet[?Ipv6CidrBlockState.State=='associated'].Ipv6CidrBlock | [0]",
+    )
+    availability_zone: str = f.code(
+        "Availability zone",
+        # A zone is its region and a letter; local and wavelength zones have names in between.
+        matches=r"^[a-z]{2}(-[a-z]+)+-\d(-[a-z]+-\d+)?[a-z]$",
+        says="is not an availability zone such as us-east-1a",
+        required=True,
+        example="us-east-1a",
+        aliases=("az", "zone"),
+        aws="AvailabilityZone",
+    )
+    availability_zone_id: str = f.text(
+        "Availability zone ID", example="use1-az1", aliases=("az id",), aws="AvailabilityZoneId"
+    )
+    map_public_ip_on_launch: bool = f.boolean(
+        "Map public IP on launch", example="false", aliases=("auto-assign public ipv4",), aws="MapPublicIpOnLaunch"
+    )
+    state: str = f.enum(
+        "State",
+        *("pending", "available", "unavailable", "failed", "failed-insufficient-capacity"),
+        aliases=("status",),
+        example="available",
+        aws="State",
+    )
+
+
+def _without_block() -> pl.Expr:
+    return pl.col("cidr_block").is_null() & pl.col("ipv6_cidr_block").is_null()
+
+
+def _zone_elsewhere() -> pl.Expr:
+    return ~pl.col("availability_zone").str.starts_with(pl.col("region"))
+
+
+SUBNET = Resource(
+    "subnet",
+    "Subnet",
+    Subnet,
+    key=("subnet_id",),
+    document=Document("Subnets"),
+    row_rules=(
+        RowRule(
+            "required",
+            "cidr_block",
+            ("cidr_block", "ipv6_cidr_block"),
+            _without_block,
+            "An IPv4 or an IPv6 CIDR block is required, and both are empty",
+            partial=True,
+        ),
+        RowRule(
+            "zone",
+            "availability_zone",
+            ("availability_zone", "region"),
+            _zone_elsewhere,
+            "is not a zone of the subnet's region",
+        ),
+    ),
+    set_rules=(
+        Reference("vpc_id", "vpc"),
+        Inside("cidr_block", "vpc_id", "vpc", ("cidr_block", "secondary_cidr_blocks")),
+        NoOverlap("cidr_block", within=("vpc_id",)),
+    ),
+)

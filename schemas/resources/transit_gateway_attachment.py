@@ -1,0 +1,70 @@
+"""Transit gateway attachment: what a transit gateway is connected to.
+
+Source: EC2 API, TransitGatewayAttachment.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from schemas import fields as f
+from schemas.resource import AwsRecord, Document, Resource
+from schemas.rules import Reference
+
+
+class TransitGatewayAttachment(AwsRecord):
+    """What a transit gateway is connected to."""
+
+    transit_gateway_attachment_id: str = f.aws_id(
+        "tgw-attach",
+        "Transit gateway attachment ID",
+        required=True,
+        aliases=("attachment id", "tgw attachment id"),
+        aws="TransitGatewayAttachmentId",
+    )
+    # The account that owns the attached resource, as it is what an engineer looks for.
+    account_id: str = f.account(
+        "Account ID", example="012345678901", aliases=("account", "owner id", "aws account"), aws="ResourceOwnerId"
+    )
+    transit_gateway_id: str = f.aws_id(
+        "tgw", "Transit gateway ID", required=True, aliases=("tgw id", "tgw"), aws="TransitGatewayId"
+    )
+    resource_type: str = f.enum(
+        "Resource type",
+        *("vpc", "vpn", "direct-connect-gateway", "peering", "connect"),
+        required=True,
+        aliases=("attachment type",),
+        aws="ResourceType",
+    )
+    resource_id: str = f.text("Resource ID", required=True, example="vpc-0a1b2c3d4e5f60718", aws="ResourceId")
+    subnet_ids: pl.List = f.texts("Subnet IDs", example="subnet-0a1b2c3d", aliases=("subnets",), aws="SubnetIds")
+    association_route_table_id: str = f.aws_id(
+        "tgw-rtb",
+        "Association route table ID",
+        aliases=("association", "route table id"),
+        aws="Association.TransitGatewayRouteTableId",
+    )
+    state: str = f.enum(
+        "State",
+        *("initiating", "initiatingRequest", "pendingAcceptance", "rollingBack", "pending", "available", "modifying"),
+        *("deleting", "deleted", "failed", "rejected", "rejecting", "failing"),
+        aliases=("status",),
+        example="available",
+        aws="State",
+    )
+
+
+TRANSIT_GATEWAY_ATTACHMENT = Resource(
+    "transitGatewayAttachment",
+    "Transit gateway attachment",
+    TransitGatewayAttachment,
+    key=("transit_gateway_attachment_id",),
+    aliases=("tgw attachment", "attachment"),
+    document=Document("TransitGatewayAttachments"),
+    set_rules=(
+        Reference("transit_gateway_id", "transitGateway"),
+        Reference("resource_id", "vpc", when=("resource_type", "vpc")),
+        Reference("resource_id", "vpnConnection", when=("resource_type", "vpn")),
+        Reference("resource_id", "transitGateway", when=("resource_type", "peering")),
+    ),
+)

@@ -1,0 +1,23 @@
+"""VLAN: a layer 2 domain, numbered within its group.
+
+Source: NetBox, ipam.VLAN; IEEE 802.1Q (1 to 4094).
+"""
+
+from __future__ import annotations
+
+from schemas import fields as f
+from schemas.resource import Record, Resource
+from schemas.rules import Reference
+
+
+class Vlan(Record):
+    """A layer 2 domain, numbered within its group."""
+
+    group: str = f.text("Group", longest=100, example="Frankfurt 1", aliases=("vlan group",))
+    vid: int = f.integer("VLAN ID", least=1, most=4094, required=True, example="110", aliases=("vlan", "vid", "id"))
+    name: str = f.text("Name", longest=64, required=True, example="servers")
+    site: str = f.text("Site", longest=255, example="Frankfurt 1")
+    status: str = f.enum("Status", "active", "reserved", "deprecated", aliases=("state",))
+
+
+VLAN = Resource("vlan", "VLAN", Vlan, key=("group", "vid"), set_rules=(Reference("site", "site"),))

@@ -1,0 +1,25 @@
+"""VRF: a routing table of its own; its route distinguisher names it, or else its name.
+
+Source: NetBox, ipam.VRF; RFC 4364 (route distinguishers).
+"""
+
+from __future__ import annotations
+
+from schemas import fields as f
+from schemas.resource import Record, Resource
+
+
+class Vrf(Record):
+    """A routing table of its own."""
+
+    rd: str = f.text(
+        "Route distinguisher",
+        longest=21,
+        matches=r"^(\d+|\d+\.\d+\.\d+\.\d+):\d+$",
+        says="is not a route distinguisher such as 65000:1",
+        example="65000:1",
+    )
+    enforce_unique: bool = f.boolean("Enforce unique", description="Whether prefixes may not repeat in this VRF.")
+
+
+VRF = Resource("vrf", "VRF", Vrf, key=("rd", "name"), either=True)
