@@ -79,10 +79,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 @app.command("import", epilog="Example: cmdb import vpcs.csv --set region=us-east-1 --max-errors 5%\n\n" + EXIT_CODES)
 def import_(
     file: File,
-    type: Type = None,  # noqa: A002  # the option's name
+    type: Type = None,  # the option's name
     mode: ModeOption = Mode.UPSERT,
-    map: Mapped = None,  # noqa: A002  # the option's name
-    set: Constant = None,  # noqa: A002  # the option's name
+    map: Mapped = None,  # the option's name
+    set: Constant = None,  # the option's name
     mapping: Saved = None,
     save_mapping: Save = None,
     unknown: UnknownOption = Unknown.WARN,
@@ -90,7 +90,7 @@ def import_(
     max_errors: MaxErrors = None,
     empty: EmptyOption = Empty.CLEAR,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
-    format: Format = None,  # noqa: A002  # the option's name
+    format: Format = None,  # the option's name
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     header_row: HeaderRow = None,
@@ -120,14 +120,14 @@ def import_(
 @app.command(epilog="Example: cmdb preview vpcs.xlsx --sheet VPCs\n\n" + EXIT_CODES)
 def preview(
     file: File,
-    type: Type = None,  # noqa: A002  # the option's name
+    type: Type = None,  # the option's name
     mode: ModeOption = Mode.UPSERT,
-    map: Mapped = None,  # noqa: A002  # the option's name
-    set: Constant = None,  # noqa: A002  # the option's name
+    map: Mapped = None,  # the option's name
+    set: Constant = None,  # the option's name
     mapping: Saved = None,
     unknown: UnknownOption = Unknown.WARN,
     empty: EmptyOption = Empty.CLEAR,
-    format: Format = None,  # noqa: A002  # the option's name
+    format: Format = None,  # the option's name
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     header_row: HeaderRow = None,
@@ -153,7 +153,7 @@ def preview(
 
 @app.command(epilog="Example: cmdb types tgw")
 def types(
-    type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Show the fields of this type.")] = None,  # noqa: A002
+    type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Show the fields of this type.")] = None,
     json: Json = False,
 ) -> None:
     """List the resource types, or the fields of one."""
@@ -167,7 +167,7 @@ def types(
 
 @app.command(epilog="Example: cmdb runs --type vpc --limit 5")
 def runs(
-    type: Type = None,  # noqa: A002  # the option's name
+    type: Type = None,  # the option's name
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")] = 20,
     json: Json = False,
 ) -> None:
@@ -271,7 +271,7 @@ def _job(**parameters: Any) -> ImportJob:
 
 
 def _read(
-    format: str | None,  # noqa: A002  # the option's name
+    format: str | None,  # the option's name
     encoding: str | None,
     delimiter: str | None,
     header_row: int | None,

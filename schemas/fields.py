@@ -157,6 +157,6 @@ def tags(title: str, **more: Any) -> Any:
     return declare(Spec(kinds.TAGS, title, **more))
 
 
-def json(title: str, **more: Any) -> Any:
-    """Return any JSON value."""
-    return declare(Spec(kinds.JSON, title, **more))
+def json(title: str, *, secrets: tuple[str, ...] = (), **more: Any) -> Any:
+    """Return any JSON value; members named as one of `secrets` are dropped from it."""
+    return declare(Spec(kinds.json_without(secrets) if secrets else kinds.JSON, title, **more))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -21,6 +21,9 @@ from sqlalchemy.types import TypeEngine
 
 Read = Callable[[pl.Series], pl.Series]
 
+HIDDEN = "***"
+"""What stands for a secret."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -28,7 +31,8 @@ class Kind:
 
     `wants` completes "… is not"; `hints` are (pattern, explanation) pairs, the first whose pattern is found in an
     unreadable text explaining it better; `repair` says what reading may alter, and makes an alteration an entry in
-    the report; `blanks` are texts that mean an empty cell.
+    the report; `blanks` are texts that mean an empty cell. `hide` takes the secrets out of a column's text,
+    readable or not, before it is shown or kept anywhere.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Kind:
     read: Read
     wants: str
     repair: str | None = None
+    hide: Read | None = None
     hints: tuple[tuple[str, str], ...] = ()
     blanks: tuple[str, ...] = ()
 
@@ -295,6 +300,15 @@ BLOCKS = Kind(
 )
 
 
+def _written(value: Any) -> str | None:
+    """JSON in one spelling; None for what PostgreSQL's jsonb can't hold: NUL (and what is nested past all use)."""
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:
+        return None
+    return None if re.search(r"(?<!\\)(\\\\)*\\u0000", text) else text
+
+
 def _pairs(text: str) -> dict[str, Any]:
     """Tags as AWS writes them, as an object, or as `key=value` between commas or semicolons; raises ValueError."""
     if text[0] not in "[{":
@@ -304,27 +318,27 @@ def _pairs(text: str) -> dict[str, Any]:
         return {key.strip(): value.strip() for key, _, value in parts}
     loaded = orjson.loads(text)
     if isinstance(loaded, list):
-        return {str(tag.get("Key", tag.get("key"))): tag.get("Value", tag.get("value", "")) for tag in loaded}
+        return {str(tag["Key" if "Key" in tag else "key"]): tag.get("Value", tag.get("value", "")) for tag in loaded}
     return dict(loaded)
 
 
 def _tags(text: str) -> str | None:
     try:
         tags = _pairs(text)
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         return None
     # EC2 User Guide, tag restrictions: at most 50 tags, keys of 1–128 characters, values of at most 256.
     texts = {
-        key: "" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
+        key: "" if value is None else value if isinstance(value, str) else _written(value) or ""
         for key, value in tags.items()
     }
     sound = len(texts) <= 50 and all(0 < len(key) <= 128 and len(value) <= 256 for key, value in texts.items())
-    return orjson.dumps(texts, option=orjson.OPT_SORT_KEYS).decode() if sound else None
+    return _written(texts) if sound else None
 
 
 def _json(text: str) -> str | None:
     try:
-        return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
+        return _written(orjson.loads(text))
     except ValueError:
         return None
 
@@ -338,3 +352,27 @@ TAGS = Kind(
     blanks=_EMPTY,
 )
 JSON = Kind("json", pl.String(), JSONB(), lambda values: each(values, _json), "a JSON value", blanks=_EMPTY)
+
+
+def json_without(secrets: tuple[str, ...]) -> Kind:
+    """Return the kind of a JSON value that is kept without its members of these names, however deep or spelt."""
+    # Word by word, so that PreSharedKey is found in pre_shared_key and PRE-SHARED-KEY too.
+    names = "|".join("[^a-z0-9]*".join(re.findall(r"[A-Z]?[a-z0-9]+", name)) for name in secrets)
+    named = re.compile(names, re.IGNORECASE)
+    given = re.compile(rf"(?:{names})[^a-z0-9]*[:=]", re.IGNORECASE)
+
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without(inner) for key, inner in value.items() if not named.fullmatch(key)}
+        if isinstance(value, list):
+            return [without(inner) for inner in value]
+        return HIDDEN if isinstance(value, str) and given.search(value) else value
+
+    def read(text: str) -> str | None:
+        whole = _json(text)
+        return whole and _written(without(orjson.loads(whole)))
+
+    def hide(text: str) -> str | None:
+        return read(text) or (HIDDEN if given.search(text) else text)
+
+    return replace(JSON, read=lambda values: each(values, read), hide=lambda values: each(values, hide))

@@ -102,7 +102,8 @@ class Extracted:
 
     `frame` has `ROW` (UInt32) and then `columns`, all String; an absent value is null or "". It may be collected many
     times. `faults` (`ISSUE_SCHEMA`) are records that can't be read rightly: an error rejects its row, a warning
-    leaves it out (a repeated header). `notices` concern the whole source.
+    leaves it out (a repeated header). `notices` concern the whole source. `resource_type` is known where the source
+    tells it by itself, as an AWS document does.
     """
 
     path: Path
@@ -118,6 +119,7 @@ class Extracted:
     header_row: int | None = None
     document: str | None = None
     records: int | None = None
+    resource_type: str | None = None
     faults: pl.DataFrame = field(default_factory=issues_frame)
     notices: tuple[Issue, ...] = ()
 

@@ -105,6 +105,11 @@ class Resource:
             declared = self.schema.columns[name].dtype.type
             if declared != spec.kind.dtype:
                 raise TypeError(f"{self.type}.{name}: annotated as {declared}, and its kind gives {spec.kind.dtype}")
+        claimed: dict[str, str] = {}
+        for name, spec in self.fields.items():
+            for spelling in {plain(text) for text in (name, spec.title, *spec.aliases, spec.aws or name)}:
+                if claimed.setdefault(spelling, name) != name:
+                    raise TypeError(f"{self.type}: {claimed[spelling]} and {name} are both called '{spelling}'")
         if len(self.key) == 1 and not self.fields[self.key[0]].required:
             raise TypeError(f"{self.type}: its key {self.key[0]} must be required")
 

@@ -36,7 +36,7 @@ def extract(run: Run) -> Extracted:
         return reading.extract(job, named, run.workdir, run.settings)
 
 
-def map(run: Run, extracted: Extracted) -> Mapping:  # noqa: A001  # the step's name in the design
+def map(run: Run, extracted: Extracted) -> Mapping:  # the step's name in the design
     """Find the type and which column fills which field, and enter both in the ledger."""
     job = run.job
     saved_type, saved, constants = _saved(run)

@@ -19,12 +19,15 @@ from sqlalchemy.engine import make_url
 
 from schemas.settings import settings
 from tasks.store.embedded import server
+from tasks.store.engine import engine
+from tasks.store.migrate import upgrade
 
 ROOT = Path(__file__).parents[1]
 
 
 def template_ready(url: str) -> None:
-    """Fill the database that every test's database is copied from; it must leave no connection open."""
+    """Make the tables of the database that every test's database is copied from."""
+    upgrade(engine(url))
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from schemas.resource import Record, Resource
 class Asn(Record):
     """An autonomous system number and who holds it."""
 
-    asn: int = f.asn("ASN", required=True, aliases=("as number", "autonomous system number"))
-    rir: str = f.text("RIR", longest=100, example="RIPE", aliases=("registry",))
-    organisation: str = f.text("Organisation", longest=255, example="Example GmbH", aliases=("organization", "holder"))
+    asn: int = f.asn("ASN", required=True, aliases=("as", "as number", "autonomous system number"))
+    rir: str = f.text("RIR", longest=100, example="RIPE", aliases=("registry", "regional internet registry"))
+    organisation: str = f.text(
+        "Organisation", longest=255, example="Example GmbH", aliases=("organization", "org", "holder", "tenant")
+    )
 
 
-ASN = Resource("asn", "ASN", Asn, key=("asn",), aliases=("autonomous system",))
+ASN = Resource("asn", "ASN", Asn, key=("asn",), aliases=("autonomous system", "autonomous system number"))

@@ -19,10 +19,10 @@ class CustomerGateway(AwsRecord):
     """The customer's side of a site-to-site VPN."""
 
     customer_gateway_id: str = f.aws_id(
-        "cgw", "Customer gateway ID", required=True, aliases=("cgw id", "cgw"), aws="CustomerGatewayId"
+        "cgw", "Customer gateway ID", required=True, aliases=("cgw id", "cgw", "id"), aws="CustomerGatewayId"
     )
     type: str = f.enum("Type", "ipsec.1", required=True, aws="Type")
-    ip_address: str = f.address("IP address", aliases=("public ip", "ip"), aws="IpAddress")
+    ip_address: str = f.address("IP address", aliases=("public ip", "ip", "outside ip"), aws="IpAddress")
     certificate_arn: str = f.text(
         "Certificate ARN",
         matches=r"^arn:aws[a-z-]*:acm:",
@@ -30,7 +30,7 @@ class CustomerGateway(AwsRecord):
         example="arn:aws:acm:us-east-1:012345678901:certificate/12345678-1234-1234-1234-123456789012",
         aws="CertificateArn",
     )
-    bgp_asn: int = f.asn("BGP ASN", required=True, aliases=("asn",), aws="BgpAsnExtended || BgpAsn")
+    bgp_asn: int = f.asn("BGP ASN", required=True, aliases=("asn", "as number"), aws="BgpAsnExtended || BgpAsn")
     device_name: str = f.text("Device name", longest=255, example="fra-edge-1", aliases=("device",), aws="DeviceName")
     state: str = f.enum(
         "State",

@@ -13,16 +13,36 @@ from schemas.rules import Reference
 class Prefix(Record):
     """A block of addresses in a VRF, or in the global table."""
 
-    vrf: str = f.text("VRF", longest=255, example="65000:1", description="The VRF's route distinguisher, or its name.")
-    prefix: str = f.block(
-        "Prefix", ipv4=(0, 32), ipv6=(0, 128), required=True, example="10.10.0.0/16", aliases=("cidr", "network")
+    vrf: str = f.text(
+        "VRF",
+        longest=255,
+        example="65000:1",
+        aliases=("vrf rd",),
+        description="The VRF's route distinguisher, or its name where it has none; empty for the global table.",
     )
-    site: str = f.text("Site", longest=255, example="Frankfurt 1", aliases=("scope",))
-    vlan: str = f.text("VLAN", longest=255, example="Frankfurt 1/110", description="The VLAN's group and number.")
+    prefix: str = f.block(
+        "Prefix",
+        ipv4=(0, 32),
+        ipv6=(0, 128),
+        required=True,
+        example="10.10.0.0/16",
+        aliases=("cidr", "cidr block", "network", "subnet"),
+    )
+    site: str = f.text(
+        "Site", longest=255, example="Frankfurt 1", aliases=("site name", "scope"), description="The site's name."
+    )
+    vlan: str = f.text(
+        "VLAN", longest=255, example="Frankfurt 1/110", description="The VLAN's group and its number: group/number."
+    )
     status: str = f.enum(
         "Status", "container", "active", "reserved", "deprecated", example="active", aliases=("state",)
     )
-    is_pool: bool = f.boolean("Is a pool", example="false", aliases=("pool",))
+    is_pool: bool = f.boolean(
+        "Is a pool",
+        example="false",
+        aliases=("pool",),
+        description="Whether every address may be assigned, the first and last included.",
+    )
 
 
 PREFIX = Resource(

@@ -19,12 +19,17 @@ class Site(Record):
         matches=r"^[-a-zA-Z0-9_]+$",
         says="is not a slug: letters, digits, - and _ only",
         example="fra-1",
+        description="The name as it stands in addresses of web pages.",
     )
-    facility: str = f.text("Facility", longest=50, example="Equinix FR5", aliases=("facility code",))
-    region_name: str = f.text("Region", longest=255, example="Germany", aliases=("region name",))
+    facility: str = f.text(
+        "Facility", longest=50, example="Equinix FR5", aliases=("facility code", "data centre", "data center")
+    )
+    region_name: str = f.text(
+        "Region", longest=255, example="Germany", description="The part of the world that the site is in."
+    )
     time_zone: str = f.text(
         "Time zone",
-        matches=r"^(UTC|[A-Z][A-Za-z]+(/[A-Za-z0-9_+-]+)+)$",
+        matches=r"^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
         says="is not a time zone such as Europe/Berlin",
         example="Europe/Berlin",
         aliases=("timezone", "tz"),

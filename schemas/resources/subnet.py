@@ -8,6 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
 from schemas.rules import Inside, NoOverlap, Reference, RowRule
 
@@ -15,13 +16,13 @@ from schemas.rules import Inside, NoOverlap, Reference, RowRule
 class Subnet(AwsRecord):
     """A part of a VPC's addresses in one availability zone."""
 
-    subnet_id: str = f.aws_id("subnet", "Subnet ID", required=True, aws="SubnetId")
+    subnet_id: str = f.aws_id("subnet", "Subnet ID", required=True, aliases=("subnet", "id"), aws="SubnetId")
     vpc_id: str = f.aws_id("vpc", "VPC ID", required=True, aliases=("vpc",), aws="VpcId")
     cidr_block: str = f.block(
         "CIDR block",
         ipv4=(16, 28),
         example="10.0.1.0/24",
-        aliases=("cidr", "ipv4 cidr"),
+        aliases=("cidr", "ipv4 cidr", "ipv4 cidr block"),
         aws="CidrBlock",
     )
     ipv6_cidr_block: str = f.block(
@@ -43,10 +44,17 @@ class Subnet(AwsRecord):
         aws="AvailabilityZone",
     )
     availability_zone_id: str = f.text(
-        "Availability zone ID", example="use1-az1", aliases=("az id",), aws="AvailabilityZoneId"
+        "Availability zone ID",
+        example="use1-az1",
+        aliases=("az id", "zone id"),
+        aws="AvailabilityZoneId",
+        description="Names the same place in every account, as the zone's letter does not.",
     )
     map_public_ip_on_launch: bool = f.boolean(
-        "Map public IP on launch", example="false", aliases=("auto-assign public ipv4",), aws="MapPublicIpOnLaunch"
+        "Map public IP on launch",
+        example="false",
+        aliases=("auto-assign public ipv4", "auto-assign public ipv4 address", "public"),
+        aws="MapPublicIpOnLaunch",
     )
     state: str = f.enum(
         "State",
@@ -91,6 +99,9 @@ SUBNET = Resource(
     set_rules=(
         Reference("vpc_id", "vpc"),
         Inside("cidr_block", "vpc_id", "vpc", ("cidr_block", "secondary_cidr_blocks")),
+        # A VPC may have been recorded without its IPv6 blocks.
+        Inside("ipv6_cidr_block", "vpc_id", "vpc", ("ipv6_cidr_blocks",), severity=Severity.WARNING),
         NoOverlap("cidr_block", within=("vpc_id",)),
+        NoOverlap("ipv6_cidr_block", within=("vpc_id",)),
     ),
 )

@@ -16,26 +16,31 @@ class TransitGateway(AwsRecord):
     """A regional router between VPCs, VPNs and other transit gateways."""
 
     transit_gateway_id: str = f.aws_id(
-        "tgw", "Transit gateway ID", required=True, aliases=("tgw id", "tgw"), aws="TransitGatewayId"
+        "tgw", "Transit gateway ID", required=True, aliases=("tgw id", "tgw", "id"), aws="TransitGatewayId"
     )
     amazon_side_asn: int = f.asn(
-        "Amazon side ASN", example="64512", aliases=("asn", "amazon asn"), aws="Options.AmazonSideAsn"
+        "Amazon side ASN", example="64512", aliases=("asn", "amazon asn", "bgp asn"), aws="Options.AmazonSideAsn"
     )
     cidr_blocks: pl.List = f.blocks(
-        "CIDR blocks", example="10.99.0.0/24", aliases=("cidrs",), aws="Options.TransitGatewayCidrBlocks"
+        "CIDR blocks",
+        example="10.99.0.0/24",
+        aliases=("cidrs", "transit gateway cidr blocks"),
+        aws="Options.TransitGatewayCidrBlocks",
     )
     auto_accept_shared_attachments: bool = f.boolean(
-        "Auto accept shared attachments", aws="Options.AutoAcceptSharedAttachments"
+        "Auto accept shared attachments", aliases=("auto accept",), aws="Options.AutoAcceptSharedAttachments"
     )
     default_route_table_association: bool = f.boolean(
-        "Default route table association", aws="Options.DefaultRouteTableAssociation"
+        "Default route table association", aliases=("default association",), aws="Options.DefaultRouteTableAssociation"
     )
     default_route_table_propagation: bool = f.boolean(
-        "Default route table propagation", aws="Options.DefaultRouteTablePropagation"
+        "Default route table propagation", aliases=("default propagation",), aws="Options.DefaultRouteTablePropagation"
     )
-    dns_support: bool = f.boolean("DNS support", aws="Options.DnsSupport")
-    vpn_ecmp_support: bool = f.boolean("VPN ECMP support", aws="Options.VpnEcmpSupport")
-    multicast_support: bool = f.boolean("Multicast support", example="false", aws="Options.MulticastSupport")
+    dns_support: bool = f.boolean("DNS support", aliases=("dns",), aws="Options.DnsSupport")
+    vpn_ecmp_support: bool = f.boolean("VPN ECMP support", aliases=("ecmp",), aws="Options.VpnEcmpSupport")
+    multicast_support: bool = f.boolean(
+        "Multicast support", example="false", aliases=("multicast",), aws="Options.MulticastSupport"
+    )
     state: str = f.enum(
         "State",
         *("pending", "available", "modifying", "deleting", "deleted"),

@@ -19,12 +19,15 @@ class TransitGatewayAttachment(AwsRecord):
         "tgw-attach",
         "Transit gateway attachment ID",
         required=True,
-        aliases=("attachment id", "tgw attachment id"),
+        aliases=("attachment id", "tgw attachment id", "tgw attachment", "id"),
         aws="TransitGatewayAttachmentId",
     )
     # The account that owns the attached resource, as it is what an engineer looks for.
     account_id: str = f.account(
-        "Account ID", example="012345678901", aliases=("account", "owner id", "aws account"), aws="ResourceOwnerId"
+        "Account ID",
+        example="012345678901",
+        aliases=("account", "owner id", "resource owner", "aws account"),
+        aws="ResourceOwnerId",
     )
     transit_gateway_id: str = f.aws_id(
         "tgw", "Transit gateway ID", required=True, aliases=("tgw id", "tgw"), aws="TransitGatewayId"
@@ -36,12 +39,19 @@ class TransitGatewayAttachment(AwsRecord):
         aliases=("attachment type",),
         aws="ResourceType",
     )
-    resource_id: str = f.text("Resource ID", required=True, example="vpc-0a1b2c3d4e5f60718", aws="ResourceId")
+    resource_id: str = f.text(
+        "Resource ID",
+        required=True,
+        example="vpc-0a1b2c3d4e5f60718",
+        aliases=("resource", "attached resource"),
+        aws="ResourceId",
+        description="What is attached: a VPC, a VPN connection, a transit gateway, as the resource type says.",
+    )
     subnet_ids: pl.List = f.texts("Subnet IDs", example="subnet-0a1b2c3d", aliases=("subnets",), aws="SubnetIds")
     association_route_table_id: str = f.aws_id(
         "tgw-rtb",
         "Association route table ID",
-        aliases=("association", "route table id"),
+        aliases=("association", "associated route table id", "route table id"),
         aws="Association.TransitGatewayRouteTableId",
     )
     state: str = f.enum(

@@ -13,10 +13,14 @@ from schemas.rules import Reference
 class Vlan(Record):
     """A layer 2 domain, numbered within its group."""
 
-    group: str = f.text("Group", longest=100, example="Frankfurt 1", aliases=("vlan group",))
-    vid: int = f.integer("VLAN ID", least=1, most=4094, required=True, example="110", aliases=("vlan", "vid", "id"))
-    name: str = f.text("Name", longest=64, required=True, example="servers")
-    site: str = f.text("Site", longest=255, example="Frankfurt 1")
+    group: str = f.text("Group", longest=100, example="Frankfurt 1", aliases=("vlan group", "group name"))
+    vid: int = f.integer(
+        "VLAN ID", least=1, most=4094, required=True, example="110", aliases=("vlan", "vlan number", "number")
+    )
+    name: str = f.text("Name", longest=64, required=True, example="servers", aliases=("vlan name",))
+    site: str = f.text(
+        "Site", longest=255, example="Frankfurt 1", aliases=("site name",), description="The site's name."
+    )
     status: str = f.enum("Status", "active", "reserved", "deprecated", aliases=("state",))
 
 

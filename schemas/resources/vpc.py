@@ -18,12 +18,17 @@ class Vpc(AwsRecord):
 
     vpc_id: str = f.aws_id("vpc", "VPC ID", required=True, aws="VpcId")
     cidr_block: str = f.block(
-        "CIDR block", ipv4=(16, 28), required=True, aliases=("cidr", "ipv4 cidr", "primary cidr"), aws="CidrBlock"
+        "CIDR block",
+        ipv4=(16, 28),
+        required=True,
+        aliases=("cidr", "ipv4 cidr", "ipv4 cidr block", "primary cidr"),
+        aws="CidrBlock",
     )
     secondary_cidr_blocks: pl.List = f.blocks(
         "Secondary CIDR blocks",
         aliases=("secondary cidrs",),
-        aws="CidrBlockAssociationSet[?CidrBlockState.State=='associated'].CidrBlock",
+        # The set holds the primary block too.
+        aws="without(CidrBlockAssociationSet[?CidrBlockState.State=='associated'].CidrBlock, CidrBlock)",
     )
     ipv6_cidr_blocks: pl.List = f.blocks(
         "IPv6 CIDR blocks",
@@ -38,7 +43,9 @@ class Vpc(AwsRecord):
     )
     enable_dns_support: bool = f.boolean("DNS resolution", aliases=("dns support",), aws="EnableDnsSupport")
     enable_dns_hostnames: bool = f.boolean("DNS hostnames", aws="EnableDnsHostnames")
-    state: str = f.enum("State", "pending", "available", aliases=("status",), example="available", aws="State")
+    state: str = f.enum(
+        "State", "pending", "available", "deleting", aliases=("status",), example="available", aws="State"
+    )
 
 
 VPC = Resource(

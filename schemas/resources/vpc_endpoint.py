@@ -16,7 +16,7 @@ class VpcEndpoint(AwsRecord):
     """Private access from a VPC to a service."""
 
     vpc_endpoint_id: str = f.aws_id(
-        "vpce", "VPC endpoint ID", required=True, aliases=("endpoint id", "vpce id"), aws="VpcEndpointId"
+        "vpce", "VPC endpoint ID", required=True, aliases=("endpoint id", "vpce id", "vpce", "id"), aws="VpcEndpointId"
     )
     vpc_id: str = f.aws_id("vpc", "VPC ID", required=True, aliases=("vpc",), aws="VpcId")
     service_name: str = f.text(
@@ -37,7 +37,9 @@ class VpcEndpoint(AwsRecord):
     security_group_ids: pl.List = f.texts(
         "Security group IDs", example="sg-0a1b2c3d", aliases=("security groups", "groups"), aws="Groups[].GroupId"
     )
-    private_dns_enabled: bool = f.boolean("Private DNS enabled", aliases=("private dns",), aws="PrivateDnsEnabled")
+    private_dns_enabled: bool = f.boolean(
+        "Private DNS enabled", aliases=("private dns", "private dns names enabled"), aws="PrivateDnsEnabled"
+    )
     state: str = f.enum(
         "State",
         *("PendingAcceptance", "Pending", "Available", "Deleting", "Deleted", "Rejected", "Failed", "Expired"),
@@ -96,21 +98,21 @@ VPC_ENDPOINT = Resource(
             "route_table_ids",
             ("endpoint_type", "route_table_ids"),
             _no_gateway_with_routes,
-            "is for Gateway endpoints only",
+            "are route tables, which only Gateway endpoints have",
         ),
         RowRule(
             "one_subnet",
-            "subnet_ids",
+            "endpoint_type",
             ("endpoint_type", "subnet_ids"),
             _balancer_without_one_subnet,
-            "A GatewayLoadBalancer endpoint has exactly one subnet",
+            "endpoints have exactly one subnet",
         ),
         RowRule(
             "subnets",
-            "subnet_ids",
+            "endpoint_type",
             ("endpoint_type", "subnet_ids"),
             _interface_without_subnet,
-            "An Interface endpoint has at least one subnet, and the cell is empty",
+            "endpoints have at least one subnet, and none is given",
         ),
         RowRule(
             "service_region",

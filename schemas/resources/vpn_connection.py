@@ -5,32 +5,65 @@ Source: EC2 API, VpnConnection and VpnTunnelOptionsSpecification (inside CIDR: a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from schemas import fields as f
 from schemas.resource import AwsRecord, Document, Resource
 from schemas.rules import Reference, RowRule
 
+PRE_SHARED_KEYS = ("PreSharedKey", "PreSharedKeyArn", "psk")
+
 
 class VpnConnection(AwsRecord):
     """A site-to-site VPN between a customer gateway and a VPN or transit gateway."""
 
     vpn_connection_id: str = f.aws_id(
-        "vpn", "VPN connection ID", required=True, aliases=("vpn id",), aws="VpnConnectionId"
+        "vpn", "VPN connection ID", required=True, aliases=("vpn id", "vpn", "id"), aws="VpnConnectionId"
     )
     customer_gateway_id: str = f.aws_id(
-        "cgw", "Customer gateway ID", required=True, aliases=("cgw id", "cgw"), aws="CustomerGatewayId"
+        "cgw",
+        "Customer gateway ID",
+        required=True,
+        aliases=("cgw id", "cgw", "customer gateway"),
+        aws="CustomerGatewayId",
     )
-    vpn_gateway_id: str = f.aws_id("vgw", "VPN gateway ID", aliases=("vgw id", "vgw"), aws="VpnGatewayId")
-    transit_gateway_id: str = f.aws_id("tgw", "Transit gateway ID", aliases=("tgw id", "tgw"), aws="TransitGatewayId")
-    static_routes_only: bool = f.boolean("Static routes only", example="false", aws="Options.StaticRoutesOnly")
-    local_ipv4_network_cidr: str = f.block("Local IPv4 network CIDR", aws="Options.LocalIpv4NetworkCidr")
-    remote_ipv4_network_cidr: str = f.block("Remote IPv4 network CIDR", aws="Options.RemoteIpv4NetworkCidr")
+    vpn_gateway_id: str = f.aws_id(
+        "vgw",
+        "VPN gateway ID",
+        aliases=("vgw id", "vgw", "virtual private gateway", "virtual private gateway id"),
+        aws="VpnGatewayId",
+    )
+    transit_gateway_id: str = f.aws_id(
+        "tgw", "Transit gateway ID", aliases=("tgw id", "tgw", "transit gateway"), aws="TransitGatewayId"
+    )
+    static_routes_only: bool = f.boolean(
+        "Static routes only",
+        example="false",
+        aliases=("static routing", "static"),
+        aws="Options.StaticRoutesOnly",
+        description="Whether the connection uses static routes alone, and no BGP.",
+    )
+    local_ipv4_network_cidr: str = f.block(
+        "Local IPv4 network CIDR",
+        example="0.0.0.0/0",
+        description="The customer's side of the traffic that the VPN carries.",
+        aws="Options.LocalIpv4NetworkCidr",
+    )
+    remote_ipv4_network_cidr: str = f.block(
+        "Remote IPv4 network CIDR",
+        example="10.0.0.0/8",
+        description="Amazon's side of the traffic that the VPN carries.",
+        aws="Options.RemoteIpv4NetworkCidr",
+    )
     tunnels: str = f.json(
         "Tunnels",
         description="The tunnels' addresses and inside blocks, as JSON; pre-shared keys are never kept.",
         example='[{"outside_ip":"203.0.113.17","inside_cidr":"169.254.10.0/30"}]',
-        aws="Options.TunnelOptions[].{outside_ip: OutsideIpAddress, inside_cidr: TunnelInsideCidr}",
+        secrets=PRE_SHARED_KEYS,
+        aws="Options.TunnelOptions[].{outside_ip: OutsideIpAddress, inside_cidr: TunnelInsideCidr, "
+        "inside_ipv6_cidr: TunnelInsideIpv6Cidr}",
     )
     state: str = f.enum(
         "State",
@@ -41,20 +74,36 @@ class VpnConnection(AwsRecord):
     )
 
 
-def _not_one_gateway() -> pl.Expr:
-    return pl.col("vpn_gateway_id").is_null() == pl.col("transit_gateway_id").is_null()
+def _no_gateway() -> pl.Expr:
+    return pl.col("vpn_gateway_id").is_null() & pl.col("transit_gateway_id").is_null()
+
+
+def _two_gateways() -> pl.Expr:
+    return pl.col("vpn_gateway_id").is_not_null() & pl.col("transit_gateway_id").is_not_null()
 
 
 # Inside blocks as they stand in the JSON of `tunnels`, under the name of either the CMDB or AWS.
-_INSIDE = r'"(?:inside_cidr|TunnelInsideCidr)":"([^"]*)"'
-_ALLOWED = r"^169\.254\.\d+\.\d+/30$"
+_INSIDE_IPV4 = r'"(?:inside_cidr|TunnelInsideCidr)":"([^"]*)"'
+_INSIDE_IPV6 = r'"(?:inside_ipv6_cidr|TunnelInsideIpv6Cidr)":"([^"]*)"'
 _RESERVED = r"^169\.254\.([0-5]\.0|169\.252)/30$"
 
 
-def _wrong_inside() -> pl.Expr:
-    block = pl.element().str.extract(_INSIDE)
-    wrong = ~block.str.contains(_ALLOWED) | block.str.contains(_RESERVED)
-    return pl.col("tunnels").str.extract_all(_INSIDE).list.eval(wrong).list.any()
+def _any_inside(pattern: str, wrong: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    blocks = pl.col("tunnels").str.extract_all(pattern)
+    return blocks.list.eval(wrong(pl.element().str.extract(pattern))).list.any()
+
+
+def _wrong_ipv4() -> pl.Expr:
+    def wrong(block: pl.Expr) -> pl.Expr:
+        third, fourth = (block.str.extract(r"^169\.254\.(\d{1,3})\.(\d{1,3})/30$", n).cast(pl.Int16) for n in (1, 2))
+        is_block = (third <= 255) & (fourth <= 252) & (fourth % 4 == 0)
+        return ~is_block.fill_null(value=False) | block.str.contains(_RESERVED)
+
+    return _any_inside(_INSIDE_IPV4, wrong)
+
+
+def _wrong_ipv6() -> pl.Expr:
+    return _any_inside(_INSIDE_IPV6, lambda block: ~block.str.contains(r"^(?i:fd)[0-9a-fA-F]{2}:[0-9a-fA-F:]+/126$"))
 
 
 VPN_CONNECTION = Resource(
@@ -63,23 +112,33 @@ VPN_CONNECTION = Resource(
     VpnConnection,
     key=("vpn_connection_id",),
     aliases=("vpn", "site-to-site vpn"),
-    document=Document("VpnConnections", secrets=("CustomerGatewayConfiguration", "PreSharedKey", "PreSharedKeyArn")),
+    document=Document("VpnConnections", secrets=("CustomerGatewayConfiguration", *PRE_SHARED_KEYS)),
     row_rules=(
         RowRule(
             "one_gateway",
             "vpn_gateway_id",
             ("vpn_gateway_id", "transit_gateway_id"),
-            _not_one_gateway,
-            "Exactly one of VPN gateway and transit gateway is to be given",
+            _no_gateway,
+            "A VPN gateway or a transit gateway is required, and both are empty",
             partial=True,
+        ),
+        RowRule(
+            "one_gateway",
+            "transit_gateway_id",
+            ("vpn_gateway_id", "transit_gateway_id"),
+            _two_gateways,
+            "stands beside a VPN gateway: a connection ends at one of the two",
         ),
         RowRule(
             "inside_cidr",
             "tunnels",
             ("tunnels",),
-            _wrong_inside,
-            "has an inside block that is no free /30 of 169.254.0.0/16: AWS reserves 169.254.0.0/30 to 169.254.5.0/30 "
+            _wrong_ipv4,
+            "has an inside block that is no free /30 of 169.254.0.0/16: AWS reserves 169.254.0.0/30, 1.0/30 to 5.0/30 "
             "and 169.254.169.252/30",
+        ),
+        RowRule(
+            "inside_cidr", "tunnels", ("tunnels",), _wrong_ipv6, "has an inside IPv6 block that is no /126 of fd00::/8"
         ),
     ),
     set_rules=(

@@ -14,11 +14,19 @@ class VpnGateway(AwsRecord):
     """The Amazon side of a site-to-site VPN of one VPC."""
 
     vpn_gateway_id: str = f.aws_id(
-        "vgw", "VPN gateway ID", required=True, aliases=("vgw id", "virtual private gateway id"), aws="VpnGatewayId"
+        "vgw",
+        "VPN gateway ID",
+        required=True,
+        aliases=("vgw id", "vgw", "virtual private gateway id", "id"),
+        aws="VpnGatewayId",
     )
     type: str = f.enum("Type", "ipsec.1", aws="Type")
-    amazon_side_asn: int = f.asn("Amazon side ASN", example="64512", aliases=("asn", "amazon asn"), aws="AmazonSideAsn")
-    vpc_id: str = f.aws_id("vpc", "VPC ID", aliases=("vpc",), aws="VpcAttachments[?State=='attached'].VpcId | [0]")
+    amazon_side_asn: int = f.asn(
+        "Amazon side ASN", example="64512", aliases=("asn", "amazon asn", "bgp asn"), aws="AmazonSideAsn"
+    )
+    vpc_id: str = f.aws_id(
+        "vpc", "VPC ID", aliases=("vpc", "attached vpc"), aws="VpcAttachments[?State=='attached'].VpcId | [0]"
+    )
     state: str = f.enum(
         "State",
         *("pending", "available", "deleting", "deleted"),

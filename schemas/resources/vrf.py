@@ -18,8 +18,14 @@ class Vrf(Record):
         matches=r"^(\d+|\d+\.\d+\.\d+\.\d+):\d+$",
         says="is not a route distinguisher such as 65000:1",
         example="65000:1",
+        aliases=("vrf rd",),
+        description="The VRF's name stands for it where there is none.",
     )
-    enforce_unique: bool = f.boolean("Enforce unique", description="Whether prefixes may not repeat in this VRF.")
+    enforce_unique: bool = f.boolean(
+        "Enforce unique",
+        aliases=("enforce unique space", "unique"),
+        description="Whether prefixes may not repeat in this VRF.",
+    )
 
 
 VRF = Resource("vrf", "VRF", Vrf, key=("rd", "name"), either=True)

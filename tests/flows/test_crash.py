@@ -26,7 +26,7 @@ ROWS = [vpc(n) for n in range(1, 3001)]
 def start(url: str, path: Path, last: str) -> subprocess.Popen[str]:
     """Start an import in a process of its own."""
     command = [sys.executable, "-m", "tests.flows.run_and_die", url, str(path), last]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "."})
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True, env=os.environ | {"PYTHONPATH": "."})
 
 
 def wait_until(true: Callable[[], object], seconds: float = 20) -> None:

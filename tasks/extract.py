@@ -1,0 +1,124 @@
+"""Extract: any file into lazy text columns with the row numbers of its records."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from schemas.errors import SourceError, UsageError
+from schemas.jobs import ImportJob, ReadOptions
+from schemas.reports import Extracted
+from schemas.resource import Resource
+from schemas.settings import Settings
+from tasks.formats import FORMATS
+from tasks.formats.base import Format, Source
+from tasks.formats.compressed import unpacked
+from tasks.formats.delimited import marked_encoding, transcoded
+
+_HEAD = 8192
+
+
+def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: Settings) -> Extracted:
+    """Open the source of a job; raises SourceError with what to do when it can't be read as it stands."""
+    path, name = job.path, job.source
+    size = _size(path, name)
+    limit = settings.max_file_mb << 20
+    if size > limit:
+        raise SourceError(f"{name} has {size >> 20:,} MB; at most {settings.max_file_mb:,} MB are read.")
+    given = Source(path, name, workdir, job.read, resource, limit, settings.max_columns, settings.max_cell_chars)
+    format, source, encoding = _recognised(given)  # what it is
+    opened = format.open(source)
+    return Extracted(
+        path=path,
+        name=name,
+        format=format.name,
+        size=size,
+        sha256=_sha256(path),
+        frame=opened.frame,
+        columns=opened.columns,
+        encoding=encoding or opened.encoding,
+        delimiter=opened.delimiter,
+        sheet=opened.sheet,
+        header_row=opened.header_row,
+        document=opened.document,
+        records=opened.records,
+        resource_type=opened.resource_type,
+        faults=opened.faults,
+        notices=opened.notices,
+    )
+
+
+def _size(path: Path, name: str) -> int:
+    try:
+        if not path.is_file():
+            what = "is a folder, not a file" if path.is_dir() else "does not exist"
+            raise SourceError(f"{path} {what}: name a file.")
+        size = path.stat().st_size
+        _head(path)
+    except PermissionError as error:
+        raise SourceError(f"{path} may not be read: change its permissions.") from error
+    if size == 0:
+        raise SourceError(f"{name} is empty: nothing to import.")
+    return size
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _recognised(given: Source) -> tuple[Format, Source, str | None]:
+    """The format by content, after unpacking; it has to agree with the one asked for or the one that the name tells."""
+    head = _head(given.path)
+    excel = FORMATS["excel"]
+    source = given if excel.matches(given.path, head) else unpacked(given, head)
+    source, encoding = _narrow(source)
+    head = _head(source.path)
+    found = next((format for format in FORMATS.values() if format.matches(source.path, head)), None)
+    if found is None:
+        raise SourceError(
+            f"{given.name} is a binary file of no format that is read: {', '.join(f.title for f in FORMATS.values())}."
+        )
+    asked = source.options.format
+    if asked:
+        return _asked(asked, found, source), source, encoding
+    told = next((f for f in FORMATS.values() if PurePath(source.name).suffix.lower() in f.suffixes), None)
+    if told and told is not found and not _alike(told, found):
+        raise SourceError(
+            f"{given.name} is named as {told.title}, and its content is {found.title}: "
+            f"rename it to {found.suffixes[0]}, or give --format {found.name}."
+        )
+    return (told if told and _alike(told, found) else found), source, encoding
+
+
+def _narrow(source: Source) -> tuple[Source, str | None]:
+    """Copy UTF-16 and UTF-32, which PowerShell writes for `aws … > file.json`, as UTF-8; returns what it was."""
+    encoding = marked_encoding(source.path)
+    if encoding is None or encoding == "utf-8-sig":
+        return source, None
+    return replace(source, path=transcoded(source, encoding), options=_without_encoding(source.options)), encoding
+
+
+def _without_encoding(options: ReadOptions) -> ReadOptions:
+    return options.model_copy(update={"encoding": None})
+
+
+def _alike(told: Format, found: Format) -> bool:
+    """JSON and NDJSON begin alike; the content decides between them."""
+    return False if told is found else {told.name, found.name} == {"json", "ndjson"} and found.name == "json"
+
+
+def _asked(name: str, found: Format, source: Source) -> Format:
+    spelt = {"xlsx": "excel", "tsv": "csv", "jsonl": "ndjson"}.get(name.lower(), name.lower())
+    if spelt not in FORMATS:
+        raise UsageError(f"There is no format '{name}': give one of {', '.join(FORMATS)}.")
+    text = ("csv", "json", "ndjson")
+    if spelt != found.name and not (spelt in text and found.name in text):
+        raise SourceError(f"{source.name} is {found.title}, not {FORMATS[spelt].title}: give --format {found.name}.")
+    return FORMATS[spelt]

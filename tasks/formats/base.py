@@ -1,0 +1,81 @@
+"""What a format is, what it is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from schemas.jobs import ReadOptions
+from schemas.reports import Issue, Severity, issues_frame
+from schemas.resource import Resource
+
+Flatten = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to open: where it is, what people call it, and what holds for it.
+
+    `workdir` is a folder of the run's own for copies; `resource` is the type that the caller named.
+    """
+
+    path: Path
+    name: str
+    workdir: Path
+    options: ReadOptions
+    resource: Resource | None = None
+    max_bytes: int = 10 << 30
+    max_columns: int = 1_000
+    max_cell: int = 100_000
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source that a format has opened; the fields are those of `schemas.reports.Extracted`."""
+
+    frame: pl.LazyFrame
+    columns: tuple[str, ...]
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    header_row: int | None = None
+    document: str | None = None
+    records: int | None = None
+    resource_type: str | None = None
+    faults: pl.DataFrame = field(default_factory=issues_frame)
+    notices: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: its name, what people call it, its file name suffixes, its content and its reader.
+
+    `matches` is asked of the path and the first bytes of a file.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    matches: Callable[[Path, bytes], bool]
+    open: Callable[[Source], Opened]
+
+
+def column_names(cells: list[str], row: int) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
+    """Return a distinct name for each header cell, and what to tell of those that had none or repeat another."""
+    names: list[str] = []
+    told: list[Issue] = []
+    for number, cell in enumerate(cells, start=1):
+        wanted = " ".join(cell.split()) or f"column {number}"
+        name, copy = wanted, 1
+        while name in names:
+            copy += 1
+            name = f"{wanted} ({copy})"
+        if name != wanted:
+            message = f"row {row}: column {number} has the name '{wanted}' of an earlier one and is called '{name}'"
+            told.append(Issue("duplicate_header", message, Severity.WARNING, row=row, column=name))
+        names.append(name)
+    return tuple(names), tuple(told)

@@ -1,0 +1,70 @@
+"""Compressed files: a .gz or .zip that holds one file, unpacked into the run's folder within the size limit."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from schemas.errors import SourceError
+from tasks.formats.base import Source
+
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_CHUNK = 1 << 20
+
+
+def unpacked(source: Source, head: bytes) -> Source:
+    """Return the source itself, or the file that it holds when it is a .gz or .zip."""
+    if head.startswith(_GZIP):
+        return _gunzip(source)
+    if head.startswith(_ZIP) or (source.name.lower().endswith(".zip") and head.startswith(b"PK")):
+        return _unzip(source)
+    return source
+
+
+def _gunzip(source: Source) -> Source:
+    inner = source.name[:-3] if source.name.lower().endswith(".gz") else source.name
+    try:
+        with gzip.open(source.path) as file:
+            return _copied(source, file, inner)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise SourceError(f"{source.name} is a broken or cut-off gzip file: transfer it again. ({error})") from error
+
+
+def _unzip(source: Source) -> Source:
+    try:
+        with zipfile.ZipFile(source.path) as archive:
+            names = [item for item in archive.infolist() if not _is_aside(item)]
+            if len(names) != 1:
+                held = ", ".join(item.filename for item in names[:5]) or "nothing"
+                raise SourceError(f"{source.name} is to hold one file, and holds {held}: unpack it and import each.")
+            if names[0].flag_bits & 1:
+                raise SourceError(f"{source.name} is protected by a password: unpack it first.")
+            with archive.open(names[0]) as file:
+                return _copied(source, file, PurePosixPath(names[0].filename.replace("\\", "/")).name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise SourceError(f"{source.name} is a broken zip file: transfer or pack it again. ({error})") from error
+
+
+def _is_aside(item: zipfile.ZipInfo) -> bool:
+    return item.is_dir() or item.filename.startswith("__MACOSX/") or item.filename.endswith(".DS_Store")
+
+
+def _copied(source: Source, file: IO[bytes] | gzip.GzipFile, inner: str) -> Source:
+    """Copy a stream into the run's folder; its name is only ever shown, never a path."""
+    target = source.workdir / "unpacked"
+    size = 0
+    with target.open("wb") as copy:
+        while chunk := file.read(_CHUNK):
+            size += len(chunk)
+            if size > source.max_bytes:
+                raise SourceError(
+                    f"{source.name} unpacks to more than {source.max_bytes >> 20:,} MB, the most that is read."
+                )
+            copy.write(chunk)
+    if size == 0:
+        raise SourceError(f"{source.name} holds an empty file: nothing to import.")
+    return replace(source, path=Path(target), name=inner)
