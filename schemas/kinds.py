@@ -19,6 +19,8 @@ from sqlalchemy import BigInteger, Boolean, Double, Text
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 from sqlalchemy.types import TypeEngine
 
+from schemas.spelling import plain
+
 Read = Callable[[pl.Series], pl.Series]
 
 HIDDEN = "***"
@@ -324,16 +326,16 @@ def _pairs(text: str) -> dict[str, Any]:
 
 def _tags(text: str) -> str | None:
     try:
-        tags = _pairs(text)
+        texts = {key: _tag(value) for key, value in _pairs(text).items()}
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
     # EC2 User Guide, tag restrictions: at most 50 tags, keys of 1–128 characters, values of at most 256.
-    texts = {
-        key: "" if value is None else value if isinstance(value, str) else _written(value) or ""
-        for key, value in tags.items()
-    }
     sound = len(texts) <= 50 and all(0 < len(key) <= 128 and len(value) <= 256 for key, value in texts.items())
     return _written(texts) if sound else None
+
+
+def _tag(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _json(text: str) -> str | None:
@@ -356,23 +358,21 @@ JSON = Kind("json", pl.String(), JSONB(), lambda values: each(values, _json), "a
 
 def json_without(secrets: tuple[str, ...]) -> Kind:
     """Return the kind of a JSON value that is kept without its members of these names, however deep or spelt."""
-    # Word by word, so that PreSharedKey is found in pre_shared_key and PRE-SHARED-KEY too.
-    names = "|".join("[^a-z0-9]*".join(re.findall(r"[A-Z]?[a-z0-9]+", name)) for name in secrets)
-    named = re.compile(names, re.IGNORECASE)
-    given = re.compile(rf"(?:{names})[^a-z0-9]*[:=]", re.IGNORECASE)
+    names = {plain(name) for name in secrets}
 
     def without(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: without(inner) for key, inner in value.items() if not named.fullmatch(key)}
+            return {key: without(inner) for key, inner in value.items() if plain(key) not in names}
         if isinstance(value, list):
             return [without(inner) for inner in value]
-        return HIDDEN if isinstance(value, str) and given.search(value) else value
+        # A document may stand in a text of another.
+        return hide(value) if isinstance(value, str) and value.lstrip().startswith(("{", "[")) else value
 
     def read(text: str) -> str | None:
         whole = _json(text)
         return whole and _written(without(orjson.loads(whole)))
 
-    def hide(text: str) -> str | None:
-        return read(text) or (HIDDEN if given.search(text) else text)
+    def hide(text: str) -> str:
+        return read(text) or (HIDDEN if any(name in plain(text) for name in names) else text)
 
     return replace(JSON, read=lambda values: each(values, read), hide=lambda values: each(values, hide))

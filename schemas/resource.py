@@ -13,6 +13,7 @@ import polars as pl
 from schemas import fields as f
 from schemas.fields import SPEC, Spec
 from schemas.rules import Inside, NoOverlap, Reference, RowRule, SetRule
+from schemas.spelling import plain
 
 NATURAL_KEY = "natural_key"
 """The column of a natural key that is more than one field."""
@@ -163,8 +164,3 @@ class Resource:
         if self.either or len(parts) == 1:
             return pl.coalesce(parts)
         return pl.concat_str([part.fill_null("") for part in parts], separator="/")
-
-
-def plain(name: str) -> str:
-    """Return a name without case, spaces and punctuation, for comparing spellings."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher, get_close_matches
+from difflib import SequenceMatcher
 
 from schemas.errors import MappingError, UnknownType
 from schemas.reports import Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
-from schemas.resource import Resource, plain
+from schemas.resource import Resource
 from schemas.resources import RESOURCES
+from schemas.spelling import nearest, plain
 
 # Below this likeness a misspelt header is a guess: "vpc_name" and "vpc_id" are 0.73 alike.
 _LIKE = 0.86
@@ -67,11 +68,13 @@ def notices(mapping: Mapping, unknown: Unknown) -> list[Issue]:
 
 
 def detect_type(extracted: Extracted) -> Resource:
-    """Return the one type whose required fields the columns fill; raises UnknownType when there is a doubt."""
+    """Return the one type whose key and required fields the columns fill; raises UnknownType when there is a doubt."""
     scores: dict[str, float] = {}
     for resource in RESOURCES.values():
         found = _found(list(extracted.columns), resource, set())
-        if set(resource.required) <= {match.field for match in found if match.confidence >= _SURE}:
+        needed = {*resource.required, *(resource.key if resource.either else ())}
+        sure = needed <= {match.field for match in found if match.confidence >= _SURE}
+        if sure and len(found) * 2 >= len(extracted.columns):
             scores[resource.type] = sum(match.confidence for match in found)
     best = sorted(scores, key=lambda name: -scores[name])
     if not best:
@@ -91,8 +94,8 @@ def _column(name: str, columns: tuple[str, ...]) -> str:
     same = [column for column in columns if column == name] or [c for c in columns if plain(c) == plain(name)]
     if len(same) == 1:
         return same[0]
-    near = get_close_matches(name, columns, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"its columns are {_listed(columns)}."
+    near = nearest(name, columns)
+    hint = f"did you mean '{near}'?" if near else f"its columns are {_listed(columns)}."
     raise MappingError(f"The source has no column '{name}': {hint}")
 
 
@@ -102,8 +105,8 @@ def _field(name: str, resource: Resource) -> str:
     spelt = {plain(key): key for key in resource.fields} | {plain(s.title): key for key, s in resource.fields.items()}
     if plain(name) in spelt:
         return spelt[plain(name)]
-    near = get_close_matches(name, resource.fields, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"its fields are {', '.join(resource.fields)}."
+    near = nearest(name, resource.fields)
+    hint = f"did you mean {near}?" if near else f"its fields are {', '.join(resource.fields)}."
     raise MappingError(f"{resource.type} has no field '{name}': {hint}")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher, get_close_matches
-from itertools import takewhile
 
 import pandera.polars as pa
 import polars as pl
@@ -16,6 +14,7 @@ from schemas.kinds import Kind
 from schemas.reports import ISSUE_SCHEMA, ROW, Empty, Extracted, Mapping, Mode, Severity, issues_frame
 from schemas.resource import Resource
 from schemas.rules import RowRule
+from schemas.spelling import nearest
 
 # What pandera calls the checks that `schemas.fields` names as pandera's keywords do.
 _KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
@@ -153,7 +152,7 @@ class Validator:
         if not spec.choices:
             return issues
         values = issues["value"].drop_nulls().unique()
-        near = {value: _nearest(value.lower(), spec.choices) for value in values}
+        near = {value: nearest(value, spec.choices, cutoff=0.7) for value in values}
         suggestions = {value: choice for value, choice in near.items() if choice}
         return issues.with_columns(
             suggestion=pl.col("value").replace_strict(suggestions, default=None, return_dtype=pl.String)
@@ -221,16 +220,6 @@ class Validator:
             value=values,
             message=message,
         )
-
-
-def _nearest(value: str, choices: tuple[str, ...]) -> str | None:
-    """Return the choice that a value was probably meant to be: of two equally like it, the one that begins like it."""
-
-    def likeness(choice: str) -> tuple[float, int]:
-        together = takewhile(lambda pair: pair[0] == pair[1], zip(choice, value, strict=False))
-        return SequenceMatcher(None, choice, value).ratio(), len(list(together))
-
-    return max(get_close_matches(value, choices, n=5, cutoff=0.7), key=likeness, default=None)
 
 
 def _cell(column: pl.Expr, kind: Kind) -> pl.Expr:

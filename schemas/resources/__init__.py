@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from schemas.errors import UnknownType
-from schemas.resource import Resource, plain
+from schemas.resource import Resource
 from schemas.resources.asn import ASN
 from schemas.resources.customer_gateway import CUSTOMER_GATEWAY
 from schemas.resources.device import DEVICE
@@ -20,6 +18,7 @@ from schemas.resources.vpc_endpoint import VPC_ENDPOINT
 from schemas.resources.vpn_connection import VPN_CONNECTION
 from schemas.resources.vpn_gateway import VPN_GATEWAY
 from schemas.resources.vrf import VRF
+from schemas.spelling import nearest, plain
 
 _ALL = (
     VPC,
@@ -54,6 +53,6 @@ def resource(name: str) -> Resource:
     found = _SPELLINGS.get(plain(name))
     if found:
         return found
-    near = get_close_matches(plain(name), _SPELLINGS, n=1, cutoff=0.6)
-    hint = f"did you mean {_SPELLINGS[near[0]].type}?" if near else f"known types: {', '.join(RESOURCES)}."
+    near = nearest(plain(name), _SPELLINGS)
+    hint = f"did you mean {_SPELLINGS[near].type}?" if near else f"known types: {', '.join(RESOURCES)}."
     raise UnknownType(f"There is no resource type '{name}': {hint}")

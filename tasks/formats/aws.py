@@ -1,95 +1,203 @@
-"""AWS documents: how a record of `aws … describe-*` output becomes columns."""
+"""How a record of an AWS `describe-*` document becomes columns.
+
+The shapes are those of the EC2 API; each field's `aws` says where it stands, as a JMESPath with one function of ours.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jmespath
+from jmespath.functions import Functions, signature
 
-from schemas.resource import TAGGED, AwsRecord, Resource, plain
+from schemas.resource import TAGGED, AwsRecord, Resource
 from schemas.resources import RESOURCES
+from schemas.spelling import plain
+from tasks.formats.base import Flatten
 
-_SIMPLE = re.compile(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)*")
+DOCUMENTS: dict[str, Resource] = {r.document.key: r for r in RESOURCES.values() if r.document}
+"""The type of each AWS document, by the key of its list of records."""
 
-# A bare list of records is taken for a type when a record has this share of the type's own members.
+# A bare record is taken for a type when it has members for this share of the type's own fields. No record has them
+# all: what a resource does not use, AWS leaves out.
 _ENOUGH = 0.5
+
+_SIMPLE = re.compile(r"\w+(\.\w+)*")
+
+
+class _Functions(Functions):
+    @signature({"types": ["array", "null"]}, {"types": []})
+    def _func_without(self, items: list[Any] | None, item: Any) -> list[Any] | None:
+        """`without(list, value)`: the items of a list that are not the value."""
+        return items and [each for each in items if each != item]
+
+
+_OPTIONS = jmespath.Options(custom_functions=_Functions())
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What one field reads: `reads` are the paths of the members that it takes its value from."""
+
+    name: str
+    reads: tuple[tuple[str, ...], ...]
+    read: Callable[[dict[str, Any]], Any] | None
+
+    @property
+    def simple(self) -> bool:
+        """Whether the value is a member as it stands."""
+        return self.read is None
 
 
 def recognise(key: str | None, record: dict[str, Any]) -> Resource | None:
-    """Return the type of an AWS document by the key of its list, or of a bare record by its members."""
-    by_key = [r for r in RESOURCES.values() if r.document and key and r.document.key == key]
-    if by_key:
-        return by_key[0]
-    fitting = {r.type: share for r in RESOURCES.values() if r.document and (share := _likeness(r, record)) >= _ENOUGH}
-    best = sorted(fitting, key=lambda name: -fitting[name])
-    if not best or (len(best) > 1 and fitting[best[0]] == fitting[best[1]]):
-        return None
-    return RESOURCES[best[0]]
+    """Return the type of an AWS document by the key of its list or, of a bare list, by the members of a record.
 
-
-def _likeness(resource: Resource, record: dict[str, Any]) -> float:
-    """The share of a type's top-level members that a record has; none without the natural key's member."""
-    paths = [spec.aws for spec in resource.fields.values() if spec.aws]
-    roots = {_root(path) for path in paths} - {"Tags", "Description", "OwnerId"}
-    key = resource.fields[resource.key[0]].aws
-    if not key or _root(key) not in record:
-        return 0.0
-    # A subnet names its VPC too: the first member of a record with an id is the record's own in no fixed order, so the
-    # share of members decides.
-    return len(roots & set(record)) / len(roots)
-
-
-def _root(path: str) -> str:
-    match = re.match(r"[A-Za-z0-9]+", path)
-    return match[0] if match else path
-
-
-@cache
-def _reader(path: str) -> Callable[[dict[str, Any]], Any]:
-    if not _SIMPLE.fullmatch(path):
-        return jmespath.compile(path).search
-    parts = path.split(".")
-
-    def read(record: dict[str, Any]) -> Any:
-        value: Any = record
-        for part in parts:
-            value = value.get(part) if isinstance(value, dict) else None
-        return value
-
-    return read
-
-
-def flattener(resource: Resource) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return what turns a record into {column: value}.
-
-    A simple path is its column's name (`Options.AmazonSideAsn`), any other column has the field's. A member that the
-    record does not have is no column, so that it leaves the field alone; members that no field reads are kept.
+    A record names other types' records too (a subnet its VPC): it is of the type that none of the others refers to.
+    None where that leaves a doubt.
     """
-    paths = {name: spec.aws for name, spec in resource.fields.items() if spec.aws}
-    readers = [
-        (path if _SIMPLE.fullmatch(path) else name, set(re.findall(r"^\w+|(?<=\|\| )\w+", path)), _reader(path))
-        for name, path in paths.items()
+    if key in DOCUMENTS:
+        return DOCUMENTS[key]
+    fitting = [resource for resource in DOCUMENTS.values() if _fits(resource, record)]
+    named = {member for resource in fitting for member in _others(resource)}
+    own = [resource for resource in fitting if resource.fields[resource.key[0]].aws not in named]
+    return own[0] if len(own) == 1 else None
+
+
+def _fits(resource: Resource, record: dict[str, Any]) -> bool:
+    columns = _columns(resource)
+    there = {name for name, column in columns.items() if any(path[0] in record for path in column.reads)}
+    shared = AwsRecord.to_schema().columns
+    own = [name for name in columns if name not in shared and name not in resource.key]
+    return set(resource.required) <= there and sum(name in there for name in own) >= _ENOUGH * len(own)
+
+
+def _others(resource: Resource) -> Iterator[str]:
+    """The AWS members of a type that are not its key."""
+    for name, column in _columns(resource).items():
+        if name not in resource.key:
+            yield from (path[0] for path in column.reads)
+
+
+def flattener(resource: Resource) -> Flatten:
+    """Return what turns a record of the type into {column: value}, the values being those of JSON.
+
+    A field that is a member as it stands has the member's path as its column (`Options.AmazonSideAsn`), any other the
+    field's name. What the record does not speak of is no column, so that it leaves the stored field alone; members
+    that no field reads stay, for the report to name, but for secrets.
+    """
+    columns = _columns(resource)
+    simple = [(column.name, column.reads[0]) for column in columns.values() if column.simple]
+    found = [
+        (column.name, [path[0] for path in column.reads], column.read) for column in columns.values() if column.read
     ]
-    used = {_root(path) for path in paths.values()} | {root for _, roots, _ in readers for root in roots}
-    secrets = set(resource.document.secrets) if resource.document else set()
-    tagged = issubclass(resource.model, AwsRecord)
+    used: dict[str, Any] = {}
+    for column in columns.values():
+        for path in column.reads:
+            _mark(used, path)
+    secrets = frozenset(map(plain, resource.document.secrets)) if resource.document else frozenset()
+    tagged = {plain(name): name for name in TAGGED if name in resource.fields}
 
     def flatten(record: dict[str, Any]) -> dict[str, Any]:
-        columns = {column: read(record) for column, roots, read in readers if roots & record.keys()}
-        if tagged and record.get("Tags"):
-            columns |= _from_tags(record["Tags"], columns)
-        rest = {key: value for key, value in record.items() if key not in used and key not in secrets}
-        return columns | rest
+        flat: dict[str, Any] = {}
+        for name, path in simple:
+            value = _member(record, path)
+            if value is not _ABSENT:
+                flat[name] = value
+        for name, roots, read in found:
+            if any(root in record for root in roots):
+                flat[name] = read(record)
+        for name, value in _tags(record):
+            if name in tagged:
+                flat.setdefault(tagged[name], value)
+        _leave(flat, record, used, secrets, "")
+        return flat
 
     return flatten
 
 
-def _from_tags(tags: Any, columns: dict[str, Any]) -> dict[str, Any]:
-    """The fields that are filled from the tag of their name."""
-    if not isinstance(tags, list):
-        return {}
-    named = {plain(str(tag.get("Key", ""))): tag.get("Value") for tag in tags if isinstance(tag, dict)}
-    return {name: named[plain(name)] for name in TAGGED if plain(name) in named and name not in columns}
+_ABSENT: Any = object()
+
+
+def _member(record: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = record
+    for part in path:
+        if not isinstance(value, dict) or part not in value:
+            return _ABSENT
+        value = value[part]
+    return value
+
+
+def _tags(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    tags = record.get("Tags")
+    for tag in tags if isinstance(tags, list) else ():
+        if isinstance(tag, dict) and "Key" in tag:
+            yield plain(str(tag["Key"])), tag.get("Value")
+
+
+# What is left over ----------------------------------------------------------------------------------------------------
+
+
+def _mark(used: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Note in a tree of members that this one is read: a whole member is None, one read in part a tree."""
+    head, *rest = path
+    if not rest:
+        used[head] = None
+    elif used.setdefault(head, {}) is not None:
+        _mark(used[head], tuple(rest))
+
+
+def _leave(
+    flat: dict[str, Any], record: dict[str, Any], used: dict[str, Any], secrets: frozenset[str], at: str
+) -> None:
+    """Add the members that no field reads, those beside one that is read under their dotted path."""
+    for member, value in record.items():
+        if secrets and plain(member) in secrets:
+            continue
+        inner = used.get(member, _ABSENT)
+        if inner is _ABSENT:
+            flat.setdefault(f"{at}{member}", _without(value, secrets) if secrets else value)
+        elif inner is not None and isinstance(value, dict):
+            _leave(flat, value, inner, secrets, f"{at}{member}.")
+
+
+def _without(value: Any, secrets: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(inner, secrets) for key, inner in value.items() if plain(key) not in secrets}
+    return [_without(inner, secrets) for inner in value] if isinstance(value, list) else value
+
+
+# Where a field stands -------------------------------------------------------------------------------------------------
+
+
+def _columns(resource: Resource) -> dict[str, _Column]:
+    """The column of each field that stands in the type's AWS document."""
+    return {name: _column(name, spec.aws) for name, spec in resource.fields.items() if spec.aws}
+
+
+def _column(name: str, aws: str) -> _Column:
+    if _SIMPLE.fullmatch(aws):
+        return _Column(aws, (tuple(aws.split(".")),), None)
+    compiled = jmespath.compile(aws)
+
+    def read(record: dict[str, Any]) -> Any:
+        return compiled.search(record, _OPTIONS)
+
+    return _Column(name, tuple(_reads(compiled.parsed)), read)
+
+
+def _reads(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The members of a record that a parsed JMESPath takes values from."""
+    if node["type"] == "field":
+        yield (node["value"],)
+    elif node["type"] == "subexpression":
+        paths = [path for part in node["children"] for path in _reads(part)]
+        yield tuple(part for path in paths for part in path)
+    elif node["type"] in ("or_expression", "function_expression"):
+        for part in node["children"]:
+            yield from _reads(part)
+    elif node["children"]:
+        # A projection, a filter or a pipe reads what its left side does; what follows is inside of that.
+        yield from _reads(node["children"][0])

@@ -61,7 +61,8 @@ def records(draw: st.DrawFn, resource: Resource, ids: str) -> list[dict[str, Any
     for number in numbers:
         record: dict[str, Any] = {resource.key[0]: f"{ids}{number}"}
         for name, spec in resource.fields.items():
-            strategy = values(spec)
+            matched = any(check.name == "str_matches" for check in resource.schema.columns[name].checks)
+            strategy = st.just(spec.example) if spec.kind.name == "text" and matched else values(spec)
             if name == resource.key[0] or strategy.is_empty:
                 continue
             if spec.required or draw(st.booleans()):
