@@ -45,8 +45,10 @@ app = typer.Typer(
 db = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(db, name="db")
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Into a file or a pipe, tables are as wide as they need to be.
+_WIDE = None if sys.stdout.isatty() else 200
+out = Console(highlight=False, width=_WIDE)
+err = Console(stderr=True, highlight=False, width=_WIDE)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, Excel or Parquet; also .gz or .zip.")]
 Type = Annotated[str | None, typer.Option("--type", "-t", help="The resource type; found out when the columns tell.")]

@@ -28,13 +28,16 @@ _PATIENCE = 120
 
 
 @contextmanager
-def prefect_server(settings: Settings, port: int | None = None) -> Iterator[str]:
-    """Run a Prefect server on loopback while this lasts; gives the address of its API. Raises Unavailable."""
+def prefect_server(settings: Settings, port: int | None = None, database: str = DATABASE) -> Iterator[str]:
+    """Run a Prefect server on loopback while this lasts; gives the address of its API. Raises Unavailable.
+
+    Its state is in `database`, beside the CMDB's own.
+    """
     with address(settings) as url:
         port = port or _free_port()
         log = settings.home / "prefect" / "server.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        process = _start(_own_database(url), port, log)
+        process = _start(_own_database(url, database), port, log)
         try:
             api = f"http://127.0.0.1:{port}/api"
             _wait(process, api, log)
@@ -43,13 +46,13 @@ def prefect_server(settings: Settings, port: int | None = None) -> Iterator[str]
             _stop(process)
 
 
-def _own_database(url: str) -> str:
+def _own_database(url: str, name: str) -> str:
     """Create the server's database when it is not there; returns its address for asyncpg, which Prefect uses."""
     with told_plainly(), engine(url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         there = text("select 1 from pg_database where datname = :name")
-        if not connection.scalar(there, {"name": DATABASE}):
-            connection.execute(text(f'create database "{DATABASE}"'))
-    own = make_url(url).set(drivername="postgresql+asyncpg", database=DATABASE)
+        if not connection.scalar(there, {"name": name}):
+            connection.execute(text(f'create database "{name}"'))
+    own = make_url(url).set(drivername="postgresql+asyncpg", database=name)
     return own.render_as_string(hide_password=False)
 
 

@@ -5,6 +5,7 @@ Needs a Prefect server (`PREFECT_API_URL`) and the settings of `schemas.settings
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from schemas.errors import RunFailed
 from schemas.jobs import ImportJob
 from schemas.reports import Progress, Report, Status
 from schemas.settings import settings
+from tasks.rejects import write_rejects
 from tasks.store import ledger
 from tasks.store.database import database
 from tasks.store.engine import engine
@@ -29,15 +31,26 @@ def _run_name() -> str:
     return f"{job.mode} {job.resource_type or 'records'} from {job.source}"
 
 
-@flow(name="bulk-import", flow_run_name=_run_name, validate_parameters=True)
+@flow(name="bulk-import", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
 def bulk_import(job: Annotated[ImportJob, Field(description="What to import, and how.")]) -> Any:
     """Import a file: extract, map, validate, load. The state tells the end, and an artifact holds the report."""
     with database(settings()) as url, published() as progress:
         report = import_file(job, url, settings(), steps=WATCHED, progress=progress, run_id=UUID(flow_run.id))
-        publish_report(report)
+        publish_report(report, _rejects_file(report))
         if report.status is not Status.COMPLETED:
             raise RunFailed(report.message)
     return report.run_id
+
+
+def _rejects_file(report: Report) -> Path | None:
+    """Write the rejected rows of a run to a file in the storage folder, where the report links to it."""
+    if not report.counts.rejected:
+        return None
+    path = settings().storage / "rejects" / f"{report.run_id}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with database(settings()) as url, engine(url).connect() as connection:
+        write_rejects(connection, UUID(report.run_id), path)
+    return path
 
 
 def run_here(job: ImportJob, progress: Progress) -> Report:

@@ -46,7 +46,8 @@ def answers(server: str) -> bool:
 def _as_flow_run(job: ImportJob, server: str, progress: Progress) -> Report:
     # Prefect takes a second to import: only a run that it watches pays for it.
     os.environ["PREFECT_API_URL"] = server
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    # The server keeps the run's log; the terminal gets our own words.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from flows.bulk_import import run_here
 
     return run_here(job, progress)

@@ -181,18 +181,22 @@ _NO_LENGTH = (r"^[0-9a-fA-F:.]+$", "has no prefix length: write it as in 10.0.0.
 
 
 def _network(text: str) -> str | None:
+    # A zone (fe80::%eth0) means something on one machine only, and PostgreSQL holds none.
     try:
-        return str(ipaddress.ip_network(text, strict=False)) if "/" in text else None
+        return str(ipaddress.ip_network(text, strict=False)) if "/" in text and "%" not in text else None
     except ValueError:
         return None
 
 
 def _host(text: str) -> str | None:
+    """One address; a block of one address is read as that."""
     try:
-        address = ipaddress.ip_address(text.removesuffix("/32"))
+        address, _, length = text.partition("/")
+        host = ipaddress.ip_address(address)
     except ValueError:
         return None
-    return None if getattr(address, "scope_id", None) else str(address)
+    whole = length == str(host.max_prefixlen) if "/" in text else True
+    return str(host) if whole and "%" not in text else None
 
 
 def _ipv4_networks(values: pl.Series) -> pl.Series:
@@ -275,7 +279,7 @@ def _listed(read: Callable[[str], str | None]) -> Read:
             items = [read(item) for item in _items(text)]
         except ValueError:
             return None
-        return ",".join(item for item in items if item) if all(items) else None
+        return ",".join(item for item in items if item) or None if all(items) else None
 
     def column(values: pl.Series) -> pl.Series:
         return each(values, one).str.split(",")
@@ -284,7 +288,8 @@ def _listed(read: Callable[[str], str | None]) -> Read:
 
 
 def _word(text: str) -> str | None:
-    return text if re.fullmatch(r"[\w.:/+=@-]+", text) else None
+    # An item `null` would be no item to PostgreSQL.
+    return text if re.fullmatch(r"(?!(?i:null)$)[\w.:/+=@-]+", text) else None
 
 
 _EMPTY = ("[]", "{}", "{ }", "[ ]")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,7 +33,9 @@ class Settings(BaseSettings):
         description="Everything that cmdb keeps on this machine, the embedded database included.",
     )
     storage_url: str | None = Field(
-        None, description="Where uploads and exports are kept; a folder under CMDB_HOME unless given."
+        None,
+        description="The folder of uploads, exports and files of rejected rows, as a path or file:///path; "
+        "one under CMDB_HOME unless given.",
     )
     postgres_bin: Path | None = Field(
         None, description="The folder of the PostgreSQL programs to embed (initdb, pg_ctl, postgres)."
@@ -50,6 +52,18 @@ class Settings(BaseSettings):
         100_000, ge=0, description="Warnings and repairs that are kept one by one for a run; the rest are counted."
     )
     samples: int = Field(10, ge=0, le=1_000, description="Sample rows and issues that a report shows.")
+
+    @field_validator("storage_url")
+    @classmethod
+    def _is_a_folder(cls, value: str | None) -> str | None:
+        if value and "://" in value and not value.startswith("file://"):
+            raise ValueError("write a folder, or file:///folder: other stores are not supported yet")
+        return value
+
+    @property
+    def storage(self) -> Path:
+        """The folder of uploads, exports and files of rejected rows."""
+        return Path(self.storage_url.removeprefix("file://")) if self.storage_url else self.home / "storage"
 
     @property
     def temporary(self) -> Path:

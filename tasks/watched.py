@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -149,16 +150,16 @@ def _send(client: SyncPrefectClient, pulse: Pulse, status: str) -> None:
         get_run_logger().debug("progress was not published: %s", error)
 
 
-def publish_report(report: Report) -> None:
-    """Keep the report of a run as an artifact of its flow run."""
+def publish_report(report: Report, rejects: Path | None) -> None:
+    """Keep the report of a run as an artifact of its flow run, with a link to its file of rejected rows."""
     create_markdown_artifact(
         key=f"import-{report.run_id}",
-        markdown=report_markdown(report),
+        markdown=report_markdown(report, rejects),
         description=f"{report.resource_type} from {report.source}",
     )
 
 
-def report_markdown(report: Report) -> str:
+def report_markdown(report: Report, rejects: Path | None) -> str:
     """Return a report as Markdown: the counts, the first rejects and how to get all of them."""
     counts = report.counts
     figures = {
@@ -178,7 +179,9 @@ def report_markdown(report: Report) -> str:
     if errors:
         lines += ["## First rejects", "", "| row | column | what |", "| ---: | --- | --- |"]
         lines += [f"| {issue.row or ''} | {_safe(issue.column or '')} | {_safe(issue.message)} |" for issue in errors]
-        lines += ["", f"All of them: `cmdb rejects {report.run_id} -o rejects.xlsx`"]
+    if rejects:
+        lines += ["", f"All rejected rows: [{rejects.name}]({rejects.as_uri()}), or marked in a workbook with", ""]
+        lines += [f"    cmdb rejects {report.run_id} -o rejects.xlsx"]
     return "\n".join(lines)
 
 

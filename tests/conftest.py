@@ -15,9 +15,11 @@ from uuid import uuid4
 import psycopg2
 import pytest
 from psycopg2 import sql
+from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from schemas.settings import settings
+from deployments.server import prefect_server
+from schemas.settings import Settings, settings
 from tasks.store.embedded import server
 from tasks.store.engine import engine
 from tasks.store.migrate import upgrade
@@ -119,3 +121,16 @@ def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
     """The address of a database for one test."""
     with database(postgres_url, template_database) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def prefect_api(postgres_url: str) -> Iterator[str]:
+    """The address of a Prefect server for this session, with its state in the tests' PostgreSQL."""
+    with (
+        temporary_home() as folder,
+        database(postgres_url) as url,
+        prefect_server(
+            Settings(home=folder, database_url=SecretStr(url)), database="prefect_" + uuid4().hex[:8]
+        ) as api,
+    ):
+        yield api

@@ -138,7 +138,11 @@ VPN_CONNECTION = Resource(
             "and 169.254.169.252/30",
         ),
         RowRule(
-            "inside_cidr", "tunnels", ("tunnels",), _wrong_ipv6, "has an inside IPv6 block that is no /126 of fd00::/8"
+            "inside_ipv6_cidr",
+            "tunnels",
+            ("tunnels",),
+            _wrong_ipv6,
+            "has an inside IPv6 block that is no /126 of fd00::/8",
         ),
     ),
     set_rules=(

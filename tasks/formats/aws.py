@@ -90,9 +90,7 @@ def flattener(resource: Resource) -> Flatten:
     """
     columns = _columns(resource)
     simple = [(column.name, column.reads[0]) for column in columns.values() if column.simple]
-    found = [
-        (column.name, [path[0] for path in column.reads], column.read) for column in columns.values() if column.read
-    ]
+    found = [(column.name, column.reads, column.read) for column in columns.values() if column.read]
     used: dict[str, Any] = {}
     for column in columns.values():
         for path in column.reads:
@@ -106,8 +104,8 @@ def flattener(resource: Resource) -> Flatten:
             value = _member(record, path)
             if value is not _ABSENT:
                 flat[name] = value
-        for name, roots, read in found:
-            if any(root in record for root in roots):
+        for name, paths, read in found:
+            if any(_member(record, path) is not _ABSENT for path in paths):
                 flat[name] = read(record)
         for name, value in _tags(record):
             if name in tagged:
@@ -195,9 +193,9 @@ def _reads(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     elif node["type"] == "subexpression":
         paths = [path for part in node["children"] for path in _reads(part)]
         yield tuple(part for path in paths for part in path)
-    elif node["type"] in ("or_expression", "function_expression"):
+    elif node["type"] == "or_expression":
         for part in node["children"]:
             yield from _reads(part)
     elif node["children"]:
-        # A projection, a filter or a pipe reads what its left side does; what follows is inside of that.
+        # A projection, a filter, a pipe or `without` takes from its left side; what follows only chooses.
         yield from _reads(node["children"][0])

@@ -103,7 +103,7 @@ def _sheet_name(source: Source, book: fastexcel.ExcelReader) -> str:
 
 def _cells(book: fastexcel.ExcelReader, name: str) -> pl.DataFrame:
     """Every cell of a sheet as text, from its first row on."""
-    return book.load_sheet(name, header_row=None, dtypes="string", schema_sample_rows=0).to_polars()
+    return book.load_sheet(name, header_row=None, dtypes="string").to_polars()
 
 
 def _row(cells: pl.DataFrame, index: int) -> list[str | None]:

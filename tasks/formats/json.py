@@ -59,6 +59,7 @@ def _list_of_records(source: Source) -> str | None:
     if source.options.records:
         return source.options.records
     lists: dict[str, None] = {}
+    empty: dict[str, None] = {}
     with source.path.open("rb") as file:
         _skip_mark(file)
         try:
@@ -66,11 +67,13 @@ def _list_of_records(source: Source) -> str | None:
                 if not prefix and event == "start_array":
                     return ""
                 key, dot, inner = prefix.partition(".")
+                if event == "start_array" and not dot:
+                    empty[key] = None
                 if event == "start_map" and dot and inner == "item":
                     lists[key] = None
         except ijson.JSONError as error:
             raise _broken(source, error) from error
-    return _the_one_list(source, list(lists))
+    return _the_one_list(source, list(lists or [name for name in empty if recognise(name, {})]))
 
 
 def _the_one_list(source: Source, lists: list[str]) -> str | None:

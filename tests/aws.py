@@ -1,0 +1,118 @@
+"""AWS documents as `aws ec2 describe-*` prints them, made by moto's server through the real boto3."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+
+REGION = "us-east-1"
+
+Document = dict[str, Any]
+
+
+@contextmanager
+def ec2(region: str = REGION) -> Iterator[Any]:
+    """Give an EC2 client of a moto server that lives as long as the block, whatever AWS settings the developer has."""
+    with warnings.catch_warnings():
+        # What moto's dependencies say of each other when they are imported is no matter of ours.
+        warnings.simplefilter("ignore")
+        from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with patch.dict(os.environ, ours, clear=True):
+        server.start()
+        try:
+            host, port = server.get_host_and_port()
+            session = boto3.Session("test", "test", region_name=region)
+            client = session.client("ec2", endpoint_url=f"http://{host}:{port}")
+            yield client
+            client.close()
+        finally:
+            server.stop()
+
+
+@cache
+def describe_documents() -> dict[str, Document]:
+    """Return the document of each AWS type, by the type's name, telling of one small network."""
+    with ec2() as client:
+        _create(client)
+        described = {
+            "vpc": client.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}]),
+            "subnet": client.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["false"]}]),
+            "transitGateway": client.describe_transit_gateways(),
+            "transitGatewayAttachment": client.describe_transit_gateway_attachments(),
+            "customerGateway": client.describe_customer_gateways(),
+            "vpnGateway": client.describe_vpn_gateways(),
+            "vpnConnection": client.describe_vpn_connections(),
+            "vpcEndpoint": client.describe_vpc_endpoints(),
+        }
+    return {name: _printed(document) for name, document in described.items()}
+
+
+def _printed(document: Document) -> Document:
+    """The document as the command line prints it: JSON, with times as text."""
+    document.pop("ResponseMetadata")
+    printed: Document = json.loads(json.dumps(document, default=str))
+    return printed
+
+
+def _tags(kind: str, name: str) -> list[Document]:
+    tags = [{"Key": "Name", "Value": name}, {"Key": "Cost-Center", "Value": "CC-1234"}]
+    return [{"ResourceType": kind, "Tags": [*tags, {"Key": "environment", "Value": "production"}]}]
+
+
+def _create(client: Any) -> None:
+    vpc = client.create_vpc(
+        CidrBlock="10.20.0.0/16", AmazonProvidedIpv6CidrBlock=True, TagSpecifications=_tags("vpc", "core")
+    )["Vpc"]["VpcId"]
+    client.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="10.21.0.0/16")
+    subnets = [
+        client.create_subnet(
+            VpcId=vpc,
+            CidrBlock=f"10.20.{number}.0/24",
+            AvailabilityZone=f"{REGION}{zone}",
+            TagSpecifications=_tags("subnet", f"core-{zone}"),
+        )["Subnet"]["SubnetId"]
+        for number, zone in enumerate("ab", start=1)
+    ]
+    gateway = client.create_transit_gateway(Description="Hub", TagSpecifications=_tags("transit-gateway", "hub"))[
+        "TransitGateway"
+    ]["TransitGatewayId"]
+    client.create_transit_gateway_vpc_attachment(TransitGatewayId=gateway, VpcId=vpc, SubnetIds=subnets)
+    office = client.create_customer_gateway(
+        Type="ipsec.1", PublicIp="203.0.113.7", BgpAsn=65001, TagSpecifications=_tags("customer-gateway", "office")
+    )["CustomerGateway"]["CustomerGatewayId"]
+    private = client.create_vpn_gateway(
+        Type="ipsec.1", AmazonSideAsn=64600, TagSpecifications=_tags("vpn-gateway", "private")
+    )["VpnGateway"]["VpnGatewayId"]
+    client.attach_vpn_gateway(VpnGatewayId=private, VpcId=vpc)
+    client.create_vpn_connection(CustomerGatewayId=office, Type="ipsec.1", TransitGatewayId=gateway)
+    client.create_vpn_connection(CustomerGatewayId=office, Type="ipsec.1", VpnGatewayId=private)
+    _create_endpoints(client, vpc, subnets)
+
+
+def _create_endpoints(client: Any, vpc: str, subnets: list[str]) -> None:
+    routes = client.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    group = client.create_security_group(GroupName="endpoints", Description="HTTPS", VpcId=vpc)["GroupId"]
+    client.create_vpc_endpoint(
+        VpcId=vpc, VpcEndpointType="Gateway", ServiceName=f"com.amazonaws.{REGION}.s3", RouteTableIds=[routes]
+    )
+    client.create_vpc_endpoint(
+        VpcId=vpc,
+        VpcEndpointType="Interface",
+        ServiceName=f"com.amazonaws.{REGION}.ec2",
+        SubnetIds=subnets,
+        SecurityGroupIds=[group],
+        PrivateDnsEnabled=True,
+    )

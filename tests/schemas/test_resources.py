@@ -1,0 +1,363 @@
+"""Resource types: each declaration holds together, and fits the AWS API where it claims to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import botocore.session
+import polars as pl
+import pytest
+
+from schemas import fields as f
+from schemas.errors import UnknownType
+from schemas.kinds import TEXT
+from schemas.resource import AwsRecord, Document, Record, Resource
+from schemas.resources import RESOURCES, resource
+from schemas.resources.vpc import VPC
+from schemas.rules import NoOverlap, Reference, RowRule
+
+EVERY = pytest.mark.parametrize("resource_type", RESOURCES.values(), ids=RESOURCES.keys())
+AWS = {name: declared for name, declared in RESOURCES.items() if declared.document}
+EVERY_AWS = pytest.mark.parametrize("resource_type", AWS.values(), ids=AWS.keys())
+
+
+# Fields ---------------------------------------------------------------------------------------------------------------
+
+FIELDS = [(declared, name) for declared in RESOURCES.values() for name in declared.fields]
+
+
+@pytest.mark.parametrize(("resource_type", "name"), FIELDS, ids=[f"{r.type}.{name}" for r, name in FIELDS])
+def test_examples_are_valid(resource_type: Resource, name: str) -> None:
+    """Each field's example is read without a repair, and passes the field's own checks."""
+    spec = resource_type.fields[name]
+    column = pl.Series(name, [spec.example])
+    values = spec.kind.read(column).alias(name)
+    assert values.null_count() == 0, f"{spec.example!r} is not {spec.kind.wants}"
+    resource_type.schema.select_columns([name]).validate(values.to_frame())
+    if spec.kind.repair:
+        stored = values.list.join(",") if isinstance(values.dtype, pl.List) else values
+        assert stored.to_list() == [spec.example]
+
+
+@EVERY
+def test_every_type_reads_its_own_headers(resource_type: Resource) -> None:
+    """Names and titles of fields are different, and a title says more than a name."""
+    titles = [spec.title for spec in resource_type.fields.values()]
+    assert len(set(titles)) == len(titles)
+    assert all(title[0].isupper() and "_" not in title for title in titles)
+
+
+@EVERY
+def test_a_type_is_documented(resource_type: Resource) -> None:
+    """A type says in one sentence what it is, and its module where its rules come from."""
+    assert re.fullmatch(r"[^\n]+\.", resource_type.model.__doc__ or "")
+    assert issubclass(resource_type.model, AwsRecord) == bool(resource_type.document)
+
+
+def test_references_point_backwards() -> None:
+    """A type comes after those that it refers to, so that loading in order finds them; and all of them exist."""
+    order = list(RESOURCES)
+    for declared in RESOURCES.values():
+        for rule in declared.set_rules:
+            if not isinstance(rule, NoOverlap):
+                assert order.index(rule.to) <= order.index(declared.type)
+
+
+@EVERY
+def test_references_use_values_that_exist(resource_type: Resource) -> None:
+    """A reference that is asked of some rows alone names a value that its field can have."""
+    for rule in resource_type.set_rules:
+        if isinstance(rule, Reference) and rule.when:
+            field, value = rule.when
+            assert value in resource_type.fields[field].choices
+
+
+# Rules of a row -------------------------------------------------------------------------------------------------------
+
+BROKEN_AND_KEPT: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
+    "subnet.required": [
+        ({"cidr_block": None, "ipv6_cidr_block": None}, {"cidr_block": None, "ipv6_cidr_block": "2001:db8::/64"}),
+        ({"cidr_block": None, "ipv6_cidr_block": None}, {"cidr_block": "10.0.0.0/24", "ipv6_cidr_block": None}),
+    ],
+    "subnet.zone": [
+        (
+            {"availability_zone": "us-east-2a", "region": "us-east-1"},
+            {"availability_zone": "us-east-1-bos-1a", "region": "us-east-1"},
+        )
+    ],
+    "transitGateway.range": [
+        ({"amazon_side_asn": 64_511}, {"amazon_side_asn": 64_512}),
+        ({"amazon_side_asn": 65_535}, {"amazon_side_asn": 65_534}),
+        ({"amazon_side_asn": 4_294_967_295}, {"amazon_side_asn": 4_200_000_000}),
+    ],
+    "transitGateway.prefix_length": [
+        ({"cidr_blocks": ["10.0.0.0/16", "10.1.0.0/25"]}, {"cidr_blocks": ["10.0.0.0/24", "2001:db8::/64"]}),
+        ({"cidr_blocks": ["2001:db8::/65"]}, {"cidr_blocks": None}),
+    ],
+    "customerGateway.address": [
+        ({"ip_address": None, "certificate_arn": None}, {"ip_address": "203.0.113.7", "certificate_arn": None}),
+        ({"ip_address": None, "certificate_arn": None}, {"ip_address": None, "certificate_arn": "arn:aws:acm:x"}),
+    ],
+    "customerGateway.reserved_asn": [
+        ({"bgp_asn": asn}, {"bgp_asn": asn + 1}) for asn in (7_224, 9_059, 10_124, 17_943)
+    ],
+    "vpcEndpoint.gateway_endpoint": [
+        (
+            {"endpoint_type": "Gateway", "subnet_ids": ["subnet-1"], "security_group_ids": None},
+            {"endpoint_type": "Gateway", "subnet_ids": None, "security_group_ids": None},
+        ),
+        (
+            {"endpoint_type": "Gateway", "subnet_ids": None, "security_group_ids": ["sg-1"]},
+            {"endpoint_type": "Interface", "subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]},
+        ),
+    ],
+    "vpcEndpoint.route_tables": [
+        (
+            {"endpoint_type": "Interface", "route_table_ids": ["rtb-1"]},
+            {"endpoint_type": "Gateway", "route_table_ids": ["rtb-1"]},
+        )
+    ],
+    "vpcEndpoint.one_subnet": [
+        (
+            {"endpoint_type": "GatewayLoadBalancer", "subnet_ids": ids},
+            {"endpoint_type": "GatewayLoadBalancer", "subnet_ids": ["subnet-1"]},
+        )
+        for ids in (None, ["subnet-1", "subnet-2"])
+    ],
+    "vpcEndpoint.subnets": [
+        (
+            {"endpoint_type": "Interface", "subnet_ids": None},
+            {"endpoint_type": "Interface", "subnet_ids": ["subnet-1", "subnet-2"]},
+        )
+    ],
+    "vpcEndpoint.service_region": [
+        (
+            {"service_name": "com.amazonaws.us-east-2.s3", "region": "us-east-1"},
+            {"service_name": "com.amazonaws.us-gov-west-1.s3", "region": "us-gov-west-1"},
+        ),
+        (
+            {"service_name": "com.amazonaws.vpce.us-east-2.vpce-svc-0a1b2c3d", "region": "us-east-1"},
+            {"service_name": "com.example.service", "region": "us-east-1"},
+        ),
+    ],
+    "vpnGateway.range": [({"amazon_side_asn": 1}, {"amazon_side_asn": 65_000})],
+    "vpnConnection.one_gateway": [
+        ({"vpn_gateway_id": None, "transit_gateway_id": None}, {"vpn_gateway_id": "vgw-1", "transit_gateway_id": None}),
+        (
+            {"vpn_gateway_id": "vgw-1", "transit_gateway_id": "tgw-1"},
+            {"vpn_gateway_id": None, "transit_gateway_id": "tgw-1"},
+        ),
+    ],
+    "vpnConnection.inside_cidr": [
+        ({"tunnels": f'[{{"inside_cidr":"{block}"}}]'}, {"tunnels": '[{"inside_cidr":"169.254.10.0/30"}]'})
+        for block in (
+            *("10.0.0.0/30", "169.254.10.0/29", "169.254.10.2/30", "169.254.256.0/30", "169.254.10.0", "none"),
+            *(f"169.254.{third}.0/30" for third in range(6)),
+            "169.254.169.252/30",
+        )
+    ]
+    + [
+        (
+            {"tunnels": '[{"TunnelInsideCidr":"169.254.9.4/30"},{"TunnelInsideCidr":"169.254.0.0/30"}]'},
+            {"tunnels": '[{"inside_cidr":null},{"inside_cidr":"169.254.5.4/30"}]'},
+        )
+    ],
+    "vpnConnection.inside_ipv6_cidr": [
+        ({"tunnels": f'[{{"inside_ipv6_cidr":"{block}"}}]'}, {"tunnels": '[{"inside_ipv6_cidr":"fd00:1::/126"}]'})
+        for block in ("2001:db8::/126", "fd00:1::/125", "fd00:1::")
+    ],
+}
+
+
+def row_rules(name: str) -> tuple[Resource, list[RowRule]]:
+    """Return the rules called `type.rule`."""
+    type_name, _, rule_name = name.partition(".")
+    declared = RESOURCES[type_name]
+    return declared, [rule for rule in declared.row_rules if rule.name == rule_name]
+
+
+def breaks(declared: Resource, rules: list[RowRule], row: dict[str, Any]) -> bool:
+    """Say whether a row breaks one of the rules, each asked of a whole column at once."""
+    schema = {name: declared.fields[name].kind.dtype for name in row}
+    frame = pl.DataFrame([row, dict.fromkeys(row), row], schema=schema, orient="row")
+    broken = [frame.select(rule.broken().fill_null(value=False).alias("it"))["it"].to_list() for rule in rules]
+    assert all(first == last for first, _, last in broken)
+    return any(first for first, _, _ in broken)
+
+
+PAIRS = [(name, *pair) for name, pairs in BROKEN_AND_KEPT.items() for pair in pairs]
+
+
+@pytest.mark.parametrize(("name", "broken", "kept"), PAIRS, ids=[name for name, _, _ in PAIRS])
+def test_row_rules(name: str, broken: dict[str, Any], kept: dict[str, Any]) -> None:
+    """A rule finds the row that breaks it, and leaves alone the one that keeps it."""
+    declared, rules = row_rules(name)
+    assert breaks(declared, rules, broken)
+    assert not breaks(declared, rules, kept)
+
+
+def test_every_row_rule_is_tested() -> None:
+    """Each rule that a type declares has a row that breaks it and one that keeps it."""
+    declared = {f"{r.type}.{rule.name}" for r in RESOURCES.values() for rule in r.row_rules}
+    assert declared == set(BROKEN_AND_KEPT)
+
+
+@EVERY
+def test_a_row_rule_speaks_of_its_field(resource_type: Resource) -> None:
+    """A rule's field is among those that it reads, so that its message follows the right value."""
+    for rule in resource_type.row_rules:
+        assert rule.field in rule.fields
+        assert not rule.message.endswith(".")
+
+
+# Spellings ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    *[["transitGateway", "transit-gateway", "transit_gateways", "TGW", "tgws", "TransitGateways", "Transit Gateways"]],
+)
+def test_a_type_is_found_however_it_is_spelt(name: str) -> None:
+    """Case, punctuation and the plural make no difference, and abbreviations are known."""
+    assert resource(name).type == "transitGateway"
+
+
+@EVERY
+def test_a_type_is_found_by_all_its_names(resource_type: Resource) -> None:
+    """The type's name, title, table, aliases and the key of its AWS document mean that type and no other."""
+    document = [resource_type.document.key] if resource_type.document else []
+    for name in (resource_type.type, resource_type.title, resource_type.table, *resource_type.aliases, *document):
+        assert resource(name) is resource_type
+
+
+def test_an_unknown_type_is_told_with_the_nearest() -> None:
+    """A misspelt type is answered with the one that was meant, a stranger with all there are."""
+    with pytest.raises(UnknownType, match=r"'transit-gatewey'.*transitGateway"):
+        resource("transit-gatewey")
+    with pytest.raises(UnknownType, match="vpc"):
+        resource("zzzzzzzz")
+
+
+# Contradictions -------------------------------------------------------------------------------------------------------
+
+
+def contradicting(**annotations: tuple[type, Any]) -> type[Record]:
+    """Return a model with these fields beside those of all records."""
+    body = {name: value for name, (_, value) in annotations.items()}
+    return type(
+        "Model",
+        (Record,),
+        {**body, "__annotations__": {name: kind for name, (kind, _) in annotations.items()}, "__module__": __name__},
+    )
+
+
+def test_a_key_must_be_a_field() -> None:
+    """A natural key that names no field is refused."""
+    with pytest.raises(TypeError, match="rack is used, and is not one of its fields"):
+        replace(VPC, key=("rack",))
+
+
+def test_a_single_key_must_be_required() -> None:
+    """A key of one field that may be empty is refused."""
+    with pytest.raises(TypeError, match="its key name must be required"):
+        replace(VPC, key=("name",))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"row_rules": (RowRule("x", "rack", (), lambda: pl.lit(value=True), "x"),)},
+        {"row_rules": (RowRule("x", "name", ("rack",), lambda: pl.lit(value=True), "x"),)},
+        {"set_rules": (Reference("rack", "vpc"),)},
+        {"set_rules": (Reference("vpc_id", "vpc", when=("rack", "x")),)},
+        {"set_rules": (NoOverlap("cidr_block", within=("rack",)),)},
+    ],
+    ids=["field", "fields", "reference", "when", "within"],
+)
+def test_a_rule_must_read_fields(rules: dict[str, Any]) -> None:
+    """A rule that reads what is no field is refused."""
+    with pytest.raises(TypeError, match="rack is used, and is not one of its fields"):
+        replace(VPC, **rules)
+
+
+def test_an_annotation_must_be_its_kinds() -> None:
+    """A field that is annotated as another type than its kind gives is refused."""
+    model = contradicting(rack=(int, f.text("Rack", required=True)))
+    with pytest.raises(TypeError, match=r"rack: annotated as Int64, and its kind gives String"):
+        Resource("rack", "Rack", model, key=("rack",))
+
+
+@pytest.mark.parametrize(
+    "second",
+    [f.text("Rack"), f.text("Cabinet", aliases=("rack",)), f.text("Cabinet", aws="Rack")],
+    ids=["title", "alias", "member"],
+)
+def test_two_fields_may_not_be_called_the_same(second: Any) -> None:
+    """A spelling that two fields claim is refused: a column of that name would fit either."""
+    model = contradicting(rack=(str, f.text("Rack", required=True)), cabinet=(str, second))
+    with pytest.raises(TypeError, match="rack and cabinet are both called 'rack'"):
+        Resource("rack", "Rack", model, key=("rack",))
+
+
+def test_a_check_must_say_what_fails() -> None:
+    """A check without a message is refused where it is declared."""
+    with pytest.raises(TypeError, match="no message says what fails in"):
+        f.declare(f.Spec(kind=TEXT, title="Rack"), str_startswith="R")
+
+
+# The EC2 API ----------------------------------------------------------------------------------------------------------
+
+SHAPES = {name: name[0].upper() + name[1:] for name in AWS}
+
+# What other calls of the API answer than describe-*, or all of them but one.
+ELSEWHERE = {
+    ("vpc", "EnableDnsSupport"),  # describe-vpc-attribute
+    ("vpc", "EnableDnsHostnames"),
+    ("transitGatewayAttachment", "SubnetIds"),  # describe-transit-gateway-vpc-attachments
+}
+
+
+@pytest.fixture(scope="module")
+def ec2() -> Any:
+    """The EC2 API as botocore models it."""
+    return botocore.session.get_session().get_service_model("ec2")
+
+
+@EVERY_AWS
+def test_states_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
+    """A type's states are the API's, where its model lists them (a customer gateway's stand in prose)."""
+    states = ec2.shape_for(SHAPES[resource_type.type]).members["State"].enum
+    assert resource_type.fields["state"].choices == tuple(states or ("pending", "available", "deleting", "deleted"))
+
+
+@EVERY_AWS
+def test_members_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
+    """What a field reads of an AWS document is there, member by member down to the first choice among several."""
+    shape = ec2.shape_for(SHAPES[resource_type.type])
+    shared = (*Record.__annotations__, *AwsRecord.__annotations__)
+    for name, spec in resource_type.fields.items():
+        if spec.aws and name not in shared and (resource_type.type, spec.aws) not in ELSEWHERE:
+            path = re.sub(r"^without\(", "", spec.aws)
+            members = re.match(r"\w+(\.\w+)*", path)
+            assert members, spec.aws
+            inner = shape
+            for member in members[0].split("."):
+                assert member in inner.members, f"{name}: {spec.aws}"
+                inner = inner.members[member]
+
+
+@EVERY_AWS
+def test_a_document_has_the_key_of_the_api(resource_type: Resource, ec2: Any) -> None:
+    """The list of records has the name that the describe call answers with."""
+    assert resource_type.document
+    operation = ec2.operation_model(f"Describe{resource_type.document.key}")
+    records = operation.output_shape.members[resource_type.document.key]
+    assert records.member.name == SHAPES[resource_type.type]
+
+
+def test_documents_differ() -> None:
+    """No two types have the same document."""
+    keys = [declared.document for declared in AWS.values()]
+    assert len({document.key for document in keys if isinstance(document, Document)}) == len(keys)
