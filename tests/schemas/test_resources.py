@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import botocore.session
+import boto3
 import polars as pl
 import pytest
 
@@ -217,7 +217,7 @@ def test_a_row_rule_speaks_of_its_field(resource_type: Resource) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    *[["transitGateway", "transit-gateway", "transit_gateways", "TGW", "tgws", "TransitGateways", "Transit Gateways"]],
+    ["transitGateway", "transit-gateway", "transit_gateways", "TGW", "tgws", "TransitGateways", "Transit Gateways"],
 )
 def test_a_type_is_found_however_it_is_spelt(name: str) -> None:
     """Case, punctuation and the plural make no difference, and abbreviations are known."""
@@ -322,7 +322,7 @@ ELSEWHERE = {
 @pytest.fixture(scope="module")
 def ec2() -> Any:
     """The EC2 API as botocore models it."""
-    return botocore.session.get_session().get_service_model("ec2")
+    return boto3.Session("test", "test", region_name="us-east-1").client("ec2").meta.service_model
 
 
 @EVERY_AWS

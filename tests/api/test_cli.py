@@ -1,0 +1,288 @@
+"""Every command of `cmdb`, its JSON, its exit codes and its errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from typer.main import get_command
+
+from api.cli import app
+from schemas.resources import RESOURCES
+from schemas.settings import settings
+from tasks.store.engine import engine
+from tests.api.support import Cli
+from tests.support import execute, stored, vpc, vpc_id, write_csv
+
+CMDB = Path(sys.executable).with_name("cmdb")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A file of two sound rows and one with two mistakes."""
+    return write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2), vpc(3, region="us-eest-1", state="gone")])
+
+
+def test_import_prints_a_report_and_what_to_do_next(cli: Cli, source: Path) -> None:
+    """Counts, rules, the first issues with a suggestion, and the command for the rejects; exit code 3."""
+    done = cli("import", str(source))
+    assert done.code == 3
+    for words in ("3 read: 2 created, 0 updated, 0 unchanged, 1 rejected", "→ us-east-1?", "cmdb rejects"):
+        assert words in done.out
+    assert cli("import", str(source), "--map", "region=", "--set", "region=eu-west-1", "--map", "state=").code == 0
+
+
+def test_import_json_is_one_object_with_the_contracts_names(cli: Cli, source: Path) -> None:
+    """Standard output is one JSON object and nothing else."""
+    done = cli("import", str(source), "--json")
+    report = json.loads(done.out)
+    names = ("runId", "status", "resourceType", "source", "mode", "dryRun", "counts", "durationSeconds")
+    assert set(names) <= set(report)
+    assert (report["status"], report["resourceType"], report["mode"], report["dryRun"]) == (
+        "completed",
+        "vpc",
+        "upsert",
+        False,
+    )
+    wanted = {"read": 3, "create": 2, "update": 0, "unchanged": 0, "rejected": 1, "warnings": 0}
+    assert {name: report["counts"][name] for name in wanted} == wanted
+    assert done.err == ""
+
+
+def test_preview_tells_all_and_changes_nothing(cli: Cli, database_url: str, source: Path) -> None:
+    """Format, encoding, columns, mapping with confidences, samples, exact count, validation and plan in one call."""
+    report = json.loads(cli("preview", str(source), "--json").out)
+    assert (report["format"], report["encoding"], report["delimiter"], report["records"]) == ("csv", "utf-8", ",", 3)
+    assert report["columns"] == list(vpc(1))
+    assert report["mapping"]["columns"][0] == {
+        "column": "vpc_id",
+        "field": "vpc_id",
+        "confidence": 1.0,
+        "how": "exact",
+    }
+    assert [sample["vpc_id"] for sample in report["samples"]] == [vpc_id(1), vpc_id(2)]
+    assert report["samples"][0]["tags"] == {"Owner": "network"}
+    assert (report["counts"]["create"], report["counts"]["rejected"], report["dryRun"]) == (2, 1, True)
+    assert {(issue["row"], issue["rule"]) for issue in report["issues"]} == {(4, "format"), (4, "choice")}
+    assert stored(database_url, "vpc") == []
+    shown = cli("preview", str(source)).out
+    assert "format csv, encoding utf-8, delimiter comma" in shown
+    assert "would be created" in shown
+
+
+def test_dry_run_prints_before_and_after(cli: Cli, tmp_path: Path, source: Path) -> None:
+    """The plan names the record, the field and both values."""
+    cli("import", str(source))
+    changed = write_csv(tmp_path / "changed.csv", [vpc(1, name="renamed")])
+    done = cli("import", str(changed), "--dry-run")
+    assert done.code == 0
+    assert re.search(rf"2 +{vpc_id(1)} +name +net-1 +renamed", done.out)
+    assert "dry run: nothing was changed" in done.out
+
+
+def test_runs_and_show(cli: Cli, source: Path, database_url: str) -> None:
+    """Runs are listed newest first, and shown by the beginning of their id or as the last one."""
+    first = json.loads(cli("import", str(source), "--json").out)["runId"]
+    second = json.loads(cli("import", str(source), "--json").out)["runId"]
+    listed = json.loads(cli("runs", "--json").out)
+    assert [run["runId"] for run in listed] == [second, first]
+    assert first[:8] in cli("runs", "--type", "vpcs", "--limit", "5").out
+    assert json.loads(cli("show", first[:8], "--json", "--issues", "1").out)["issues"][0]["row"] == 4
+    assert f"run {second}" in cli("show", "last").out
+    unknown = cli("show", "zzz")
+    assert (unknown.code, "cmdb runs" in unknown.err) == (2, True)
+    execute(database_url, "truncate import_run")
+    assert "cmdb import FILE" in cli("runs").out
+
+
+def test_rejects_are_mended_in_a_workbook_and_imported_again(cli: Cli, tmp_path: Path, source: Path) -> None:
+    """The workbook has the original columns, marks each wrong cell with the reason, and imports once it is mended."""
+    cli("import", str(source))
+    path = tmp_path / "rejects.xlsx"
+    assert cli("rejects", "last", "-o", str(path)).code == 0
+    book = openpyxl.load_workbook(path)
+    sheet = book.active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[1]] == [*vpc(1), "# row", "# reason"]
+    region, account, state = sheet["D2"], sheet["E2"], sheet["F2"]
+    assert (region.value, account.value, account.number_format) == ("us-eest-1", "012345678901", "@")
+    assert region.comment is not None
+    assert "us-east-1" in region.comment.text
+    assert state.comment is not None
+    assert account.comment is None
+    region.value, state.value = "us-east-1", "available"
+    book.save(path)
+    again = json.loads(cli("import", str(path), "--json").out)
+    assert (again["counts"]["create"], again["counts"]["rejected"], again["notices"]) == (1, 0, [])
+
+
+def test_rejects_as_csv_keep_every_cell(cli: Cli, tmp_path: Path) -> None:
+    """Quotes, line ends and what looks like a formula come through as they were."""
+    odd = vpc(1, name='=1+1 "x"\nyes', region="nowhere")
+    cli("import", str(write_csv(tmp_path / "odd.csv", [odd])))
+    path = tmp_path / "rejects.csv"
+    assert cli("rejects", "last", "-o", str(path)).code == 0
+    mended = path.read_text().replace("nowhere", "eu-west-1", 1)
+    path.write_text(mended)
+    assert json.loads(cli("import", str(path), "--json").out)["counts"]["create"] == 1
+    assert cli("rejects", "last", "-o", str(tmp_path / "x.pdf")).code == 2
+    assert cli("rejects", "last", "-o", str(tmp_path / "no" / "x.csv")).code == 2
+
+
+def test_types_and_settings(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Types and their fields; settings with their source, and no secret among them."""
+    listed = cli("types").out
+    assert all(name in listed for name in RESOURCES)
+    assert "amazon_side_asn" in cli("types", "TGW").out
+    assert json.loads(cli("types", "vpc", "--json").out)["key"] == ["vpc_id"]
+    monkeypatch.setenv("CMDB_DATABASE_URL", "postgresql://me:hunter2@db/cmdb")
+    settings.cache_clear()
+    shown = cli("settings").out
+    assert "CMDB_DATABASE_URL" in shown
+    assert "environment" in shown
+    assert "hunter2" not in shown + cli("settings", "--json").out
+
+
+def test_db_upgrade_is_safe_to_repeat(cli: Cli, database_url: str) -> None:
+    """An up-to-date database is left alone; an empty one gets its tables, also from a run."""
+    assert "up to date" in cli("db", "upgrade").out
+    execute(database_url, "drop schema public cascade")
+    execute(database_url, "create schema public")
+    assert "was upgraded" in cli("db", "upgrade").out
+    assert stored(database_url, "vpc") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("import",), 2, "Missing argument 'FILE'"),
+        (("import", "nope.csv"), 1, "nope.csv does not exist: name a file"),
+        (("import", "."), 1, "is a folder, not a file"),
+        (("import", "x.csv", "--mode", "delete"), 2, "'delete' is not one of"),
+        (("import", "x.csv", "--set", "region"), 2, "write it as FIELD=VALUE"),
+        (("import", "x.csv", "--max-errors", "many"), 2, "write a count, such as 100, or a percentage"),
+        (("import", "x.csv", "--delimiter", "::"), 2, "--delimiter takes one character"),
+        (("runs", "--type", "vpcc"), 2, "did you mean vpc?"),
+    ],
+)
+def test_usage_errors(cli: Cli, words: tuple[str, ...], code: int, says: str) -> None:
+    """Each says what is wrong in a sentence; what the request itself has wrong is exit code 2."""
+    done = cli(*words)
+    assert done.code == code
+    assert says in " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.err).split())
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "says"),
+    [
+        ("postgresql://cmdb@127.0.0.1:9/cmdb", 1, "The database does not answer: is it running"),
+        ("mysql://root@localhost/cmdb", 2, "cmdb keeps its records in PostgreSQL"),
+        ("not an address", 2, "CMDB_DATABASE_URL is not a database address"),
+    ],
+)
+def test_a_database_that_is_not_there(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, source: Path, url: str, code: int, says: str
+) -> None:
+    """A database that is down or misnamed is told in one sentence."""
+    monkeypatch.setenv("CMDB_DATABASE_URL", url)
+    settings.cache_clear()
+    done = cli("import", str(source))
+    assert done.code == code
+    assert says in " ".join(done.err.split())
+
+
+def test_wrong_credentials(cli: Cli, monkeypatch: pytest.MonkeyPatch, source: Path, database_url: str) -> None:
+    """A user that the server does not know is told without the password."""
+    monkeypatch.setenv("CMDB_DATABASE_URL", database_url.replace("//cmdb@", "//stranger:hunter2@"))
+    settings.cache_clear()
+    done = cli("import", str(source))
+    assert done.code == 1
+    assert "The database refused the user or password" in " ".join(done.err.split())
+    assert "hunter2" not in done.err
+
+
+@pytest.fixture
+def small_disk(home: Path) -> Iterator[Path]:
+    """A disk of half a megabyte, which only root can mount."""
+    folder = home / "tmp"
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=512k,mode=777", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(["mount", *options], check=False).returncode:
+        pytest.skip("only root can mount a small disk, where the sandbox lets it")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_for_temporary_files(cli: Cli, small_disk: Path, tmp_path: Path, database_url: str) -> None:
+    """With no room for the run's copies the import fails with what to do, and nothing is changed."""
+    rows = [vpc(n, name="x" * 200 + "\nof two lines") for n in range(1, 5000)]
+    done = cli("import", str(write_csv(tmp_path / "wide.csv", rows)))
+    assert done.code == 1
+    assert "no room left for the run's temporary files" in " ".join(done.err.split())
+    assert stored(database_url, "vpc") == []
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_full_disk_of_the_database(cli: Cli, small_disk: Path, tmp_path: Path, database_url: str) -> None:
+    """With no room for the staging table the import fails with what to do, and nothing is changed."""
+    url = make_url(database_url)
+    server_user = Path(str(url.query["host"])).stat().st_uid
+    folder = small_disk / "tablespace"
+    folder.mkdir()
+    os.chown(folder, server_user, -1)
+    outside(database_url, f"create tablespace small location '{folder}'")
+    outside(database_url, f'alter database "{url.database}" set default_tablespace = small')
+    done = cli("import", str(write_csv(tmp_path / "many.csv", [vpc(n, name="x" * 200) for n in range(1, 5000)])))
+    outside(database_url, f'alter database "{url.database}" reset default_tablespace')
+    outside(database_url, "drop tablespace small")
+    assert done.code == 1
+    assert "The database's disk is full, and nothing was changed" in " ".join(done.err.split())
+    assert stored(database_url, "vpc") == []
+
+
+def outside(url: str, statement: str) -> None:
+    """Run a statement that PostgreSQL wants outside of any transaction."""
+    with engine(url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    """`--help` of each command says what it does, describes every option and gives an example."""
+    group = get_command(app)
+    commands = dict(group.commands)  # type: ignore[attr-defined]  # a group has commands
+    commands |= commands.pop("db").commands
+    for name, command in commands.items():
+        assert command.help, name
+        assert name == "settings" or "Example: " in (command.epilog or ""), name
+        assert all(getattr(option, "help", None) for option in command.params if option.name != "json"), name
+
+
+def test_a_small_import_is_quick_and_imports_no_prefect(database_url: str, source: Path) -> None:
+    """Without a server the command leaves out Prefect, which alone takes a second to import."""
+    program = "import sys, api.cli as cli\ntry: cli.main()\nfinally: sys.stderr.write(str('prefect' in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "import", str(source)],
+        env=os.environ | {"CMDB_DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (3, "False")
+
+
+def test_output_into_a_closed_pipe_is_no_error(database_url: str, source: Path) -> None:
+    """`cmdb types | head -1` ends quietly."""
+    del source
+    command = f"{CMDB} types | head -1"
+    environment = os.environ | {"CMDB_DATABASE_URL": database_url}
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
