@@ -19,6 +19,9 @@ from tasks.formats.base import Format, Opened, Source, column_names
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 _CHUNK = 8 << 20
+
+# Control characters that a short text may hold all the same.
+_STRAY = 40
 _SAMPLE = 256 << 10
 _SAMPLE_RECORDS = 100
 
@@ -432,7 +435,7 @@ def matches(path: Path, head: bytes) -> bool:
     if head.startswith(tuple(_BOMS)) or marked_encoding(path):
         return True
     control = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\r\f\x1b")
-    return control <= len(head) // 100 + head.count(0) % 2
+    return control <= max(len(head) // 50, _STRAY)
 
 
 CSV = Format("csv", "delimited text", (".csv", ".tsv", ".txt", ".tab", ".psv"), matches, open_delimited)

@@ -95,7 +95,7 @@ def _sheet_name(source: Source, book: fastexcel.ExcelReader) -> str:
             return same[0]
         raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
     for name in names:
-        sheet = book.load_sheet(name, header_row=None, n_rows=_TOP, dtypes="string")
+        sheet = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_TOP, dtypes="string")
         if sheet.visible == "visible" and len(sheet.to_polars()) > 1:
             return name
     raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
@@ -103,7 +103,7 @@ def _sheet_name(source: Source, book: fastexcel.ExcelReader) -> str:
 
 def _cells(book: fastexcel.ExcelReader, name: str) -> pl.DataFrame:
     """Every cell of a sheet as text, from its first row on."""
-    return book.load_sheet(name, header_row=None, dtypes="string").to_polars()
+    return book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
 
 
 def _row(cells: pl.DataFrame, index: int) -> list[str | None]:

@@ -234,7 +234,7 @@ def test_secrets_are_dropped() -> None:
 
 
 def test_no_secret_of_a_real_connection_is_left() -> None:
-    """moto's connections have a configuration with keys: nothing of it is in a column."""
+    """Moto's connections have a configuration with keys: nothing of it is in a column."""
     for record in records("vpnConnection"):
         assert "pre_shared_key" in record["CustomerGatewayConfiguration"]
         flat = json.dumps(flattener(RESOURCES["vpnConnection"])(record)).lower()

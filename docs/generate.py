@@ -1,0 +1,64 @@
+"""Write `types.md` from the declarations: `python docs/generate.py`. A test compares the two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from schemas.fields import Spec
+from schemas.resource import Resource
+from schemas.resources import RESOURCES
+from schemas.rules import Inside, NoOverlap, Reference
+
+TARGET = Path(__file__).with_name("types.md")
+
+
+def main() -> None:
+    """Write the file."""
+    TARGET.write_text(types_markdown(), encoding="utf-8")
+
+
+def types_markdown() -> str:
+    """Return the page of all resource types."""
+    intro = [
+        "# Resource types",
+        "",
+        "Made by `python docs/generate.py` from `schemas/resources/`. A column of a source fills a field when it has",
+        "the field's name, its title, one of its other names or its AWS name, in any case and punctuation; `--map`",
+        "decides the rest. **Bold** fields are required for a new record, *key* marks the natural key.",
+        "",
+    ]
+    return "\n".join([*intro, *(line for resource in RESOURCES.values() for line in _section(resource))])
+
+
+def _section(resource: Resource) -> list[str]:
+    names = ", ".join(f"`{name}`" for name in (resource.type, *resource.aliases))
+    document = f" AWS document: `{resource.document.key}`." if resource.document else ""
+    lines = [f"## {resource.title}", "", f"{resource.model.__doc__} Named {names}.{document}", ""]
+    lines += ["| field | column title | holds | other names | AWS | example |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += [_row(resource, name, spec) for name, spec in resource.fields.items()]
+    return [*lines, "", *_rules(resource)]
+
+
+def _row(resource: Resource, name: str, spec: Spec) -> str:
+    shown = f"**{name}**" if spec.required else name
+    key = " *key*" if name in resource.key else ""
+    holds = ", ".join(spec.choices) if spec.kind.name == "enum" else spec.kind.wants
+    cells = [shown + key, spec.title, holds, ", ".join(spec.aliases), spec.aws or "", spec.example]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _rules(resource: Resource) -> list[str]:
+    rules = [f"{rule.field} {rule.message} ({rule.severity})" for rule in resource.row_rules]
+    for check in resource.set_rules:
+        if isinstance(check, Reference):
+            when = f", where {check.when[0]} is {check.when[1]}" if check.when else ""
+            rules.append(f"{check.field} names a known {RESOURCES[check.to].title}{when} ({check.severity})")
+        elif isinstance(check, Inside):
+            rules.append(f"{check.field} lies inside {' or '.join(check.blocks)} of its {check.to} ({check.severity})")
+        elif isinstance(check, NoOverlap):
+            rules.append(f"{check.field} overlaps no other of the same {' and '.join(check.within)} ({check.severity})")
+    return [*(f"- {rule}" for rule in rules), *([""] if rules else [])]
+
+
+if __name__ == "__main__":
+    main()
