@@ -49,7 +49,7 @@ def _headline(report: Report) -> list[RenderableType]:
         Text(
             f"{counts.read:,} read: {counts.create:,} {verb}created, {counts.update:,} {verb}updated, "
             f"{counts.unchanged:,} unchanged, {counts.rejected:,} rejected"
-            f"  ({counts.warnings:,} warnings, {counts.repairs:,} repairs)"
+            f"  ({_several(counts.warnings, 'warning')}, {_several(counts.repairs, 'repair')})"
         ),
         Text(f"run {report.run_id}, {report.mode}, {report.duration:.1f} s{rate}", style="dim"),
     ]
@@ -63,6 +63,10 @@ def _headline(report: Report) -> list[RenderableType]:
     if report.repeats and not report.dry_run:
         lines.append(Text(f"The same file was imported before, by run {report.repeats}.", style="dim"))
     return list(lines)
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _parts(report: Report) -> Iterable[RenderableType]:
@@ -206,6 +210,10 @@ def shown(value: Any) -> str:
     """A stored value as a person reads it."""
     if value is None:
         return "–"
+    if isinstance(value, dict):
+        value = [f"{key}={item}" for key, item in value.items()]
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 

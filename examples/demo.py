@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 CMDB = Path(sys.executable).with_name("cmdb")
 HOME = Path(tempfile.gettempdir()) / f"cmdb-demo-{os.getuid()}"
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def cmdb(words: str, expect: tuple[int, ...] = (0,), **environment: str) -> None:

@@ -246,7 +246,7 @@ BLOCK = Kind(
     CIDR(),
     _networks,
     "an IP block such as 10.0.0.0/16 or 2001:db8::/56",
-    repair="written as the network's own address, host bits cleared",
+    repair="written as the network's own address, in canonical form",
     hints=(_NO_LENGTH,),
 )
 ADDRESS = Kind(

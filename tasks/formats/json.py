@@ -1,6 +1,7 @@
 """JSON and NDJSON: records of any shape, read one at a time into text columns on disk.
 
-Nested objects become dotted columns (`Options.AmazonSideAsn`), lists stay as JSON text; numbers keep their digits.
+Nested objects become dotted columns (`Options.AmazonSideAsn`) but for those that a field holds whole (`tags`); lists
+stay as JSON text; numbers keep their digits.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import codecs
 import itertools
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.reports import ROW, Issue, issues_frame
+from schemas.resources import RESOURCES
+from schemas.spelling import plain
 from tasks.formats.aws import flattener, recognise
 from tasks.formats.base import Flatten, Format, Opened, Source
 
@@ -203,10 +207,18 @@ def _members(record: dict[str, Any], before: str = "") -> Iterator[tuple[str, st
         name = f"{before}{key}"
         if isinstance(value, str):
             yield name, value
-        elif isinstance(value, dict) and value:
+        elif isinstance(value, dict) and value and plain(key) not in _whole_members():
             yield from _members(value, f"{name}.")
         else:
             yield name, _text(value)
+
+
+@cache
+def _whole_members() -> frozenset[str]:
+    """Members that stay whole as JSON, since a field of some type holds an object under that name."""
+    fields = [(name, spec) for resource in RESOURCES.values() for name, spec in resource.fields.items()]
+    objects = [(name, *spec.aliases) for name, spec in fields if spec.kind.name in ("tags", "json")]
+    return frozenset(plain(spelling) for spellings in objects for spelling in spellings)
 
 
 def _text(value: Any) -> str | None:
