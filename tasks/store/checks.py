@@ -185,7 +185,7 @@ def _duplicates(target: Target) -> Select[Any]:
     """Rows of one key: copies of a row are rejected but for the first, rows that differ are all rejected."""
     s, key = target.s, target.staged_key
     several = select(key.label("key")).group_by(key).having(func.count() > 1).subquery()
-    content = func.md5(cast(func.to_jsonb(text(s.name)).op("-")("row_number"), Text))
+    content = func.md5(cast(func.to_jsonb(text(f'"{s.name}".*')).op("-")("row_number"), Text))
     rows = (
         select(
             s.c.row_number,

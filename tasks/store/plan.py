@@ -113,7 +113,7 @@ class Planner:
     def _updates(self, most: int) -> list[Change]:
         s, key = self.target.s, cast(self.target.staged_key, Text)
         first = select(PLANNED_UPDATE.c.row_number).order_by(PLANNED_UPDATE.c.row_number).limit(most)
-        before = func.to_jsonb(text(f'"{self.target.t.name}"'))
+        before = func.to_jsonb(text(f'"{self.target.t.name}".*'))
         query = self._planned(s.c.row_number, key, before, self._after_image()).where(s.c.row_number.in_(first))
         rows = self.connection.execute(query.order_by(s.c.row_number))
         return [Change(key, "update", row, differing(before, after)) for row, key, before, after in rows]
@@ -121,7 +121,7 @@ class Planner:
     def _creates(self, most: int) -> list[Change]:
         s, key = self.target.s, cast(self.target.staged_key, Text)
         first = select(s.c.row_number).where(~self.target.stored()).order_by(s.c.row_number).limit(most)
-        record = func.to_jsonb(text(f'"{s.name}"')).op("-")("row_number")
+        record = func.to_jsonb(text(f'"{s.name}".*')).op("-")("row_number")
         query = select(s.c.row_number, key, record).where(s.c.row_number.in_(first)).order_by(s.c.row_number)
         return [Change(key, "create", row, differing({}, new)) for row, key, new in self.connection.execute(query)]
 
@@ -144,7 +144,7 @@ class Planner:
             "resource_type": literal(self.target.resource.type),
             "key": cast(self.target.staged_key, Text),
             "row": self.target.s.c.row_number,
-            "before": func.to_jsonb(text(f'"{self.target.t.name}"')),
+            "before": func.to_jsonb(text(f'"{self.target.t.name}".*')),
             "after": self._after_image(),
         }
         rows = self._planned(*(value.label(name) for name, value in image.items()))

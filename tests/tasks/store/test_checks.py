@@ -1,0 +1,100 @@
+"""Rules over many records: references, blocks inside of others, overlaps among siblings; and odd natural keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support import importer, issues_of, stored, vpc, vpc_id
+
+
+def subnet(number: int, parent: int, block: str, **changed: str) -> dict[str, str]:
+    """Return a row for the subnet of that number in the VPC of that number."""
+    row = {
+        "subnet_id": f"subnet-{number:017x}",
+        "vpc_id": vpc_id(parent),
+        "cidr_block": block,
+        "availability_zone": "us-east-1a",
+        "region": "us-east-1",
+    }
+    return row | changed
+
+
+def test_subnets_lie_in_their_vpc_and_apart(database_url: str, tmp_path: Path) -> None:
+    """A subnet of no VPC, outside of its VPC, over a sibling or in another region's zone is rejected, the rest loaded."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1, cidr_block="10.0.0.0/16") | {"secondary_cidr_blocks": "10.5.0.0/16"}, vpc(2, cidr_block="10.1.0.0/16")])
+    rows = [
+        subnet(1, 1, "10.0.0.0/24"),
+        subnet(2, 1, "10.5.0.0/24"),
+        subnet(3, 1, "10.9.0.0/24"),
+        subnet(4, 7, "10.0.1.0/24"),
+        subnet(5, 2, "10.1.0.0/20"),
+        subnet(6, 2, "10.1.4.0/24"),
+        subnet(7, 1, "10.0.7.0/24", availability_zone="eu-west-1a"),
+    ]
+    report = run(rows)
+    found = {(issue.row, issue.rule) for issue in issues_of(database_url, report)}
+    assert found == {(4, "inside"), (5, "reference"), (6, "overlap"), (7, "overlap"), (8, "zone")}
+    assert (report.counts.create, report.counts.rejected) == (2, 5)
+    again = run([subnet(8, 1, "10.0.0.128/25"), subnet(9, 1, "10.0.1.0/24")])
+    [issue] = issues_of(database_url, again)
+    assert (issue.row, issue.rule) == (2, "overlap")
+    assert f"subnet-{1:017x}" in issue.message
+
+
+def test_an_attachments_resource_is_of_its_type(database_url: str, tmp_path: Path) -> None:
+    """What is attached is looked for among the records of the type that the attachment names."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1)])
+    run([{"transit_gateway_id": f"tgw-{1:017x}", "name": "hub"}], resource_type="tgw")
+    rows = [
+        {
+            "attachment id": f"tgw-attach-{number:017x}",
+            "transit_gateway_id": f"tgw-{1:017x}",
+            "resource_type": kind,
+            "resource_id": resource,
+        }
+        for number, (kind, resource) in enumerate(
+            [("vpc", vpc_id(1)), ("vpc", vpc_id(2)), ("vpn", vpc_id(1)), ("direct-connect-gateway", "anything")]
+        )
+    ]
+    report = run(rows)
+    assert report.resource_type == "transitGatewayAttachment"
+    assert {(issue.row, issue.rule) for issue in issues_of(database_url, report)} == {
+        (3, "reference"),
+        (4, "reference"),
+    }
+
+
+def test_keys_of_several_fields_and_of_either(database_url: str, tmp_path: Path) -> None:
+    """A VLAN is its group and number, a VRF its route distinguisher or name, a prefix its VRF and block."""
+    run = importer(database_url, tmp_path)
+    run([{"name": "Site A", "slug": "a"}], resource_type="site")
+    vlans = [
+        {"group": "a", "vid": "10", "name": "x", "site": "Site A"},
+        {"group": "", "vid": "10", "name": "y", "site": ""},
+    ]
+    assert run(vlans, resource_type="vlan").counts.create == 2
+    assert [record["natural_key"] for record in stored(database_url, "vlan")] == ["/10", "a/10"]
+    vrfs = [{"rd": "65000:1", "name": "red"}, {"rd": "", "name": "blue"}, {"rd": "", "name": "  "}]
+    report = run([*vrfs, {"rd": "x", "name": "green"}], resource_type="vrf")
+    assert [record["natural_key"] for record in stored(database_url, "vrf")] == ["65000:1", "blue"]
+    assert {(issue.row, issue.rule) for issue in issues_of(database_url, report)} == {(4, "required"), (5, "format")}
+    prefixes = [
+        {"vrf": "red", "prefix": "10.0.0.0/8"},
+        {"vrf": "65000:1", "prefix": "10.0.0.0/8"},
+        {"vrf": "", "prefix": "10.0.0.0/8"},
+    ]
+    report = run(prefixes, resource_type="prefix")
+    assert {(issue.row, issue.rule) for issue in issues_of(database_url, report)} == {(2, "reference")}
+    assert [record["natural_key"] for record in stored(database_url, "prefix")] == ["/10.0.0.0/8", "65000:1/10.0.0.0/8"]
+    assert run(prefixes, resource_type="prefix", mode="create").counts.rejected == 3
+
+
+def test_updates_of_optional_keys_find_their_record(database_url: str, tmp_path: Path) -> None:
+    """The global table's prefix is found again, as nothing is as good a key as any."""
+    run = importer(database_url, tmp_path)
+    run([{"prefix": "2001:DB8::/32", "status": "active"}], resource_type="prefix")
+    report = run([{"prefix": "2001:db8::/32", "status": "reserved"}], resource_type="prefix", mode="update")
+    assert report.counts.update == 1
+    assert stored(database_url, "prefix")[0]["status"] == "reserved"
