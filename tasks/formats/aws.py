@@ -21,10 +21,6 @@ from tasks.formats.base import Flatten
 DOCUMENTS: dict[str, Resource] = {r.document.key: r for r in RESOURCES.values() if r.document}
 """The type of each AWS document, by the key of its list of records."""
 
-# A bare record is taken for a type when it has members for this share of the type's own fields. No record has them
-# all: what a resource does not use, AWS leaves out.
-_ENOUGH = 0.5
-
 _SIMPLE = re.compile(r"\w+(\.\w+)*")
 
 
@@ -67,11 +63,15 @@ def recognise(key: str | None, record: dict[str, Any]) -> Resource | None:
 
 
 def _fits(resource: Resource, record: dict[str, Any]) -> bool:
-    columns = _columns(resource)
-    there = {name for name, column in columns.items() if any(path[0] in record for path in column.reads)}
-    shared = AwsRecord.to_schema().columns
-    own = [name for name in columns if name not in shared and name not in resource.key]
-    return set(resource.required) <= there and sum(name in there for name in own) >= _ENOUGH * len(own)
+    """Say whether a record has a type's required members, and more than half of the type's own.
+
+    No record has them all: what a resource does not use, AWS leaves out.
+    """
+    columns = {name: {path[0] for path in column.reads} for name, column in _columns(resource).items()}
+    shared = (*AwsRecord.to_schema().columns, *resource.key)
+    own = {member for name, members in columns.items() if name not in shared for member in members}
+    needed = all(columns.get(name, set()) & record.keys() for name in resource.required)
+    return needed and len(own & record.keys()) > len(own) / 2
 
 
 def _others(resource: Resource) -> Iterator[str]:

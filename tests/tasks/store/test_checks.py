@@ -20,7 +20,7 @@ def subnet(number: int, parent: int, block: str, **changed: str) -> dict[str, st
 
 
 def test_subnets_lie_in_their_vpc_and_apart(database_url: str, tmp_path: Path) -> None:
-    """A subnet of no VPC, outside of its VPC, over a sibling or in another region's zone is rejected, the rest loaded."""
+    """A subnet of no VPC, outside of it, over a sibling or in another region's zone is rejected, the rest is loaded."""
     run = importer(database_url, tmp_path)
     run([vpc(1, cidr_block="10.0.0.0/16") | {"secondary_cidr_blocks": "10.5.0.0/16"}, vpc(2, cidr_block="10.1.0.0/16")])
     rows = [
