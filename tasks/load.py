@@ -12,6 +12,7 @@ from schemas.rules import Inside, Reference
 from tasks.run import Run
 from tasks.store import ledger
 from tasks.store.checks import run_checks
+from tasks.store.compare import Comparison
 from tasks.store.plan import Planner
 from tasks.store.staging import Staging
 
@@ -29,12 +30,12 @@ def load(run: Run, staging: Staging, extracted: Extracted, mapping: Mapping) -> 
         return
     staging.check_whole()
     _hold_still(run, staging.resource)
-    _check(run, staging, mapping)
+    comparison = _check(run, staging, mapping)
     _keep_rejected(run, extracted, mapping)
     problem = run.job.too_many(run.tally.rejected, run.tally.read)
     if problem and not run.job.dry_run:
         raise TooManyErrors(f"{problem} Nothing was changed.")
-    _apply(run, staging, problem)
+    _apply(run, staging, comparison, problem)
 
 
 def _already_done(run: Run) -> bool:
@@ -52,12 +53,13 @@ def _hold_still(run: Run, resource: Resource) -> None:
             run.session.lock(RESOURCES[name], run.progress, shared=True)
 
 
-def _check(run: Run, staging: Staging, mapping: Mapping) -> None:
+def _check(run: Run, staging: Staging, mapping: Mapping) -> Comparison:
     run.progress("check", 0, None)
     keep = max(run.settings.max_issues - run.tally.kept, 0)
     checked = run_checks(staging, mapping, run.job.mode, run.job.empty, keep)
     run.tally.rules.update(checked.rules)
     run.tally.rejected += checked.rejected
+    return checked.comparison
 
 
 def _keep_rejected(run: Run, extracted: Extracted, mapping: Mapping) -> None:
@@ -73,10 +75,10 @@ def _keep_rejected(run: Run, extracted: Extracted, mapping: Mapping) -> None:
             ledger.add_rejected_rows(connection, run.run_id, batch)
 
 
-def _apply(run: Run, staging: Staging, problem: str | None) -> None:
+def _apply(run: Run, staging: Staging, comparison: Comparison, problem: str | None) -> None:
     run.progress("plan", 0, staging.rows)
     with run.session.transaction() as connection:
-        planner = Planner(connection, staging, run.job.empty)
+        planner = Planner(connection, staging, run.job.empty, comparison)
         plan = planner.make()
         shown = _shown(planner, run.settings.samples) if run.job.dry_run else {}
         if not run.job.dry_run:

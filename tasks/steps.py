@@ -66,7 +66,7 @@ def validate(run: Run, extracted: Extracted, mapping: Mapping) -> Staging:
     if not run.job.dry_run:
         run.session.lock(chosen, run.progress)
     run.count_again()
-    staging = Staging(run.session, chosen, mapping.fields)
+    staging = Staging(run.session, chosen, mapping.fields, run.workdir)
     staging.create()
     validator = Validator(chosen, mapping, run.job.mode, run.job.empty)
     size = run.job.batch_size or run.settings.batch_size

@@ -6,10 +6,12 @@ them to the ledger and takes the rows that an error rejects out of staging.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -38,13 +40,14 @@ from sqlalchemy import true as sql_true
 from sqlalchemy.dialects.postgresql import CIDR, INET
 
 from schemas.reports import Empty, Mapping, Mode, Severity
-from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, TABLES
+from tasks.store.compare import PLANNED_UPDATE, Comparison, compare
+from tasks.store.copy import copy_rows
+from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
-
-DUPLICATE = "duplicate_key"
+from tasks.store.target import Target, target_of
 
 FOUND = Table(
     "found",
@@ -66,61 +69,49 @@ class Checked:
 
     rules: dict[tuple[str, str], int]
     rejected: int
-
-
-@dataclass(frozen=True)
-class Target:
-    """The staged rows `s`, the stored records `t`, and their keys."""
-
-    resource: Resource
-    s: Table
-    t: Table
-    fields: tuple[str, ...]
-
-    @property
-    def staged_key(self) -> Column[Any]:
-        """The natural key of a staged row."""
-        return self.s.c[self.resource.key_column]
-
-    @property
-    def stored_key(self) -> Column[Any]:
-        """The natural key of a stored record."""
-        return self.t.c[self.resource.key_column]
-
-    def stored(self) -> ColumnElement[bool]:
-        """Say whether a staged row's record is already there."""
-        return exists(select(literal(1)).select_from(self.t).where(self.stored_key == self.staged_key))
-
-    @property
-    def key_title(self) -> str:
-        """What people call the key."""
-        return " and ".join(self.resource.fields[name].title for name in self.resource.key)
-
-
-def target_of(staging: Staging) -> Target:
-    """Return the two tables that a run's checks and plan compare."""
-    return Target(staging.resource, staging.table, TABLES[staging.resource.type], staging.fields)
+    comparison: Comparison
 
 
 def run_checks(staging: Staging, mapping: Mapping, mode: Mode, empty: Empty, keep: int) -> Checked:
-    """Ask every rule over many records; `keep` is how many warnings the ledger may still take one by one."""
-    target = target_of(staging)
+    """Ask every rule over many records; `keep` is how many warnings the ledger may still take one by one.
+
+    Overlaps are asked last, of the rows alone that the comparison with the stored records leaves: a block that is
+    where it was has been asked of before.
+    """
+    target = target_of(staging, empty)
+    before = staging.rows
+    counts: Counter[tuple[str, str]] = Counter()
     with staging.session.transaction() as connection:
         FOUND.create(connection)
-        for query in _queries(target, mode, empty):
-            connection.execute(insert(FOUND).from_select(FOUND.c.keys(), query))
-        counts = _count(connection)
-        if not counts:
-            return Checked({}, 0)
+        queries = [*_duplicates(connection, target, staging.sketch), *_queries(target, mode)]
+        counts += _found(connection, staging, mapping, target, queries, keep)
+        comparison = compare(connection, target)
+        overlaps = [*_overlaps(connection, target, staging.sketch, staging.rows, comparison)]
+        compared = staging.rows
+        kept = sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
+        counts += _found(connection, staging, mapping, target, overlaps, max(keep - kept, 0))
+        if staging.rows < compared:
+            comparison = compare(connection, target)
+    return Checked(dict(counts), before - staging.rows, comparison)
+
+
+def _found(
+    connection: Connection, staging: Staging, mapping: Mapping, target: Target, queries: list[Select[Any]], keep: int
+) -> Counter[tuple[str, str]]:
+    """Ask the queries, move what they find to the ledger, and take the rows that are rejected out of staging."""
+    for query in queries:
+        connection.execute(insert(FOUND).from_select(FOUND.c.keys(), query))
+    counts = _count(connection) if queries else Counter()
+    if counts:
         _keep_issues(connection, staging, mapping, keep)
-        rejected = _take_out(connection, target)
-    staging.rows -= rejected
-    return Checked(counts, rejected)
+        staging.rows -= _take_out(connection, target)
+        connection.execute(delete(FOUND))
+    return counts
 
 
-def _count(connection: Connection) -> dict[tuple[str, str], int]:
+def _count(connection: Connection) -> Counter[tuple[str, str]]:
     query = select(FOUND.c.rule, FOUND.c.severity, func.count()).group_by(FOUND.c.rule, FOUND.c.severity)
-    return {(rule, severity): count for rule, severity, count in connection.execute(query)}
+    return Counter({(rule, severity): count for rule, severity, count in connection.execute(query)})
 
 
 def _keep_issues(connection: Connection, staging: Staging, mapping: Mapping, keep: int) -> None:
@@ -147,18 +138,18 @@ def _take_out(connection: Connection, target: Target) -> int:
     return connection.execute(delete(target.s).where(target.s.c.row_number.in_(broken))).rowcount
 
 
-def _queries(target: Target, mode: Mode, empty: Empty) -> Iterator[Select[Any]]:
-    yield _duplicates(target)
+def _queries(target: Target, mode: Mode) -> Iterator[Select[Any]]:
     if mode is Mode.CREATE:
         yield _finding(target, target.stored(), "exists", "is already there, and this import only creates")
     if mode is Mode.UPDATE:
         yield _finding(target, ~target.stored(), "absent", "is not there, and this import only updates")
-    elif empty is Empty.KEEP:
+    elif target.empty is Empty.KEEP:
         for name in target.resource.required:
-            broken = and_(target.s.c[name].is_(None), ~target.stored())
-            yield _finding(target, broken, "required", "is required for a new record", name)
+            if name in target.fields:
+                broken = and_(target.s.c[name].is_(None), ~target.stored())
+                yield _finding(target, broken, "required", "is required for a new record", name)
     for rule in target.resource.set_rules:
-        if rule.field in target.fields:
+        if rule.field in target.fields and type(rule) in _CHECKS:
             yield from _CHECKS[type(rule)](target, rule)
 
 
@@ -181,10 +172,23 @@ def _finding(
     )
 
 
-def _duplicates(target: Target) -> Select[Any]:
+def _listed(connection: Connection, name: str, rows: pl.Series) -> Table:
+    """Put row numbers into a temporary table."""
+    table = Table(name, MetaData(), Column("row_number", Integer), prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    table.create(connection)
+    copy_rows(connection, table, rows)
+    return table
+
+
+def _duplicates(connection: Connection, target: Target, sketch: Sketch) -> Iterator[Select[Any]]:
     """Rows of one key: copies of a row are rejected but for the first, rows that differ are all rejected."""
+    repeated = sketch.repeated()
+    if repeated.is_empty():
+        return
+    suspects = _listed(connection, "repeated", repeated)
     s, key = target.s, target.staged_key
-    several = select(key.label("key")).group_by(key).having(func.count() > 1).subquery()
+    of_suspects = select(key.label("key")).join_from(s, suspects, suspects.c.row_number == s.c.row_number)
+    several = of_suspects.group_by(key).having(func.count() > 1).subquery()
     content = func.md5(cast(func.to_jsonb(text(f'"{s.name}".*')).op("-")("row_number"), Text))
     rows = (
         select(
@@ -213,11 +217,11 @@ def _duplicates(target: Target) -> Select[Any]:
         ),
     )
     broken = or_(~group.c.same, group.c.row_number != group.c.first)
-    return select(
+    yield select(
         group.c.row_number,
         literal(target.resource.key[0]),
         group.c.key,
-        literal(DUPLICATE),
+        literal("duplicate_key"),
         literal(str(Severity.ERROR)),
         message,
     ).where(broken)
@@ -253,14 +257,33 @@ def _within(block: ColumnElement[Any], blocks: Column[Any]) -> ColumnElement[boo
     return inside(blocks) if isinstance(blocks.type, CIDR) else inside(any_(blocks))
 
 
-def _no_overlap(target: Target, rule: NoOverlap) -> Iterator[Select[Any]]:
+def _overlaps(
+    connection: Connection, target: Target, sketch: Sketch, rows: int, comparison: Comparison
+) -> Iterator[Select[Any]]:
+    """Ask about overlaps of the rows that are new or have moved, where there may be any."""
+    rules = [rule for rule in target.resource.set_rules if isinstance(rule, NoOverlap)]
+    for number, rule in enumerate(rule for rule in rules if {rule.field, *rule.within} <= set(target.fields)):
+        fresh = rows - comparison.known + comparison.moved
+        near = sketch.overlapping(rule) if fresh else None
+        others = comparison.known > 0 or target.any_stored(connection)
+        if near is None or (near.is_empty() and not others):
+            continue
+        suspects = _fresh_rows(target) if others else select(_listed(connection, f"near_{number}", near).c.row_number)
+        yield _no_overlap(target, rule, suspects, others=others)
+
+
+def _fresh_rows(target: Target) -> Select[Any]:
+    s = target.s
+    moved = select(PLANNED_UPDATE.c.row_number).where(PLANNED_UPDATE.c.moved)
+    return select(s.c.row_number).where(or_(s.c.row_number.in_(moved), ~target.stored()))
+
+
+def _no_overlap(target: Target, rule: NoOverlap, suspects: Select[Any], *, others: bool) -> Select[Any]:
     """Blocks nest or are disjoint: sorted, a block that starts inside the widest so far overlaps it.
 
     Such runs of overlapping blocks are "islands", and the first block of an island covers all the others.
     """
-    if not set(rule.within) <= set(target.fields):
-        return
-    blocks = _all_blocks(target, rule)
+    blocks = _all_blocks(target, rule, suspects, others=others)
     scope = [blocks.c[name] for name in rule.within]
     in_order = [blocks.c.block, blocks.c.key]
     furthest = func.max(_last_address(blocks.c.block)).over(partition_by=scope, order_by=in_order, rows=(None, -1))
@@ -283,7 +306,7 @@ def _no_overlap(target: Target, rule: NoOverlap) -> Iterator[Select[Any]]:
     other_key = case((is_first, seen.c.next_key), else_=seen.c.first_key)
     other_block = case((is_first, seen.c.next_block), else_=seen.c.first_block)
     within = " and ".join(target.resource.fields[name].title for name in rule.within)
-    yield select(
+    return select(
         seen.c.row_number,
         literal(rule.field),
         cast(seen.c.block, Text),
@@ -299,35 +322,41 @@ def _no_overlap(target: Target, rule: NoOverlap) -> Iterator[Select[Any]]:
     ).where(seen.c.fresh, seen.c.size > 1)
 
 
-def _all_blocks(target: Target, rule: NoOverlap) -> Subquery:
-    """The blocks of staged rows, `fresh` where they are new or moved, and of the other stored records.
-
-    Rows of one key are found already, and would overlap themselves.
-    """
+def _all_blocks(target: Target, rule: NoOverlap, suspects: Select[Any], *, others: bool) -> Subquery:
+    """The blocks of the suspects, which are `fresh`, and those of all rows and records that they may overlap."""
     s, t = target.s, target.t
     names = (rule.field, *rule.within)
-    duplicates = select(FOUND.c.row).where(FOUND.c.rule == DUPLICATE)
-    moved = or_(target.stored_key.is_(None), *(t.c[name].is_distinct_from(s.c[name]) for name in names))
+    fresh = suspects.subquery()
+    scopes = select(*(s.c[name] for name in rule.within)).join_from(s, fresh, fresh.c.row_number == s.c.row_number)
+    scopes_of = scopes.distinct().subquery()
+    same_scope = and_(*(scopes_of.c[name] == s.c[name] for name in rule.within))
     staged = (
         select(
             s.c.row_number,
             cast(target.staged_key, Text).label("key"),
             s.c[rule.field].label("block"),
             *(s.c[name] for name in rule.within),
-            moved.label("fresh"),
+            fresh.c.row_number.is_not(None).label("fresh"),
         )
-        .join_from(s, t, target.stored_key == target.staged_key, isouter=True)
-        .where(*(s.c[name].is_not(None) for name in names), s.c.row_number.not_in(duplicates))
+        .select_from(s.join(scopes_of, same_scope).join(fresh, fresh.c.row_number == s.c.row_number, isouter=others))
+        .where(*(s.c[name].is_not(None) for name in names))
     )
+    if not others:
+        return staged.subquery()
     is_staged = exists(select(literal(1)).select_from(s).where(target.staged_key == target.stored_key))
-    others = select(
-        literal(None),
-        cast(target.stored_key, Text),
-        t.c[rule.field],
-        *(t.c[name] for name in rule.within),
-        literal(False),
-    ).where(*(t.c[name].is_not(None) for name in names), ~is_staged)
-    return union_all(staged, others).subquery()
+    same_scope = and_(*(scopes_of.c[name] == t.c[name] for name in rule.within))
+    stored = (
+        select(
+            literal(None),
+            cast(target.stored_key, Text),
+            t.c[rule.field],
+            *(t.c[name] for name in rule.within),
+            literal(value=False),
+        )
+        .select_from(t.join(scopes_of, same_scope))
+        .where(*(t.c[name].is_not(None) for name in names), ~is_staged)
+    )
+    return union_all(staged, stored).subquery()
 
 
 def _first_address(block: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -345,5 +374,4 @@ def _host(address: ColumnElement[Any], block: ColumnElement[Any]) -> ColumnEleme
 _CHECKS: dict[type, Callable[[Target, Any], Iterator[Select[Any]]]] = {
     Reference: _reference,
     Inside: _inside,
-    NoOverlap: _no_overlap,
 }

@@ -34,3 +34,11 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     """Write list columns as PostgreSQL array literals; their items are ids and blocks, which need no quoting."""
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
     return frame.with_columns(("{" + pl.col(name).list.join(",") + "}").alias(name) for name in lists)
+
+
+def copy_rows(connection: Connection, table: Table, rows: pl.Series) -> None:
+    """COPY row numbers into a table of one column; a number needs no quoting."""
+    connection.connection.cursor().copy_expert(
+        f"copy {connection.dialect.identifier_preparer.format_table(table)} from stdin",
+        io.BytesIO(b"".join(b"%d\n" % row for row in rows)),
+    )

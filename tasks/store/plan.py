@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
-    Integer,
-    MetaData,
     Select,
-    Table,
     Text,
     cast,
     func,
     insert,
     literal,
-    or_,
     select,
     text,
     update,
@@ -26,18 +21,9 @@ from sqlalchemy import (
 
 from schemas.reports import Change, Empty
 from schemas.tables import CHANGE
-from tasks.store.checks import Target, target_of
-from tasks.store.session import set_local
+from tasks.store.compare import PLANNED_UPDATE, Comparison
 from tasks.store.staging import Staging
-
-PLANNED_UPDATE = Table(
-    "planned_update",
-    MetaData(),
-    Column("row_number", Integer, nullable=False),
-    prefixes=["TEMPORARY"],
-    postgresql_on_commit="DROP",
-)
-"""The staged rows whose records are there and differ."""
+from tasks.store.target import Target, target_of
 
 
 @dataclass(frozen=True)
@@ -52,45 +38,18 @@ class Plan:
 class Planner:
     """The plan of one run, inside the transaction that makes it and may apply it."""
 
-    def __init__(self, connection: Connection, staging: Staging, empty: Empty) -> None:
+    def __init__(self, connection: Connection, staging: Staging, empty: Empty, comparison: Comparison) -> None:
         self.connection = connection
         self.staging = staging
-        self.target: Target = target_of(staging)
+        self.comparison = comparison
+        self.target: Target = target_of(staging, empty)
         self.empty = empty
-        self.written = [c.name for c in self.target.s.c if c.name not in ("row_number", staging.resource.key_column)]
-        # A full-row comparison of a million rows is one hash join when it may use this much memory.
-        set_local(connection, "work_mem", "256MB")
+        self.written = self.target.written
 
     def make(self) -> Plan:
-        """Compare the staged rows with the stored records."""
-        PLANNED_UPDATE.create(self.connection)
-        known, changed = self._compare() if self._any_stored() else (0, 0)
+        """Say what the comparison means for the records."""
+        known, changed = self.comparison.known, self.comparison.changed
         return Plan(self.staging.rows - known, changed, known - changed)
-
-    def _any_stored(self) -> bool:
-        return self.connection.scalar(select(literal(1)).select_from(self.target.t).limit(1)) is not None
-
-    def _compare(self) -> tuple[int, int]:
-        """List the updates, in one pass; returns how many records are known, and how many of them differ."""
-        row = self.target.s.c.row_number
-        both = self._joined(row, self._differs().label("differs")).cte("both")
-        listed = insert(PLANNED_UPDATE).from_select(["row_number"], select(both.c.row_number).where(both.c.differs))
-        counts = select(func.count(), func.count().filter(both.c.differs)).select_from(both)
-        known, changed = self.connection.execute(counts.add_cte(listed.cte("listed"))).one()
-        return known, changed
-
-    def _joined(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        same_key = self.target.stored_key == self.target.staged_key
-        return select(*columns).select_from(self.target.s.join(self.target.t, same_key))
-
-    def _differs(self) -> ColumnElement[bool]:
-        s, t = self.target.s.c, self.target.t.c
-        differences = [t[name].is_distinct_from(s[name]) for name in self.written]
-        if self.empty is Empty.KEEP:
-            differences = [
-                s[name].is_not(None) & differs for name, differs in zip(self.written, differences, strict=True)
-            ]
-        return or_(*differences) if differences else literal(value=False)
 
     def _planned(self, *columns: ColumnElement[Any]) -> Select[Any]:
         s, t = self.target.s, self.target.t

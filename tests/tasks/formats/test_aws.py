@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from schemas.reports import Unknown
+from schemas.reports import Mode, Unknown
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from tasks.formats.aws import DOCUMENTS, flattener, recognise
-from tasks.map import MapOptions, Mode, map_columns
+from tasks.map import MapOptions, map_columns
 from tests.aws import REGION, describe_documents
 
 TYPES = [declared.type for declared in DOCUMENTS.values()]

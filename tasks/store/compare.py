@@ -1,0 +1,69 @@
+"""The comparison: which staged rows have a record already, and which of those differ from it, in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
+
+from schemas.rules import NoOverlap
+from tasks.store.session import set_local
+from tasks.store.target import Target
+
+PLANNED_UPDATE = Table(
+    "planned_update",
+    MetaData(),
+    Column("row_number", Integer, nullable=False),
+    Column("moved", Boolean, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""The staged rows whose records are there and differ; `moved` where a block or what it is compared within differs."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many staged rows have a record, how many of these differ, and how many of those have moved a block."""
+
+    known: int = 0
+    changed: int = 0
+    moved: int = 0
+
+
+def compare(connection: Connection, target: Target) -> Comparison:
+    """Compare the staged rows with the stored records, and list the updates in `PLANNED_UPDATE`."""
+    PLANNED_UPDATE.drop(connection, checkfirst=True)
+    PLANNED_UPDATE.create(connection)
+    if not target.any_stored(connection):
+        return Comparison()
+    # A full-row comparison of a million rows is one hash join when it may use this much memory.
+    set_local(connection, "work_mem", "256MB")
+    differs = _any([target.differs(name) for name in target.written])
+    moved = _any([target.differs(name) for name in target.written if name in _watched(target)])
+    row = target.s.c.row_number
+    both = target.joined(row, differs.label("differs"), moved.label("moved")).cte("both")
+    changed = select(both.c.row_number, both.c.moved).where(both.c.differs)
+    listed = insert(PLANNED_UPDATE).from_select(["row_number", "moved"], changed).cte("listed")
+    counts = select(func.count(), func.count().filter(both.c.differs), func.count().filter(both.c.moved))
+    return Comparison(*connection.execute(counts.select_from(both).add_cte(listed)).one())
+
+
+def _watched(target: Target) -> set[str]:
+    rules = [rule for rule in target.resource.set_rules if isinstance(rule, NoOverlap)]
+    return {name for rule in rules for name in (rule.field, *rule.within)}
+
+
+def _any(conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:
+    return or_(*conditions) if conditions else literal(value=False)
