@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock migration clean
+.PHONY: help demo test lint format bench lock migration clean
 
 help: ## show this
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -33,6 +33,9 @@ lint: .venv/.installed ## style, types and the layers
 format: .venv/.installed ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: .venv/.installed ## measure the import against COPY and its rivals (SMALL=1: a look, in under a minute)
+	$(BIN)/python -m benchmarks.run
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock

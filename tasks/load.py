@@ -10,6 +10,7 @@ from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, Reference
 from tasks.run import Run
+from tasks.secrets import without_secrets
 from tasks.store import ledger
 from tasks.store.checks import run_checks
 from tasks.store.compare import Comparison
@@ -70,7 +71,7 @@ def _keep_rejected(run: Run, extracted: Extracted, mapping: Mapping) -> None:
         numbers = ledger.rejected_numbers(connection, run.run_id)
         ledger.forget_rejected_rows(connection, run.run_id)
         columns = [name for name in extracted.columns if name not in mapping.secret]
-        rows = extracted.rows(numbers).select(ROW, *columns)
+        rows = without_secrets(extracted, run.resource).rows(numbers).select(ROW, *columns)
         for batch in rows.collect_batches(chunk_size=_SLICE, maintain_order=True):
             ledger.add_rejected_rows(connection, run.run_id, batch)
 

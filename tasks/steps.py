@@ -12,6 +12,7 @@ from tasks import load as loading
 from tasks.ahead import ahead
 from tasks.map import MapOptions, detect_type, map_columns, notices
 from tasks.run import Run, disk_watched
+from tasks.secrets import without_secrets
 from tasks.store import ledger
 from tasks.store.staging import Staging
 from tasks.validate import Validator
@@ -71,8 +72,8 @@ def validate(run: Run, extracted: Extracted, mapping: Mapping) -> Staging:
     validator = Validator(chosen, mapping, run.job.mode, run.job.empty)
     size = run.job.batch_size or run.settings.batch_size
     with disk_watched():
-        for batch in ahead(validator.batches(extracted, size)):
-            staging.add(batch.valid)
+        for batch in ahead(validator.batches(without_secrets(extracted, chosen), size)):
+            staging.add(batch.valid, batch.flawed)
             run.keep_issues(run.tally.add(batch, run.settings.max_issues))
             run.progress("validate", run.tally.passed, extracted.records)
     staging.finish()

@@ -27,11 +27,14 @@ _SHOWN = 80
 class Batch:
     """One validated batch: `valid` has `ROW` and the typed fields, `issues` is of `ISSUE_SCHEMA`.
 
+    `flawed` are the rejected rows as far as they could be read, of which the rules over many records are asked too.
+
     `rejected` are the row numbers of the rows that errors reject; `read` counts records (a blank line is none),
     `passed` the rows of the source.
     """
 
     valid: pl.DataFrame
+    flawed: pl.DataFrame
     issues: pl.DataFrame
     rejected: pl.Series
     read: int
@@ -74,8 +77,9 @@ class Validator:
         issues = pl.concat([wrong, failed, *rules, self._no_key(typed), *repairs])
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
         faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
-        valid = typed.filter(~pl.col(ROW).is_in(errors.implode())) if len(errors) else typed
-        return Batch(valid, issues, errors, len(records) + faulty, len(frame))
+        wrong_row = pl.col(ROW).is_in(errors.implode())
+        valid, flawed = (typed.filter(~wrong_row), typed.filter(wrong_row)) if len(errors) else (typed, typed.clear())
+        return Batch(valid, flawed, issues, errors, len(records) + faulty, len(frame))
 
     # What is a record ---------------------------------------------------------------------------------------------
 

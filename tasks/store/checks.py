@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -84,6 +84,9 @@ def run_checks(staging: Staging, mapping: Mapping, mode: Mode, empty: Empty, kee
     with staging.session.transaction() as connection:
         FOUND.create(connection)
         queries = [*_duplicates(connection, target, staging.sketch), *_queries(target, mode)]
+        if staging.any_flawed:
+            # A row that is rejected already is asked of all the same, so that it is mended once.
+            queries += _queries(replace(target, s=staging.flawed), mode)
         counts += _found(connection, staging, mapping, target, queries, keep)
         comparison = compare(connection, target)
         overlaps = [*_overlaps(connection, target, staging.sketch, staging.rows, comparison)]
@@ -142,7 +145,8 @@ def _queries(target: Target, mode: Mode) -> Iterator[Select[Any]]:
     if mode is Mode.CREATE:
         yield _finding(target, target.stored(), "exists", "is already there, and this import only creates")
     if mode is Mode.UPDATE:
-        yield _finding(target, ~target.stored(), "absent", "is not there, and this import only updates")
+        absent = and_(target.staged_key.is_not(None), ~target.stored())
+        yield _finding(target, absent, "absent", "is not there, and this import only updates")
     elif target.empty is Empty.KEEP:
         for name in target.resource.required:
             if name in target.fields:

@@ -34,6 +34,9 @@ from schemas.tables import IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, SAVED_MAPPING
 from tasks.store.copy import copy_frame
 from tasks.store.session import Session, is_alive
 
+FLAWED = "_flawed"
+"""What the name of the table of a run's rejected rows adds to that of its staging table."""
+
 
 def staging_name(run_id: UUID) -> str:
     """Return the name of a run's staging table."""
@@ -127,7 +130,8 @@ def reap(session: Session) -> list[UUID]:
     running = select(IMPORT_RUN.c.run_id).where(IMPORT_RUN.c.status == Status.RUNNING)
     with session.transaction() as connection:
         names = connection.scalars(staged, {"schema": STAGING_SCHEMA})
-        runs = {UUID(name.removeprefix("run_")) for name in names} | set(connection.scalars(running))
+        staging = {UUID(name.removeprefix("run_").removesuffix(FLAWED)) for name in names}
+        runs = staging | set(connection.scalars(running))
         dead = [run for run in sorted(runs) if run != session.run_id and not is_alive(connection, run)]
         for run in dead:
             drop_staging(connection, run)
@@ -138,8 +142,10 @@ def reap(session: Session) -> list[UUID]:
 
 
 def drop_staging(connection: Connection, run_id: UUID) -> None:
-    """Drop the staging table of a run, if there is one."""
-    connection.execute(text(f'drop table if exists "{STAGING_SCHEMA}"."{staging_name(run_id)}"'))
+    """Drop the staging tables of a run, if there are any."""
+    name = staging_name(run_id)
+    tables = f'"{STAGING_SCHEMA}"."{name}", "{STAGING_SCHEMA}"."{name}{FLAWED}"'
+    connection.execute(text(f"drop table if exists {tables}"))
 
 
 # Reading --------------------------------------------------------------------------------------------------------------

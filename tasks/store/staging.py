@@ -12,7 +12,7 @@ from schemas.reports import ROW
 from schemas.resource import NATURAL_KEY, Resource
 from schemas.tables import STAGING_SCHEMA, staged_columns, staging_table
 from tasks.store.copy import copy_frame
-from tasks.store.ledger import drop_staging, staging_name
+from tasks.store.ledger import FLAWED, drop_staging, staging_name
 from tasks.store.session import Session
 from tasks.store.sketch import Sketch
 
@@ -24,7 +24,10 @@ class Staging:
         self.session = session
         self.resource = resource
         self.fields = fields
-        self.table: Table = staging_table(staging_name(session.run_id), resource, fields)
+        name = staging_name(session.run_id)
+        self.table: Table = staging_table(name, resource, fields)
+        self.flawed: Table = staging_table(f"{name}{FLAWED}", resource, fields)
+        self.any_flawed = False
         self.rows = 0
         self._folder = folder
         self.sketch = Sketch(folder, resource, fields)
@@ -35,18 +38,24 @@ class Staging:
             connection.execute(text(f'create schema if not exists "{STAGING_SCHEMA}"'))
             drop_staging(connection, self.session.run_id)
             self.table.create(connection)
-        self.rows = 0
+        self.rows, self.any_flawed = 0, False
         self.sketch = Sketch(self._folder, self.resource, self.fields)
 
-    def add(self, batch: pl.DataFrame) -> None:
-        """COPY a typed batch (`ROW` and fields) into the table."""
-        columns = staged_columns(self.resource, self.fields)
-        key = [self.resource.natural_key(self.fields).alias(NATURAL_KEY)] if NATURAL_KEY in columns else []
-        frame = batch.with_columns(key).select(pl.col(ROW).alias("row_number"), *columns)
+    def add(self, batch: pl.DataFrame, flawed: pl.DataFrame) -> None:
+        """COPY typed rows (`ROW` and fields) into the table; rejected ones into a table beside it."""
         self.sketch.add(batch)
         with self.session.transaction() as connection:
-            copy_frame(connection, self.table, frame)
-        self.rows += len(frame)
+            if len(flawed) and not self.any_flawed:
+                self.flawed.create(connection)
+            copy_frame(connection, self.table, self._stored(batch))
+            copy_frame(connection, self.flawed, self._stored(flawed))
+        self.any_flawed = self.any_flawed or len(flawed) > 0
+        self.rows += len(batch)
+
+    def _stored(self, batch: pl.DataFrame) -> pl.DataFrame:
+        columns = staged_columns(self.resource, self.fields)
+        key = [self.resource.natural_key(self.fields).alias(NATURAL_KEY)] if NATURAL_KEY in columns else []
+        return batch.with_columns(key).select(pl.col(ROW).alias("row_number"), *columns)
 
     def finish(self) -> None:
         """Tell the planner what the table holds, once all of it is there."""

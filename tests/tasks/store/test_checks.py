@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support import importer, issues_of, stored, vpc, vpc_id
+from tests.support import importer, issues_of, staging_tables, stored, vpc, vpc_id
 
 
 def subnet(number: int, parent: int, block: str, **changed: str) -> dict[str, str]:
@@ -40,6 +40,20 @@ def test_subnets_lie_in_their_vpc_and_apart(database_url: str, tmp_path: Path) -
     [issue] = issues_of(database_url, again)
     assert (issue.row, issue.rule) == (2, "overlap")
     assert f"subnet-{1:017x}" in issue.message
+
+
+def test_a_row_that_is_rejected_already_is_asked_all_the_same(database_url: str, tmp_path: Path) -> None:
+    """A wrong cell does not hide a missing reference: both are told at once, and the tables of the run are gone."""
+    run = importer(database_url, tmp_path)
+    report = run([subnet(1, 7, "10.0.1.0/24", availability_zone="nowhere"), subnet(2, 7, "10.0.2.0/24")])
+    assert sorted((issue.row, issue.rule) for issue in issues_of(database_url, report)) == [
+        (2, "format"),
+        (2, "reference"),
+        (2, "zone"),
+        (3, "reference"),
+    ]
+    assert report.counts.rejected == 2
+    assert staging_tables(database_url) == []
 
 
 def test_an_attachments_resource_is_of_its_type(database_url: str, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks: the import against a bare COPY of the same file, and against the tools one would pick instead."""

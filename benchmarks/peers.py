@@ -1,0 +1,70 @@
+"""The tools that one would pick instead, each in a virtual environment of its own: dlt, and pgloader where it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+DLT = "dlt[postgres]==1.31.*"
+
+_DLT_PROGRAM = """
+import sys, dlt, pyarrow.csv
+url, file = sys.argv[1:]
+types = {name: "string" for name in open(file).readline().strip().split(",")}
+table = pyarrow.csv.read_csv(file, convert_options=pyarrow.csv.ConvertOptions(column_types=types))
+pipeline = dlt.pipeline("bench", destination=dlt.destinations.postgres(url), dataset_name="dlt_bench")
+pipeline.run(
+    dlt.resource(table, name="vpc", primary_key="vpc_id", write_disposition={"disposition": "merge", "strategy": "upsert"})
+)
+"""
+
+
+def dlt(url: str, file: Path, home: Path) -> float | None:
+    """Upsert a file with dlt from an Arrow table; returns the seconds of the process, None where it can't be had."""
+    python = _dlt_python(home)
+    if python is None:
+        return None
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    environment = os.environ | {"HOME": str(home), "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    began = time.perf_counter()
+    command = [str(python), "-c", _DLT_PROGRAM, address, str(file)]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def _dlt_python(home: Path) -> Path | None:
+    folder = home / "dlt"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", DLT, "pyarrow"]
+        if subprocess.run(install, check=False).returncode:
+            shutil.rmtree(folder)
+            return None
+    return python
+
+
+def pgloader(url: str, file: Path, home: Path) -> float | None:
+    """Load a file with pgloader; returns the seconds of the process, None where it is not on the machine."""
+    program = shutil.which("pgloader")
+    if program is None:
+        return None
+    parsed = make_url(url)
+    socket = str(parsed.query["host"])
+    header = file.open(encoding="utf-8").readline().strip()
+    script = home / "vpc.load"
+    script.write_text(
+        f"LOAD CSV FROM '{file}' HAVING FIELDS ({header}) INTO "
+        f"postgresql://{parsed.username}@unix:{socket}:5432/{parsed.database}?tablename=peer ({header}) "
+        "WITH skip header = 1, fields terminated by ',';",
+        encoding="utf-8",
+    )
+    began = time.perf_counter()
+    subprocess.run([program, str(script)], check=True, capture_output=True, cwd=home)
+    return time.perf_counter() - began
