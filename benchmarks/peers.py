@@ -20,7 +20,9 @@ types = {name: "string" for name in open(file).readline().strip().split(",")}
 table = pyarrow.csv.read_csv(file, convert_options=pyarrow.csv.ConvertOptions(column_types=types))
 pipeline = dlt.pipeline("bench", destination=dlt.destinations.postgres(url), dataset_name="dlt_bench")
 pipeline.run(
-    dlt.resource(table, name="vpc", primary_key="vpc_id", write_disposition={"disposition": "merge", "strategy": "upsert"})
+    dlt.resource(
+        table, name="vpc", primary_key="vpc_id", write_disposition={"disposition": "merge", "strategy": "upsert"}
+    )
 )
 """
 

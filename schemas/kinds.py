@@ -113,9 +113,12 @@ def _number(values: pl.Series) -> pl.Series:
 
 
 def _account(values: pl.Series) -> pl.Series:
-    digits = values.str.replace(r"^(\d{1,12})\.0+$", "$1").str.replace(r"^(\d{4})-(\d{4})-(\d{4})$", "$1$2$3")
-    padded = digits.str.zfill(12)
-    return padded.set(~padded.str.contains(r"^[0-9]{12}$"), None)
+    return fall_back(values, values.set(~values.str.contains(r"^[0-9]{12}$"), None), _padded)
+
+
+def _padded(text: str) -> str | None:
+    whole = re.sub(r"^(\d{1,12})\.0+$", r"\1", re.sub(r"^(\d{4})-(\d{4})-(\d{4})$", r"\1\2\3", text, flags=re.ASCII))
+    return whole.zfill(12) if re.fullmatch(r"[0-9]{1,12}", whole) else None
 
 
 INTEGER = Kind("integer", pl.Int64(), BigInteger(), _whole_number, "a whole number", hints=(_SPREADSHEET_NUMBER,))
@@ -199,27 +202,34 @@ def _host(text: str) -> str | None:
     return str(host) if whole and "%" not in text else None
 
 
-def _ipv4_networks(values: pl.Series) -> pl.Series:
-    """Canonical IPv4 blocks, null for everything else: four numbers and a length, by arithmetic on whole columns."""
+def ipv4_blocks(values: pl.Series) -> pl.DataFrame:
+    """Return `address`, `length` and `size` of each IPv4 block, as numbers; null for everything else.
+
+    Four numbers and a length, by arithmetic on whole columns.
+    """
     block = values.str.split_exact("/", 1).struct.unnest()
     octets = block["field_0"].str.split_exact(".", 3).struct.unnest()
-    frame = pl.DataFrame({"text": values, "length": block["field_1"].cast(pl.UInt8, strict=False)}).with_columns(
-        *(octets[f"field_{n}"].cast(pl.UInt8, strict=False).cast(pl.Int64).alias(str(n)) for n in range(4))
-    )
-    address = pl.col("0") * 16_777_216 + pl.col("1") * 65_536 + pl.col("2") * 256 + pl.col("3")
-    size = pl.lit(2, pl.Int64).pow(32 - pl.col("length").cast(pl.Int64).clip(0, 32))
+    numbers = [octets[f"field_{n}"].cast(pl.UInt8, strict=False).alias(str(n)) for n in range(4)]
+    length = block["field_1"].cast(pl.UInt8, strict=False).alias("length")
     # As many digits as the numbers need: "+5", "010" and what follows a fifth dot are left to the careful way.
     digits = sum((_digits(pl.col(str(n))) for n in range(4)), start=_digits(pl.col("length"))) + 4
-    network = (address - address % size).alias("network")
-    frame = frame.with_columns(
-        network, address=address, sound=(digits == pl.col("text").str.len_bytes()) & (pl.col("length") <= 32)
-    )
-    canonical = pl.when(pl.col("sound") & (pl.col("address") == pl.col("network"))).then(pl.col("text"))
-    result = frame.select(canonical.alias("text"))["text"]
-    shifted = frame.filter(pl.col("sound") & (pl.col("address") != pl.col("network")))
-    if shifted.is_empty():
+    sound = (digits == pl.lit(values.str.len_bytes())) & (pl.col("length") <= 32)
+    address = pl.sum_horizontal(pl.col(str(n)).cast(pl.Int64) * 256 ** (3 - n) for n in range(4))
+    size = pl.lit(2, pl.Int64).pow(32 - pl.col("length").cast(pl.Int64))
+    frame = pl.DataFrame([*numbers, length])
+    parts = {"address": address, "length": pl.col("length"), "size": size}
+    return frame.select(pl.when(sound).then(part).alias(name) for name, part in parts.items())
+
+
+def _ipv4_networks(values: pl.Series) -> pl.Series:
+    """Canonical IPv4 blocks, null for everything else."""
+    blocks = ipv4_blocks(values)
+    network = blocks["address"] - blocks["address"] % blocks["size"]
+    result = values.set(blocks["address"].is_null(), None)
+    where = (network != blocks["address"]).fill_null(value=False).arg_true()
+    if where.is_empty():
         return result
-    where = (frame["sound"] & (frame["address"] != frame["network"])).arg_true()
+    shifted = pl.DataFrame({"network": network, "length": blocks["length"]})[where]
     return result.scatter(where, shifted.select(_dotted(pl.col("network")))["text"])
 
 

@@ -26,7 +26,8 @@ from sqlalchemy.types import TypeEngine
 from schemas.resource import NATURAL_KEY, Resource
 from schemas.resources import RESOURCES
 
-METADATA = MetaData()
+# The name that PostgreSQL itself gives to a primary key, so that it can be named.
+METADATA = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "pk": "%(table_name)s_pkey"})
 
 REVISION = "0001"
 """The migration that brings a database to these tables; a test compares it with the newest migration."""

@@ -228,7 +228,8 @@ class Validator:
 
 def _cell(column: pl.Expr, kind: Kind) -> pl.Expr:
     stripped = column.str.strip_chars()
-    return pl.when(stripped.is_in(["", *kind.blanks])).then(None).otherwise(stripped)
+    empty = stripped.is_in(["", *kind.blanks]) if kind.blanks else stripped.str.len_bytes() == 0
+    return pl.when(~empty).then(stripped)
 
 
 def _issues(

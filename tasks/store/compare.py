@@ -23,6 +23,9 @@ from schemas.rules import NoOverlap
 from tasks.store.session import set_local
 from tasks.store.target import Target
 
+SORTING = "256MB"
+"""The memory that PostgreSQL may use to sort or join a run's rows: a million of them fit in it."""
+
 PLANNED_UPDATE = Table(
     "planned_update",
     MetaData(),
@@ -48,8 +51,7 @@ def compare(connection: Connection, target: Target) -> Comparison:
     PLANNED_UPDATE.create(connection)
     if not target.any_stored(connection):
         return Comparison()
-    # A full-row comparison of a million rows is one hash join when it may use this much memory.
-    set_local(connection, "work_mem", "256MB")
+    set_local(connection, "work_mem", SORTING)
     differs = _any([target.differs(name) for name in target.written])
     moved = _any([target.differs(name) for name in target.written if name in _watched(target)])
     row = target.s.c.row_number

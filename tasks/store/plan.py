@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +20,13 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from schemas.reports import Change, Empty
 from schemas.tables import CHANGE
-from tasks.store.compare import PLANNED_UPDATE, Comparison
+from tasks.store.compare import PLANNED_UPDATE, SORTING, Comparison
+from tasks.store.session import set_local
 from tasks.store.staging import Staging
 from tasks.store.target import Target, target_of
 
@@ -33,6 +38,10 @@ class Plan:
     create: int
     update: int
     unchanged: int
+
+
+# Rows from which on building the index anew is worth a lock.
+_MANY = 10_000
 
 
 class Planner:
@@ -125,8 +134,37 @@ class Planner:
         rows = select(*(self.target.s.c[name] for name in names), run, run)
         if some_known:
             rows = rows.where(~self.target.stored())
-        columns = [*names, "created_by_run", "updated_by_run"]
-        self.connection.execute(insert(self.target.t).from_select(columns, rows))
+        statement = insert(self.target.t).from_select([*names, "created_by_run", "updated_by_run"], rows)
+        with self._index_rebuilt():
+            self.connection.execute(statement)
+
+    @contextmanager
+    def _index_rebuilt(self) -> Iterator[None]:
+        """Take the key's index of an empty table away, and build it anew from what was inserted: half the time.
+
+        All of it is in the transaction, so that nobody ever sees the table without its key. Where somebody reads the
+        table just now, the index stays.
+        """
+        key = self.target.t.primary_key
+        rebuild = self.staging.rows >= _MANY and not self.target.any_stored(self.connection) and self._alone()
+        if rebuild:
+            self.connection.execute(DropConstraint(key))
+        yield
+        if rebuild:
+            set_local(self.connection, "maintenance_work_mem", SORTING)
+            self.connection.execute(AddConstraint(key))
+
+    def _alone(self) -> bool:
+        """Lock the table for this transaction alone, if that takes no waiting."""
+        table = self.connection.dialect.identifier_preparer.format_table(self.target.t)
+        attempt = self.connection.begin_nested()
+        try:
+            self.connection.execute(text(f"lock table {table} in access exclusive mode nowait"))
+        except OperationalError:
+            attempt.rollback()
+            return False
+        attempt.commit()
+        return True
 
 
 def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

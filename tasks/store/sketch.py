@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from schemas.kinds import ipv4_blocks
 from schemas.reports import ROW
 from schemas.resource import Resource
 from schemas.rules import NoOverlap
@@ -35,9 +36,9 @@ class Sketch:
     def add(self, batch: pl.DataFrame) -> None:
         """Take note of a typed batch."""
         key = self._resource.natural_key(self._fields).hash().alias("key")
-        columns = [expression for rule in self._rules for expression in _span(rule)]
+        spans = [column for rule in self._rules for column in _span(batch, rule)]
         path = self._folder / f"sketch-{len(self._files)}.arrow"
-        batch.select(ROW, key, *columns).write_ipc(path)
+        batch.select(ROW, key, *spans).write_ipc(path)
         self._files.append(path)
         self._rows += len(batch)
 
@@ -68,18 +69,14 @@ def _no_rows() -> pl.Series:
     return pl.Series(ROW, [], dtype=pl.UInt32)
 
 
-def _span(rule: NoOverlap) -> list[pl.Expr]:
+def _span(batch: pl.DataFrame, rule: NoOverlap) -> list[pl.Series]:
     """The scope of a block as a hash, and its first and last address; null for what is no IPv4 block."""
-    block = pl.col(rule.field).str.split_exact("/", 1)
-    octets = block.struct.field("field_0").str.split_exact(".", 3)
-    parts = [octets.struct.field(f"field_{n}").cast(pl.UInt32, strict=False) for n in range(4)]
-    first = parts[0] * 16_777_216 + parts[1] * 65_536 + parts[2] * 256 + parts[3]
-    length = block.struct.field("field_1").cast(pl.Int64, strict=False)
-    last = first + (pl.lit(2, pl.Int64).pow(32 - length) - 1).cast(pl.UInt32, strict=False)
+    blocks = ipv4_blocks(batch[rule.field])
     known = pl.all_horizontal(pl.col(name).is_not_null() for name in (rule.field, *rule.within))
-    scope = pl.when(known).then(pl.struct(rule.within).hash()).otherwise(None)
-    spans = (scope, first, last)
-    return [span.alias(f"{rule.field} {name}") for span, name in zip(spans, _SPAN, strict=True)]
+    scope = batch.select(pl.when(known).then(pl.struct(rule.within).hash()).alias(_SCOPE))[_SCOPE]
+    first = blocks["address"].cast(pl.UInt32)
+    last = (blocks["address"] + blocks["size"] - 1).cast(pl.UInt32)
+    return [part.alias(f"{rule.field} {name}") for part, name in zip((scope, first, last), _SPAN, strict=True)]
 
 
 def _overlapping(part: pl.DataFrame) -> pl.Series:
