@@ -138,19 +138,24 @@ def preview(
     json: Json = False,
 ) -> None:
     """Show what a file holds and what importing it would do; no record is changed."""
-    job = _job(
-        path=file,
-        resource_type=type,
+    import_(
+        file=file,
+        type=type,
         mode=mode,
-        columns=_pairs(map, "--map"),
-        constants=_pairs(set, "--set"),
+        map=map,
+        set=set,
         mapping=mapping,
         unknown=unknown,
         empty=empty,
         dry_run=True,
-        read=_read(format, encoding, delimiter, header_row, sheet, records),
+        format=format,
+        encoding=encoding,
+        delimiter=delimiter,
+        header_row=header_row,
+        sheet=sheet,
+        records=records,
+        json=json,
     )
-    _carry_out(job, json)
 
 
 @app.command(epilog="Example: cmdb types tgw")

@@ -96,9 +96,9 @@ def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:
     )
 
 
-@dataclass(frozen=True)
-class Extracted:
-    """A source opened: its records as lazy text columns, and what was found on the way.
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A source that a format has opened: its records as lazy text columns, and what was found on the way.
 
     `frame` has `ROW` (UInt32) and then `columns`, all String; an absent value is null or "". It may be collected many
     times. `faults` (`ISSUE_SCHEMA`) are records that can't be read rightly: an error rejects its row, a warning
@@ -106,11 +106,6 @@ class Extracted:
     tells it by itself, as an AWS document does.
     """
 
-    path: Path
-    name: str
-    format: str
-    size: int
-    sha256: str
     frame: pl.LazyFrame
     columns: tuple[str, ...]
     encoding: str | None = None
@@ -122,6 +117,17 @@ class Extracted:
     resource_type: str | None = None
     faults: pl.DataFrame = field(default_factory=issues_frame)
     notices: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extracted(Opened):
+    """An opened source and the file that it is."""
+
+    path: Path
+    name: str
+    format: str
+    size: int
+    sha256: str
 
     @property
     def origin(self) -> Origin:

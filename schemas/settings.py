@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         None,
         description="The Prefect server that runs are handed to; PREFECT_API_URL is read when this is not given.",
     )
-    batch_size: int = Field(100_000, ge=1_000, le=1_000_000, description="Records that are validated at once.")
+    batch_size: int = Field(50_000, ge=1_000, le=1_000_000, description="Records that are validated at once.")
     max_file_mb: int = Field(10_240, ge=1, description="The largest source, in MB after decompression, that is read.")
     max_columns: int = Field(1_000, ge=1, description="The most columns that a source may have.")
     max_cell_chars: int = Field(100_000, ge=1, description="The most characters that one cell may hold.")

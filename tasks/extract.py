@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path, PurePath
 
 from schemas.errors import SourceError, UsageError
@@ -29,24 +29,9 @@ def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: 
     given = Source(path, name, workdir, job.read, resource, limit, settings.max_columns, settings.max_cell_chars)
     format, source, encoding = _recognised(given)  # what it is
     opened = format.open(source)
-    return Extracted(
-        path=path,
-        name=name,
-        format=format.name,
-        size=size,
-        sha256=_sha256(path),
-        frame=opened.frame,
-        columns=opened.columns,
-        encoding=encoding or opened.encoding,
-        delimiter=opened.delimiter,
-        sheet=opened.sheet,
-        header_row=opened.header_row,
-        document=opened.document,
-        records=opened.records,
-        resource_type=opened.resource_type,
-        faults=opened.faults,
-        notices=opened.notices,
-    )
+    found = {item.name: getattr(opened, item.name) for item in fields(opened)}
+    found |= {"encoding": encoding or opened.encoding}
+    return Extracted(path=path, name=name, format=format.name, size=size, sha256=_sha256(path), **found)
 
 
 def _size(path: Path, name: str) -> int:

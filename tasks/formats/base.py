@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from schemas.jobs import ReadOptions
-from schemas.reports import Issue, Severity, issues_frame
+from schemas.reports import Issue, Opened, Severity
 from schemas.resource import Resource
 
 Flatten = Callable[[dict[str, Any]], dict[str, Any]]
@@ -31,23 +29,6 @@ class Source:
     max_bytes: int = 10 << 30
     max_columns: int = 1_000
     max_cell: int = 100_000
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A source that a format has opened; the fields are those of `schemas.reports.Extracted`."""
-
-    frame: pl.LazyFrame
-    columns: tuple[str, ...]
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-    header_row: int | None = None
-    document: str | None = None
-    records: int | None = None
-    resource_type: str | None = None
-    faults: pl.DataFrame = field(default_factory=issues_frame)
-    notices: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True)

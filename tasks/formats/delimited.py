@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ISSUE_SCHEMA, ROW, Issue, Severity, issues_frame
-from tasks.formats.base import Format, Opened, Source, column_names
+from schemas.reports import ISSUE_SCHEMA, ROW, Issue, Opened, Severity, issues_frame
+from tasks.formats.base import Format, Source, column_names
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 

@@ -11,8 +11,8 @@ import fastexcel
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW, Issue, Severity, issues_frame
-from tasks.formats.base import Format, Opened, Source, column_names
+from schemas.reports import ROW, Issue, Opened, Severity, issues_frame
+from tasks.formats.base import Format, Source, column_names
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CHUNK = 1 << 20
@@ -62,8 +62,8 @@ def open_excel(source: Source) -> Opened:
     faults, formulas = _special_cells(source, book.sheet_names.index(name), header)
     frame = records.lazy().with_row_index(ROW, offset=header + 1)
     return Opened(
-        frame,
-        names,
+        frame=frame,
+        columns=names,
         sheet=name,
         header_row=header,
         records=len(records),

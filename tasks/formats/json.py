@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,17 @@ import orjson
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW, Issue, issues_frame
+from schemas.reports import ROW, Issue, Opened, issues_frame
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
 from tasks.formats.aws import flattener, recognise
-from tasks.formats.base import Flatten, Format, Opened, Source
+from tasks.formats.base import Flatten, Format, Source
 
 # Records that become columns at once: their text is what is held in memory.
 _CHUNK = 20_000
 
 _WRITTEN_OUT = 10**18
+_TEXT = {str, type(None)}
 
 _SPACE = b" \t\r\n"
 
@@ -49,9 +51,9 @@ def open_json(source: Source) -> Opened:
     numbered = ((number, record) for number, record in enumerate(_objects(source, key), start=1))
     frame, columns, records = spool(numbered, source, flatten)
     return Opened(
-        frame,
-        columns,
-        "utf-8",
+        frame=frame,
+        columns=columns,
+        encoding="utf-8",
         document=key or None,
         records=records,
         resource_type=resource.type if resource else None,
@@ -125,9 +127,9 @@ def open_ndjson(source: Source) -> Opened:
     flatten = flattener(resource) if resource and resource.document else None
     frame, columns, records = spool(_lines(source, faults), source, flatten)
     return Opened(
-        frame,
-        columns,
-        "utf-8",
+        frame=frame,
+        columns=columns,
+        encoding="utf-8",
         records=records,
         resource_type=resource.type if resource else None,
         faults=issues_frame(faults),
@@ -186,31 +188,28 @@ def _chunks(records: Numbered) -> Iterator[list[tuple[int, dict[str, Any]]]]:
 
 
 def _frame(chunk: list[tuple[int, dict[str, Any]]], flatten: Flatten | None) -> pl.DataFrame:
-    columns: dict[str, list[str | None]] = {}
-    for position, (_, record) in enumerate(chunk):
-        for name, value in _members(flatten(record) if flatten else record):
-            column = columns.get(name)
-            if column is None:
-                column = columns[name] = []
-            if len(column) < position:
-                column.extend([None] * (position - len(column)))
-            column.append(value)
-    size = len(chunk)
-    series = [
-        pl.Series(name, column + [None] * (size - len(column)), dtype=pl.String) for name, column in columns.items()
-    ]
+    records: list[dict[str, Any] | None] = [flatten(record) if flatten else record for _, record in chunk]
+    series = [pl.Series(name, values, dtype=pl.String) for name, values in _columns(records).items()]
     return pl.DataFrame([pl.Series(ROW, [number for number, _ in chunk], dtype=pl.UInt32), *series])
 
 
-def _members(record: dict[str, Any], before: str = "") -> Iterator[tuple[str, str | None]]:
-    for key, value in record.items():
-        name = f"{before}{key}"
-        if isinstance(value, str):
-            yield name, value
-        elif isinstance(value, dict) and value and plain(key) not in _whole_members():
-            yield from _members(value, f"{name}.")
-        else:
-            yield name, _text(value)
+def _columns(records: list[dict[str, Any] | None], before: str = "") -> dict[str, list[str | None]]:
+    """Turn records into columns of text, a column at a time; nested objects into columns of their own."""
+    columns: dict[str, list[str | None]] = {}
+    for key in dict.fromkeys(chain.from_iterable(record for record in records if record)):
+        values = [record.get(key) if record else None for record in records]
+        kinds = set(map(type, values))
+        if dict in kinds and plain(key) not in _whole_members():
+            nested = [value if type(value) is dict and value else None for value in values]
+            columns |= _columns(nested, f"{before}{key}.")
+            values = [None if inside else value for inside, value in zip(nested, values, strict=True)]
+            if all(value is None for value in values):
+                continue
+        elif kinds <= _TEXT:
+            columns[f"{before}{key}"] = values
+            continue
+        columns[f"{before}{key}"] = [value if type(value) is str else _text(value) for value in values]
+    return columns
 
 
 @cache

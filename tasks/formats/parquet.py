@@ -8,8 +8,8 @@ import orjson
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW
-from tasks.formats.base import Format, Opened, Source
+from schemas.reports import ROW, Opened
+from tasks.formats.base import Format, Source
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -27,7 +27,7 @@ def open_parquet(source: Source) -> Opened:
         raise SourceError(f"{source.name} is a damaged Parquet file: write it again. ({_first(error)})") from error
     columns = [_as_text(name, dtype) for name, dtype in schema.items()]
     numbered = frame.select(*columns).with_row_index(ROW, offset=1)
-    return Opened(numbered, tuple(schema), records=records)
+    return Opened(frame=numbered, columns=tuple(schema), records=records)
 
 
 def _first(error: Exception) -> str:
