@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,6 +77,21 @@ HeaderRow = Annotated[int | None, typer.Option("--header-row", min=1, help="The 
 Sheet = Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook.")]
 Records = Annotated[str | None, typer.Option("--records", help="The member of a JSON document that holds the list.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for scripts.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"cmdb {metadata.version('cmdb')}\n")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)]
+
+
+@app.callback()
+def cmdb(version: Version = False) -> None:
+    """Bulk import for a network CMDB."""
+    del version  # its callback has done all there is to do
 
 
 @app.command("import", epilog="Example: cmdb import vpcs.csv --set region=us-east-1 --max-errors 5%\n\n" + EXIT_CODES)

@@ -155,8 +155,11 @@ class Planner:
             self.connection.execute(AddConstraint(key))
 
     def _alone(self) -> bool:
-        """Lock the table for this transaction alone, if that takes no waiting."""
+        """Lock the table for this transaction alone, if it is ours to alter and that takes no waiting."""
         table = self.connection.dialect.identifier_preparer.format_table(self.target.t)
+        owned = text("select pg_has_role(relowner, 'usage') from pg_class where oid = cast(:name as regclass)")
+        if not self.connection.scalar(owned, {"name": table}):
+            return False
         attempt = self.connection.begin_nested()
         try:
             self.connection.execute(text(f"lock table {table} in access exclusive mode nowait"))

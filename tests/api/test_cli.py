@@ -255,6 +255,11 @@ def outside(url: str, statement: str) -> None:
         connection.execute(text(statement))
 
 
+def test_version(cli: Cli) -> None:
+    """`--version` names the program and its version."""
+    assert re.fullmatch(r"cmdb \d+\.\d+\.\d+\n", cli("--version").out)
+
+
 def test_every_command_has_help_with_an_example() -> None:
     """`--help` of each command says what it does, describes every option and gives an example."""
     group = get_command(app)
