@@ -202,13 +202,17 @@ def against_peers(bench: Bench) -> None:
     home.mkdir()
     fresh = partial(_fresh, bench, file, bench.rows)
 
-    for name, peer in (("dlt, Arrow, upsert", peers.dlt), ("pgloader", peers.pgloader)):
+    rivals = (("dlt, Arrow, upsert", peers.dlt, "dlt_bench.vpc"), ("pgloader", peers.pgloader, "peer"))
+    for name, peer, table in rivals:
         bench.execute("drop table if exists peer", "create table peer (like vpc including all)")
         bench.say(name)
         seconds = peer(bench.url, file, home)
         if seconds is None:
             bench.say(f"   {name} is not to be had here")
             continue
+        with engine(bench.url).connect() as connection:
+            loaded = connection.scalar(text(f"select count(*) from {table}"))
+        assert loaded == bench.rows, f"{name} loaded {loaded} rows"
         bench.measure(
             Case(f"all new (rival: {name})", bench.rows, "≤ 1/6, aim 1/12"),
             fresh,

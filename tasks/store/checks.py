@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     Integer,
     MetaData,
     Select,
@@ -268,18 +269,40 @@ def _overlaps(
     rules = [rule for rule in target.resource.set_rules if isinstance(rule, NoOverlap)]
     for number, rule in enumerate(rule for rule in rules if {rule.field, *rule.within} <= set(target.fields)):
         fresh = rows - comparison.known + comparison.moved
-        near = sketch.overlapping(rule) if fresh else None
-        others = comparison.known > 0 or target.any_stored(connection)
-        if near is None or (near.is_empty() and not others):
+        if not fresh:
             continue
-        suspects = _fresh_rows(target) if others else select(_listed(connection, f"near_{number}", near).c.row_number)
-        yield _no_overlap(target, rule, suspects, others=others)
+        near = sketch.overlapping(rule)
+        shared = _shared_scopes(connection, target, rule, number)
+        others = connection.scalar(select(literal(1)).select_from(shared).limit(1)) is not None
+        if others or not near.is_empty():
+            suspects = _suspects(target, rule, comparison, shared, _listed(connection, f"near_{number}", near))
+            yield _no_overlap(target, rule, suspects, others=others)
 
 
-def _fresh_rows(target: Target) -> Select[Any]:
+def _shared_scopes(connection: Connection, target: Target, rule: NoOverlap, number: int) -> Table:
+    """List the scopes of staged rows that stored records have, too: in a new account there is nothing to overlap."""
+    columns = [Column(name, target.t.c[name].type) for name in rule.within]
+    table = Table(f"shared_{number}", MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    table.create(connection)
+    staged = select(*(target.s.c[name] for name in rule.within)).distinct().subquery()
+    stored = exists(select(literal(1)).select_from(target.t).where(_same(staged, target.t, rule)))
+    connection.execute(insert(table).from_select(list(rule.within), select(staged).where(stored)))
+    return table
+
+
+def _same(one: FromClause, other: FromClause, rule: NoOverlap) -> ColumnElement[bool]:
+    return and_(*(one.c[name] == other.c[name] for name in rule.within))
+
+
+def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, shared: Table, near: Table) -> Select[Any]:
+    """The rows that are new or have moved, and are near another of the file or share their scope with a record."""
     s = target.s
+    in_shared = exists(select(literal(1)).select_from(shared).where(_same(shared, s, rule)))
+    rows = select(s.c.row_number).where(or_(in_shared, s.c.row_number.in_(select(near.c.row_number))))
+    if not comparison.known:
+        return rows
     moved = select(PLANNED_UPDATE.c.row_number).where(PLANNED_UPDATE.c.moved)
-    return select(s.c.row_number).where(or_(s.c.row_number.in_(moved), ~target.stored()))
+    return rows.where(or_(s.c.row_number.in_(moved), ~target.stored()))
 
 
 def _no_overlap(target: Target, rule: NoOverlap, suspects: Select[Any], *, others: bool) -> Select[Any]:
@@ -333,7 +356,7 @@ def _all_blocks(target: Target, rule: NoOverlap, suspects: Select[Any], *, other
     fresh = suspects.subquery()
     scopes = select(*(s.c[name] for name in rule.within)).join_from(s, fresh, fresh.c.row_number == s.c.row_number)
     scopes_of = scopes.distinct().subquery()
-    same_scope = and_(*(scopes_of.c[name] == s.c[name] for name in rule.within))
+    is_fresh = fresh.c.row_number == s.c.row_number
     staged = (
         select(
             s.c.row_number,
@@ -342,13 +365,12 @@ def _all_blocks(target: Target, rule: NoOverlap, suspects: Select[Any], *, other
             *(s.c[name] for name in rule.within),
             fresh.c.row_number.is_not(None).label("fresh"),
         )
-        .select_from(s.join(scopes_of, same_scope).join(fresh, fresh.c.row_number == s.c.row_number, isouter=others))
+        .select_from(s.join(scopes_of, _same(scopes_of, s, rule)).join(fresh, is_fresh, isouter=others))
         .where(*(s.c[name].is_not(None) for name in names))
     )
     if not others:
         return staged.subquery()
     is_staged = exists(select(literal(1)).select_from(s).where(target.staged_key == target.stored_key))
-    same_scope = and_(*(scopes_of.c[name] == t.c[name] for name in rule.within))
     stored = (
         select(
             literal(None),
@@ -357,7 +379,7 @@ def _all_blocks(target: Target, rule: NoOverlap, suspects: Select[Any], *, other
             *(t.c[name] for name in rule.within),
             literal(value=False),
         )
-        .select_from(t.join(scopes_of, same_scope))
+        .select_from(t.join(scopes_of, _same(scopes_of, t, rule)))
         .where(*(t.c[name].is_not(None) for name in names), ~is_staged)
     )
     return union_all(staged, stored).subquery()
