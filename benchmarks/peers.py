@@ -30,7 +30,7 @@ print(time.perf_counter() - began)
 
 
 def dlt(url: str, file: Path, home: Path) -> float | None:
-    """Upsert a file with dlt from an Arrow table; returns the seconds from reading to the end, None where it can't be had."""
+    """Upsert a file with dlt from an Arrow table; returns its seconds, None where it can't be had."""
     python = _dlt_python(home)
     if python is None:
         return None
