@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path, PurePath
 
@@ -14,7 +15,8 @@ from schemas.settings import Settings
 from tasks.formats import FORMATS
 from tasks.formats.base import Format, Source
 from tasks.formats.compressed import unpacked
-from tasks.formats.delimited import marked_encoding, transcoded
+from tasks.formats.foreign import binary, markup
+from tasks.formats.text import marked_encoding, transcoded
 
 _HEAD = 8192
 
@@ -28,10 +30,12 @@ def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: 
         raise SourceError(f"{name} has {size >> 20:,} MB; at most {settings.max_file_mb:,} MB are read.")
     given = Source(path, name, workdir, job.read, resource, limit, settings.max_columns, settings.max_cell_chars)
     format, source, encoding = _recognised(given)  # what it is
-    opened = format.open(source)
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(_sha256, path)
+        opened = format.open(source)
     found = {item.name: getattr(opened, item.name) for item in fields(opened)}
     found |= {"encoding": encoding or opened.encoding}
-    return Extracted(path=path, name=name, format=format.name, size=size, sha256=_sha256(path), **found)
+    return Extracted(path=path, name=name, format=format.name, size=size, sha256=digest.result(), **found)
 
 
 def _size(path: Path, name: str) -> int:
@@ -65,12 +69,18 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
     source = given if excel.matches(given.path, head) else unpacked(given, head)
     source, encoding = _narrow(source)
     head = _head(source.path)
-    found = next((format for format in FORMATS.values() if format.matches(source.path, head)), None)
-    if found is None:
-        raise SourceError(
-            f"{given.name} is a binary file of no format that is read: {', '.join(f.title for f in FORMATS.values())}."
-        )
     asked = source.options.format
+    if not asked and (what := markup(head)):
+        raise SourceError(
+            f"{given.name} is {what} and no table: export it as CSV, or see whether a page to log in was saved instead."
+        )
+    what = binary(head)
+    found = next((format for format in FORMATS.values() if format.matches(source.path, head)), None)
+    if found is None or (what and found.name == "csv"):
+        said = f"{given.name} ({what})" if what else given.name
+        raise SourceError(
+            f"{said} is a binary file of no format that is read: {', '.join(f.title for f in FORMATS.values())}."
+        )
     if asked:
         return _asked(asked, found, source), source, encoding
     told = next((f for f in FORMATS.values() if PurePath(source.name).suffix.lower() in f.suffixes), None)

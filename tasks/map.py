@@ -37,7 +37,7 @@ def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOption
     chosen += [
         Match(column, target, 1.0, "saved")
         for column, target in options.saved.items()
-        if column in columns and column not in given and target in resource.fields
+        if column in columns and column not in given and target in resource.fields and target not in given.values()
     ]
     _refuse_doubles(chosen)
     secret = _secret(columns, resource)

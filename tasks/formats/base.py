@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.jobs import ReadOptions
-from schemas.reports import Issue, Opened, Severity
+from schemas.reports import ROW, Issue, Opened, Severity
 from schemas.resource import Resource
 
 Flatten = Callable[[dict[str, Any]], dict[str, Any]]
@@ -45,12 +45,21 @@ class Format:
     open: Callable[[Source], Opened]
 
 
+def column_name(cell: str, number: int) -> str:
+    """Return the name of a column; one that has none, or one that Polars takes for a pattern, bears its number."""
+    name = " ".join(cell.split())
+    if not name:
+        return f"column {number}"
+    is_pattern = name == "*" or (name.startswith("^") and name.endswith("$"))
+    return f"{name} (column {number})" if is_pattern or name == ROW else name
+
+
 def column_names(cells: list[str], row: int) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
     """Return a distinct name for each header cell, and what to tell of those that had none or repeat another."""
     names: list[str] = []
     told: list[Issue] = []
     for number, cell in enumerate(cells, start=1):
-        wanted = " ".join(cell.split()) or f"column {number}"
+        wanted = column_name(cell, number)
         name, copy = wanted, 1
         while name in names:
             copy += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import lzma
 import zipfile
 import zlib
 from dataclasses import replace
@@ -14,6 +16,9 @@ from tasks.formats.base import Source
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _CHUNK = 1 << 20
+
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What reading a zip file that is broken, or made to break its reader, raises."""
 
 
 def unpacked(source: Source, head: bytes) -> Source:
@@ -45,7 +50,9 @@ def _unzip(source: Source) -> Source:
                 raise SourceError(f"{source.name} is protected by a password: unpack it first.")
             with archive.open(names[0]) as file:
                 return _copied(source, file, PurePosixPath(names[0].filename.replace("\\", "/")).name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (*BROKEN_ZIP, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise  # EINVAL: the file tells a place before its beginning
         raise SourceError(f"{source.name} is a broken zip file: transfer or pack it again. ({error})") from error
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import fastexcel
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW, Issue, Opened, Severity, issues_frame
+from schemas.reports import ROW, Issue, Opened, issues_frame
 from tasks.formats.base import Format, Source, column_names
+from tasks.formats.compressed import BROKEN_ZIP
+from tasks.formats.spool import long_cells
+from tasks.formats.workbook import special_cells
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_CHUNK = 1 << 20
 
 # Header rows are looked for in the first rows of a sheet.
 _TOP = 50
@@ -30,7 +30,7 @@ def matches(path: Path, head: bytes) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except (*BROKEN_ZIP, OSError):
         return False
     return "[Content_Types].xml" in names or "content.xml" in names
 
@@ -59,7 +59,10 @@ def open_excel(source: Source) -> Opened:
     if records.is_empty():
         raise SourceError(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
     records.columns = list(names)
-    faults, formulas = _special_cells(source, book.sheet_names.index(name), header)
+    try:
+        faults, formulas = special_cells(source.path, book.sheet_names.index(name), header)
+    except (*BROKEN_ZIP, OSError) as error:
+        raise SourceError(f"{source.name} is a damaged workbook: save it again. ({str(error)[:120]})") from error
     frame = records.lazy().with_row_index(ROW, offset=header + 1)
     return Opened(
         frame=frame,
@@ -67,7 +70,7 @@ def open_excel(source: Source) -> Opened:
         sheet=name,
         header_row=header,
         records=len(records),
-        faults=issues_frame([*faults, *_long_cells(records, header, source.max_cell)]),
+        faults=issues_frame([*faults, *_beyond(cells, names, header), *long_cells(frame.collect(), source.max_cell)]),
         notices=(*told, *formulas),
     )
 
@@ -126,88 +129,16 @@ def _header_row(source: Source, cells: pl.DataFrame) -> int:
     return next(number for number, count in enumerate(filled, start=1) if count > widest / 2)
 
 
-def _long_cells(records: pl.DataFrame, header: int, most: int) -> list[Issue]:
-    longest = records.select(pl.max_horizontal(pl.all().str.len_chars()).alias("longest"))["longest"]
-    where = (longest > most).fill_null(value=False).arg_true()
-    told = "row {} has a cell of {:,} characters; at most {:,} are read"
-    rows = [(int(index) + header + 1, int(longest[int(index)])) for index in where]
-    return [Issue("cell_too_long", told.format(row, size, most), row=row) for row, size in rows]
-
-
-# Formulas and errors --------------------------------------------------------------------------------------------------
-
-_CELL = re.compile(rb'<c r="([A-Z]+)(\d+)"([^>]*?)(?:/>|>(.*?)</c>)', re.DOTALL)
-
-
-def _special_cells(source: Source, sheet: int, header: int) -> tuple[list[Issue], list[Issue]]:
-    """Cells whose value is an error or a formula without one, which reject their row; and what to tell of formulas."""
-    faults: dict[int, Issue] = {}
-    computed: list[str] = []
-    for column, row, kind, content in _formulas_and_errors(source, sheet):
-        number, cell = int(row), f"{column}{row}"
-        if number <= header:
-            continue
-        if b't="e"' in kind:
-            message = f"cell {cell} holds an error such as #N/A: put a value into it"
-            faults.setdefault(number, Issue("cell_error", message, row=number))
-        elif re.search(rb"<v>[^<]", content):
-            computed.append(cell)
-        else:
-            message = (
-                f"cell {cell} holds a formula without a value: open and save the file in a spreadsheet, or paste values"
-            )
-            faults.setdefault(number, Issue("formula", message, row=number))
-    if not computed:
-        return list(faults.values()), []
-    more = f" and {len(computed) - 3} more" if len(computed) > 3 else ""
-    told = f"cells hold formulas, whose last computed values are read: {', '.join(computed[:3])}{more}"
-    return list(faults.values()), [Issue("formula", told, Severity.WARNING)]
-
-
-def _formulas_and_errors(source: Source, sheet: int) -> Iterator[tuple[str, str, bytes, bytes]]:
-    """Yield (column, row, attributes, content) of such cells of an .xlsx; the XML is only searched, never resolved."""
-    if not zipfile.is_zipfile(source.path):
-        return
-    with zipfile.ZipFile(source.path) as archive:
-        part = _sheet_part(archive, sheet)
-        if part is None:
-            return
-        held = b""
-        with archive.open(part) as file:
-            while chunk := file.read(_CHUNK):
-                held += chunk
-                end = held.rfind(b"</c>") + len(b"</c>")
-                if end < len(b"</c>"):
-                    continue
-                yield from _in(held[:end])
-                held = held[end:]
-        yield from _in(held)
-
-
-def _in(text: bytes) -> Iterator[tuple[str, str, bytes, bytes]]:
-    if b"<f" not in text and b't="e"' not in text:
-        return
-    for match in _CELL.finditer(text):
-        column, row, kind, content = match.groups()
-        if b"<f" in (content or b"") or b't="e"' in kind:
-            yield column.decode(), row.decode(), kind, content or b""
-
-
-def _sheet_part(archive: zipfile.ZipFile, sheet: int) -> str | None:
-    """The part of the package that holds the sheet of that position (ECMA-376, part 1, 18.2.19)."""
-    names = set(archive.namelist())
-    if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= names:
-        return None
-    book = archive.read("xl/workbook.xml").decode(errors="replace")
-    links = archive.read("xl/_rels/workbook.xml.rels").decode(errors="replace")
-    ids = re.findall(r'<sheet\b[^>]*?\br:id="([^"]+)"', book)
-    if sheet >= len(ids):
-        return None
-    for link in re.findall(r"<Relationship\b[^>]*>", links):
-        target = re.search(r'Target="/?(?:xl/)?([^"]+)"', link)
-        if f'Id="{ids[sheet]}"' in link and target:
-            return f"xl/{target[1]}" if f"xl/{target[1]}" in names else None
-    return None
+def _beyond(cells: pl.DataFrame, names: tuple[str, ...], header: int) -> list[Issue]:
+    """Return the faults of rows that go on to the right of the header."""
+    outside = cells.columns[len(names) :]
+    if not outside:
+        return []
+    filled = [pl.col(name).str.strip_chars().str.len_bytes() > 0 for name in outside]
+    wide = cells.slice(header).select(pl.any_horizontal(filled).fill_null(value=False).alias("wide"))["wide"].arg_true()
+    told = "row {} has a value to the right of the last column, '{}': give its column a header, or take it out"
+    rows = [int(index) + header + 1 for index in wide]
+    return [Issue("ragged", told.format(row, names[-1]), row=row) for row in rows]
 
 
 EXCEL = Format("excel", "an Excel workbook", (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"), matches, open_excel)

@@ -1,40 +1,36 @@
-"""JSON and NDJSON: records of any shape, read one at a time into text columns on disk.
-
-Nested objects become dotted columns (`Options.AmazonSideAsn`) but for those that a field holds whole (`tags`); lists
-stay as JSON text; numbers keep their digits.
-"""
+"""JSON and NDJSON: which list of a document holds its records, and the objects of lines."""
 
 from __future__ import annotations
 
 import codecs
 import itertools
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
-from functools import cache
-from itertools import chain
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import ijson
 import orjson
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW, Issue, Opened, issues_frame
+from schemas.reports import Issue, Opened, issues_frame
+from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
 from tasks.formats.aws import flattener, recognise
-from tasks.formats.base import Flatten, Format, Source
+from tasks.formats.base import Format, Source
+from tasks.formats.json_reader import DECODER, JsonReader
+from tasks.formats.spool import Chunk, Json, spool
+from tasks.formats.text import as_text
 
-# Records that become columns at once: their text is what is held in memory.
-_CHUNK = 20_000
-
-_WRITTEN_OUT = 10**18
-_TEXT = {str, type(None)}
+# Bytes and records that become columns at once: their text is what is held in memory.
+_CHUNK = 8 << 20
+_RECORDS = 20_000
 
 _SPACE = b" \t\r\n"
-
-Numbered = Iterator[tuple[int, dict[str, Any]]]
 
 
 # JSON -----------------------------------------------------------------------------------------------------------------
@@ -42,76 +38,188 @@ Numbered = Iterator[tuple[int, dict[str, Any]]]
 
 def open_json(source: Source) -> Opened:
     """Open a JSON document: a list of objects, an object that holds one, or one object."""
-    key = _list_of_records(source)
-    first = next(_objects(source, key), None)
+    text = as_text(source)
+    with text.path.open("rb") as file:
+        reader = JsonReader(file, source.name)
+        if source.options.records:
+            return _named(source, reader, source.options.records)
+        if reader.peek() == "{":
+            return _object(source, reader, text.path)
+        opened = _spooled(source, reader, _items(reader), None)
+        reader.end()
+    return opened
+
+
+def _items(reader: JsonReader) -> Iterator[Json]:
+    for number, value in enumerate(reader.values(), start=1):
+        yield value if type(value) is dict else _record(reader.name, value, number)
+
+
+def _record(name: str, value: Any, number: int) -> Json:
+    if isinstance(value, dict):
+        return value
+    kind = next(said for kinds, said in _KINDS if isinstance(value, kinds))
+    raise SourceError(f"{name}: record {number} is no object, but {kind}.")
+
+
+_KINDS: list[tuple[type | tuple[type, ...], str]] = [
+    (list, "a list"),
+    (str, "a text"),
+    (bool, "true or false"),
+    ((int, float, Decimal), "a number"),
+    (object, "null"),
+]
+
+
+def _spooled(source: Source, reader: JsonReader | None, records: Iterator[Json], key: str | None) -> Opened:
+    first = next(records, None)
     if first is None:
         raise SourceError(f"{source.name} has no records: its list is empty.")
+    chunks = _chunks(itertools.chain([first], records), reader)
+    return _opened(source, chunks, key, first)
+
+
+def _chunks(records: Iterator[Json], reader: JsonReader | None) -> Iterator[Chunk]:
+    row, at, chunk = 1, 0, []
+    for record in records:
+        chunk.append(record)
+        if len(chunk) == _RECORDS or (reader and reader.read - at > _CHUNK):
+            yield Chunk(list(range(row, row + len(chunk))), chunk)
+            row, at, chunk = row + len(chunk), reader.read if reader else 0, []
+    if chunk:
+        yield Chunk(list(range(row, row + len(chunk))), chunk)
+
+
+def _opened(source: Source, chunks: Iterator[Chunk], key: str | None, first: Json) -> Opened:
     resource = source.resource or recognise(key, first)
     flatten = flattener(resource) if resource and resource.document else None
-    numbered = ((number, record) for number, record in enumerate(_objects(source, key), start=1))
-    frame, columns, records = spool(numbered, source, flatten)
+    spooled = spool(chunks, source, flatten)
     return Opened(
-        frame=frame,
-        columns=columns,
+        frame=spooled.frame,
+        columns=spooled.columns,
         encoding="utf-8",
-        document=key or None,
-        records=records,
+        document=key,
+        records=spooled.records,
         resource_type=resource.type if resource else None,
+        faults=spooled.faults,
     )
 
 
-def _list_of_records(source: Source) -> str | None:
-    """The member that holds the list of records; "" for a list by itself, None for one object."""
-    if source.options.records:
-        return source.options.records
-    lists: dict[str, None] = {}
-    empty: dict[str, None] = {}
-    with source.path.open("rb") as file:
-        _skip_mark(file)
-        try:
-            for prefix, event, _ in ijson.parse(file):
-                if not prefix and event == "start_array":
-                    return ""
-                key, dot, inner = prefix.partition(".")
-                if event == "start_array" and not dot:
-                    empty[key] = None
-                if event == "start_map" and dot and inner == "item":
-                    lists[key] = None
-        except ijson.JSONError as error:
-            raise _broken(source, error) from error
-    return _the_one_list(source, list(lists or [name for name in empty if recognise(name, {})]))
+# Where the records are ------------------------------------------------------------------------------------------------
 
 
-def _the_one_list(source: Source, lists: list[str]) -> str | None:
+def _named(source: Source, reader: JsonReader, path: str) -> Opened:
+    """The records at a path of members, such as `data.items`; lists on the way are walked through."""
+    names: dict[str, None] = {}
+    values = _at(reader, path.split("."), names)
+    records = (_record(source.name, value, number) for number, value in enumerate(values, start=1))
+    first = next(records, None)
+    if first is None:
+        held = ", ".join(names) or "a list"
+        raise SourceError(
+            f"{source.name} has no records at '{path}': it holds {held}. Name one, or leave --records out."
+        )
+    return _opened(source, _chunks(itertools.chain([first], records), reader), path.rpartition(".")[2], first)
+
+
+def _at(reader: JsonReader, path: list[str], names: dict[str, None]) -> Iterator[Any]:
+    sign = reader.peek()
+    if sign == "[":
+        for _ in reader.items():
+            # A list in a list of records is no record: `_record` says so.
+            yield from _at(reader, path, names) if path else [reader.value()]
+    elif sign == "{" and path:
+        for name in reader.members():
+            if len(names) < _SHOWN:
+                names[name] = None
+            if name in (path[0], ".".join(path)):
+                yield from _at(reader, path[1:] if name == path[0] else [], names)
+            else:
+                reader.skip()
+    elif path:
+        reader.skip()
+    else:
+        yield reader.value()
+
+
+# As many names of members as a message shows.
+_SHOWN = 12
+
+
+def _object(source: Source, reader: JsonReader, path: Path) -> Opened:
+    """An object: read its first list of objects, and see afterwards whether that was the one."""
+    lists: list[str] = []
+    outline: Json = {}
+    opened: Opened | None = None
+    for name in reader.members():
+        first = reader.first_item()
+        outline[name] = [{}] if first == "{" else [] if first == "]" else None
+        if first == "{":
+            lists.append(name)
+        if first == "{" and opened is None:
+            opened = _spooled(source, reader, _items(reader), name)
+        elif first in ("{", "]"):
+            reader.skip()
+        else:
+            outline[name] = reader.value()
+    reader.end()
+    holder = _holder(source, outline)
+    if opened and holder == lists[0]:
+        return opened
+    with path.open("rb") as file:
+        again = JsonReader(file, source.name)
+        return _named(source, again, holder) if holder in lists else _inside(source, None, again.value())
+
+
+def _inside(source: Source, key: str | None, value: Json) -> Opened:
+    """The records of an object that is in memory: a list in it, or itself."""
+    name = _holder(source, value)
+    if name is None:
+        return _spooled(source, None, iter([value]), key)
+    if isinstance(value[name], dict):
+        return _inside(source, name, value[name])
+    records = (_record(source.name, item, number) for number, item in enumerate(value[name], start=1))
+    return _spooled(source, None, records, name)
+
+
+def _holder(source: Source, value: Json) -> str | None:
+    """The member of an object that holds its records; None when the object is a record itself."""
+    lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
     known = [name for name in lists if recognise(name, {})]
+    if not known and _is_record(source, value):
+        return None
     if len(lists) > 1 and len(known) != 1:
         raise SourceError(
             f"{source.name} holds several lists of records: {', '.join(lists)}. Name the one to import with --records."
         )
-    return next(iter(known or lists), None)
+    empty = [name for name, inner in value.items() if inner == []]
+    objects = [name for name, inner in value.items() if isinstance(inner, dict) and inner]
+    alone = objects if len(objects) == 1 and not empty else []
+    return next(iter(known or lists or alone or empty), None)
 
 
-def _objects(source: Source, key: str | None) -> Iterator[dict[str, Any]]:
-    prefix = "" if key is None else f"{key}.item" if key else "item"
-    with source.path.open("rb") as file:
-        _skip_mark(file)
-        try:
-            for number, record in enumerate(ijson.items(file, prefix), start=1):
-                if not isinstance(record, dict):
-                    raise SourceError(f"{source.name}: record {number} is no object, but {str(record)[:60]!r}.")
-                yield record
-        except ijson.JSONError as error:
-            raise _broken(source, error) from error
+def _is_record(source: Source, value: Json) -> bool:
+    """Say whether an object has the required members of a type, and mostly members of that type."""
+    if any(plain(name) in _GENERIC for name in value):
+        return False
+    members = {plain(name) for name in value}
+    for resource in [source.resource] if source.resource else RESOURCES.values():
+        spelt = _spellings(resource)
+        known = sum(any(member in spellings for spellings in spelt.values()) for member in members)
+        if known > len(members) / 2 and all(members & spelt[name] for name in resource.required):
+            return True
+    return False
 
 
-def _broken(source: Source, error: Exception) -> SourceError:
-    what = " ".join(str(error).split())[:120]
-    return SourceError(f"{source.name} is no valid JSON: {what}. Is it cut off, or was it edited by hand?")
+_GENERIC = {"data", "items", "results", "records", "rows", "objects", "value", "content", "entries"}
 
 
-def _skip_mark(file: Any) -> None:
-    if file.read(3) != codecs.BOM_UTF8:
-        file.seek(0)
+@cache
+def _spellings(resource: Resource) -> dict[str, set[str]]:
+    return {
+        name: {plain(name), plain(spec.title), *map(plain, spec.aliases), plain(re.split(r"\W", spec.aws or name)[0])}
+        for name, spec in resource.fields.items()
+    }
 
 
 # NDJSON ---------------------------------------------------------------------------------------------------------------
@@ -119,125 +227,62 @@ def _skip_mark(file: Any) -> None:
 
 def open_ndjson(source: Source) -> Opened:
     """Open newline-delimited JSON; a line that is no object is a fault of its row."""
+    text = as_text(source)
     faults: list[Issue] = []
-    first = next((record for _, record in _lines(source, [])), None)
-    if first is None:
-        raise SourceError(f"{source.name} has no line that is a JSON object.")
-    resource = source.resource or recognise(None, first)
-    flatten = flattener(resource) if resource and resource.document else None
-    frame, columns, records = spool(_lines(source, faults), source, flatten)
-    return Opened(
-        frame=frame,
-        columns=columns,
-        encoding="utf-8",
-        records=records,
-        resource_type=resource.type if resource else None,
-        faults=issues_frame(faults),
-    )
+    with text.path.open("rb") as file:
+        if file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
+        chunks = _lines(file, faults)
+        head: list[Chunk] = []
+        for chunk in chunks:
+            head.append(chunk)
+            if first := next((record for record in chunk.records if record), None):
+                opened = _opened(source, itertools.chain(head, chunks), None, first)
+                return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))
+    raise SourceError(f"{source.name} has no line that is a JSON object.")
 
 
-def _lines(source: Source, faults: list[Issue]) -> Numbered:
-    with source.path.open("rb") as file:
-        _skip_mark(file)
-        for number, line in enumerate(file, start=1):
-            if not line.strip(_SPACE):
-                continue
-            try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                faults.append(_fault(number, f"is no valid JSON ({error})", line))
-                record = {}
-            if not isinstance(record, dict):
-                faults.append(_fault(number, "is no JSON object", line))
-                record = {}
-            yield number, record
+def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk]:
+    number = 1
+    while lines := file.readlines(_CHUNK):
+        yield _sound(lines, number) or _looked_through(lines, number, faults)
+        number += len(lines)
 
 
-def _fault(number: int, what: str, line: bytes) -> Issue:
-    return Issue("ndjson", f"line {number} {what}", row=number, value=line[:500].decode(errors="replace").strip())
-
-
-# Records into columns -------------------------------------------------------------------------------------------------
-
-
-def spool(
-    records: Iterable[tuple[int, dict[str, Any]]], source: Source, flatten: Flatten | None
-) -> tuple[pl.LazyFrame, tuple[str, ...], int]:
-    """Write numbered records to files of text columns, a chunk at a time; returns them, their columns and their number.
-
-    The columns are those of all records together; a record without one has null there.
-    """
-    frames, count = [], 0
-    columns: dict[str, None] = {}
-    for number, chunk in enumerate(_chunks(iter(records))):
-        frame = _frame(chunk, flatten)
-        columns |= dict.fromkeys(frame.columns[1:])
-        if len(columns) > source.max_columns:
-            raise SourceError(f"{source.name} has more than {source.max_columns:,} different members in its records.")
-        path = source.workdir / f"records-{number}.arrow"
-        frame.write_ipc(path, compression="lz4")
-        frames.append(pl.scan_ipc(path))
-        count += len(chunk)
-    whole = pl.concat(frames, how="diagonal").select(ROW, *columns)
-    return whole, tuple(columns), count
-
-
-def _chunks(records: Numbered) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    while chunk := list(itertools.islice(records, _CHUNK)):
-        yield chunk
-
-
-def _frame(chunk: list[tuple[int, dict[str, Any]]], flatten: Flatten | None) -> pl.DataFrame:
-    records: list[dict[str, Any] | None] = [flatten(record) if flatten else record for _, record in chunk]
-    series = [pl.Series(name, values, dtype=pl.String) for name, values in _columns(records).items()]
-    return pl.DataFrame([pl.Series(ROW, [number for number, _ in chunk], dtype=pl.UInt32), *series])
-
-
-def _columns(records: list[dict[str, Any] | None], before: str = "") -> dict[str, list[str | None]]:
-    """Turn records into columns of text, a column at a time; nested objects into columns of their own."""
-    columns: dict[str, list[str | None]] = {}
-    for key in dict.fromkeys(chain.from_iterable(record for record in records if record)):
-        values = [record.get(key) if record else None for record in records]
-        kinds = set(map(type, values))
-        if dict in kinds and plain(key) not in _whole_members():
-            nested = [value if type(value) is dict and value else None for value in values]
-            columns |= _columns(nested, f"{before}{key}.")
-            values = [None if inside else value for inside, value in zip(nested, values, strict=True)]
-            if all(value is None for value in values):
-                continue
-        elif kinds <= _TEXT:
-            columns[f"{before}{key}"] = values
-            continue
-        columns[f"{before}{key}"] = [value if type(value) is str else _text(value) for value in values]
-    return columns
-
-
-@cache
-def _whole_members() -> frozenset[str]:
-    """Members that stay whole as JSON, since a field of some type holds an object under that name."""
-    fields = [(name, spec) for resource in RESOURCES.values() for name, spec in resource.fields.items()]
-    objects = [(name, *spec.aliases) for name, spec in fields if spec.kind.name in ("tags", "json")]
-    return frozenset(plain(spelling) for spellings in objects for spelling in spellings)
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
+def _sound(lines: list[bytes], number: int) -> Chunk | None:
+    """The records of lines when each is an object."""
+    try:
+        records = [orjson.loads(line) for line in lines]
+    except orjson.JSONDecodeError:
         return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float | Decimal):
-        return str(_number(value))
-    return orjson.dumps(value, default=_number).decode()
+    if any(type(record) is not dict for record in records):
+        return None
+    return Chunk(list(range(number, number + len(lines))), records, partial(_exactly, lines))
 
 
-def _number(value: Any) -> Any:
-    if not isinstance(value, float | Decimal):
-        raise TypeError(type(value))
-    # A number with a huge exponent has as many digits when it is written out.
-    whole = -_WRITTEN_OUT < value < _WRITTEN_OUT and value == int(value)
-    return int(value) if whole else float(value)
+def _looked_through(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
+    """The records of lines of which some are blank or no object; the latter are records without members."""
+    rows, sound, records = [], [], []
+    for row, line in enumerate(lines, start=number):
+        if not line.strip(_SPACE):
+            continue
+        try:
+            record = orjson.loads(line)
+            what = "" if isinstance(record, dict) else "is no JSON object"
+        except orjson.JSONDecodeError as error:
+            what = f"is no valid JSON ({error})"
+        if what:
+            value = line[:500].decode(errors="replace").strip()
+            faults.append(Issue("ndjson", f"line {row} {what}", row=row, value=value))
+        rows.append(row)
+        sound.append(b"{}" if what else line)
+        records.append({} if what else record)
+    return Chunk(rows, records, partial(_exactly, sound))
+
+
+def _exactly(lines: list[bytes]) -> list[Json]:
+    """Read lines again with all digits of their numbers, which orjson has for 64 bits only."""
+    return [DECODER.decode(line.decode()) for line in lines]
 
 
 # The formats ----------------------------------------------------------------------------------------------------------

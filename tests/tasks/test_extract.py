@@ -18,27 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import SourceError, UsageError
-from schemas.jobs import ImportJob, ReadOptions
-from schemas.reports import ROW, Extracted
-from tasks.extract import extract
-from tests.support import with_settings
+from tests.tasks.formats.support import read, rows
 
 HEADER = ["vpc_id", "name", "note"]
 RECORDS = [["vpc-1", "Zürich", "a"], ["vpc-2", "“Bern”", ""]]
-
-
-def read(path: Path, limits: dict[str, Any] | None = None, **options: Any) -> Extracted:
-    """Extract a file into a folder beside it."""
-    work = path.parent / "work"
-    work.mkdir(exist_ok=True)
-    return extract(ImportJob(path=path, read=ReadOptions(**options)), None, work, with_settings(**limits or {}))
-
-
-def rows(extracted: Extracted) -> list[tuple[Any, ...]]:
-    """Return the rows with their number; an absent value is None or empty, and is shown as empty."""
-    frame = extracted.frame.collect()
-    assert frame.columns == [ROW, *extracted.columns]
-    return [(number, *(cell or "" for cell in cells)) for number, *cells in frame.iter_rows()]
 
 
 def csv_text(delimiter: str = ",", newline: str = "\n") -> str:

@@ -40,7 +40,7 @@ def test_spellings_from_sure_to_likely(column: str, field: str, how: str) -> Non
 
 def test_confidence_falls_with_likeness() -> None:
     """Each way of matching is surer than the next, and an unlike name is no match."""
-    mapping = map_columns(("vpc_id", "CIDR", "Regoin", "Flavour"), VPC, MapOptions(), Mode.UPSERT)
+    mapping = map_columns(("vpc_id", "CIDR", "Regionn", "Flavour"), VPC, MapOptions(), Mode.UPSERT)
     sureness = [match.confidence for match in mapping.matches]
     assert sureness == sorted(sureness, reverse=True)
     assert mapping.unknown == ("Flavour",)

@@ -1,1 +1,1 @@
-"""Tests of `tasks.formats`."""
+"""Tests of single formats."""

@@ -1,0 +1,201 @@
+"""Records of any shape into text columns on disk, a chunk at a time.
+
+Nested objects become dotted columns (`Options.AmazonSideAsn`) but for those that a field holds whole (`tags`); lists
+stay as JSON text; numbers keep their digits.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import orjson
+import polars as pl
+
+from schemas.errors import SourceError
+from schemas.reports import ROW, Issue, issues_frame
+from schemas.resources import RESOURCES
+from schemas.spelling import plain
+from tasks.formats.base import Flatten, Source, column_name
+from tasks.formats.census import too_long
+
+Json = dict[str, Any]
+
+# A number with a huge exponent has as many digits when it is written out.
+_WRITTEN_OUT = 10**18
+
+# Whole numbers from here on may have lost digits when they were read as a float.
+_EXACT = 2**53
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some records and their row numbers; `exact` reads them again without a number losing digits, where it may."""
+
+    rows: list[int]
+    records: list[Json]
+    exact: Callable[[], list[Json]] | None = None
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """Records on disk: the columns are those of all records together; a record without one has null there."""
+
+    frame: pl.LazyFrame
+    columns: tuple[str, ...]
+    records: int
+    faults: pl.DataFrame
+
+
+def spool(chunks: Iterable[Chunk], source: Source, flatten: Flatten | None) -> Spooled:
+    """Write chunks of records to files of text columns."""
+    frames, count = [], 0
+    columns: dict[str, None] = {}
+    faults: list[Issue] = []
+    with _without_collector():
+        for number, chunk in enumerate(chunks):
+            frame = _frame(source, chunk, flatten)
+            columns |= dict.fromkeys(frame.columns[1:])
+            if len(columns) > source.max_columns:
+                raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
+            faults += long_cells(frame, source.max_cell)
+            path = source.workdir / f"records-{number}.arrow"
+            frame.write_ipc(path, compression="lz4")
+            frames.append(pl.scan_ipc(path))
+            count += len(frame)
+    whole = pl.concat(frames, how="diagonal").select(ROW, *columns)
+    return Spooled(whole, tuple(columns), count, issues_frame(faults))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Records hold no cycles, and looking for them in millions of objects takes a quarter of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def long_cells(frame: pl.DataFrame, most: int) -> list[Issue]:
+    """Return the faults of rows with a cell that is too long; `frame` has `ROW` and text columns."""
+    text = pl.exclude(ROW)
+    if frame.width < 2 or not frame.select(pl.any_horizontal((text.str.len_bytes() > most).any())).item():
+        return []
+    sizes = frame.select(ROW, size=pl.max_horizontal(text.str.len_chars())).filter(pl.col("size") > most)
+    return [too_long(row, size, most) for row, size in sizes.iter_rows()]
+
+
+# Columns --------------------------------------------------------------------------------------------------------------
+
+
+class _Inexact(Exception):
+    """A number may have lost digits."""
+
+
+def _frame(source: Source, chunk: Chunk, flatten: Flatten | None) -> pl.DataFrame:
+    try:
+        columns = _columns(_flat(chunk.records, flatten), exact=chunk.exact is None)
+    except _Inexact:
+        columns = _columns(_flat(chunk.exact() if chunk.exact else chunk.records, flatten), exact=True)
+    except RecursionError:
+        raise SourceError(f"{source.name} holds records whose values are nested too deeply to be read.") from None
+    return pl.DataFrame([pl.Series(ROW, chunk.rows, dtype=pl.UInt32), *columns.values()])
+
+
+def _flat(records: list[Json], flatten: Flatten | None) -> list[Json]:
+    return [flatten(record) for record in records] if flatten else records
+
+
+def _series(name: str, values: Iterable[str | None]) -> pl.Series:
+    try:
+        return pl.Series(name, values, dtype=pl.String)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold and no text can
+        whole = [value and value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for value in values]
+        return pl.Series(name, whole, dtype=pl.String)
+
+
+def _columns(records: list[Json], *, exact: bool) -> dict[str, pl.Series]:
+    """Return the values of each member of the records as text, column by column."""
+    columns: dict[str, pl.Series] = {}
+    for name, values in _members(records, "", exact=exact):
+        # {"a.b": 1, "a": {"b": 2}} has one column twice; so have members that differ in space around their name.
+        columns[name] = values if name not in columns else _either(values, columns[name])
+    return columns
+
+
+def _either(values: pl.Series, others: pl.Series) -> pl.Series:
+    return values.zip_with(values.is_not_null(), others)
+
+
+def _members(records: list[Json], before: str, *, exact: bool) -> Iterator[tuple[str, pl.Series]]:
+    for number, (key, values) in enumerate(_by_member(records), start=1):
+        name = column_name(before + key if key.strip() else before + f"column {number}", number)
+        if _TEXT.issuperset(map(type, values)):
+            yield name, _series(name, values)
+        else:
+            yield from _converted(name, key, values, exact=exact)
+
+
+_TEXT = frozenset((str, type(None)))
+
+
+def _by_member(records: list[Json]) -> Iterable[tuple[str, Sequence[Any]]]:
+    """The values of each member, in the order in which members turn up."""
+    shapes = dict.fromkeys(map(tuple, records))
+    if len(shapes) == 1:
+        return zip(next(iter(shapes)), zip(*map(dict.values, records), strict=True), strict=True)
+    keys = dict.fromkeys(chain.from_iterable(shapes))
+    return ((key, [record.get(key) for record in records]) for key in keys)
+
+
+def _converted(name: str, key: str, values: Sequence[Any], *, exact: bool) -> Iterator[tuple[str, pl.Series]]:
+    """Values that are not all text: objects become columns of their own, anything else text."""
+    nested = any(isinstance(value, dict) and value for value in values) and plain(key) not in _whole_members()
+    if nested:
+        yield from _members([value if isinstance(value, dict) else {} for value in values], f"{name}.", exact=exact)
+        values = [None if isinstance(value, dict) and value else value for value in values]
+    texts = [value if type(value) is str else _text(value, exact=exact) for value in values]
+    if not nested or any(text is not None for text in texts):
+        yield name, _series(name, texts)
+
+
+@cache
+def _whole_members() -> frozenset[str]:
+    """Members that stay whole as JSON, since a field of some type holds an object under that name."""
+    fields = [(name, spec) for resource in RESOURCES.values() for name, spec in resource.fields.items()]
+    objects = [(name, *spec.aliases) for name, spec in fields if spec.kind.name in ("tags", "json")]
+    return frozenset(plain(spelling) for spellings in objects for spelling in spellings)
+
+
+def _text(value: Any, *, exact: bool) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float | Decimal):
+        if not exact and not -_EXACT < value < _EXACT:
+            raise _Inexact
+        return str(_number(value))
+    try:
+        return orjson.dumps(value, default=_number).decode()
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, or half a surrogate pair
+        return json.dumps(value, default=_number, separators=(",", ":"))
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, float | Decimal):
+        raise TypeError(type(value))
+    whole = -_WRITTEN_OUT < value < _WRITTEN_OUT and value == int(value)
+    return int(value) if whole else float(value)

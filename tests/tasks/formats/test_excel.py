@@ -1,0 +1,78 @@
+"""Workbooks: what only the XML of a sheet tells, as several programs write it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from schemas.errors import SourceError
+from tasks.formats.workbook import special_cells
+from tests.tasks.formats.support import faults, read_text, rows
+
+
+def workbook(*table: list[Any], edit: Callable[[bytes], bytes] = bytes) -> bytes:
+    """Return a workbook of one sheet, its XML edited."""
+    book, whole, edited = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    assert book.active is not None
+    for record in table:
+        book.active.append(record)
+    book.save(whole)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(edited, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, edit(old.read(name)) if name.endswith("sheet1.xml") else old.read(name))
+    return edited.getvalue()
+
+
+TABLE = (["a", "b"], ["x", "=1+1"])
+
+
+def computed(value: bytes, kind: bytes = b"") -> Callable[[bytes], bytes]:
+    """Return an edit that gives the formula of `TABLE` a value."""
+    cell = b'<c r="B2"' + kind + b"><f>1+1</f>" + value
+    return lambda xml: re.sub(rb'<c r="B2"><f>1\+1</f><v ?/>', cell, xml)
+
+
+def test_formulas(tmp_path: Path) -> None:
+    """One without a value rejects its row; a computed number, or a computed empty text, is read and told."""
+    assert faults(read_text(tmp_path, "t.xlsx", workbook(*TABLE))) == [(2, "formula")]
+    for edit, value in ((computed(b"<v>2</v>"), "2"), (computed(b"<v></v>", b' t="str"'), "")):
+        found = read_text(tmp_path, "t.xlsx", workbook(*TABLE, edit=edit))
+        assert (faults(found), rows(found)) == ([], [(2, "x", value)])
+        assert "B2" in found.notices[0].message
+
+
+EDITS: list[Callable[[bytes], bytes]] = [
+    lambda xml: xml.replace(b'<c r="B2">', b'<c s="0" r="B2">'),
+    lambda xml: re.sub(rb'<c r="B2">(.*?)</c>', rb'<x:c r="B2">\1</x:c>', xml).replace(b"<f>", b"<x:f>"),
+]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=["order of attributes", "prefix"])
+def test_formulas_however_they_are_written(tmp_path: Path, edit: Callable[[bytes], bytes]) -> None:
+    """Programs write the attributes of a cell in any order, and some a prefix before every name."""
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(workbook(*TABLE, edit=edit))
+    assert [issue.rule for issue in special_cells(path, 0, 1)[0]] == ["formula"]
+
+
+def test_values_to_the_right_of_the_header(tmp_path: Path) -> None:
+    """They belong to no column: their row is rejected, and they are not dropped without a word."""
+    assert faults(read_text(tmp_path, "t.xlsx", workbook(["a", "b"], ["1", "2"], ["1", "2", "3"]))) == [(3, "ragged")]
+
+
+def test_damaged_workbooks(tmp_path: Path) -> None:
+    """Wherever one is cut or overwritten, it is refused as a source, and nothing else happens."""
+    whole = workbook(*TABLE)
+    for at in range(0, len(whole), 97):
+        for content in (whole[:at], whole[:at] + b"\xff\x00\xff" + whole[at + 3 :]):
+            # Some bytes do not matter; those that do may raise nothing else.
+            with contextlib.suppress(SourceError):
+                read_text(tmp_path, "t.xlsx", content)
