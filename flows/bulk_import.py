@@ -36,19 +36,19 @@ def bulk_import(job: Annotated[ImportJob, Field(description="What to import, and
     """Import a file: extract, map, validate, load. The state tells the end, and an artifact holds the report."""
     with database(settings()) as url, published() as progress:
         report = import_file(job, url, settings(), steps=WATCHED, progress=progress, run_id=UUID(flow_run.id))
-        publish_report(report, _rejects_file(report))
+        publish_report(report, _rejects_file(report, url))
         if report.status is not Status.COMPLETED:
             raise RunFailed(report.message)
     return report.run_id
 
 
-def _rejects_file(report: Report) -> Path | None:
+def _rejects_file(report: Report, url: str) -> Path | None:
     """Write the rejected rows of a run to a file in the storage folder, where the report links to it."""
     if not report.counts.rejected:
         return None
     path = settings().storage / "rejects" / f"{report.run_id}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with database(settings()) as url, engine(url).connect() as connection:
+    with engine(url).connect() as connection:
         write_rejects(connection, UUID(report.run_id), path)
     return path
 

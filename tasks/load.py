@@ -12,7 +12,7 @@ from schemas.rules import Inside, Reference
 from tasks.run import Run
 from tasks.secrets import without_secrets
 from tasks.store import ledger
-from tasks.store.checks import run_checks
+from tasks.store.checks import compare_again, run_checks
 from tasks.store.compare import Comparison
 from tasks.store.plan import Planner
 from tasks.store.staging import Staging
@@ -56,10 +56,13 @@ def _hold_still(run: Run, resource: Resource) -> None:
 
 def _check(run: Run, staging: Staging, mapping: Mapping) -> Comparison:
     run.progress("check", 0, None)
+    if staging.checked:
+        return compare_again(staging, run.job.empty)
     keep = max(run.settings.max_issues - run.tally.kept, 0)
     checked = run_checks(staging, mapping, run.job.mode, run.job.empty, keep)
     run.tally.rules.update(checked.rules)
     run.tally.rejected += checked.rejected
+    staging.checked = True
     return checked.comparison
 
 

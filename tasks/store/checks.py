@@ -80,7 +80,6 @@ def run_checks(staging: Staging, mapping: Mapping, mode: Mode, empty: Empty, kee
     where it was has been asked of before.
     """
     target = target_of(staging, empty)
-    before = staging.rows
     counts: Counter[tuple[str, str]] = Counter()
     with staging.session.transaction() as connection:
         FOUND.create(connection)
@@ -88,29 +87,39 @@ def run_checks(staging: Staging, mapping: Mapping, mode: Mode, empty: Empty, kee
         if staging.any_flawed:
             # A row that is rejected already is asked of all the same, so that it is mended once.
             queries += _queries(replace(target, s=staging.flawed), mode)
-        counts += _found(connection, staging, mapping, target, queries, keep)
+        found, rejected = _found(connection, staging, mapping, target, queries, keep)
+        counts += found
         comparison = compare(connection, target)
-        overlaps = [*_overlaps(connection, target, staging.sketch, staging.rows, comparison)]
-        compared = staging.rows
+        overlaps = [*_overlaps(connection, target, staging.sketch, staging.rows - rejected, comparison)]
         kept = sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
-        counts += _found(connection, staging, mapping, target, overlaps, max(keep - kept, 0))
-        if staging.rows < compared:
+        found, overlapping = _found(connection, staging, mapping, target, overlaps, max(keep - kept, 0))
+        counts += found
+        if overlapping:
             comparison = compare(connection, target)
-    return Checked(dict(counts), before - staging.rows, comparison)
+    # Only now is it so: a transaction that fails takes nothing out.
+    staging.rows -= rejected + overlapping
+    return Checked(dict(counts), rejected + overlapping, comparison)
+
+
+def compare_again(staging: Staging, empty: Empty) -> Comparison:
+    """Compare anew after a lost connection, which takes the list of updates with it; the rules have been asked."""
+    with staging.session.transaction() as connection:
+        return compare(connection, target_of(staging, empty))
 
 
 def _found(
     connection: Connection, staging: Staging, mapping: Mapping, target: Target, queries: list[Select[Any]], keep: int
-) -> Counter[tuple[str, str]]:
+) -> tuple[Counter[tuple[str, str]], int]:
     """Ask the queries, move what they find to the ledger, and take the rows that are rejected out of staging."""
     for query in queries:
         connection.execute(insert(FOUND).from_select(FOUND.c.keys(), query))
     counts = _count(connection) if queries else Counter()
-    if counts:
-        _keep_issues(connection, staging, mapping, keep)
-        staging.rows -= _take_out(connection, target)
-        connection.execute(delete(FOUND))
-    return counts
+    if not counts:
+        return counts, 0
+    _keep_issues(connection, staging, mapping, keep)
+    rejected = _take_out(connection, target)
+    connection.execute(delete(FOUND))
+    return counts, rejected
 
 
 def _count(connection: Connection) -> Counter[tuple[str, str]]:

@@ -28,8 +28,8 @@ class Staging:
         self.table: Table = staging_table(name, resource, fields)
         self.flawed: Table = staging_table(f"{name}{FLAWED}", resource, fields)
         self.any_flawed = False
+        self.checked = False
         self.rows = 0
-        self._folder = folder
         self.sketch = Sketch(folder, resource, fields)
 
     def create(self) -> None:
@@ -38,8 +38,6 @@ class Staging:
             connection.execute(text(f'create schema if not exists "{STAGING_SCHEMA}"'))
             drop_staging(connection, self.session.run_id)
             self.table.create(connection)
-        self.rows, self.any_flawed = 0, False
-        self.sketch = Sketch(self._folder, self.resource, self.fields)
 
     def add(self, batch: pl.DataFrame, flawed: pl.DataFrame) -> None:
         """COPY typed rows (`ROW` and fields) into the table; rejected ones into a table beside it."""
@@ -68,8 +66,3 @@ class Staging:
             there = inspect(connection).has_table(self.table.name, schema=STAGING_SCHEMA)
             if not there or connection.scalar(select(func.count()).select_from(self.table)) != self.rows:
                 raise Transient("The database restarted and lost the staged rows: run the import again.")
-
-    def drop(self) -> None:
-        """Drop the table."""
-        with self.session.transaction() as connection:
-            drop_staging(connection, self.session.run_id)

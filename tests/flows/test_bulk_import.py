@@ -99,6 +99,20 @@ def test_a_cut_connection_is_tried_again(prefect_api: str, database_url: str, so
     ]
 
 
+def test_a_retry_tells_nothing_twice(prefect_api: str, database_url: str, tmp_path: Path) -> None:
+    """What the rules over many records found before the connection was cut is told and counted once."""
+    row = {"vpc_id": vpc(9)["vpc_id"], "cidr_block": "10.0.0.0/24", "region": "us-east-1"}
+    zones = ("us-east-1a", "nowhere")
+    rows = [row | {"subnet_id": f"subnet-{n:017x}", "availability_zone": zone} for n, zone in enumerate(zones)]
+    program = (sys.executable, "-m", "tests.flows.run_and_lose_connection")
+    done = cmdb(database_url, prefect_api, str(write_csv(tmp_path / "subnets.csv", rows)), program=program)
+    assert done.returncode == 0, done.stderr
+    told = execute(database_url, "select row, rule from import_issue order by row, rule")
+    assert told == [(2, "reference"), (3, "format"), (3, "reference"), (3, "zone")]
+    [(rules, rejected)] = execute(database_url, "select rules, records_rejected from import_run")
+    assert (sum(count for _, _, count in rules), rejected) == (4, 2)
+
+
 def test_without_a_server_the_run_is_carried_out_here(database_url: str, source: Path) -> None:
     """A server that does not answer is told of, and the same run is carried out in the command's own process."""
     done = cmdb(database_url, "http://127.0.0.1:9/api", "import", str(source))
