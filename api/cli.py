@@ -1,4 +1,4 @@
-"""The command line: `cmdb types`, `preview`, `import`, `runs`, `show`, `rejects`, `db upgrade`, `settings`."""
+"""The command line: one function a command, each a call of the flows and a report of what they did."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
@@ -19,10 +19,11 @@ from sqlalchemy import Connection
 
 from api import render
 from api.watch import Watch
-from flows.launch import carry_out
+from flows.launch import carry_out, carry_out_export
 from schemas.errors import CmdbError, UsageError
-from schemas.jobs import ImportJob, ReadOptions
-from schemas.reports import Empty, Mode, OnError, Report, Status, Unknown
+from schemas.filters import both, parse
+from schemas.jobs import ExportJob, ImportJob, ReadOptions, WriteOptions
+from schemas.reports import Empty, Mode, OnError, Report, Stale, Status, Unknown
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
 from tasks.rejects import write_rejects
@@ -30,13 +31,14 @@ from tasks.store import ledger
 from tasks.store.database import address, database
 from tasks.store.engine import engine, told_plainly
 from tasks.store.migrate import upgrade
+from tasks.templates import write_template
 
 DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
 
 EXIT_CODES = """Exit codes: 0 done; 1 failed, nothing changed; 2 usage; 3 done, some rows rejected; 130 stopped."""
 
 app = typer.Typer(
-    help="Bulk import for a network CMDB.",
+    help="Bulk import and export for a network CMDB.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=True,
@@ -66,6 +68,9 @@ Save = Annotated[str | None, typer.Option("--save-mapping", metavar="NAME", help
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Create new records, update known ones, or both.")]
 UnknownOption = Annotated[Unknown, typer.Option("--unknown", help="What to do about columns that fit no field.")]
 EmptyOption = Annotated[Empty, typer.Option("--empty", help="Whether an empty cell clears what is stored.")]
+StaleOption = Annotated[
+    Stale, typer.Option("--stale", help="What was changed since the file was exported is left alone, or written over.")
+]
 OnErrorOption = Annotated[OnError, typer.Option("--on-error", help="Leave rejected rows out, or load nothing.")]
 MaxErrors = Annotated[
     str | None, typer.Option("--max-errors", metavar="N|P%", help="Load nothing when more rows are rejected.")
@@ -90,7 +95,7 @@ Version = Annotated[bool, typer.Option("--version", help="Print the version.", i
 
 @app.callback()
 def cmdb(version: Version = False) -> None:
-    """Bulk import for a network CMDB."""
+    """Bulk import and export for a network CMDB."""
     del version  # its callback has done all there is to do
 
 
@@ -107,6 +112,7 @@ def import_(
     on_error: OnErrorOption = OnError.CONTINUE,
     max_errors: MaxErrors = None,
     empty: EmptyOption = Empty.CLEAR,
+    stale: StaleOption = Stale.REFUSE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
@@ -117,7 +123,8 @@ def import_(
     json: Json = False,
 ) -> None:
     """Import a file: valid rows are loaded in one transaction, the others are listed with the reason."""
-    job = _job(
+    job = _checked(
+        ImportJob,
         path=file,
         resource_type=type,
         mode=mode,
@@ -129,6 +136,7 @@ def import_(
         on_error=on_error,
         max_errors=max_errors,
         empty=empty,
+        stale=stale,
         dry_run=dry_run,
         read=_read(format, encoding, delimiter, header_row, sheet, records),
     )
@@ -145,6 +153,7 @@ def preview(
     mapping: Saved = None,
     unknown: UnknownOption = Unknown.WARN,
     empty: EmptyOption = Empty.CLEAR,
+    stale: StaleOption = Stale.REFUSE,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -163,6 +172,7 @@ def preview(
         mapping=mapping,
         unknown=unknown,
         empty=empty,
+        stale=stale,
         dry_run=True,
         format=format,
         encoding=encoding,
@@ -172,6 +182,90 @@ def preview(
         records=records,
         json=json,
     )
+
+
+TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc or transit-gateway: `cmdb types`.")]
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    'cmdb export vpc -o vpcs.xlsx --where "region eq us-east-1 and tags.Owner in (network, core)"\n\n'
+    'cmdb export prefix -o prefixes.csv.gz --where "prefix within 10.0.0.0/8" --since 7d --sort vrf,prefix\n\n'
+    + EXIT_CODES
+)
+def export(
+    type: TypeArgument,  # the argument's name
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help=".csv, .json, .ndjson (each also .gz), .xlsx or .parquet."),
+    ],
+    format: Annotated[str | None, typer.Option("--format", help="The format, where FILE does not tell.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", "-w", metavar="FILTER", help="Which records: FIELD OPERATOR VALUE, and, or, ( ). Repeatable."
+        ),
+    ] = None,
+    fields: Annotated[str | None, typer.Option("--fields", "-f", metavar="A,B", help="Which fields, in order.")] = None,
+    sort: Annotated[str | None, typer.Option("--sort", metavar="A,-B", help="Sort by fields; - reverses.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Changed since 2026-11-24, or 7d, 12h, 30m ago.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Last changed until then.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many records.")] = None,
+    titles: Annotated[
+        bool | None, typer.Option("--titles/--names", help="Column headers: titles (Excel) or field names (the rest).")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option("--mapping", metavar="NAME", help="Name the columns as a saved mapping does.")
+    ] = None,
+    metadata: Annotated[bool, typer.Option("--metadata", help="Say in the file who exported what, and when.")] = False,
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="Add when and by which run each record was made and changed.")
+    ] = False,
+    delimiter: Annotated[str, typer.Option("--delimiter", help="What stands between the fields of a CSV file.")] = ",",
+    bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV file with a byte order mark, for Excel.")] = False,
+    guard: Annotated[
+        bool, typer.Option("--guard/--no-guard", help="Write what looks like a formula with an apostrophe before it.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Export records to a file that imports again; the file is there whole or not at all."""
+    job = _checked(
+        ExportJob,
+        resource_type=type,
+        path=output,
+        format=format,
+        where=both([parse(text) for text in where or ()]),
+        fields=_listed(fields),
+        sort=_listed(sort),
+        since=since,
+        until=until,
+        limit=limit,
+        titles=titles,
+        mapping=mapping,
+        metadata=metadata,
+        lineage=lineage,
+        write=WriteOptions(delimiter=_sign(delimiter) or ",", bom=bom, guard=guard),
+    )
+    with Watch(err, quiet=json) as watch:
+        exported = carry_out_export(job, settings(), watch.progress, watch.say)
+    _print_json(render.exported_json(exported)) if json else render.show_exported(out, exported)
+
+
+@app.command(epilog="Example: cmdb template subnet --format xlsx -o subnets.xlsx")
+def template(
+    type: TypeArgument,  # the argument's name
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="TYPE-template.FORMAT unless given.")
+    ] = None,
+    format: Annotated[str | None, typer.Option("--format", help="xlsx, csv or json; told by FILE, else xlsx.")] = None,
+) -> None:
+    """Write a template to fill in: what each column means, what it takes, and examples.
+
+    It imports as it is; rows that are marked as examples are left out.
+    """
+    chosen = resource(type)
+    path = write_template(chosen, format, output)
+    err.print(f"{chosen.title} → {path}", markup=False)
 
 
 @app.command(epilog="Example: cmdb types tgw")
@@ -284,9 +378,12 @@ def _exit_code(report: Report) -> int:
     return REJECTS if report.counts.rejected else DONE
 
 
-def _job(**parameters: Any) -> ImportJob:
+Job = TypeVar("Job", ImportJob, ExportJob)
+
+
+def _checked(kind: type[Job], **parameters: Any) -> Job:
     try:
-        return ImportJob(**parameters, batch_size=None)
+        return kind(**parameters)
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][-1]).replace("_", "-") if first["loc"] else "the options"
@@ -301,13 +398,26 @@ def _read(
     sheet: str | None,
     records: str | None,
 ) -> ReadOptions:
+    return ReadOptions(
+        format=format,
+        encoding=encoding,
+        delimiter=_sign(delimiter),
+        header_row=header_row,
+        sheet=sheet,
+        records=records,
+    )
+
+
+def _sign(delimiter: str | None) -> str | None:
     named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
     sign = named.get(delimiter, delimiter) if delimiter else None
     if sign is not None and len(sign) != 1:
         raise UsageError(f"--delimiter takes one character, or tab, comma, semicolon or pipe; not '{delimiter}'.")
-    return ReadOptions(
-        format=format, encoding=encoding, delimiter=sign, header_row=header_row, sheet=sheet, records=records
-    )
+    return sign
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
 
 
 def _pairs(values: list[str] | None, option: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from schemas.reports import Change, Issue, Mapping, Report, Severity, Status
+from schemas.reports import Change, Exported, Issue, Mapping, Report, Severity, Status
 from schemas.resource import Resource
 from schemas.settings import Settings
 
@@ -233,6 +233,25 @@ def next_steps(report: Report) -> list[str]:
     return steps
 
 
+def show_exported(console: Console, exported: Exported) -> None:
+    """Print what an export wrote, and which stored values an import would reject today."""
+    rate = (
+        f", {exported.records / exported.duration:,.0f} rows/s"
+        if exported.duration and exported.records >= 1000
+        else ""
+    )
+    console.print(
+        Text.assemble(("completed", "bold green"), f"  {exported.resource_type} → {exported.path}"),
+        Text(f"{_several(exported.records, 'record')}, {exported.size:,} bytes, {exported.duration:.1f} s{rate}"),
+        sep="\n",
+    )
+    for name, rule, count in exported.unfit:
+        told = (
+            f"{_several(count, 'stored value')} of {name} no longer fit its rules ({rule}): an import would reject them"
+        )
+        console.print(Text(told, style="yellow"))
+
+
 # JSON -----------------------------------------------------------------------------------------------------------------
 
 
@@ -263,6 +282,21 @@ def report_json(report: Report) -> dict[str, Any]:
         result["samples"] = [_sample_json(sample) for sample in report.samples]
         result["changes"] = [change_json(change) for change in report.changes]
     return result
+
+
+def exported_json(exported: Exported) -> dict[str, Any]:
+    """What an export wrote, as scripts read it; the names are a contract."""
+    return {
+        "runId": exported.run_id,
+        "resourceType": exported.resource_type,
+        "path": str(exported.path),
+        "format": exported.format,
+        "columns": list(exported.columns),
+        "records": exported.records,
+        "sizeBytes": exported.size,
+        "durationSeconds": exported.duration,
+        "unfit": [{"field": name, "rule": rule, "count": count} for name, rule, count in exported.unfit],
+    }
 
 
 def _origin_json(report: Report) -> dict[str, Any]:

@@ -16,6 +16,8 @@ PHASES = {
     "check": "checking against the database",
     "plan": "planning",
     "apply": "applying",
+    "query": "selecting",
+    "write": "writing",
     "done": "done",
 }
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
-from flows.sentences import import_file
-from schemas.jobs import ImportJob
-from schemas.reports import Progress, Report
+from flows.sentences import export_file, import_file
+from schemas.jobs import ExportJob, ImportJob
+from schemas.reports import Exported, Progress, Report
 from schemas.settings import Settings
 from tasks.store.database import database
 
@@ -19,14 +19,42 @@ _PATIENCE = 0.5
 
 def carry_out(job: ImportJob, settings: Settings, progress: Progress, say: Callable[[str], None]) -> Report:
     """Carry an import out and return its report; `say` is told where."""
+    if server := _server(settings, say):
+        _under(server)
+        from flows.bulk_import import run_here
+
+        return run_here(job, progress)
+    with database(settings) as url:
+        return import_file(job, url, settings, progress=progress)
+
+
+def carry_out_export(job: ExportJob, settings: Settings, progress: Progress, say: Callable[[str], None]) -> Exported:
+    """Carry an export out and return what it wrote; `say` is told where."""
+    if server := _server(settings, say):
+        _under(server)
+        from flows.bulk_export import run_here
+
+        return run_here(job, progress)
+    with database(settings) as url:
+        return export_file(job, url, settings, progress=progress)
+
+
+def _server(settings: Settings, say: Callable[[str], None]) -> str | None:
+    """The Prefect server that runs are handed to, if it answers."""
     server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
     if server and answers(server):
         say(f"as a flow run of the Prefect server at {server}")
-        return _as_flow_run(job, server, progress)
+        return server
     if server:
         say(f"The Prefect server at {server} does not answer: the run is carried out in this process.")
-    with database(settings) as url:
-        return import_file(job, url, settings, progress=progress)
+    return None
+
+
+def _under(server: str) -> None:
+    """Set Prefect up before it is imported, which takes a second: only a run that it watches pays for it."""
+    os.environ["PREFECT_API_URL"] = server
+    # The server keeps the run's log; the terminal gets our own words.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
 def answers(server: str) -> bool:
@@ -41,13 +69,3 @@ def answers(server: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _as_flow_run(job: ImportJob, server: str, progress: Progress) -> Report:
-    # Prefect takes a second to import: only a run that it watches pays for it.
-    os.environ["PREFECT_API_URL"] = server
-    # The server keeps the run's log; the terminal gets our own words.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from flows.bulk_import import run_here
-
-    return run_here(job, progress)

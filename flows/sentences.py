@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from schemas.jobs import ImportJob
-from schemas.reports import Progress, Report, silent
+from schemas.jobs import ExportJob, ImportJob
+from schemas.reports import Exported, Progress, Report, silent
 from schemas.settings import Settings
+from tasks import export as exporting
 from tasks.run import open_run
 from tasks.steps import PLAIN, Steps
 
@@ -27,3 +28,20 @@ def import_file(
         staging = steps.validate(run, source, mapping)
         steps.load(run, staging, source, mapping)
     return run.report
+
+
+def export_file(
+    job: ExportJob,
+    url: str,
+    settings: Settings,
+    *,
+    steps: exporting.Steps = exporting.PLAIN,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
+) -> Exported:
+    """Export the records of a type to a file, which is there whole or not at all."""
+    with exporting.open_export(job, url, settings, progress, run_id) as run:
+        records = steps.query(run)
+        sound = steps.validate(run, records)
+        named = steps.map(run, sound)
+        return steps.write(run, sound, named)

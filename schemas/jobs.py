@@ -1,4 +1,4 @@
-"""What an import is asked to do: the parameters that the command line, the facade and Prefect share."""
+"""What an import or an export is asked to do: the parameters that the command line, the facade and Prefect share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from schemas.reports import Empty, Mode, OnError, Unknown
+from schemas.filters import Filter
+from schemas.reports import Empty, Mode, OnError, Stale, Unknown
 
 
 def _threshold(text: str) -> str:
@@ -55,6 +56,10 @@ class ImportJob(BaseModel):
         None, description="Load nothing when more rows than this are rejected: a count, or a percentage such as 2.5%."
     )
     empty: Empty = Field(Empty.CLEAR, description="Whether an empty cell clears a stored value or keeps it.")
+    stale: Stale = Field(
+        Stale.REFUSE,
+        description="Whether records that were changed since the file was exported with its lineage are written over.",
+    )
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
     read: ReadOptions = Field(default_factory=ReadOptions, description="How to read the source.")
     batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
@@ -81,3 +86,39 @@ class ImportJob(BaseModel):
     def options(self) -> dict[str, Any]:
         """Return what the ledger keeps of the request."""
         return self.model_dump(mode="json", exclude={"path", "name", "requested_by"}, exclude_defaults=True)
+
+
+class WriteOptions(BaseModel):
+    """How to write a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between the fields of a CSV file.")
+    bom: bool = Field(False, description="Begin a CSV file with a byte order mark, by which Excel knows UTF-8.")
+    guard: bool = Field(
+        True, description="Write text that a spreadsheet would run as a formula with an apostrophe before it."
+    )
+
+
+class ExportJob(BaseModel):
+    """One export: which records and fields of a type, and the file they go to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resource_type: str = Field(description="Such as vpc or transit-gateway.")
+    path: Path = Field(description="The file to write, on a disk that the run can write to.")
+    format: str | None = Field(None, description="csv, json, ndjson, excel or parquet; told by the file's name.")
+    where: Filter | None = Field(None, description="Which records; all unless given.")
+    fields: tuple[str, ...] = Field((), description="Which fields, in which order; all unless given.")
+    titles: bool | None = Field(
+        None, description="Name the columns by the fields' titles, or by their names; titles in a workbook only."
+    )
+    mapping: str | None = Field(None, description="A saved mapping, in reverse: its columns, for the fields they fill.")
+    sort: tuple[str, ...] = Field((), description="Fields to sort by, each with - before it for the reverse.")
+    limit: int | None = Field(None, ge=1, description="At most so many records.")
+    since: str | None = Field(None, description="Records that were changed at that time or later: 2026-11-24, or 7d.")
+    until: str | None = Field(None, description="Records that were last changed at that time or before.")
+    metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
+    lineage: bool = Field(False, description="Add when and by which run each record was created and last changed.")
+    write: WriteOptions = Field(default_factory=WriteOptions, description="How to write the file.")
+    requested_by: str | None = Field(None, max_length=255, description="Who asks.")

@@ -34,7 +34,7 @@ class Kind:
     `wants` completes "… is not"; `hints` are (pattern, explanation) pairs, the first whose pattern is found in an
     unreadable text explaining it better; `repair` says what reading may alter, and makes an alteration an entry in
     the report; `blanks` are texts that mean an empty cell. `hide` takes the secrets out of a column's text,
-    readable or not, before it is shown or kept anywhere.
+    readable or not, before it is shown or kept anywhere. `choices` are the values of an enum.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Kind:
     hide: Read | None = None
     hints: tuple[tuple[str, str], ...] = ()
     blanks: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 def each(values: pl.Series, read: Callable[[str], str | None]) -> pl.Series:
@@ -91,7 +92,8 @@ def enum(values: tuple[str, ...]) -> Kind:
         altered = {text: value for text, value in known.items() if text != value}
         return column.replace(altered) if altered else column
 
-    return Kind("enum", pl.String(), Text(), read, f"one of {', '.join(values)}", repair="written as the list has it")
+    wants = f"one of {', '.join(values)}"
+    return Kind("enum", pl.String(), Text(), read, wants, repair="written as the list has it", choices=values)
 
 
 # Numbers --------------------------------------------------------------------------------------------------------------

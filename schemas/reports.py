@@ -45,6 +45,13 @@ class Empty(StrEnum):
     KEEP = "keep"
 
 
+class Stale(StrEnum):
+    """What is done about a record that was changed since the file was exported: it is left alone, or written over."""
+
+    REFUSE = "refuse"
+    OVERWRITE = "overwrite"
+
+
 class Unknown(StrEnum):
     """What is done about a source column that fits no field."""
 
@@ -96,6 +103,13 @@ def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:
     )
 
 
+NOTE = "#"
+"""What the name of a column begins with that holds notes and no data."""
+
+EXAMPLE = "example"
+"""What a template's example rows hold in their column of notes; an import leaves such rows out."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Opened:
     """A source that a format has opened: its records as lazy text columns, and what was found on the way.
@@ -103,7 +117,7 @@ class Opened:
     `frame` has `ROW` (UInt32) and then `columns`, all String; an absent value is null or "". It may be collected many
     times. `faults` (`ISSUE_SCHEMA`) are records that can't be read rightly: an error rejects its row, a warning
     leaves it out (a repeated header). `notices` concern the whole source. `resource_type` is known where the source
-    tells it by itself, as an AWS document does.
+    tells it by itself, as an AWS document does. `metadata` is what an exported file says of itself.
     """
 
     frame: pl.LazyFrame
@@ -117,6 +131,7 @@ class Opened:
     resource_type: str | None = None
     faults: pl.DataFrame = field(default_factory=issues_frame)
     notices: tuple[Issue, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,12 +166,16 @@ class Match:
 
 @dataclass(frozen=True)
 class Mapping:
-    """How the columns of a source fill the fields of a type; `secret` columns are never read nor kept."""
+    """How the columns of a source fill the fields of a type; `secret` columns are never read nor kept.
+
+    `seen` is the column that tells when each record had been changed last as the file was exported.
+    """
 
     matches: tuple[Match, ...]
     constants: dict[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     secret: tuple[str, ...] = ()
+    seen: str | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -238,6 +257,21 @@ class Report:
     origin: Origin | None = None
     repeats: str | None = None
     started: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote; `unfit` counts the stored values that the type's rules of today would reject."""
+
+    run_id: str
+    resource_type: str
+    path: Path
+    format: str
+    columns: tuple[str, ...]
+    records: int
+    size: int
+    duration: float
+    unfit: tuple[tuple[str, str, int], ...] = ()
 
 
 Progress = Callable[[str, int, int | None], None]

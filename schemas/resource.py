@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -137,6 +138,12 @@ class Resource:
         shared = [name for base in (AwsRecord, Record) for name in base.__annotations__]
         own = [name for name in columns if name not in shared]
         return {name: columns[name] for name in dict.fromkeys((*self.key, "name", *own, *shared)) if name in columns}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short hash of the fields and their kinds: another one means that the type was declared anew since."""
+        said = [(name, spec.kind.name, spec.required, spec.choices) for name, spec in self.fields.items()]
+        return hashlib.sha256(repr((self.type, self.key, said)).encode()).hexdigest()[:12]
 
     @property
     def required(self) -> tuple[str, ...]:

@@ -145,12 +145,19 @@ SAVED_MAPPING = Table(
 )
 
 
-def staging_table(name: str, resource: Resource, fields: tuple[str, ...]) -> Table:
+ROW_NUMBER, SEEN_AT = "row_number", "seen_at"
+"""Columns of a staging table beside those of its type: the row of the source, and when the record it was exported from
+had been changed last."""
+
+
+def staging_table(name: str, resource: Resource, fields: tuple[str, ...], *, seen: bool = False) -> Table:
     """Return the staging table of one run: the row number and the columns that the import fills."""
+    seen_at = [Column(SEEN_AT, DateTime(timezone=True))] if seen else []
     return Table(
         name,
         MetaData(),
-        Column("row_number", Integer, nullable=False),
+        Column(ROW_NUMBER, Integer, nullable=False),
+        *seen_at,
         *(Column(column, column_type(resource, column)) for column in staged_columns(resource, fields)),
         schema=STAGING_SCHEMA,
         prefixes=["UNLOGGED"],

@@ -1,10 +1,9 @@
-"""Work ahead: the next batch is produced in a thread while this one is used."""
+"""Work ahead: the next item is produced in a thread while this one is used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import takewhile
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import TypeVar
@@ -21,8 +20,12 @@ class _End:
     pass
 
 
-def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
-    """Yield the items of an iterator that runs up to `depth` items ahead in a thread; its errors are raised here.
+class Stopped(Exception):
+    """Raised in the thread where nobody wants any more items."""
+
+
+def pushed(produce: Callable[[Callable[[Item], None]], None], depth: int = 1) -> Iterator[Item]:
+    """Yield what `produce` hands to its argument, up to `depth` items ahead in a thread; its errors are raised here.
 
     When the consumer stops, the thread stops at its next item.
     """
@@ -33,17 +36,18 @@ def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
         while not stopped.is_set():
             with suppress(Full):
                 queue.put(item, timeout=0.1)
-                break
+                return
+        raise Stopped
 
-    def produce() -> None:
-        try:
-            for item in takewhile(lambda _: not stopped.is_set(), items):
-                put(item)
-            put(_End())
-        except BaseException as error:  # raised again where it is waited for
-            put(_Failure(error))
+    def work() -> None:
+        with suppress(Stopped):
+            try:
+                produce(put)
+                put(_End())
+            except BaseException as error:  # raised again where it is waited for
+                put(_Failure(error))
 
-    thread = Thread(target=produce, name="ahead", daemon=True)
+    thread = Thread(target=work, name="ahead", daemon=True)
     thread.start()
     try:
         while not isinstance(item := queue.get(), _End):
@@ -53,3 +57,13 @@ def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
     finally:
         stopped.set()
         thread.join()
+
+
+def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
+    """Yield the items of an iterator that runs up to `depth` items ahead in a thread."""
+
+    def produce(put: Callable[[Item], None]) -> None:
+        for item in items:
+            put(item)
+
+    return pushed(produce, depth)

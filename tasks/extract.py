@@ -6,11 +6,13 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path, PurePath
+from typing import Any
 
 from schemas.errors import SourceError, UsageError
 from schemas.jobs import ImportJob, ReadOptions
-from schemas.reports import Extracted
+from schemas.reports import Extracted, Issue, Opened, Severity
 from schemas.resource import Resource
+from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.formats import FORMATS
 from tasks.formats.base import Format, Source
@@ -34,8 +36,19 @@ def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: 
         digest = beside.submit(_sha256, path)
         opened = format.open(source)
     found = {item.name: getattr(opened, item.name) for item in fields(opened)}
-    found |= {"encoding": encoding or opened.encoding}
+    found |= {"encoding": encoding or opened.encoding, **_stamped(opened)}
     return Extracted(path=path, name=name, format=format.name, size=size, sha256=digest.result(), **found)
+
+
+def _stamped(opened: Opened) -> dict[str, Any]:
+    """What an exported file's own metadata tells: its type, and whether that type was declared anew since."""
+    said = RESOURCES.get(str(opened.metadata.get("resourceType")))
+    if said is None:
+        return {}
+    stale = opened.metadata.get("schema") != said.fingerprint
+    message = f"the fields of {said.type} were declared anew since this file was exported: see whether they fit"
+    notices = (*opened.notices, Issue("schema", message, Severity.WARNING)) if stale else opened.notices
+    return {"resource_type": opened.resource_type or said.type, "notices": notices}
 
 
 def _size(path: Path, name: str) -> int:

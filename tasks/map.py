@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from schemas.errors import MappingError, UnknownType
-from schemas.reports import Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
+from schemas.reports import NOTE, Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import nearest, plain
+from schemas.tables import LINEAGE
 
 # Below this likeness a misspelt header is a guess: "vpc_name" and "vpc_id" are 0.73 alike.
 _LIKE = 0.86
@@ -29,7 +30,8 @@ class MapOptions:
 def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOptions, mode: Mode) -> Mapping:
     """Fit the columns of a source to the fields of a type; raises MappingError when they can't fill what is needed.
 
-    A column whose name begins with `#` is a note, such as those of a file of rejects, and is passed over.
+    A column whose name begins with `#` is a note, such as those of a file of rejects, and is passed over. Columns of
+    lineage fill no field; the time of a record's last change tells whether the file is stale.
     """
     given = {_column(name, columns): _field(target, resource) for name, target in options.columns.items()}
     constants = {_field(name, resource): value for name, value in options.constants.items()}
@@ -41,14 +43,16 @@ def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOption
     ]
     _refuse_doubles(chosen)
     secret = _secret(columns, resource)
-    notes = [column for column in columns if column.startswith("#")]
-    settled = {*given, *(match.column for match in chosen), *secret, *notes}
+    notes = [column for column in columns if column.startswith(NOTE)]
+    lineage = {column: name for column in columns for name in LINEAGE if plain(column) == plain(name)}
+    settled = {*given, *(match.column for match in chosen), *secret, *notes, *lineage}
+    seen = next((column for column, name in lineage.items() if name == "updated_at" and column not in given), None)
     taken = {match.field for match in chosen} | set(constants)
     chosen += _found([column for column in columns if column not in settled], resource, taken)
     known = {match.column for match in chosen} | settled
     matches = sorted(chosen, key=lambda match: columns.index(match.column))
     unknown = tuple(column for column in columns if column not in known)
-    mapping = Mapping(tuple(matches), constants, unknown, tuple(secret))
+    mapping = Mapping(tuple(matches), constants, unknown, tuple(secret), seen)
     _require(mapping, resource, mode, columns)
     if mapping.unknown and options.unknown is Unknown.REFUSE:
         raise MappingError(

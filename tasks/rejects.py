@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -21,6 +20,7 @@ from sqlalchemy import Connection
 
 from schemas.errors import UsageError
 from schemas.reports import Issue
+from tasks.aside import aside
 from tasks.store import ledger
 
 NOTES = ("# row", "# reason")
@@ -56,11 +56,9 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
     writers = {".csv": _write_csv, ".xlsx": _write_workbook}
     if path.suffix.lower() not in writers:
         raise UsageError(f"'{path.name}' is neither .csv nor .xlsx: name the file so.")
-    if not path.parent.is_dir():
-        raise UsageError(f"There is no folder '{path.parent}'.")
     columns = ledger.rejected_columns(connection, run_id)
-    with _aside(path) as aside:
-        return writers[path.suffix.lower()](columns, _rejected(connection, run_id), aside)
+    with aside(path) as hidden:
+        return writers[path.suffix.lower()](columns, _rejected(connection, run_id), hidden)
 
 
 def _rejected(connection: Connection, run_id: UUID) -> Iterator[Rejected]:
@@ -68,16 +66,6 @@ def _rejected(connection: Connection, run_id: UUID) -> Iterator[Rejected]:
     found = ledger.rejected_rows(connection, run_id)
     for (row, data), rows in groupby(found, key=lambda found: (found[0], found[1])):
         yield Rejected(row, data, tuple(issue for _, _, issue in rows if issue))
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    aside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _write_csv(columns: list[str], rows: Iterator[Rejected], path: Path) -> int:

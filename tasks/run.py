@@ -142,7 +142,7 @@ def open_run(
     """
     with Session(url, run_id or uuid4()) as session:
         ledger.reap(session)
-        who = job.requested_by or _user()
+        who = job.requested_by or user()
         ledger.open_run(session, source=job.source, mode=job.mode, dry_run=job.dry_run, options=job.options(), who=who)
         workdir = settings.temporary / session.run_id.hex
         run = Run(job, session, settings, workdir, progress)
@@ -188,7 +188,8 @@ def disk_watched() -> Iterator[None]:
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _user() -> str:
+def user() -> str:
+    """Return the name of the person whose process this is."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

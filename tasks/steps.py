@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from schemas.reports import Extracted, Mapping
+from schemas.reports import Extracted, Mapping, Stale
 from schemas.resources import resource
 from tasks import extract as reading
 from tasks import load as loading
 from tasks.ahead import ahead
+from tasks.formats import FORMATS
 from tasks.map import MapOptions, detect_type, map_columns, notices
 from tasks.run import Run, disk_watched
 from tasks.secrets import without_secrets
@@ -45,6 +46,8 @@ def map(run: Run, extracted: Extracted) -> Mapping:  # the step's name in the de
     chosen = resource(name) if name else detect_type(extracted)
     options = MapOptions(job.columns, constants | job.constants, saved, job.unknown)
     mapping = map_columns(extracted.columns, chosen, options, job.mode)
+    if job.stale is Stale.OVERWRITE:
+        mapping = replace(mapping, seen=None)
     said = [*extracted.notices, *notices(mapping, job.unknown)]
     ledger.describe_run(run.session, extracted, chosen.type, mapping, said)
     run.begin(chosen)
@@ -67,9 +70,10 @@ def validate(run: Run, extracted: Extracted, mapping: Mapping) -> Staging:
     if not run.job.dry_run:
         run.session.lock(chosen, run.progress)
     run.count_again()
-    staging = Staging(run.session, chosen, mapping.fields, run.workdir)
+    staging = Staging(run.session, chosen, mapping.fields, run.workdir, seen=mapping.seen is not None)
     staging.create()
-    validator = Validator(chosen, mapping, run.job.mode, run.job.empty)
+    guarded = FORMATS[extracted.format].guarded
+    validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded)
     size = run.job.batch_size or run.settings.batch_size
     with disk_watched():
         for batch in ahead(validator.batches(without_secrets(extracted, chosen), size)):

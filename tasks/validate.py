@@ -11,10 +11,12 @@ from pandera.errors import SchemaErrors
 
 from schemas.fields import Spec
 from schemas.kinds import Kind
-from schemas.reports import ISSUE_SCHEMA, ROW, Empty, Extracted, Mapping, Mode, Severity, issues_frame
+from schemas.reports import EXAMPLE, ISSUE_SCHEMA, NOTE, ROW, Empty, Extracted, Mapping, Mode, Severity, issues_frame
 from schemas.resource import Resource
 from schemas.rules import RowRule
 from schemas.spelling import nearest
+from schemas.tables import SEEN_AT
+from tasks.formats.guard import is_free, unguarded
 
 # What pandera calls the checks that `schemas.fields` names as pandera's keywords do.
 _KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
@@ -43,12 +45,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class Validator:
-    """The rules of one import: a type, a mapping, and which empty cells are an error."""
+    """The rules of one import: a type, a mapping, and which empty cells are an error.
+
+    `guarded` says that the source is of a format in which an apostrophe may stand before what looks like a formula.
+    """
 
     resource: Resource
     mapping: Mapping
     mode: Mode = Mode.UPSERT
     empty: Empty = Empty.CLEAR
+    guarded: bool = False
 
     def batches(self, extracted: Extracted, size: int) -> Iterator[Batch]:
         """Read a source in batches of `size` rows, in its order, and validate each."""
@@ -68,9 +74,9 @@ class Validator:
         """Validate one batch of `ROW` and text columns."""
         records, told = self._records(frame, extracted)
         text = self._text(records)
-        typed = text.select(ROW, *(self._read(text, name) for name in self.mapping.fields))
+        typed = text.select(ROW, *self._seen(), *(self._read(text, name) for name in self.mapping.fields))
         unreadable = [self._unreadable(text, typed, name) for name in self.mapping.fields]
-        wrong = pl.concat([told, *(cells for cells in unreadable if not cells.is_empty())])
+        wrong = pl.concat([told, self._no_time(text), *(cells for cells in unreadable if not cells.is_empty())])
         failed = self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti")
         rules = [self._broken(text, typed, rule) for rule in self.resource.row_rules]
         repairs = [self._repairs(text, typed, name) for name in self.mapping.fields]
@@ -92,14 +98,20 @@ class Validator:
         faulty = faults["row"].unique()
         if len(faulty):
             frame = frame.filter(~pl.col(ROW).is_in(faulty.implode()))
-        filled = pl.any_horizontal(pl.col(column).str.len_bytes() > 0 for column in extracted.columns)
+        notes = [column for column in extracted.columns if column.startswith(NOTE)]
+        frame, examples = _without_examples(frame, notes)
+        columns = [column for column in extracted.columns if column not in notes]
+        filled = pl.any_horizontal(pl.col(column).str.len_bytes() > 0 for column in columns)
         blank = frame.filter(~filled.fill_null(value=False))[ROW]
         if len(blank):
-            frame = frame.filter(~pl.col(ROW).is_in(blank.implode()))
+            empty = pl.col(ROW).is_in(blank.implode())
+            noted = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.len_bytes() > 0 for note in notes))
+            blank = frame.filter(empty & ~noted.fill_null(value=False))[ROW]
+            frame = frame.filter(~empty)
         blanks = _issues(
             blank, rule="blank", severity=Severity.WARNING, message=pl.format("row {} is blank and is left out", "row")
         )
-        return frame, pl.concat([faults, blanks])
+        return frame, pl.concat([faults, examples, blanks])
 
     def _text(self, records: pl.DataFrame) -> pl.DataFrame:
         """Return `ROW` and one column of stripped text for each field; an empty cell is null."""
@@ -111,7 +123,32 @@ class Validator:
             _cell(pl.lit(value), self.resource.fields[name].kind).alias(name)
             for name, value in self.mapping.constants.items()
         ]
-        return records.select(ROW, *columns, *constants)
+        seen = (
+            [pl.col(self.mapping.seen).str.strip_chars().replace("", None).alias(SEEN_AT)] if self.mapping.seen else []
+        )
+        text = records.select(ROW, *seen, *columns, *constants)
+        if self.guarded:
+            free = [name for name in self.mapping.fields if is_free(self.resource.fields[name].kind)]
+            text = text.with_columns(unguarded(text[name]) for name in free)
+        return text
+
+    def _seen(self) -> list[str]:
+        return [SEEN_AT] if self.mapping.seen else []
+
+    def _no_time(self, text: pl.DataFrame) -> pl.DataFrame:
+        """Cells of the column of last changes that hold no time as an export writes it."""
+        if not self.mapping.seen:
+            return issues_frame()
+        sound = text[SEEN_AT].str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", strict=False)
+        where = text[SEEN_AT].is_not_null() & sound.is_null()
+        said = "'{}' is no time as an export writes it, 2026-11-24T08:30:00.123456Z: leave it as it was, or empty"
+        return _issues(
+            text.filter(where)[ROW],
+            rule="time",
+            message=pl.format(said, "value"),
+            column=self.mapping.seen,
+            value=text[SEEN_AT].filter(where),
+        )
 
     def _read(self, text: pl.DataFrame, name: str) -> pl.Series:
         values, kind = text[name], self.resource.fields[name].kind
@@ -224,6 +261,16 @@ class Validator:
             value=values,
             message=message,
         )
+
+
+def _without_examples(frame: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Set aside the rows that a template marks as examples; returns the others, and what to tell."""
+    if not notes:
+        return frame, issues_frame()
+    marked = pl.any_horizontal(pl.col(note).str.strip_chars() == EXAMPLE for note in notes).fill_null(value=False)
+    rows = frame.filter(marked)[ROW]
+    told = pl.format("row {} is marked as an example and is left out", "row")
+    return frame.filter(~marked), _issues(rows, rule="example", severity=Severity.WARNING, message=told)
 
 
 def _cell(column: pl.Expr, kind: Kind) -> pl.Expr:

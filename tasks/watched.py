@@ -23,8 +23,8 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 
 from schemas.errors import Transient
-from schemas.reports import Progress, Report, Severity, silent
-from tasks import steps
+from schemas.reports import Exported, Progress, Report, Severity, silent
+from tasks import export, steps
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
@@ -39,6 +39,8 @@ _SHARE = {
     "check": (70, 75),
     "plan": (75, 80),
     "apply": (80, 99),
+    "query": (0, 2),
+    "write": (2, 99),
 }
 
 # Seconds between two updates of a progress artifact: each costs the server about 20 ms.
@@ -70,7 +72,15 @@ WATCHED = steps.Steps(
     _watched(steps.validate, "validate", task_run_name="validate {run.resource.type}", **_RETRIES),
     _watched(steps.load, "load", task_run_name="load {run.resource.type}", **_RETRIES),
 )
-"""The steps as Prefect tasks, which appear as task runs of the flow run."""
+"""The steps of an import as Prefect tasks, which appear as task runs of the flow run."""
+
+WATCHED_EXPORT = export.Steps(
+    _watched(export.query, "query", task_run_name="query {export.resource.type}"),
+    _watched(export.validate, "validate", task_run_name="validate {export.resource.type}"),
+    _watched(export.map, "map", task_run_name="map {export.resource.type}"),
+    _watched(export.write, "write", task_run_name="write {export.job.path.name}"),
+)
+"""The steps of an export as Prefect tasks."""
 
 
 @dataclass
@@ -89,7 +99,7 @@ class Pulse:
         """Take note of how far the run is."""
         LISTENER.get()(phase, done, total)
         self.phase = phase
-        if phase in ("validate", "done"):
+        if phase in ("validate", "write", "done"):
             self.processed, self.total = done, total
         start, end = _SHARE.get(phase, (100, 100))
         part = min(done / total, 1.0) if total else 0.0
@@ -156,6 +166,18 @@ def publish_report(report: Report, rejects: Path | None) -> None:
         key=f"import-{report.run_id}",
         markdown=report_markdown(report, rejects),
         description=f"{report.resource_type} from {report.source}",
+    )
+
+
+def publish_export(exported: Exported) -> None:
+    """Keep what an export wrote as an artifact of its flow run, with a link to the file."""
+    lines = [f"# {exported.records:,} records of {exported.resource_type}", ""]
+    lines += [f"[{_safe(exported.path.name)}]({exported.path.absolute().as_uri()}), {exported.size:,} bytes", ""]
+    lines += [f"- {count:,} values of {name} no longer fit its rules ({rule})" for name, rule, count in exported.unfit]
+    create_markdown_artifact(
+        key=f"export-{exported.run_id}",
+        markdown="\n".join(lines),
+        description=f"{exported.resource_type} to {exported.path.name}",
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.jobs import ReadOptions
+import polars as pl
+
+from schemas.fields import Spec
+from schemas.jobs import ReadOptions, WriteOptions
 from schemas.reports import ROW, Issue, Opened, Severity
 from schemas.resource import Resource
 
@@ -32,10 +35,32 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Format:
-    """One format: its name, what people call it, its file name suffixes, its content and its reader.
+class Target:
+    """A file to write: where it is, its columns by their header with the field each holds, and what to say of it.
 
-    `matches` is asked of the path and the first bytes of a file.
+    `columns` has None for the columns of lineage, which are text. `metadata` is empty unless it was asked for.
+    `workdir` is a folder of the run's own; `compress` asks for gzip.
+    """
+
+    path: Path
+    workdir: Path
+    title: str
+    columns: dict[str, Spec | None]
+    options: WriteOptions
+    metadata: dict[str, Any]
+    compress: bool = False
+
+
+Frames = Iterator[pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: its name, what people call it, its file name suffixes, its content, its reader and its writer.
+
+    `matches` is asked of the path and the first bytes of a file. `write` takes frames of typed columns, named as the
+    target's, and writes them as they come; `media` is the media type (IANA) of what it writes.
+    `guarded` says that spreadsheets open it, and would run formulas; `titled`, that people read its header.
     """
 
     name: str
@@ -43,6 +68,11 @@ class Format:
     suffixes: tuple[str, ...]
     matches: Callable[[Path, bytes], bool]
     open: Callable[[Source], Opened]
+    write: Callable[[Target, Frames], None]
+    media: str
+    guarded: bool = False
+    titled: bool = False
+    compressible: bool = True
 
 
 def column_name(cell: str, number: int) -> str:

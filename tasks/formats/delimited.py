@@ -13,6 +13,7 @@ from schemas.reports import Opened
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.census import Shape, census, quoted_reader, scan
 from tasks.formats.text import BOMS, Text, as_text, marked_encoding
+from tasks.formats.written import write_csv
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -44,7 +45,17 @@ def open_delimited(source: Source) -> Opened:
         records=counted.records,
         faults=counted.faults,
         notices=(*text.notices, *told),
+        metadata=_metadata(text, shape.header_row),
     )
+
+
+def _metadata(text: Text, header: int) -> dict[str, str]:
+    """What the comment lines before the header say, where they are of the form `# name: value`."""
+    if header == 1:
+        return {}
+    with text.path.open(encoding="utf-8-sig", newline="\n") as file:
+        lines = itertools.islice(file, header - 1)
+        return {match[1]: match[2].strip() for line in lines if (match := re.match(r"# (\w+): (.*)", line))}
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -118,4 +129,13 @@ def _tolerant(lines: list[str], delimiter: str) -> Iterator[list[str]]:
         return
 
 
-CSV = Format("csv", "delimited text", (".csv", ".tsv", ".txt", ".tab", ".psv"), matches, open_delimited)
+CSV = Format(
+    "csv",
+    "delimited text",
+    (".csv", ".tsv", ".txt", ".tab", ".psv"),
+    matches,
+    open_delimited,
+    write_csv,
+    "text/csv",
+    guarded=True,
+)

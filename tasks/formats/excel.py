@@ -14,6 +14,7 @@ from tasks.formats.base import Format, Source, column_names
 from tasks.formats.compressed import BROKEN_ZIP
 from tasks.formats.spool import long_cells
 from tasks.formats.workbook import special_cells
+from tasks.formats.written import ABOUT, write_excel
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -72,7 +73,16 @@ def open_excel(source: Source) -> Opened:
         records=len(records),
         faults=issues_frame([*faults, *_beyond(cells, names, header), *long_cells(frame.collect(), source.max_cell)]),
         notices=(*told, *formulas),
+        metadata=_metadata(book),
     )
+
+
+def _metadata(book: fastexcel.ExcelReader) -> dict[str, str]:
+    """What the last sheet of an exported workbook says of it."""
+    if ABOUT not in book.sheet_names:
+        return {}
+    rows = _cells(book, ABOUT).slice(1, _TOP).rows()
+    return {str(row[0]): str(row[1]) for row in rows if len(row) > 1 and row[0] and row[1]}
 
 
 def _refuse_bomb(source: Source) -> None:
@@ -141,4 +151,15 @@ def _beyond(cells: pl.DataFrame, names: tuple[str, ...], header: int) -> list[Is
     return [Issue("ragged", told.format(row, names[-1]), row=row) for row in rows]
 
 
-EXCEL = Format("excel", "an Excel workbook", (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"), matches, open_excel)
+EXCEL = Format(
+    "excel",
+    "an Excel workbook",
+    (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"),
+    matches,
+    open_excel,
+    write_excel,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    guarded=True,
+    titled=True,
+    compressible=False,
+)

@@ -16,7 +16,7 @@ import orjson
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import Issue, Opened, issues_frame
+from schemas.reports import NOTE, Issue, Opened, issues_frame
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
@@ -25,6 +25,7 @@ from tasks.formats.base import Format, Source
 from tasks.formats.json_reader import DECODER, JsonReader
 from tasks.formats.spool import Chunk, Json, spool
 from tasks.formats.text import as_text
+from tasks.formats.written import METADATA, RECORDS, write_json, write_ndjson
 
 # Bytes and records that become columns at once: their text is what is held in memory.
 _CHUNK = 8 << 20
@@ -164,11 +165,13 @@ def _object(source: Source, reader: JsonReader, path: Path) -> Opened:
             outline[name] = reader.value()
     reader.end()
     holder = _holder(source, outline)
+    said = outline[METADATA] if isinstance(outline.get(METADATA), dict) else {}
     if opened and holder == lists[0]:
-        return opened
+        return replace(opened, metadata=said)
     with path.open("rb") as file:
         again = JsonReader(file, source.name)
-        return _named(source, again, holder) if holder in lists else _inside(source, None, again.value())
+        found = _named(source, again, holder) if holder in lists else _inside(source, None, again.value())
+    return replace(found, metadata=said)
 
 
 def _inside(source: Source, key: str | None, value: Json) -> Opened:
@@ -185,7 +188,9 @@ def _inside(source: Source, key: str | None, value: Json) -> Opened:
 def _holder(source: Source, value: Json) -> str | None:
     """The member of an object that holds its records; None when the object is a record itself."""
     lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
-    known = [name for name in lists if recognise(name, {})]
+    known = [name for name in lists if recognise(name, {})] or [
+        name for name in (RECORDS,) if isinstance(value.get(name), list)
+    ]
     if not known and _is_record(source, value):
         return None
     if len(lists) > 1 and len(known) != 1:
@@ -237,7 +242,8 @@ def open_ndjson(source: Source) -> Opened:
         for chunk in chunks:
             head.append(chunk)
             if first := next((record for record in chunk.records if record), None):
-                opened = _opened(source, itertools.chain(head, chunks), None, first)
+                said = first[NOTE] if list(first) == [NOTE] and isinstance(first[NOTE], dict) else {}
+                opened = replace(_opened(source, itertools.chain(head, chunks), None, first), metadata=said)
                 return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))
     raise SourceError(f"{source.name} has no line that is a JSON object.")
 
@@ -313,5 +319,13 @@ def _start(head: bytes) -> bytes:
     return head.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE)
 
 
-JSON = Format("json", "a JSON document", (".json",), matches_json, open_json)
-NDJSON = Format("ndjson", "newline-delimited JSON", (".ndjson", ".jsonl"), matches_ndjson, open_ndjson)
+JSON = Format("json", "a JSON document", (".json",), matches_json, open_json, write_json, "application/json")
+NDJSON = Format(
+    "ndjson",
+    "newline-delimited JSON",
+    (".ndjson", ".jsonl"),
+    matches_ndjson,
+    open_ndjson,
+    write_ndjson,
+    "application/x-ndjson",
+)

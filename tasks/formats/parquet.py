@@ -11,6 +11,7 @@ from schemas.errors import SourceError
 from schemas.reports import ROW, Opened, issues_frame
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.spool import long_cells
+from tasks.formats.written import write_parquet
 
 # Every whole number up to here is one number as a float.
 _EXACT = 2**53
@@ -46,7 +47,8 @@ def open_parquet(source: Source) -> Opened:
     faults = [
         fault for part in records.collect_batches(chunk_size=50_000) for fault in long_cells(part, source.max_cell)
     ]
-    return Opened(frame=records, columns=names, records=count, notices=told, faults=issues_frame(faults))
+    said = pl.read_parquet_metadata(source.path)
+    return Opened(frame=records, columns=names, records=count, notices=told, faults=issues_frame(faults), metadata=said)
 
 
 def _first(error: BaseException) -> str:
@@ -87,4 +89,13 @@ def _plain(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-PARQUET = Format("parquet", "a Parquet file", (".parquet", ".pq"), matches, open_parquet)
+PARQUET = Format(
+    "parquet",
+    "a Parquet file",
+    (".parquet", ".pq"),
+    matches,
+    open_parquet,
+    write_parquet,
+    "application/vnd.apache.parquet",
+    compressible=False,
+)

@@ -43,7 +43,7 @@ from sqlalchemy.dialects.postgresql import CIDR, INET
 from schemas.reports import Empty, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
-from schemas.tables import IMPORT_ISSUE, TABLES
+from schemas.tables import IMPORT_ISSUE, ROW_NUMBER, SEEN_AT, TABLES
 from tasks.store.compare import PLANNED_UPDATE, Comparison, compare
 from tasks.store.copy import copy_rows
 from tasks.store.sketch import Sketch
@@ -90,6 +90,11 @@ def run_checks(staging: Staging, mapping: Mapping, mode: Mode, empty: Empty, kee
         found, rejected = _found(connection, staging, mapping, target, queries, keep)
         counts += found
         comparison = compare(connection, target)
+        found, stale = _found(connection, staging, mapping, target, [*_stale(target)], keep)
+        counts += found
+        if stale:
+            rejected += stale
+            comparison = compare(connection, target)
         overlaps = [*_overlaps(connection, target, staging.sketch, staging.rows - rejected, comparison)]
         kept = sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
         found, overlapping = _found(connection, staging, mapping, target, overlaps, max(keep - kept, 0))
@@ -186,6 +191,19 @@ def _finding(
     )
 
 
+def _stale(target: Target) -> Iterator[Select[Any]]:
+    """Rows of an exported file that would write over what was changed, or make anew what was deleted, since then."""
+    if SEEN_AT not in target.s.c:
+        return
+    s, then = target.s, "since this file was exported: export it anew, or import with --stale overwrite"
+    differs = select(PLANNED_UPDATE.c.row_number)
+    later = select(literal(1)).select_from(target.t)
+    moved = later.where(target.stored_key == target.staged_key, target.t.c.updated_at != s.c[SEEN_AT])
+    changed = and_(s.c.row_number.in_(differs), exists(moved))
+    yield _finding(target, changed, "stale", f"was changed {then}")
+    yield _finding(target, and_(s.c[SEEN_AT].is_not(None), ~target.stored()), "stale", f"was deleted {then}")
+
+
 def _listed(connection: Connection, name: str, rows: pl.Series) -> Table:
     """Put row numbers into a temporary table."""
     table = Table(name, MetaData(), Column("row_number", Integer), prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
@@ -203,7 +221,7 @@ def _duplicates(connection: Connection, target: Target, sketch: Sketch) -> Itera
     s, key = target.s, target.staged_key
     of_suspects = select(key.label("key")).join_from(s, suspects, suspects.c.row_number == s.c.row_number)
     several = of_suspects.group_by(key).having(func.count() > 1).subquery()
-    content = func.md5(cast(func.to_jsonb(text(f'"{s.name}".*')).op("-")("row_number"), Text))
+    content = func.md5(cast(func.to_jsonb(text(f'"{s.name}".*')).op("-")(ROW_NUMBER).op("-")(SEEN_AT), Text))
     rows = (
         select(
             s.c.row_number,

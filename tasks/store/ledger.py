@@ -271,13 +271,14 @@ def mapping_to_json(mapping: Mapping) -> dict[str, Any]:
         "constants": mapping.constants,
         "unknown": list(mapping.unknown),
         "secret": list(mapping.secret),
+        "seen": mapping.seen,
     }
 
 
 def mapping_from_json(data: dict[str, Any]) -> Mapping:
     """Return a mapping that the ledger kept."""
     matches = tuple(Match(**match) for match in data["matches"])
-    return Mapping(matches, data["constants"], tuple(data["unknown"]), tuple(data["secret"]))
+    return Mapping(matches, data["constants"], tuple(data["unknown"]), tuple(data["secret"]), data.get("seen"))
 
 
 def change_to_json(change: Change) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from schemas.reports import Change, Empty
-from schemas.tables import CHANGE
+from schemas.tables import CHANGE, ROW_NUMBER, SEEN_AT
 from tasks.store.compare import PLANNED_UPDATE, SORTING, Comparison
 from tasks.store.session import set_local
 from tasks.store.staging import Staging
@@ -89,13 +89,14 @@ class Planner:
     def _creates(self, most: int) -> list[Change]:
         s, key = self.target.s, cast(self.target.staged_key, Text)
         first = select(s.c.row_number).where(~self.target.stored()).order_by(s.c.row_number).limit(most)
-        record = func.to_jsonb(text(f'"{s.name}".*')).op("-")("row_number")
+        record = func.to_jsonb(text(f'"{s.name}".*')).op("-")(ROW_NUMBER).op("-")(SEEN_AT)
         query = select(s.c.row_number, key, record).where(s.c.row_number.in_(first)).order_by(s.c.row_number)
         return [Change(key, "create", row, differing({}, new)) for row, key, new in self.connection.execute(query)]
 
     def staged(self, samples: int) -> list[dict[str, Any]]:
         """The first staged rows as they would be stored."""
-        query = select(self.target.s).order_by(self.target.s.c.row_number).limit(samples)
+        shown = [column for column in self.target.s.c if column.name != SEEN_AT]
+        query = select(*shown).order_by(self.target.s.c.row_number).limit(samples)
         return [dict(row) for row in self.connection.execute(query).mappings()]
 
     def apply(self, plan: Plan) -> None:

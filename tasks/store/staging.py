@@ -10,7 +10,7 @@ from sqlalchemy import Table, func, inspect, select, text
 from schemas.errors import Transient
 from schemas.reports import ROW
 from schemas.resource import NATURAL_KEY, Resource
-from schemas.tables import STAGING_SCHEMA, staged_columns, staging_table
+from schemas.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, staged_columns, staging_table
 from tasks.store.copy import copy_frame
 from tasks.store.ledger import FLAWED, drop_staging, staging_name
 from tasks.store.session import Session
@@ -20,13 +20,15 @@ from tasks.store.sketch import Sketch
 class Staging:
     """One run's staging table, unlogged: what it holds is worth nothing after the run."""
 
-    def __init__(self, session: Session, resource: Resource, fields: tuple[str, ...], folder: Path) -> None:
+    def __init__(
+        self, session: Session, resource: Resource, fields: tuple[str, ...], folder: Path, *, seen: bool = False
+    ) -> None:
         self.session = session
         self.resource = resource
         self.fields = fields
         name = staging_name(session.run_id)
-        self.table: Table = staging_table(name, resource, fields)
-        self.flawed: Table = staging_table(f"{name}{FLAWED}", resource, fields)
+        self.table: Table = staging_table(name, resource, fields, seen=seen)
+        self.flawed: Table = staging_table(f"{name}{FLAWED}", resource, fields, seen=seen)
         self.any_flawed = False
         self.checked = False
         self.rows = 0
@@ -53,7 +55,8 @@ class Staging:
     def _stored(self, batch: pl.DataFrame) -> pl.DataFrame:
         columns = staged_columns(self.resource, self.fields)
         key = [self.resource.natural_key(self.fields).alias(NATURAL_KEY)] if NATURAL_KEY in columns else []
-        return batch.with_columns(key).select(pl.col(ROW).alias("row_number"), *columns)
+        seen = [SEEN_AT] if SEEN_AT in self.table.c else []
+        return batch.with_columns(key).select(pl.col(ROW).alias(ROW_NUMBER), *seen, *columns)
 
     def finish(self) -> None:
         """Tell the planner what the table holds, once all of it is there."""

@@ -9,7 +9,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, exists,
 
 from schemas.reports import Empty
 from schemas.resource import Resource
-from schemas.tables import TABLES
+from schemas.tables import ROW_NUMBER, SEEN_AT, TABLES
 from tasks.store.staging import Staging
 
 
@@ -36,7 +36,7 @@ class Target:
     @property
     def written(self) -> list[str]:
         """The columns that an update writes."""
-        return [c.name for c in self.s.c if c.name not in ("row_number", self.resource.key_column)]
+        return [c.name for c in self.s.c if c.name not in (ROW_NUMBER, SEEN_AT, self.resource.key_column)]
 
     @property
     def key_title(self) -> str:

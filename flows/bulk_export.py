@@ -1,0 +1,46 @@
+"""The flow `bulk-export`: records of the CMDB into a file, watched by Prefect.
+
+Needs a Prefect server (`PREFECT_API_URL`) and the settings of `schemas.settings` (`CMDB_…`) in its environment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.sentences import export_file
+from schemas.jobs import ExportJob
+from schemas.reports import Exported, Progress
+from schemas.settings import settings
+from tasks.store.database import database
+from tasks.watched import LISTENER, WATCHED_EXPORT, publish_export, published
+
+
+def _run_name() -> str:
+    job = flow_run.parameters["job"]
+    return f"{job.resource_type} to {job.path.name}"
+
+
+@flow(name="bulk-export", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
+def bulk_export(job: Annotated[ExportJob, Field(description="What to export, and where to.")]) -> Any:
+    """Export records to a file: query, validate, map, write. An artifact holds what was written."""
+    with database(settings()) as url, published() as progress:
+        run_id = UUID(flow_run.id)
+        exported = export_file(job, url, settings(), steps=WATCHED_EXPORT, progress=progress, run_id=run_id)
+        publish_export(exported)
+    return exported
+
+
+def run_here(job: ExportJob, progress: Progress) -> Exported:
+    """Carry the flow out in this process, telling `progress` too; raises what went wrong."""
+    token = LISTENER.set(progress)
+    try:
+        exported: Any = bulk_export(job)
+    finally:
+        LISTENER.reset(token)
+    assert isinstance(exported, Exported)  # noqa: S101  # for the type checker
+    return exported

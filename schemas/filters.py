@@ -1,0 +1,241 @@
+"""Filters: which records an export takes, as a tree of conditions, and the text that people write for one.
+
+    region eq us-east-1 and (cidr_block within 10.0.0.0/8 or tags.Owner in (network, core))
+
+A value with `and`, `or`, a comma or a bracket in it stands in quotes. As JSON: `{"field", "op", "value"}`,
+`{"all": […]}` and `{"any": […]}`.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from schemas.errors import UsageError
+
+
+class Op(StrEnum):
+    """What a condition asks of a field."""
+
+    EQ = "eq"
+    NE = "ne"
+    IN = "in"
+    NOT_IN = "not in"
+    LT = "lt"
+    LE = "le"
+    GT = "gt"
+    GE = "ge"
+    BETWEEN = "between"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts with"
+    IS_NULL = "is null"
+    NOT_NULL = "is not null"
+    WITHIN = "within"
+    CONTAINS_ADDRESS = "contains address"
+    OVERLAPS = "overlaps"
+
+
+_SIGNS = {"=": Op.EQ, "==": Op.EQ, "!=": Op.NE, "<>": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE}
+_MANY = (Op.IN, Op.NOT_IN)
+_NONE = (Op.IS_NULL, Op.NOT_NULL)
+
+
+class _Node(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Condition(_Node):
+    """One field, what is asked of it, and the values that are asked for: none, one, two or many, by the operator."""
+
+    field: str = Field(description="A field, one of the lineage columns, or tags.KEY.", examples=["region"])
+    op: Op = Field(description="The operator.")
+    value: tuple[str, ...] = Field((), description="A value, or a list of them.", examples=["us-east-1"])
+
+    @field_validator("op", mode="before")
+    @classmethod
+    def _spelt(cls, op: Any) -> Any:
+        return op.replace("_", " ").lower() if isinstance(op, str) else op
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _texts(cls, value: Any) -> Any:
+        values = value if isinstance(value, list | tuple) else [] if value is None else [value]
+        return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
+
+    @model_validator(mode="after")
+    def _as_many_as_needed(self) -> Condition:
+        count = len(self.value)
+        wanted = {Op.BETWEEN: "two values"} | dict.fromkeys(_MANY, "at least one value")
+        wanted |= dict.fromkeys(_NONE, "no value")
+        fits = (
+            count == 2 if self.op is Op.BETWEEN else count > 0 if self.op in _MANY else count == (self.op not in _NONE)
+        )
+        if not fits:
+            raise ValueError(f"{self.field} {self.op} takes {wanted.get(self.op, 'one value')}, and {count} are given")
+        return self
+
+    def __str__(self) -> str:
+        values = [_quoted(value) for value in self.value]
+        listed = f"({', '.join(values)})" if self.op in _MANY else " and ".join(values)
+        return f"{_quoted(self.field)} {self.op} {listed}".strip()
+
+
+class All(_Node):
+    """Conditions that hold together."""
+
+    all: tuple[Filter, ...] = Field(min_length=1)
+
+    def __str__(self) -> str:
+        return " and ".join(f"({part})" if isinstance(part, Any_) else str(part) for part in self.all)
+
+
+class Any_(_Node):  # noqa: N801  # `Any` is typing's
+    """Conditions of which one holds."""
+
+    any: tuple[Filter, ...] = Field(min_length=1)
+
+    def __str__(self) -> str:
+        return " or ".join(str(part) for part in self.any)
+
+
+Filter = Condition | All | Any_
+
+
+def both(filters: list[Filter]) -> Filter | None:
+    """Return the filter that holds where all of these do; None where there are none."""
+    return All(all=tuple(filters)) if len(filters) > 1 else filters[0] if filters else None
+
+
+# Reading a filter -----------------------------------------------------------------------------------------------------
+
+_TOKEN = re.compile(
+    r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([(),])|(!=|<>|<=|>=|==|[=<>])|([^\s(),=<>!"']+))"""
+)
+_JOINTS = ("and", "or")
+
+
+def _quoted(text: str) -> str:
+    if re.fullmatch(r"[^\s(),=<>!\"'\\]+", text) and text.lower() not in _JOINTS:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+class _Token(str):
+    """A piece of a filter; what stood in quotes is never a word of the language."""
+
+    __slots__ = ("plain",)
+    plain: bool
+
+    def is_word(self, *words: str) -> bool:
+        return self.plain and self.lower() in words
+
+
+def parse(text: str) -> Filter:
+    """Read a filter; raises UsageError with what is wrong with it."""
+    parser = _Parser(text, _tokens(text))
+    found = parser.either()
+    if parser.tokens:
+        raise parser.wrong(f"'{parser.tokens[0]}' is not expected here")
+    return found
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens, at = [], 0
+    while text[at:].strip():
+        match = _TOKEN.match(text, at)
+        if not match:
+            raise UsageError(f"The filter '{text}' can't be read at '{text[at:].strip()}': is a quote left open?")
+        quoted = match[1] if match[1] is not None else match[2]
+        token = _Token(re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else match[0].strip())
+        token.plain = quoted is None
+        tokens.append(token)
+        at = match.end()
+    return tokens
+
+
+class _Parser:
+    def __init__(self, text: str, tokens: list[_Token]) -> None:
+        self.text = text
+        self.tokens = tokens
+
+    def wrong(self, what: str) -> UsageError:
+        return UsageError(f"The filter '{self.text}' can't be read: {what}. Write it as in: region eq us-east-1")
+
+    def _next(self, what: str) -> _Token:
+        if not self.tokens:
+            raise self.wrong(f"{what} is missing at its end")
+        return self.tokens.pop(0)
+
+    def _take(self, *words: str) -> bool:
+        """Take these words if they come next."""
+        there = len(self.tokens) >= len(words) and all(
+            token.is_word(word) for token, word in zip(self.tokens, words, strict=False)
+        )
+        if there:
+            del self.tokens[: len(words)]
+        return there
+
+    def either(self) -> Filter:
+        parts = [self._together()]
+        while self._take("or"):
+            parts.append(self._together())
+        return parts[0] if len(parts) == 1 else Any_(any=tuple(parts))
+
+    def _together(self) -> Filter:
+        parts = [self._unit()]
+        while self._take("and"):
+            parts.append(self._unit())
+        return parts[0] if len(parts) == 1 else All(all=tuple(parts))
+
+    def _unit(self) -> Filter:
+        if self._take("("):
+            inner = self.either()
+            if not self._take(")"):
+                raise self.wrong("a bracket is not closed")
+            return inner
+        field = self._next("a field")
+        op = self._operator(field)
+        try:
+            return Condition(field=str(field), op=op, value=tuple(self._values(op)))
+        except ValueError as error:
+            raise self.wrong(str(error).splitlines()[2].strip().removeprefix("Value error, ").split(" [")[0]) from None
+
+    def _operator(self, field: str) -> Op:
+        for op in sorted(Op, key=lambda op: -len(op)):
+            if self._take(*op.split()) or self._take(op.replace(" ", "_")):
+                return op
+        sign = self._next(f"an operator after {field}")
+        if sign not in _SIGNS:
+            raise self.wrong(f"'{sign}' is no operator; there are {', '.join(Op)}")
+        return _SIGNS[sign]
+
+    def _values(self, op: Op) -> list[str]:
+        if op in _NONE:
+            return []
+        if op is Op.BETWEEN:
+            first = self._value()
+            if not self._take("and"):
+                raise self.wrong("between takes two values: between 1 and 2")
+            return [first, self._value()]
+        if op not in _MANY:
+            return [self._value()]
+        bracket = self._take("(")
+        values = [self._value()]
+        while self._take(","):
+            values.append(self._value())
+        if bracket and not self._take(")"):
+            raise self.wrong("a bracket is not closed")
+        return values
+
+    def _value(self) -> str:
+        """One value: words up to the next `and`, `or`, comma or bracket."""
+        words = [self._next("a value")]
+        if words[0].is_word("(", ")", ","):
+            raise self.wrong(f"a value is missing before '{words[0]}'")
+        while self.tokens and not self.tokens[0].is_word(*_JOINTS, "(", ")", ","):
+            words.append(self.tokens.pop(0))
+        return " ".join(words)

@@ -1,0 +1,241 @@
+"""The four steps of an export, as a flow says them: query, validate, map, write.
+
+The first three are lazy: frames pass through all of them while the last writes, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from pandera.errors import SchemaErrors
+from sqlalchemy import Connection
+
+from schemas.errors import UsageError
+from schemas.fields import Spec
+from schemas.filters import Condition, Filter, Op, both
+from schemas.jobs import ExportJob
+from schemas.reports import Exported, Progress, silent
+from schemas.resource import Resource
+from schemas.resources import resource
+from schemas.settings import Settings
+from schemas.tables import LINEAGE
+from tasks.aside import aside
+from tasks.formats import FORMATS
+from tasks.formats.base import Format, Frames, Target
+from tasks.run import disk_watched, user
+from tasks.store import ledger
+from tasks.store.engine import engine, told_plainly
+from tasks.store.query import Selection, field_name, moment, snapshot
+
+
+@dataclass
+class Export:
+    """One run of an export: the snapshot that it reads, its working folder, and what it has found."""
+
+    job: ExportJob
+    run_id: UUID
+    connection: Connection
+    settings: Settings
+    workdir: Path
+    progress: Progress
+    resource: Resource
+    format: Format
+    started: float = field(default_factory=time.monotonic)
+    unfit: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Queried:
+    """The selected records: how many, and their typed frames, which can be read once."""
+
+    selection: Selection
+    records: int
+    frames: Frames
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Frames under the names of the file's columns; `columns` has the field of each."""
+
+    columns: dict[str, str]
+    frames: Frames
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps by name: plain functions, or the same ones watched by Prefect (`tasks.watched`)."""
+
+    query: Callable[[Export], Queried]
+    validate: Callable[[Export, Queried], Queried]
+    map: Callable[[Export, Queried], Mapped]
+    write: Callable[[Export, Queried, Mapped], Exported]
+
+
+@contextmanager
+def open_export(
+    job: ExportJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None
+) -> Iterator[Export]:
+    """Open the snapshot that an export reads; raises UsageError for a type or a format that is not there."""
+    chosen, form = resource(job.resource_type), format_of(job)
+    run = run_id or uuid4()
+    workdir = settings.temporary / run.hex
+    with told_plainly(), engine(url).connect() as connection:
+        try:
+            with disk_watched():
+                workdir.mkdir(parents=True, exist_ok=True)
+            snapshot(connection)
+            yield Export(job, run, connection, settings, workdir, progress, chosen, form)
+        except BaseException:
+            # The server may be in the middle of a COPY: close the line, and it stops.
+            connection.invalidate()
+            raise
+        finally:
+            shutil.rmtree(workdir, ignore_errors=True)
+
+
+def format_of(job: ExportJob) -> Format:
+    """Return the format that was asked for, or the one of the file's name; raises UsageError."""
+    if job.format:
+        name = {"xlsx": "excel", "jsonl": "ndjson"}.get(job.format.lower(), job.format.lower())
+        if name not in FORMATS:
+            raise UsageError(f"There is no format '{job.format}': there are {', '.join(sorted(FORMATS))}.")
+        found = FORMATS[name]
+    else:
+        suffix = Path(job.path.name.lower().removesuffix(".gz")).suffix
+        named = [form for form in FORMATS.values() if suffix in form.suffixes]
+        if not named:
+            raise UsageError(f"'{job.path.name}' tells no format: name it .csv, .json, .ndjson, .xlsx or .parquet.")
+        found = named[0]
+    if compressed(job) and not found.compressible:
+        raise UsageError(f"{found.title} is compressed by itself: leave .gz out of '{job.path.name}'.")
+    return found
+
+
+def compressed(job: ExportJob) -> bool:
+    """Say whether the file is to be gzipped, by its name."""
+    return job.path.name.lower().endswith(".gz")
+
+
+def query(export: Export) -> Queried:
+    """Check what is asked against the type, and select the records; raises UsageError."""
+    export.progress("query", 0, None)
+    job, chosen = export.job, export.resource
+    names = _saved_columns(export).values() if job.mapping else job.fields or chosen.fields
+    columns = tuple(dict.fromkeys(field_name(chosen, name) for name in names))
+    lineage = LINEAGE if job.lineage else ()
+    sort = tuple(f"{'-' * name.startswith('-')}{field_name(chosen, name.removeprefix('-'))}" for name in job.sort)
+    selection = Selection(chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit)
+    count = selection.count(export.connection)
+    return Queried(selection, count, selection.frames(export.connection, export.settings.batch_size))
+
+
+def _where(job: ExportJob) -> Filter | None:
+    """The filter of a job, its date range included."""
+    parts = [job.where] if job.where else []
+    if job.since:
+        parts.append(Condition(field="updated_at", op=Op.GE, value=(moment(job.since).isoformat(),)))
+    if job.until:
+        parts.append(Condition(field="updated_at", op=Op.LE, value=(moment(job.until, end=True).isoformat(),)))
+    return both(parts)
+
+
+def _saved_columns(export: Export) -> dict[str, str]:
+    """Column → field of the saved mapping; raises UsageError."""
+    resource_type, columns, _ = ledger.load_mapping(export.connection, str(export.job.mapping))
+    if resource_type != export.resource.type:
+        raise UsageError(
+            f"The mapping '{export.job.mapping}' is one of {resource_type}, not of {export.resource.type}."
+        )
+    return columns
+
+
+def validate(export: Export, queried: Queried) -> Queried:
+    """Hold the stored records against the rules of today, and count what an import would reject."""
+    fields = [name for name in queried.selection.columns if name in export.resource.fields]
+    schema = export.resource.schema.select_columns(fields)
+
+    def frames() -> Frames:
+        for frame in queried.frames:
+            try:
+                schema.validate(frame.select(fields), lazy=True)
+            except SchemaErrors as error:
+                cases = error.failure_cases.group_by("column", "check").len()
+                export.unfit.update({(str(name), str(check).partition("(")[0]): n for name, check, n in cases.rows()})
+            yield frame
+
+    return Queried(queried.selection, queried.records, frames())
+
+
+def map(export: Export, queried: Queried) -> Mapped:  # the step's name in the design
+    """Name the columns as the file is to have them: by field, by title, or as a saved mapping calls them."""
+    job, fields = export.job, export.resource.fields
+    if job.mapping:
+        headers = {field: column for column, field in _saved_columns(export).items()}
+    elif export.format.titled if job.titles is None else job.titles:
+        headers = {name: spec.title for name, spec in fields.items()}
+    else:
+        headers = {}
+    columns = {headers.get(name, name): name for name in queried.selection.columns}
+    renamed = {name: column for column, name in columns.items()}
+    return Mapped(columns, (frame.rename(renamed) for frame in queried.frames))
+
+
+def write(export: Export, queried: Queried, mapped: Mapped) -> Exported:
+    """Write the file aside and rename it when it is whole."""
+    job, fields = export.job, export.resource.fields
+    specs: dict[str, Spec | None] = {column: fields.get(name) for column, name in mapped.columns.items()}
+    with disk_watched(), aside(job.path) as path:
+        metadata = _metadata(export, queried) if job.metadata else {}
+        target = Target(path, export.workdir, export.resource.title, specs, job.write, metadata, compressed(job))
+        export.format.write(target, _counted(export, queried.records, mapped.frames))
+        size = path.stat().st_size
+    export.progress("done", queried.records, queried.records)
+    return Exported(
+        run_id=str(export.run_id),
+        resource_type=export.resource.type,
+        path=job.path,
+        format=export.format.name,
+        columns=tuple(mapped.columns),
+        records=queried.records,
+        size=size,
+        duration=round(time.monotonic() - export.started, 3),
+        unfit=tuple((name, rule, count) for (name, rule), count in sorted(export.unfit.items())),
+    )
+
+
+def _counted(export: Export, total: int, frames: Frames) -> Frames:
+    done = 0
+    export.progress("write", done, total)
+    for frame in frames:
+        yield frame
+        done += len(frame)
+        export.progress("write", done, total)
+
+
+def _metadata(export: Export, queried: Queried) -> dict[str, Any]:
+    """What a file says of itself; the names are a contract."""
+    selection = queried.selection
+    return {
+        "resourceType": export.resource.type,
+        "exportedAt": datetime.now(UTC).isoformat(timespec="seconds"),
+        "exportedBy": export.job.requested_by or user(),
+        "records": queried.records,
+        "fields": list(selection.columns),
+        "where": str(selection.where) if selection.where else "",
+        "sort": list(selection.sort),
+        "schema": export.resource.fingerprint,
+        "run": str(export.run_id),
+    }
+
+
+PLAIN = Steps(query, validate, map, write)
+"""The steps as plain functions."""

@@ -1,0 +1,292 @@
+"""The query: which records of a type an export takes, in which order; read by COPY in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Select,
+    String,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    cast,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
+
+from schemas import kinds
+from schemas.errors import UsageError
+from schemas.filters import All, Any_, Condition, Filter, Op
+from schemas.kinds import Kind
+from schemas.resource import Resource
+from schemas.spelling import nearest, plain
+from schemas.tables import LINEAGE, TABLES
+from tasks.ahead import pushed
+from tasks.store.compare import SORTING
+from tasks.store.session import set_local
+
+_ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Records of a type: the columns in their order (fields and `LINEAGE`), which of them, sorted how, how many."""
+
+    resource: Resource
+    columns: tuple[str, ...]
+    where: Filter | None = None
+    sort: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse fields and filters that the type does not have."""
+        for name in (*self.columns, *(name.removeprefix("-") for name in self.sort)):
+            field_name(self.resource, name)
+        if self.where:
+            condition(self.resource, self.where)
+
+    def _chosen(self) -> Select[Any]:
+        table = TABLES[self.resource.type]
+        query = select(*(_written(table.c[name]).label(name) for name in self.columns)).select_from(table)
+        if self.where:
+            query = query.where(condition(self.resource, self.where))
+        for name in (*self.sort, self.resource.key_column):
+            column = table.c[name.removeprefix("-")]
+            query = query.order_by(column.desc().nulls_last() if name.startswith("-") else column.asc().nulls_last())
+        return query.limit(self.limit)
+
+    def count(self, connection: Connection) -> int:
+        """Return how many records there are."""
+        query = select(literal(1)).select_from(TABLES[self.resource.type])
+        if self.where:
+            query = query.where(condition(self.resource, self.where))
+        return int(connection.scalar(select(func.count()).select_from(query.limit(self.limit).subquery())) or 0)
+
+    def frames(self, connection: Connection, size: int) -> Iterator[pl.DataFrame]:
+        """Read the records in frames of up to `size`, the next one while this is used."""
+        set_local(connection, "work_mem", SORTING)
+        dialect = connection.dialect
+        compiled = self._chosen().compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        cursor = connection.connection.cursor()
+        query = cursor.mogrify(str(compiled), compiled.params).decode()
+        types = {name: _dtype(self.resource, name) for name in self.columns}
+
+        def copy(put: Callable[[bytes], None]) -> None:
+            rows = _Rows(put, size)
+            cursor.copy_expert(f"copy ({query}) to stdout (format csv)", rows)
+            rows.end()
+
+        for lines in pushed(copy):
+            yield _frame(lines, types)
+
+
+class _Rows:
+    """What COPY writes to, a record at a time; hands on the text of `size` records."""
+
+    def __init__(self, put: Callable[[bytes], None], size: int) -> None:
+        self._put = put
+        self._size = size
+        self._held: list[bytes] = []
+
+    def write(self, row: bytes) -> None:
+        self._held.append(row)
+        if len(self._held) >= self._size:
+            self.end()
+
+    def end(self) -> None:
+        if self._held:
+            self._put(b"".join(self._held))
+            self._held = []
+
+
+def snapshot(connection: Connection) -> None:
+    """Let all that is read in this transaction be of one moment, and nothing be written."""
+    connection.execute(text("set transaction isolation level repeatable read, read only"))
+
+
+def _written(column: Column[Any]) -> ColumnElement[Any]:
+    """A column as COPY writes it: lists between commas, addresses bare, times as ISO 8601 in UTC."""
+    if isinstance(column.type, ARRAY):
+        return func.array_to_string(column, ",")
+    if isinstance(column.type, INET):
+        return func.host(column)
+    if isinstance(column.type, DateTime):
+        return func.to_char(func.timezone("UTC", column), _ISO)
+    return column
+
+
+def _dtype(resource: Resource, name: str) -> pl.DataType:
+    return resource.fields[name].kind.dtype if name in resource.fields else pl.String()
+
+
+def _frame(lines: bytes, types: dict[str, pl.DataType]) -> pl.DataFrame:
+    """The typed columns of COPY's text."""
+    plain_types = {
+        name: dtype if isinstance(dtype, pl.Int64 | pl.Float64) else pl.String() for name, dtype in types.items()
+    }
+    frame = pl.read_csv(lines, has_header=False, schema=plain_types)
+    lists = [pl.col(name).str.split(",") for name, dtype in types.items() if isinstance(dtype, pl.List)]
+    booleans = [pl.col(name) == "t" for name, dtype in types.items() if isinstance(dtype, pl.Boolean)]
+    return frame.with_columns(*lists, *booleans)
+
+
+# Filters --------------------------------------------------------------------------------------------------------------
+
+_COMPARED = (Op.EQ, Op.NE, Op.IN, Op.NOT_IN, Op.LT, Op.LE, Op.GT, Op.GE, Op.BETWEEN)
+_TEXTUAL = (*_COMPARED, Op.CONTAINS, Op.STARTS_WITH)
+_BLOCKY = (Op.WITHIN, Op.CONTAINS_ADDRESS, Op.OVERLAPS)
+
+TIME = "time"
+
+OPERATORS: dict[str, tuple[Op, ...]] = {
+    kinds.TEXT.name: _TEXTUAL,
+    "enum": _TEXTUAL,
+    kinds.CODE.name: _TEXTUAL,
+    kinds.ACCOUNT.name: _TEXTUAL,
+    kinds.INTEGER.name: _COMPARED,
+    kinds.NUMBER.name: _COMPARED,
+    kinds.ASN.name: _COMPARED,
+    kinds.BOOLEAN.name: (Op.EQ, Op.NE),
+    kinds.BLOCK.name: (*_COMPARED, *_BLOCKY),
+    kinds.ADDRESS.name: (*_COMPARED, *_BLOCKY),
+    kinds.TEXTS.name: (Op.CONTAINS,),
+    kinds.BLOCKS.name: (Op.CONTAINS, *_BLOCKY),
+    kinds.TAGS.name: (),
+    kinds.JSON.name: (),
+    TIME: _COMPARED,
+}
+"""The operators of each kind of field, beside `is null` and `is not null`, which all have."""
+
+
+def field_name(resource: Resource, name: str) -> str:
+    """Return the field or lineage column of that name or title; raises UsageError."""
+    known = {plain(field): field for field in LINEAGE}
+    for field, spec in resource.fields.items():
+        known |= {plain(spelling): field for spelling in (*spec.aliases, spec.title, field)}
+    if name in resource.fields or name in LINEAGE:
+        return name
+    if plain(name) in known:
+        return known[plain(name)]
+    near = nearest(plain(name), known)
+    hint = f"did you mean {known[near]}?" if near else f"its fields are {', '.join((*resource.fields, *LINEAGE))}."
+    raise UsageError(f"{resource.type} has no field '{name}': {hint}")
+
+
+def condition(resource: Resource, where: Filter) -> ColumnElement[bool]:
+    """Return a filter as SQL, its values bound; raises UsageError where it does not fit the type."""
+    if isinstance(where, All):
+        return and_(*(condition(resource, part) for part in where.all))
+    if isinstance(where, Any_):
+        return or_(*(condition(resource, part) for part in where.any))
+    return _condition(resource, where)
+
+
+def _condition(resource: Resource, asked: Condition) -> ColumnElement[bool]:
+    table = TABLES[resource.type]
+    head, dot, tag = asked.field.partition(".")
+    name = field_name(resource, head if dot else asked.field)
+    column: ColumnElement[Any] = table.c[name]
+    kind = resource.fields[name].kind if name in resource.fields else None
+    if dot:
+        if not isinstance(table.c[name].type, JSONB):
+            raise UsageError(f"{name} has no members: write {name} alone.")
+        column, kind = column.op("->>")(literal(tag, String)), kinds.TEXT
+    if asked.op in (Op.IS_NULL, Op.NOT_NULL):
+        return column.is_(None) if asked.op is Op.IS_NULL else column.is_not(None)
+    if isinstance(table.c[name].type, Uuid):
+        column, kind = cast(column, Text), kinds.CODE
+    allowed = OPERATORS[kind.name if kind else TIME]
+    if asked.op not in allowed:
+        others = f"it takes {', '.join((*allowed, Op.IS_NULL, Op.NOT_NULL))}"
+        hint = f"ask for one tag, as in {name}.Owner eq network" if kind is kinds.TAGS else others
+        raise UsageError(f"{asked.field} can't be asked '{asked.op}': {hint}.")
+    return _asked(column, kind, asked)
+
+
+def _asked(column: ColumnElement[Any], kind: Kind | None, asked: Condition) -> ColumnElement[bool]:
+    op = asked.op
+    if op in (Op.CONTAINS, Op.STARTS_WITH) and kind not in (kinds.TEXTS, kinds.BLOCKS):
+        ask = column.icontains if op is Op.CONTAINS else column.istartswith
+        return ask(asked.value[0], autoescape=True)
+    values = [_value(kind, asked, value) for value in asked.value]
+    if kind in (kinds.TEXTS, kinds.BLOCKS) and op is Op.CONTAINS:
+        return values[0] == any_(column)
+    if kind is kinds.BLOCKS:
+        item = func.unnest(column).column_valued("item")
+        return exists(select(literal(1)).select_from(item).where(_compared(cast(item, INET), op, values)))
+    return _compared(column, op, values)
+
+
+def _compared(column: ColumnElement[Any], op: Op, values: list[ColumnElement[Any]]) -> ColumnElement[bool]:
+    first = values[0]
+    ways: dict[Op, Callable[[], ColumnElement[bool]]] = {
+        Op.EQ: lambda: column == first,
+        Op.NE: lambda: column.is_distinct_from(first),
+        Op.LT: lambda: column < first,
+        Op.LE: lambda: column <= first,
+        Op.GT: lambda: column > first,
+        Op.GE: lambda: column >= first,
+        Op.IN: lambda: column.in_(values),
+        Op.NOT_IN: lambda: or_(column.is_(None), not_(column.in_(values))),
+        Op.BETWEEN: lambda: column.between(first, values[1]),
+        Op.WITHIN: lambda: column.op("<<=", is_comparison=True)(first),
+        Op.CONTAINS_ADDRESS: lambda: column.op(">>=", is_comparison=True)(first),
+        Op.OVERLAPS: lambda: column.op("&&", is_comparison=True)(first),
+    }
+    return ways[op]()
+
+
+def _value(kind: Kind | None, asked: Condition, value: str) -> ColumnElement[Any]:
+    """A value as its field's kind reads it, bound."""
+    if kind is None:
+        return literal(moment(value), DateTime(timezone=True))
+    if asked.op is Op.CONTAINS_ADDRESS or (asked.op in _BLOCKY and "/" not in value):
+        kind = kinds.ADDRESS if "/" not in value else kinds.BLOCK
+    elif kind is kinds.BLOCKS or (kind is kinds.ADDRESS and asked.op in _BLOCKY):
+        kind = kinds.BLOCK
+    elif kind is kinds.TEXTS:
+        kind = kinds.TEXT
+    read = kind.read(pl.Series([value.strip()], dtype=pl.String))[0]
+    if kind.name == "enum" and read not in kind.choices and asked.op not in (Op.CONTAINS, Op.STARTS_WITH):
+        read = None
+    if read is None:
+        raise UsageError(f"In the filter on {asked.field}, '{value}' is not {kind.wants}.")
+    if isinstance(kind.sql, CIDR | INET):
+        # An address compares with blocks as inet; a block's own field is asked as cidr, so that its index serves.
+        return cast(literal(read, Text), INET if asked.op in _BLOCKY else kind.sql)
+    return literal(read)
+
+
+_AGO = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def moment(value: str, *, end: bool = False) -> datetime:
+    """Read a time: ISO 8601 (UTC unless it says otherwise), a date, or how long ago as in 7d, 12h, 30m.
+
+    A date alone is its first moment, or with `end` its last. Raises UsageError.
+    """
+    number, unit = value[:-1], value[-1:]
+    if number.isdigit() and unit in _AGO:
+        return datetime.now(UTC) - timedelta(**{_AGO[unit]: int(number)})
+    try:
+        read = datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise UsageError(f"'{value}' is no time: write 2026-11-24, 2026-11-24T08:30Z, or 7d for a week ago.") from None
+    aware = read if read.tzinfo else read.replace(tzinfo=UTC)
+    return aware + timedelta(days=1, microseconds=-1) if end and len(value.strip()) <= 10 else aware
