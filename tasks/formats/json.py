@@ -188,9 +188,8 @@ def _inside(source: Source, key: str | None, value: Json) -> Opened:
 def _holder(source: Source, value: Json) -> str | None:
     """The member of an object that holds its records; None when the object is a record itself."""
     lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
-    known = [name for name in lists if recognise(name, {})] or [
-        name for name in (RECORDS,) if isinstance(value.get(name), list)
-    ]
+    known = [name for name in lists if recognise(name, {})]
+    known = known or [name for name in (RECORDS,) if isinstance(value.get(name), list)]
     if not known and _is_record(source, value):
         return None
     if len(lists) > 1 and len(known) != 1:
