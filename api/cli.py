@@ -188,7 +188,7 @@ TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc o
 
 
 @app.command(
-    epilog="Examples:\n\n"
+    epilog="Example: "
     'cmdb export vpc -o vpcs.xlsx --where "region eq us-east-1 and tags.Owner in (network, core)"\n\n'
     'cmdb export prefix -o prefixes.csv.gz --where "prefix within 10.0.0.0/8" --since 7d --sort vrf,prefix\n\n'
     + EXIT_CODES
