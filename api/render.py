@@ -42,7 +42,7 @@ def show_report(console: Console, report: Report) -> None:
 def _headline(report: Report) -> list[RenderableType]:
     counts = report.counts
     verb = "would be " if report.dry_run else ""
-    rate = f", {counts.read / report.duration:,.0f} rows/s" if report.duration and counts.read >= 1000 else ""
+    rate = _rate(counts.read, report.duration)
     status = f"{report.status}{' (dry run: nothing was changed)' if report.dry_run else ''}"
     lines = [
         Text.assemble((status, f"bold {_STATUS[report.status]}"), f"  {report.source} → {report.resource_type or '?'}"),
@@ -63,6 +63,10 @@ def _headline(report: Report) -> list[RenderableType]:
     if report.repeats and not report.dry_run:
         lines.append(Text(f"The same file was imported before, by run {report.repeats}.", style="dim"))
     return list(lines)
+
+
+def _rate(records: int, seconds: float) -> str:
+    return f", {records / seconds:,.0f} rows/s" if seconds and records >= 1000 else ""
 
 
 def _several(count: int, what: str) -> str:
@@ -235,11 +239,7 @@ def next_steps(report: Report) -> list[str]:
 
 def show_exported(console: Console, exported: Exported) -> None:
     """Print what an export wrote, and which stored values an import would reject today."""
-    rate = (
-        f", {exported.records / exported.duration:,.0f} rows/s"
-        if exported.duration and exported.records >= 1000
-        else ""
-    )
+    rate = _rate(exported.records, exported.duration)
     console.print(
         Text.assemble(("completed", "bold green"), f"  {exported.resource_type} → {exported.path}"),
         Text(f"{_several(exported.records, 'record')}, {exported.size:,} bytes, {exported.duration:.1f} s{rate}"),

@@ -9,8 +9,8 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from schemas.resources import resource
 from schemas.settings import Settings
 from schemas.tables import LINEAGE
 from tasks.aside import aside
-from tasks.formats import FORMATS
+from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Format, Frames, Target
 from tasks.run import disk_watched, user
 from tasks.store import ledger
@@ -51,15 +51,20 @@ class Export:
     format: Format
     started: float = field(default_factory=time.monotonic)
     unfit: Counter[tuple[str, str]] = field(default_factory=Counter)
+    readers: ExitStack = field(default_factory=ExitStack)
 
 
 @dataclass(frozen=True)
 class Queried:
-    """The selected records: how many, and their typed frames, which can be read once."""
+    """The selected records: how many, and their typed frames, which can be read once.
+
+    `saved` is the saved mapping whose columns the file is to have, column → field.
+    """
 
     selection: Selection
     records: int
     frames: Frames
+    saved: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,9 @@ def open_export(
             with disk_watched():
                 workdir.mkdir(parents=True, exist_ok=True)
             snapshot(connection)
-            yield Export(job, run, connection, settings, workdir, progress, chosen, form)
+            # Before the connection closes, whoever reads from it in a thread has to stop.
+            with ExitStack() as readers:
+                yield Export(job, run, connection, settings, workdir, progress, chosen, form, readers=readers)
         except BaseException:
             # The server may be in the middle of a COPY: close the line, and it stops.
             connection.invalidate()
@@ -105,10 +112,7 @@ def open_export(
 def format_of(job: ExportJob) -> Format:
     """Return the format that was asked for, or the one of the file's name; raises UsageError."""
     if job.format:
-        name = {"xlsx": "excel", "jsonl": "ndjson"}.get(job.format.lower(), job.format.lower())
-        if name not in FORMATS:
-            raise UsageError(f"There is no format '{job.format}': there are {', '.join(sorted(FORMATS))}.")
-        found = FORMATS[name]
+        found = format_named(job.format)
     else:
         suffix = Path(job.path.name.lower().removesuffix(".gz")).suffix
         named = [form for form in FORMATS.values() if suffix in form.suffixes]
@@ -129,13 +133,15 @@ def query(export: Export) -> Queried:
     """Check what is asked against the type, and select the records; raises UsageError."""
     export.progress("query", 0, None)
     job, chosen = export.job, export.resource
-    names = _saved_columns(export).values() if job.mapping else job.fields or chosen.fields
+    saved = _saved_columns(export) if job.mapping else {}
+    names = saved.values() if job.mapping else job.fields or chosen.fields
     columns = tuple(dict.fromkeys(field_name(chosen, name) for name in names))
     lineage = LINEAGE if job.lineage else ()
     sort = tuple(f"{'-' * name.startswith('-')}{field_name(chosen, name.removeprefix('-'))}" for name in job.sort)
     selection = Selection(chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit)
     count = selection.count(export.connection)
-    return Queried(selection, count, selection.frames(export.connection, export.settings.batch_size))
+    frames = export.readers.enter_context(closing(selection.frames(export.connection, export.settings.batch_size)))
+    return Queried(selection, count, frames, saved)
 
 
 def _where(job: ExportJob) -> Filter | None:
@@ -168,18 +174,18 @@ def validate(export: Export, queried: Queried) -> Queried:
             try:
                 schema.validate(frame.select(fields), lazy=True)
             except SchemaErrors as error:
-                cases = error.failure_cases.group_by("column", "check").len()
-                export.unfit.update({(str(name), str(check).partition("(")[0]): n for name, check, n in cases.rows()})
+                for name, check, count in error.failure_cases.group_by("column", "check").len().iter_rows():
+                    export.unfit[str(name), str(check).partition("(")[0]] += count
             yield frame
 
-    return Queried(queried.selection, queried.records, frames())
+    return replace(queried, frames=frames())
 
 
 def map(export: Export, queried: Queried) -> Mapped:  # the step's name in the design
     """Name the columns as the file is to have them: by field, by title, or as a saved mapping calls them."""
     job, fields = export.job, export.resource.fields
     if job.mapping:
-        headers = {field: column for column, field in _saved_columns(export).items()}
+        headers = {name: column for column, name in queried.saved.items()}
     elif export.format.titled if job.titles is None else job.titles:
         headers = {name: spec.title for name, spec in fields.items()}
     else:

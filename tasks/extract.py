@@ -8,13 +8,13 @@ from dataclasses import fields, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from schemas.errors import SourceError, UsageError
+from schemas.errors import SourceError
 from schemas.jobs import ImportJob, ReadOptions
 from schemas.reports import Extracted, Issue, Opened, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
-from tasks.formats import FORMATS
+from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Format, Source
 from tasks.formats.compressed import unpacked
 from tasks.formats.foreign import binary, markup
@@ -123,10 +123,8 @@ def _alike(told: Format, found: Format) -> bool:
 
 
 def _asked(name: str, found: Format, source: Source) -> Format:
-    spelt = {"xlsx": "excel", "tsv": "csv", "jsonl": "ndjson"}.get(name.lower(), name.lower())
-    if spelt not in FORMATS:
-        raise UsageError(f"There is no format '{name}': give one of {', '.join(FORMATS)}.")
+    wanted = format_named(name)
     text = ("csv", "json", "ndjson")
-    if spelt != found.name and not (spelt in text and found.name in text):
-        raise SourceError(f"{source.name} is {found.title}, not {FORMATS[spelt].title}: give --format {found.name}.")
-    return FORMATS[spelt]
+    if wanted is not found and not (wanted.name in text and found.name in text):
+        raise SourceError(f"{source.name} is {found.title}, not {wanted.title}: give --format {found.name}.")
+    return wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.errors import UsageError
 from tasks.formats.base import Format
 from tasks.formats.delimited import CSV
 from tasks.formats.excel import EXCEL
@@ -10,3 +11,13 @@ from tasks.formats.parquet import PARQUET
 
 FORMATS: dict[str, Format] = {format.name: format for format in (EXCEL, PARQUET, NDJSON, JSON, CSV)}
 """Every format by its name, in the order in which content is recognised; delimited text is what is left."""
+
+_SPELLINGS = {"xlsx": "excel", "tsv": "csv", "jsonl": "ndjson"}
+
+
+def format_named(name: str) -> Format:
+    """Return the format of that name, or of the suffix it is known by; raises UsageError."""
+    spelt = _SPELLINGS.get(name.lower(), name.lower())
+    if spelt not in FORMATS:
+        raise UsageError(f"There is no format '{name}': give one of {', '.join(FORMATS)}.")
+    return FORMATS[spelt]

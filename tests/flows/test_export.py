@@ -14,7 +14,7 @@ from schemas.reports import Exported
 from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.templates import write_template
-from tests.support import importer, stored, vpc
+from tests.support import importer, stored, vpc, with_settings
 
 NASTY = {"name": "=cmd|' /C calc'!A0", "description": 'two\nlines, "quoted"', "tags": "Owner=a b,-x=+1"}
 
@@ -71,3 +71,23 @@ def test_a_template_imports_and_its_examples_are_left_out(
     path = write_template(RESOURCES[resource_type], format, tmp_path / f"t.{format}")
     report = importer(database_url, tmp_path)(path, resource_type=resource_type)
     assert (report.counts.read, report.counts.warnings) == (0, 2)
+
+
+def test_a_stopped_export_leaves_the_old_file_and_nothing_else(database_url: str, tmp_path: Path) -> None:
+    """Stopped in the middle, with more records on their way: the file is the old one, and no other is left."""
+    importer(database_url, tmp_path)([vpc(n) for n in range(6000)])
+    path = tmp_path / "out" / "a.csv"
+    path.parent.mkdir()
+    path.write_text("old")
+
+    def stop(phase: str, done: int, total: int | None) -> None:
+        if phase == "write" and done:
+            assert (done, total) == (1000, 6000)
+            raise KeyboardInterrupt
+
+    used = with_settings(batch_size=1000)
+    with pytest.raises(KeyboardInterrupt):
+        export_file(ExportJob(resource_type="vpc", path=path), database_url, used, progress=stop)
+    assert [(file.name, file.read_text()) for file in path.parent.iterdir()] == [("a.csv", "old")]
+    assert not list(used.temporary.iterdir())
+    assert export(database_url, path).records == 6000
