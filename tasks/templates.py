@@ -22,12 +22,12 @@ from schemas.json_schema import DIALECT, example, json_schema
 from schemas.reports import EXAMPLE, NOTE
 from schemas.resource import Resource
 from tasks.aside import aside
+from tasks.formats.workbook import SHEET_ROWS
 from tasks.formats.written import RECORDS
 
 NOTES = f"{NOTE} note"
 """The last column: an import leaves a row out that says `example` there."""
 
-_ROWS = 1_048_576
 _HEADER = PatternFill("solid", fgColor="DDE6F0")
 _REQUIRED = PatternFill("solid", fgColor="FFE2B8")
 _EXAMPLE = Font(italic=True, color="808080")
@@ -159,7 +159,7 @@ def _drop_downs(book: Workbook, sheet: Worksheet, resource: Resource) -> None:
             "cmdb",
         )
         letter = get_column_letter(number)
-        rule.add(f"{letter}2:{letter}{_ROWS}")
+        rule.add(f"{letter}2:{letter}{SHEET_ROWS}")
         sheet.add_data_validation(rule)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fastexcel
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW, Issue, Opened, issues_frame
+from schemas.reports import ROW, Issue, Opened, Severity, issues_frame
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.compressed import BROKEN_ZIP
 from tasks.formats.spool import long_cells
-from tasks.formats.workbook import special_cells
+from tasks.formats.workbook import SHEET_ROWS, special_cells
 from tasks.formats.written import ABOUT, write_excel
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -56,25 +58,61 @@ def open_excel(source: Source) -> Opened:
     names, told = column_names([cell or "" for cell in _row(cells, header - 1)], header)
     if len(names) > source.max_columns:
         raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
-    records = cells.slice(header).select(cells.columns[: len(names)])
-    if records.is_empty():
+    if len(cells) == header:
         raise SourceError(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
-    records.columns = list(names)
-    try:
-        faults, formulas = special_cells(source.path, book.sheet_names.index(name), header)
-    except (*BROKEN_ZIP, OSError) as error:
-        raise SourceError(f"{source.name} is a damaged workbook: save it again. ({str(error)[:120]})") from error
-    frame = records.lazy().with_row_index(ROW, offset=header + 1)
+    records, faults, notices = [], [], list(told)
+    for number, (sheet, rows) in enumerate([(name, cells), *_continued(source, book, name, cells.head(header))]):
+        at = number * SHEET_ROWS
+        if at:
+            message = f"sheet '{sheet}' goes on where the one before it ends: its row 1 is counted as row {at + 1:,}"
+            notices.append(Issue("sheet", message, Severity.WARNING))
+        wrong, formulas = _special(source, book, sheet, header)
+        faults += [_shifted(fault, sheet, at) for fault in (*wrong, *_beyond(rows, names, header))]
+        notices += formulas
+        part = rows.slice(header).select(rows.columns[: len(names)])
+        part.columns = list(names)
+        records.append(part.with_row_index(ROW, offset=at + header + 1))
+    frame = pl.concat(records, rechunk=False)
     return Opened(
-        frame=frame,
+        frame=frame.lazy(),
         columns=names,
         sheet=name,
         header_row=header,
-        records=len(records),
-        faults=issues_frame([*faults, *_beyond(cells, names, header), *long_cells(frame.collect(), source.max_cell)]),
-        notices=(*told, *formulas),
+        records=len(frame),
+        faults=issues_frame([*faults, *long_cells(frame, source.max_cell)]),
+        notices=tuple(notices),
         metadata=_metadata(book),
     )
+
+
+def _continued(
+    source: Source, book: fastexcel.ExcelReader, name: str, head: pl.DataFrame
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield the sheets that go on where this one is full, as an export writes them: 'VPCs 2' after 'VPCs'.
+
+    They begin with the same rows, the header included; a sheet that was asked for stands alone.
+    """
+    number = 2
+    while not source.options.sheet and (sheet := f"{name} {number}") in book.sheet_names:
+        cells = _cells(book, sheet)
+        if cells.width < head.width or not cells.head(len(head)).select(cells.columns[: head.width]).equals(head):
+            return
+        yield sheet, cells
+        number += 1
+
+
+def _special(source: Source, book: fastexcel.ExcelReader, sheet: str, header: int) -> tuple[list[Issue], list[Issue]]:
+    try:
+        return special_cells(source.path, book.sheet_names.index(sheet), header)
+    except (*BROKEN_ZIP, OSError) as error:
+        raise SourceError(f"{source.name} is a damaged workbook: save it again. ({str(error)[:120]})") from error
+
+
+def _shifted(fault: Issue, sheet: str, at: int) -> Issue:
+    """A fault of a later sheet, its row counted on from the sheets before it."""
+    if not at:
+        return fault
+    return replace(fault, row=(fault.row or 0) + at, message=f"sheet '{sheet}', {fault.message}")
 
 
 def _metadata(book: fastexcel.ExcelReader) -> dict[str, str]:

@@ -12,6 +12,12 @@ from pathlib import Path
 
 from schemas.reports import Issue, Severity
 
+SHEET_ROWS = 1_048_576
+"""The most rows that a sheet has (ECMA-376, part 1, 18.3.1.73)."""
+
+CELL_CHARS = 32_767
+"""The most characters that a cell holds."""
+
 _CHUNK = 1 << 20
 
 # A cell that is longer has no end: what is held of it is dropped.

@@ -15,10 +15,12 @@ from rustpy_xlsxwriter import Format as CellFormat
 from rustpy_xlsxwriter import write_worksheets
 
 from schemas import kinds
+from schemas.errors import UsageError
 from schemas.fields import Spec
 from schemas.reports import NOTE
 from tasks.formats.base import Frames, Target
 from tasks.formats.guard import guarded, is_free
+from tasks.formats.workbook import CELL_CHARS, SHEET_ROWS
 
 METADATA, RECORDS = "metadata", "records"
 """The members of a JSON document that has metadata."""
@@ -27,9 +29,6 @@ ABOUT = "About"
 """The sheet of a workbook that holds the metadata."""
 
 _RAW = (kinds.TAGS.name, kinds.JSON.name)
-
-# A worksheet ends here (ECMA-376, part 1, 18.3.1.73); the header takes one row.
-SHEET_ROWS = 1_048_576 - 1
 
 
 @contextmanager
@@ -177,13 +176,13 @@ def write_excel(target: Target, frames: Frames) -> None:
     Where a sheet ends, the next goes on under the same header.
     """
     empty = pl.DataFrame(schema=dict.fromkeys(target.columns, pl.String()))
-    parts = _spooled(target, (_cells(target, frame) for frame in frames))
+    parts = _spooled(target, (_short(_cells(target, frame)) for frame in frames))
     records = pl.concat(parts) if parts else empty.lazy()
     count = int(records.select(pl.len()).collect().item())
-    starts = range(0, max(count, 1), SHEET_ROWS)
+    most = SHEET_ROWS - 1  # beside the header
     sheets: list[tuple[str, Any]] = [
-        (target.title if number == 1 else f"{target.title} {number}", records.slice(start, SHEET_ROWS).collect())
-        for number, start in enumerate(starts, start=1)
+        (_sheet_title(target, number), _stream(records.slice(start, most), count))
+        for number, start in enumerate(range(0, max(count, 1), most), start=1)
     ]
     if target.metadata:
         about = [{"": name, "value": _on_one_line(value)} for name, value in target.metadata.items()]
@@ -200,6 +199,27 @@ def write_excel(target: Target, frames: Frames) -> None:
         column_widths=dict.fromkeys(names, widths),
         autofilter=dict.fromkeys(names, True),
     )
+
+
+def _short(cells: pl.DataFrame) -> pl.DataFrame:
+    """Refuse what no cell of a workbook holds."""
+    for name, length in cells.select(pl.col(pl.String).str.len_chars().max()).to_dict(as_series=False).items():
+        if (length[0] or 0) > CELL_CHARS:
+            raise UsageError(
+                f"'{name}' has a value of {length[0]:,} characters, and a cell of a workbook holds {CELL_CHARS:,}: "
+                "export as CSV, JSON or Parquet, or leave the field out."
+            )
+    return cells
+
+
+def _sheet_title(target: Target, number: int) -> str:
+    """The name of a sheet, which an import finds its continuation by."""
+    return f"{target.title} {number}" if number > 1 else target.title
+
+
+def _stream(records: pl.LazyFrame, count: int) -> Any:
+    """Records as what hands them over in batches (Arrow's C stream), so that they are never in memory together."""
+    return records.collect_batches(chunk_size=10_000, lazy=True) if count else records.collect()
 
 
 def _number_format(spec: Spec | None) -> str:

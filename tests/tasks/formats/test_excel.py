@@ -14,8 +14,8 @@ import openpyxl
 import pytest
 
 from schemas.errors import SourceError
-from tasks.formats.workbook import special_cells
-from tests.tasks.formats.support import faults, read_text, rows
+from tasks.formats.workbook import SHEET_ROWS, special_cells
+from tests.tasks.formats.support import faults, read, read_text, rows
 
 
 def workbook(*table: list[Any], edit: Callable[[bytes], bytes] = bytes) -> bytes:
@@ -76,3 +76,36 @@ def test_damaged_workbooks(tmp_path: Path) -> None:
             # Some bytes do not matter; those that do may raise nothing else.
             with contextlib.suppress(SourceError):
                 read_text(tmp_path, "t.xlsx", content)
+
+
+def sheets(path: Path, tables: dict[str, list[list[Any]]]) -> Path:
+    """Write a workbook of several sheets."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, table in tables.items():
+        sheet = book.create_sheet(name)
+        for record in table:
+            sheet.append(record)
+    book.save(path)
+    return path
+
+
+def test_a_sheet_goes_on_in_the_next(tmp_path: Path) -> None:
+    """Sheets that bear the name and a number, under the same header, are read on; rows are counted through."""
+    head, more = ["a", "b"], {"VPCs 4": [["a", "b"], ["never", "3 is missing"]]}
+    wrong = [["x", "=1+1"], ["y", "2", "beyond"]]
+    path = sheets(tmp_path / "t.xlsx", {"VPCs": [head, ["1", "2"]], "VPCs 2": [head, ["3", "4"], *wrong], **more})
+    found = read(path)
+    second = SHEET_ROWS + 1
+    assert [row[0] for row in rows(found)] == [2, second + 1, second + 2, second + 3]
+    assert faults(found) == [(second + 2, "formula"), (second + 3, "ragged")]
+    assert all(message.startswith("sheet 'VPCs 2', ") for message in found.faults["message"])
+    assert "'VPCs 2' goes on" in found.notices[0].message
+    assert len(rows(read(path, sheet="VPCs"))) == 1
+
+
+@pytest.mark.parametrize("other", [["b", "a"], ["a"], ["a", "B"]])
+def test_a_sheet_with_another_header_does_not_go_on(tmp_path: Path, other: list[str]) -> None:
+    """A copy that was worked on, or another table altogether."""
+    path = sheets(tmp_path / "t.xlsx", {"T": [["a", "b"], ["1", "2"]], "T 2": [other, ["3", "4"]]})
+    assert len(rows(read(path))) == 1
