@@ -34,7 +34,7 @@ format: .venv/.installed ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.installed ## measure the import against COPY and its rivals (SMALL=1: a look, in under a minute)
+bench: .venv/.installed ## measure imports and exports against COPY and their rivals (SMALL=1: a look, in under a minute)
 	$(BIN)/python -m benchmarks.run
 
 lock: ## resolve the dependencies anew (needs uv)

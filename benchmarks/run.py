@@ -1,125 +1,29 @@
-"""Measure the import: `make bench`, or `make bench SMALL=1` in under a minute.
+"""Measure imports and exports: `make bench`, or `make bench SMALL=1` in under a minute.
 
-Every case runs in turn with its rival, a bare COPY of the same file into an identical empty table of the same server,
-at least three times; a result is checked before its time is believed. Writes `benchmarks/results.md`.
+Every case runs in turn with its rival, which is a bare COPY of the same file into an identical empty table of the same
+server unless another is named, at least three times; a result is checked before its time is believed. Writes
+`benchmarks/results.md`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from sqlalchemy import text
 
 from benchmarks import data, peers
-from schemas.tables import METADATA
+from benchmarks.bench import Bench, Case, report
 from tasks.store.embedded import server
 from tasks.store.engine import engine
 from tasks.store.migrate import upgrade
 
-ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("results.md")
-
-
-@dataclass
-class Case:
-    """One line of the table."""
-
-    name: str
-    rows: int
-    bar: str = ""
-    seconds: list[float] = field(default_factory=list)
-    rival: list[float] = field(default_factory=list)
-    megabytes: float = 0.0
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times its rival a case takes."""
-        return median(self.seconds) / median(self.rival) if self.rival else None
-
-    def line(self) -> str:
-        """Return the case as a line of a Markdown table."""
-        spread = f"{min(self.seconds):.2f}–{max(self.seconds):.2f}"
-        rival = f"{median(self.rival):.2f}" if self.rival else ""
-        ratio = f"**{self.ratio:.2f} ×**" if self.ratio else ""
-        memory = f"{self.megabytes:,.0f}" if self.megabytes else ""
-        per_row = median(self.seconds) / self.rows * 1e6
-        figures = (f"{self.rows:,}", f"{median(self.seconds):.2f}", spread, f"{per_row:.1f}", rival, ratio)
-        return f"| {' | '.join((self.name, *figures, self.bar, memory))} |"
-
-
-class Bench:
-    """One server, its files and what was measured."""
-
-    def __init__(self, url: str, folder: Path, rows: int, times: int) -> None:
-        self.url = url
-        self.folder = folder
-        self.rows = rows
-        self.times = times
-        self.cases: list[Case] = []
-
-    def say(self, words: str) -> None:
-        """Tell how far the benchmark is."""
-        sys.stderr.write(f"{words}\n")
-
-    def execute(self, *statements: str) -> None:
-        """Run statements, each in a transaction of its own."""
-        with engine(self.url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-
-    def empty(self) -> None:
-        """Start from empty tables, and a server that has nothing left to do."""
-        self.execute(*(f'truncate "{table.name}"' for table in METADATA.sorted_tables), "vacuum", "checkpoint")
-
-    def bare_copy(self, file: Path) -> float:
-        """COPY a file into an empty table like `vpc`; returns the seconds until it is committed."""
-        self.execute("drop table if exists bare", "create table bare (like vpc including all)", "checkpoint")
-        columns = file.open(encoding="utf-8").readline().strip()
-        with engine(self.url).connect() as connection, file.open("rb") as source:
-            began = time.perf_counter()
-            statement = f"copy bare ({columns}) from stdin with (format csv, header)"
-            connection.connection.cursor().copy_expert(statement, source)
-            connection.connection.commit()
-            seconds = time.perf_counter() - began
-            rows = connection.scalar(text("select count(*) from bare"))
-        assert rows, file
-        return seconds
-
-    def run(self, file: Path, *, dry: bool = False, **wanted: int) -> tuple[float, float]:
-        """Import a file in a process of its own; returns seconds and megabytes, once the counts are right."""
-        command = [sys.executable, "-m", "benchmarks.one_import", self.url, str(file), *(["dry"] if dry else [])]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(f"the import of {file.name} failed:\n{done.stderr}")
-        found: dict[str, Any] = json.loads(done.stdout)
-        right = {name: found[name] for name in wanted}
-        if right != wanted:
-            sys.exit(f"the import of {file.name} gave {right}, not {wanted}")
-        return found["seconds"], found["megabytes"]
-
-    def measure(self, case: Case, once: Callable[[], tuple[float, float]], rival: Callable[[], float] | None) -> None:
-        """Measure a case in turn with its rival."""
-        self.say(case.name)
-        for _ in range(self.times):
-            if rival:
-                case.rival.append(rival())
-            seconds, megabytes = once()
-            case.seconds.append(seconds)
-            case.megabytes = max(case.megabytes, megabytes)
-        self.cases.append(case)
-        self.say(f"   {case.line()}")
 
 
 def against_copy(bench: Bench) -> None:
@@ -158,6 +62,40 @@ def against_copy(bench: Bench) -> None:
     bench.measure(Case("1 % rejected", rows, "≤ 2.2, aim 1.6"), rejected, copy)
     bench.empty()
     bench.measure(Case("preview of the same file", rows), preview, None)
+
+
+def exports(bench: Bench) -> None:
+    """Exports of a full table: CSV against COPY of the same query, Excel against openpyxl, and what they hold."""
+    rows, folder = bench.rows, bench.folder
+    bench.empty()
+    bench.run(folder / "new.csv", create=rows)
+    bench.execute("vacuum analyze vpc")
+    query = f"select {', '.join(data.COLUMNS)} from vpc"
+
+    def out(name: str, *fields: str) -> tuple[float, float]:
+        return bench.export(folder / name, *fields, records=rows)
+
+    csv = partial(out, "out.csv", *data.COLUMNS)
+    rivals = (("", " order by vpc_id", "≤ 2.0"), (", unsorted", "", ""))
+    for which, order, bar in rivals:
+        case = Case(f"export, CSV of 12 columns (rival: COPY of them{which})", rows, f"{bar}, 500 MB" if bar else "")
+        bench.measure(case, csv, partial(bench.copy_out, query + order, folder / "bare.csv"))
+    for name in ("out.csv.gz", "out.json", "out.ndjson", "out.parquet", "out.xlsx"):
+        bench.measure(
+            Case(f"export, {name.removeprefix('out.')} of all fields", rows, "500 MB"), partial(out, name), None
+        )
+
+    def by_openpyxl() -> float:
+        began = time.perf_counter()
+        data.write(frame, folder / "rival.xlsx")
+        return time.perf_counter() - began
+
+    rows = min(rows, 100_000)
+    frame = data.vpcs(rows)
+    bench.empty()
+    bench.run(data.write(frame, folder / "same.csv"), create=rows)
+    case = Case("export, xlsx of 12 columns (rival: openpyxl, write-only)", rows, "≤ 1/5")
+    bench.measure(case, partial(out, "small.xlsx", *data.COLUMNS), by_openpyxl)
 
 
 def _fresh(bench: Bench, file: Path, rows: int) -> tuple[float, float]:
@@ -235,28 +173,6 @@ def small_command(bench: Bench) -> None:
     bench.measure(Case("100 rows by `cmdb import`, prompt to report", 100, "≤ 2.5 s"), once, None)
 
 
-def report(bench: Bench) -> str:
-    """Return what was measured, with the machine."""
-    with engine(bench.url).connect() as connection:
-        version = connection.scalar(text("show server_version"))
-    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
-    memory = next((int(line.split()[1]) >> 20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
-    measured = (
-        f"By `make bench`: {os.cpu_count()} cores ({cpu}), {memory} GB, Python {platform.python_version()}, "
-        f"PostgreSQL {version}, durable, on the same machine. Medians of {bench.times}; the rival is a bare COPY of "
-        "the same file into an identical empty table, unless named."
-    )
-    head = "| case | rows | seconds | spread | µs a row | rival | ratio | bar | MB |"
-    rule = "| --- | ---: | ---: | --- | ---: | ---: | ---: | --- | ---: |"
-    lines = ["# What was measured", "", measured, "", head, rule, *(case.line() for case in bench.cases), ""]
-    return "\n".join(lines)
-
-
-def _lines(path: str) -> list[str]:
-    file = Path(path)
-    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-
-
 def main() -> None:
     """Run all cases and write the table."""
     small = bool(os.environ.get("SMALL"))
@@ -267,7 +183,7 @@ def main() -> None:
         with server(folder) as url:
             upgrade(engine(url))
             bench = Bench(url, folder, 20_000 if small else 1_000_000, 1 if small else 3)
-            parts = [against_copy, other_formats, small_command, *([] if small else [against_peers, growth])]
+            parts = [against_copy, exports, other_formats, small_command, *([] if small else [against_peers, growth])]
             for part in parts:
                 part(bench)
                 page = report(bench)

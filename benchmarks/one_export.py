@@ -1,0 +1,30 @@
+"""One export in a process of its own: `python -m benchmarks.one_export URL FILE [FIELD …]`; prints what it took."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.one_import import peak_memory
+from flows.sentences import export_file
+from schemas.jobs import ExportJob
+from schemas.settings import settings
+
+
+def main(url: str, file: str, *fields: str) -> None:
+    """Export VPCs and print what it took, from the call to the renamed file."""
+    job = ExportJob(resource_type="vpc", path=Path(file), fields=fields)
+    began = time.perf_counter()
+    exported = export_file(job, url, settings())
+    seconds = time.perf_counter() - began
+    sys.stdout.write(
+        json.dumps(
+            {"seconds": seconds, "megabytes": peak_memory(), "records": exported.records, "bytes": exported.size}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
