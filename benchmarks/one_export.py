@@ -19,11 +19,8 @@ def main(url: str, file: str, *fields: str) -> None:
     began = time.perf_counter()
     exported = export_file(job, url, settings())
     seconds = time.perf_counter() - began
-    sys.stdout.write(
-        json.dumps(
-            {"seconds": seconds, "megabytes": peak_memory(), "records": exported.records, "bytes": exported.size}
-        )
-    )
+    found = {"seconds": seconds, "megabytes": peak_memory(), "records": exported.records}
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

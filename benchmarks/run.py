@@ -81,9 +81,8 @@ def exports(bench: Bench) -> None:
         case = Case(f"export, CSV of 12 columns (rival: COPY of them{which})", rows, f"{bar}, 500 MB" if bar else "")
         bench.measure(case, csv, partial(bench.copy_out, query + order, folder / "bare.csv"))
     for name in ("out.csv.gz", "out.json", "out.ndjson", "out.parquet", "out.xlsx"):
-        bench.measure(
-            Case(f"export, {name.removeprefix('out.')} of all fields", rows, "500 MB"), partial(out, name), None
-        )
+        case = Case(f"export, {name.removeprefix('out.')} of all fields", rows, "500 MB")
+        bench.measure(case, partial(out, name), None)
 
     def by_openpyxl() -> float:
         began = time.perf_counter()
