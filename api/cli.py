@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from api import render
 from api.watch import Watch
-from flows.launch import carry_out, carry_out_export
+from flows.launch import carry_out, carry_out_export, hand_over_to_prefect
 from schemas.errors import CmdbError, UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, WriteOptions
@@ -324,6 +324,52 @@ def rejects(
     with _reading() as connection:
         count = write_rejects(connection, ledger.find_run(connection, run), output)
     err.print(f"{count:,} rejected rows → {output}", markup=False)
+
+
+@app.command(epilog="Example: CMDB_API_PORT=9000 cmdb up\n\n" + EXIT_CODES)
+def up() -> None:
+    """Start everything on this machine: PostgreSQL, the Prefect server with its page, a worker and the API.
+
+    Ctrl-C stops all that was started; runs that are under way are rolled back.
+    """
+    from deployments.up import up as start  # Prefect takes a second to import
+
+    start(settings(), lambda words: err.print(words, markup=False))
+
+
+@app.command(epilog="Example: CMDB_DATABASE_URL=… PREFECT_API_URL=http://prefect:4200/api cmdb api\n\n" + EXIT_CODES)
+def api() -> None:
+    """Serve the API alone; it needs a Prefect server and a worker."""
+    hand_over_to_prefect(settings())
+    from api.serve import serve  # Prefect takes a second to import, and reads its settings as it does
+
+    serve(settings())
+
+
+@app.command(epilog="Example: CMDB_DATABASE_URL=… PREFECT_API_URL=http://prefect:4200/api cmdb worker\n\n" + EXIT_CODES)
+def worker(
+    name: Annotated[str | None, typer.Option("--name", help="What Prefect's page calls it.")] = None,
+) -> None:
+    """Register the deployments and carry their runs out, at most CMDB_MAX_RUNS at once."""
+    hand_over_to_prefect(settings())
+    from deployments.worker import work  # Prefect takes a second to import, and reads its settings as it does
+
+    work(settings(), name)
+
+
+@app.command(epilog="Example: cmdb key netops --scope write")
+def key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is: letters, digits, dots, dashes.")],
+    scope: Annotated[
+        str, typer.Option("--scope", help="read; write, which includes it; admin, which sees all.")
+    ] = "write",
+) -> None:
+    """Make an API key: it is shown once, and CMDB_API_KEYS gets its hash."""
+    from api.security import new_key
+
+    made, line = new_key(name, scope)
+    out.print(made, markup=False, soft_wrap=True)
+    err.print(f'Add this to the list in CMDB_API_KEYS: "{line}"', markup=False, soft_wrap=True)
 
 
 @db.command("upgrade", epilog="Example: CMDB_DATABASE_URL=postgresql://… cmdb db upgrade")

@@ -275,7 +275,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "issues": [issue_json(issue) for issue in report.issues],
     }
     if report.origin:
-        result |= _origin_json(report)
+        result |= origin_json(report)
     if report.mapping:
         result["mapping"] = mapping_json(report.mapping)
     if report.dry_run:
@@ -299,7 +299,8 @@ def exported_json(exported: Exported) -> dict[str, Any]:
     }
 
 
-def _origin_json(report: Report) -> dict[str, Any]:
+def origin_json(report: Report) -> dict[str, Any]:
+    """How the source was read."""
     origin = report.origin
     assert origin is not None  # noqa: S101  # the caller asked
     return {

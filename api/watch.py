@@ -61,8 +61,9 @@ class Watch:
         """Take the display away."""
         self._bar.stop()
 
-    def progress(self, phase: str, done: int, total: int | None) -> None:
+    def progress(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
         """Show how far a phase is."""
+        del rejected  # the report tells them
         if self._phase is None or self._phase[0] != phase:
             if self._phase is not None:
                 self._bar.remove_task(self._phase[1])

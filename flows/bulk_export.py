@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from prefect import flow
+from prefect import flow, states
 from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.sentences import export_file
+from schemas.errors import Cancelled
 from schemas.jobs import ExportJob
 from schemas.reports import Exported, Progress
 from schemas.settings import settings
 from tasks.store.database import database
-from tasks.watched import LISTENER, WATCHED_EXPORT, publish_export, published
+from tasks.watched import LISTENER, WATCHED_EXPORT, publish_export, published, without_heartbeat
 
 
 def _run_name() -> str:
@@ -28,10 +29,13 @@ def _run_name() -> str:
 @flow(name="bulk-export", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
 def bulk_export(job: Annotated[ExportJob, Field(description="What to export, and where to.")]) -> Any:
     """Export records to a file: query, validate, map, write. An artifact holds what was written."""
-    with database(settings()) as url, published() as progress:
-        run_id = UUID(flow_run.id)
-        exported = export_file(job, url, settings(), steps=WATCHED_EXPORT, progress=progress, run_id=run_id)
-        publish_export(exported)
+    try:
+        with database(settings()) as url, published() as progress:
+            run_id = UUID(flow_run.id)
+            exported = export_file(job, url, settings(), steps=WATCHED_EXPORT, progress=progress, run_id=run_id)
+            publish_export(exported)
+    except Cancelled as stopped:
+        return states.Cancelled(message=str(stopped))
     return exported
 
 
@@ -39,7 +43,8 @@ def run_here(job: ExportJob, progress: Progress) -> Exported:
     """Carry the flow out in this process, telling `progress` too; raises what went wrong."""
     token = LISTENER.set(progress)
     try:
-        exported: Any = bulk_export(job)
+        with without_heartbeat():
+            exported: Any = bulk_export(job)
     finally:
         LISTENER.reset(token)
     assert isinstance(exported, Exported)  # noqa: S101  # for the type checker

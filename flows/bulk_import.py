@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-from prefect import flow
+from prefect import flow, states
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.sentences import import_file
-from schemas.errors import RunFailed
+from schemas.errors import Cancelled, RunFailed
 from schemas.jobs import ImportJob
 from schemas.reports import Progress, Report, Status
 from schemas.settings import settings
@@ -23,7 +23,7 @@ from tasks.rejects import write_rejects
 from tasks.store import ledger
 from tasks.store.database import database
 from tasks.store.engine import engine
-from tasks.watched import LISTENER, WATCHED, publish_report, published
+from tasks.watched import LISTENER, WATCHED, publish_report, published, without_heartbeat
 
 
 def _run_name() -> str:
@@ -34,11 +34,14 @@ def _run_name() -> str:
 @flow(name="bulk-import", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
 def bulk_import(job: Annotated[ImportJob, Field(description="What to import, and how.")]) -> Any:
     """Import a file: extract, map, validate, load. The state tells the end, and an artifact holds the report."""
-    with database(settings()) as url, published() as progress:
-        report = import_file(job, url, settings(), steps=WATCHED, progress=progress, run_id=UUID(flow_run.id))
-        publish_report(report, _rejects_file(report, url))
-        if report.status is not Status.COMPLETED:
-            raise RunFailed(report.message)
+    try:
+        with database(settings()) as url, published() as progress:
+            report = import_file(job, url, settings(), steps=WATCHED, progress=progress, run_id=UUID(flow_run.id))
+            publish_report(report, _rejects_file(report, url))
+            if report.status is not Status.COMPLETED:
+                raise RunFailed(report.message)
+    except Cancelled as stopped:
+        return states.Cancelled(message=str(stopped))
     return report.run_id
 
 
@@ -57,7 +60,8 @@ def run_here(job: ImportJob, progress: Progress) -> Report:
     """Carry the flow out in this process, telling `progress` too; returns the report, raises what went wrong."""
     token = LISTENER.set(progress)
     try:
-        state: Any = bulk_import(job, return_state=True)
+        with without_heartbeat():
+            state: Any = bulk_import(job, return_state=True)
     finally:
         LISTENER.reset(token)
     return _report_of(state)

@@ -8,6 +8,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from flows.sentences import export_file, import_file
+from schemas.errors import Unavailable
 from schemas.jobs import ExportJob, ImportJob
 from schemas.reports import Exported, Progress, Report
 from schemas.settings import Settings
@@ -55,6 +56,15 @@ def _under(server: str) -> None:
     os.environ["PREFECT_API_URL"] = server
     # The server keeps the run's log; the terminal gets our own words.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+
+def hand_over_to_prefect(settings: Settings) -> str:
+    """Set Prefect up before it is imported; returns the address of its server, raises Unavailable without one."""
+    server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
+    if not server or not answers(server):
+        raise Unavailable("No Prefect server answers: set PREFECT_API_URL, or start everything with `cmdb up`.")
+    os.environ["PREFECT_API_URL"] = server
+    return server
 
 
 def answers(server: str) -> bool:

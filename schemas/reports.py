@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -257,6 +256,7 @@ class Report:
     origin: Origin | None = None
     repeats: str | None = None
     started: datetime | None = None
+    requested_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -274,9 +274,12 @@ class Exported:
     unfit: tuple[tuple[str, str, int], ...] = ()
 
 
-Progress = Callable[[str, int, int | None], None]
-"""Called with the phase, the records done, and the records in all where they are known."""
+class Progress(Protocol):
+    """Whoever is told how far a run is."""
+
+    def __call__(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
+        """Take the phase, the records done, those in all where that is known, and how many are rejected so far."""
 
 
-def silent(phase: str, done: int, total: int | None) -> None:
+def silent(phase: str, done: int, total: int | None, rejected: int = 0) -> None:
     """Progress that nobody watches."""

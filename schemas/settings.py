@@ -8,8 +8,37 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SCOPES = ("read", "write", "admin")
+"""What a key may do: look, change, and see what other keys did; each includes the ones before."""
+
+
+class ApiKey(BaseModel):
+    """One key of the API: its name, its scopes and its SHA-256 in hexadecimal; the key itself is kept nowhere."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    scopes: frozenset[str]
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        name, _, rest = value.partition(":")
+        scopes, _, sha256 = rest.partition(":")
+        return {"name": name, "scopes": scopes.split("+"), "sha256": sha256}
+
+    @field_validator("scopes")
+    @classmethod
+    def _known(cls, value: frozenset[str]) -> frozenset[str]:
+        if not value or value - set(SCOPES):
+            raise ValueError(f"scopes are {', '.join(SCOPES)}, joined by +")
+        return frozenset(SCOPES[: max(SCOPES.index(scope) for scope in value) + 1])
 
 
 def default_home() -> Path:
@@ -51,6 +80,26 @@ class Settings(BaseSettings):
     max_issues: int = Field(
         100_000, ge=0, description="Warnings and repairs that are kept one by one for a run; the rest are counted."
     )
+    api_host: str = Field("127.0.0.1", description="Where the API listens; anywhere but here it needs API keys.")
+    api_port: int = Field(8400, ge=0, le=65_535, description="The port of the API.")
+    prefect_port: int = Field(4200, ge=1, le=65_535, description="The port of the Prefect server of `cmdb up`.")
+    api_keys: tuple[ApiKey, ...] = Field(
+        (),
+        description="Who may use the API, as a JSON list of name:scopes:hash; `cmdb key NAME` makes one. "
+        "Scopes are read, write and admin, joined by +.",
+    )
+    api_hosts: tuple[str, ...] = Field(
+        (),
+        description="The host names that the API is reached by, as a JSON list; any, unless it listens here only.",
+    )
+    cors_origins: tuple[str, ...] = Field((), description="Other sites whose pages may use the API, as a JSON list.")
+    rate_limit: str = Field("600/minute", description="How many requests one caller may make.")
+    max_upload_mb: int = Field(100, ge=1, description="The largest upload, in MB.")
+    keep_files_hours: int = Field(
+        72, ge=1, description="How long uploads, exports and files of rejected rows are kept."
+    )
+    preview_seconds: float = Field(30, ge=0, description="How long a preview is waited for; then it is asked for.")
+    max_runs: int = Field(4, ge=1, le=100, description="The most runs that one worker carries out at once.")
     samples: int = Field(10, ge=0, le=1_000, description="Sample rows and issues that a report shows.")
 
     @field_validator("storage_url")

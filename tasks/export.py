@@ -97,7 +97,7 @@ def open_export(
         try:
             with disk_watched():
                 workdir.mkdir(parents=True, exist_ok=True)
-            snapshot(connection)
+            snapshot(connection, run)
             # Before the connection closes, whoever reads from it in a thread has to stop.
             with ExitStack() as readers:
                 yield Export(job, run, connection, settings, workdir, progress, chosen, form, readers=readers)

@@ -40,6 +40,12 @@ def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: 
     return Extracted(path=path, name=name, format=format.name, size=size, sha256=digest.result(), **found)
 
 
+def recognised(path: Path, name: str, workdir: Path, settings: Settings) -> Format:
+    """Return what a file is by its content, which its name has to agree with; raises SourceError."""
+    limit = settings.max_file_mb << 20
+    return _recognised(Source(path, name, workdir, ReadOptions(), None, limit))[0]
+
+
 def _stamped(opened: Opened) -> dict[str, Any]:
     """What an exported file's own metadata tells: its type, and whether that type was declared anew since."""
     said = RESOURCES.get(str(opened.metadata.get("resourceType")))

@@ -80,7 +80,7 @@ def _keep_rejected(run: Run, extracted: Extracted, mapping: Mapping) -> None:
 
 
 def _apply(run: Run, staging: Staging, comparison: Comparison, problem: str | None) -> None:
-    run.progress("plan", 0, staging.rows)
+    run.progress("plan", 0, staging.rows, run.tally.rejected)
     with run.session.transaction() as connection:
         planner = Planner(connection, staging, run.job.empty, comparison)
         plan = planner.make()
@@ -90,7 +90,7 @@ def _apply(run: Run, staging: Staging, comparison: Comparison, problem: str | No
             planner.apply(plan)
         ending = run.ending() | shown | {"message": problem}
         ledger.close_run(connection, run.run_id, Status.COMPLETED, run.tally.counts(plan), **ending)
-    run.progress("done", run.tally.read, run.tally.read)
+    run.progress("done", run.tally.read, run.tally.read, run.tally.rejected)
 
 
 def _shown(planner: Planner, most: int) -> dict[str, Any]:

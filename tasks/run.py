@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from schemas.errors import CmdbError, StorageFull, TooManyErrors
+from schemas.errors import Cancelled, CmdbError, StorageFull, TooManyErrors
 from schemas.jobs import ImportJob
 from schemas.reports import Counts, Progress, Report, Severity, Status, silent
 from schemas.resource import Resource
@@ -166,7 +166,7 @@ def open_run(
 
 def _close_after(run: Run, error: BaseException) -> None:
     """Enter a failure or, for an interrupt, a cancellation; where the database is gone, the next run does it."""
-    stopped = not isinstance(error, Exception)
+    stopped = isinstance(error, Cancelled) or not isinstance(error, Exception)
     message = "The run was stopped; nothing of it was applied." if stopped else str(error)
     with contextlib.suppress(CmdbError):
         run.close(Status.CANCELLED if stopped else Status.FAILED, message)

@@ -79,7 +79,7 @@ def validate(run: Run, extracted: Extracted, mapping: Mapping) -> Staging:
         for batch in ahead(validator.batches(without_secrets(extracted, chosen), size)):
             staging.add(batch.valid, batch.flawed)
             run.keep_issues(run.tally.add(batch, run.settings.max_issues))
-            run.progress("validate", run.tally.passed, extracted.records)
+            run.progress("validate", run.tally.passed, extracted.records, run.tally.rejected)
     staging.finish()
     return staging
 

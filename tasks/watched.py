@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,8 +21,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from schemas.errors import Transient
+from schemas.errors import Cancelled, Transient
 from schemas.reports import Exported, Progress, Report, Severity, silent
 from tasks import export, steps
 
@@ -92,13 +93,15 @@ class Pulse:
     phase: str = "initializing"
     processed: int = 0
     total: int | None = None
+    rejected: int = 0
     percent: float = 0.0
     since: float = field(default_factory=time.monotonic)
 
-    def __call__(self, phase: str, done: int, total: int | None) -> None:
+    def __call__(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
         """Take note of how far the run is."""
-        LISTENER.get()(phase, done, total)
+        LISTENER.get()(phase, done, total, rejected)
         self.phase = phase
+        self.rejected = max(self.rejected, rejected)
         if phase in ("validate", "write", "done"):
             self.processed, self.total = done, total
         start, end = _SHARE.get(phase, (100, 100))
@@ -114,12 +117,21 @@ class Pulse:
             "phase": self.phase,
             "processedRecords": self.processed,
             "totalRecords": self.total,
+            "rejectedRecords": self.rejected,
             "percent": round(self.percent, 1),
             "recordsPerSecond": round(self.processed / elapsed) if elapsed > 0 else 0,
             "etaSeconds": round(left, 1) if left is not None and status == "processing" else None,
             "startedAt": self.started.isoformat(),
             "updatedAt": datetime.now(UTC).isoformat(),
         }
+
+
+def without_heartbeat() -> AbstractContextManager[Any]:
+    """Keep Prefect's heartbeat off, which holds the end of every flow up for up to a second.
+
+    A run whose process died is known by its lock in PostgreSQL.
+    """
+    return temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
 
 
 @contextmanager
@@ -129,10 +141,12 @@ def published() -> Iterator[Pulse]:
     over = threading.Event()
     thread = threading.Thread(target=_publish, args=(pulse, over), name="progress", daemon=True)
     thread.start()
-    end = "failed"
+    end = "completed"
     try:
         yield pulse
-        end = "completed"
+    except BaseException as error:
+        end = "cancelled" if isinstance(error, Cancelled) or not isinstance(error, Exception) else "failed"
+        raise
     finally:
         over.set()
         thread.join(timeout=5)

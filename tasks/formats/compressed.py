@@ -17,6 +17,16 @@ from tasks.formats.base import Source
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _CHUNK = 1 << 20
 
+# Deflate reaches a thousand; tables of the same row over and over reach about three hundred.
+_ODD_SIZE, _ODD_RATIO = 64 << 20, 400
+
+
+def refuse_bomb(name: str, packed: int, unpacked: int) -> None:
+    """Refuse a file that is packed as no table is, made to fill a disk; raises SourceError."""
+    if unpacked > _ODD_SIZE and unpacked > packed * _ODD_RATIO:
+        raise SourceError(f"{name} unpacks to more than {_ODD_RATIO} times its size, as no table does: it is refused.")
+
+
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
 """What reading a zip file that is broken, or made to break its reader, raises."""
 
@@ -63,10 +73,11 @@ def _is_aside(item: zipfile.ZipInfo) -> bool:
 def _copied(source: Source, file: IO[bytes] | gzip.GzipFile, inner: str) -> Source:
     """Copy a stream into the run's folder; its name is only ever shown, never a path."""
     target = source.workdir / "unpacked"
-    size = 0
+    size, packed = 0, source.path.stat().st_size
     with target.open("wb") as copy:
         while chunk := file.read(_CHUNK):
             size += len(chunk)
+            refuse_bomb(source.name, packed, size)
             if size > source.max_bytes:
                 raise SourceError(
                     f"{source.name} unpacks to more than {source.max_bytes >> 20:,} MB, the most that is read."

@@ -13,7 +13,7 @@ import polars as pl
 from schemas.errors import SourceError
 from schemas.reports import ROW, Issue, Opened, Severity, issues_frame
 from tasks.formats.base import Format, Source, column_names
-from tasks.formats.compressed import BROKEN_ZIP
+from tasks.formats.compressed import BROKEN_ZIP, refuse_bomb
 from tasks.formats.spool import long_cells
 from tasks.formats.workbook import SHEET_ROWS, special_cells
 from tasks.formats.written import ABOUT, write_excel
@@ -131,6 +131,7 @@ def _refuse_bomb(source: Source) -> None:
         if any(item.flag_bits & 1 for item in archive.infolist()):
             raise SourceError(f"{source.name} is protected by a password: save it without one.")
         size = sum(item.file_size for item in archive.infolist())
+    refuse_bomb(source.name, source.path.stat().st_size, size)
     if size > source.max_bytes:
         raise SourceError(
             f"{source.name} unpacks to {size >> 20:,} MB; at most {source.max_bytes >> 20:,} MB are read."

@@ -11,10 +11,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from schemas.errors import CmdbError, DatabaseDown, StorageFull, Transient, UsageError
+from schemas.errors import Cancelled, CmdbError, DatabaseDown, StorageFull, Transient, UsageError
 
 # Classes of SQLSTATE (PostgreSQL manual, appendix A): connection lost, deadlock and serialization, server going down.
 _PASSING = ("08", "40", "57P")
+_STOPPED = "57014"  # a query that somebody cancelled, as `interrupt` does
 _DISK_FULL = ("53100", "58030")
 _REFUSED = ("28", "3D")
 
@@ -50,6 +51,8 @@ def meaning(error: BaseException | None, *, lost: bool) -> CmdbError | BaseExcep
     """Return what a database error means to a run; an error of the program itself is returned as it is."""
     state = getattr(error, "pgcode", None) or ""
     text = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+    if state == _STOPPED:
+        return Cancelled("The run was stopped; nothing of it was applied.")
     if state.startswith(_DISK_FULL):
         return StorageFull(f"The database's disk is full, and nothing was changed: make room and run again. ({text})")
     if lost or state.startswith(_PASSING) or (not state and "server closed the connection" in str(error)):

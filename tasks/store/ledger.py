@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import Connection, Row, and_, cast, delete, func, select, text, update
+from sqlalchemy import Connection, Row, and_, cast, delete, func, literal, select, text, tuple_, update
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects import postgresql
 
@@ -165,12 +165,53 @@ def find_run(connection: Connection, reference: str) -> UUID:
     return UUID(str(found[0]))
 
 
-def list_runs(connection: Connection, *, limit: int, resource_type: str | None = None) -> list[Report]:
-    """Return the newest runs first."""
-    query = select(IMPORT_RUN).order_by(IMPORT_RUN.c.started_at.desc()).limit(limit)
-    if resource_type:
-        query = query.where(IMPORT_RUN.c.resource_type == resource_type)
+def list_runs(
+    connection: Connection,
+    *,
+    limit: int,
+    resource_type: str | None = None,
+    status: Status | None = None,
+    requested_by: str | None = None,
+    after: UUID | None = None,
+) -> list[Report]:
+    """Return the newest runs first; with `after`, those that began before that one."""
+    run = IMPORT_RUN.c
+    query = select(IMPORT_RUN).order_by(run.started_at.desc(), run.run_id.desc()).limit(limit)
+    for column, wanted in ((run.resource_type, resource_type), (run.status, status), (run.requested_by, requested_by)):
+        query = query.where(column == wanted) if wanted else query
+    if after:
+        began = select(run.started_at).where(run.run_id == after).scalar_subquery()
+        query = query.where(tuple_(run.started_at, run.run_id) < tuple_(began, literal(after)))
     return [_report(row) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What all imports of a type that stand alike come to; dry runs are none of them."""
+
+    resource_type: str
+    status: str
+    runs: int
+    seconds: float
+    records: dict[str, int]
+
+
+def figures(connection: Connection) -> list[Figures]:
+    """Return the figures of all imports, by type and status."""
+    run = IMPORT_RUN.c
+    actions = ("created", "updated", "unchanged", "rejected")
+    query = select(
+        func.coalesce(run.resource_type, "unknown").label("resource_type"),
+        run.status,
+        func.count().label("runs"),
+        func.coalesce(func.sum(run.duration), 0.0).label("seconds"),
+        *(func.sum(run[f"records_{action}"]).label(action) for action in actions),
+    )
+    grouped = query.where(~run.dry_run).group_by(text("1"), run.status)
+    return [
+        Figures(row.resource_type, row.status, row.runs, float(row.seconds), {a: int(getattr(row, a)) for a in actions})
+        for row in connection.execute(grouped)
+    ]
 
 
 def read_report(connection: Connection, run_id: UUID, *, samples: int = 10) -> Report:
@@ -179,10 +220,24 @@ def read_report(connection: Connection, run_id: UUID, *, samples: int = 10) -> R
     return _report(row, tuple(read_issues(connection, run_id, limit=samples)))
 
 
-def read_issues(connection: Connection, run_id: UUID, *, limit: int | None = None, offset: int = 0) -> list[Issue]:
+def count_issues(connection: Connection, run_id: UUID, severity: Severity | None = None) -> int:
+    """Return how many issues of a run are kept."""
+    query = select(func.count()).where(IMPORT_ISSUE.c.run_id == run_id)
+    return int(connection.scalar(query.where(IMPORT_ISSUE.c.severity == severity) if severity else query) or 0)
+
+
+def read_issues(
+    connection: Connection,
+    run_id: UUID,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    severity: Severity | None = None,
+) -> list[Issue]:
     """Return the issues of a run, errors first, in the order of its rows."""
     rank = func.array_position(postgresql.array(list(Severity)), IMPORT_ISSUE.c.severity)
     query = select(*(IMPORT_ISSUE.c[name] for name in ISSUE_SCHEMA)).where(IMPORT_ISSUE.c.run_id == run_id)
+    query = query.where(IMPORT_ISSUE.c.severity == severity) if severity else query
     query = query.order_by(rank, IMPORT_ISSUE.c.row, IMPORT_ISSUE.c.id).limit(limit).offset(offset)
     return [_issue(dict(row)) for row in connection.execute(query).mappings()]
 
@@ -221,6 +276,7 @@ def _report(row: Row[Any], issues: tuple[Issue, ...] = ()) -> Report:
         notices=tuple(_issue(notice) for notice in row.notices or ()),
         repeats=str(row.repeats) if row.repeats else None,
         started=row.started_at,
+        requested_by=row.requested_by,
     )
 
 
@@ -255,10 +311,15 @@ def rejected_numbers(connection: Connection, run_id: UUID) -> pl.Series:
     return pl.Series("row", list(rows), dtype=pl.UInt32).sort()
 
 
+def status_of(connection: Connection, run_id: UUID) -> Status | None:
+    """Return where a run stands; None for one that has not begun."""
+    status = connection.scalar(select(IMPORT_RUN.c.status).where(IMPORT_RUN.c.run_id == run_id))
+    return Status(status) if status else None
+
+
 def is_completed(connection: Connection, run_id: UUID) -> bool:
     """Say whether a run was applied: its ledger row is written in the transaction that applies it."""
-    status = connection.scalar(select(IMPORT_RUN.c.status).where(IMPORT_RUN.c.run_id == run_id))
-    return bool(status == Status.COMPLETED)
+    return status_of(connection, run_id) is Status.COMPLETED
 
 
 # Mappings and changes as JSON -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 from sqlalchemy import (
@@ -39,7 +40,7 @@ from schemas.spelling import nearest, plain
 from schemas.tables import LINEAGE, TABLES
 from tasks.ahead import pushed
 from tasks.store.compare import SORTING
-from tasks.store.session import set_local
+from tasks.store.session import run_lock, set_local
 
 _ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
@@ -108,9 +109,10 @@ class _Rows:
             self._held = []
 
 
-def snapshot(connection: Connection) -> None:
-    """Let all that is read in this transaction be of one moment, and nothing be written."""
+def snapshot(connection: Connection, run_id: UUID) -> None:
+    """Let all that is read in this transaction be of one moment, and nothing be written; hold the run's lock."""
     connection.execute(text("set transaction isolation level repeatable read, read only"))
+    connection.execute(select(func.pg_advisory_xact_lock(run_lock(run_id))))
 
 
 def _written(column: Column[Any]) -> ColumnElement[Any]:

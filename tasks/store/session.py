@@ -102,6 +102,16 @@ def is_alive(connection: Connection, run_id: UUID) -> bool:
     return not free
 
 
+def interrupt(connection: Connection, run_id: UUID) -> bool:
+    """Cancel the statement that a run waits for, if its process lives; says whether it does."""
+    holder = text(
+        "select pg_cancel_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1 and granted "
+        "and (classid::bigint << 32 | objid::bigint) = :key and database = "
+        "(select oid from pg_database where datname = current_database())"
+    )
+    return connection.execute(holder, {"key": run_lock(run_id)}).first() is not None
+
+
 def set_local(connection: Connection, name: str, value: str) -> None:
     """Set a server setting for the rest of the transaction."""
     connection.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})

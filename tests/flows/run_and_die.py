@@ -15,7 +15,7 @@ from schemas.settings import settings
 def main(url: str, file: str, last: str) -> None:
     """Import the file; die without warning when phase `last` begins (for `validate`: with rows staged)."""
 
-    def progress(phase: str, done: int, total: int | None) -> None:  # noqa: ARG001  # what progress is told
+    def progress(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # what progress is told
         sys.stdout.write(f"{phase}\n")
         sys.stdout.flush()
         if phase == last:

@@ -22,7 +22,7 @@ def main(file: str) -> None:
     """Import the file and print the run's id."""
     lost: list[str] = []
 
-    def lose(phase: str, done: int, total: int | None) -> None:  # noqa: ARG001  # what progress is told
+    def lose(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # what progress is told
         if phase == "plan" and not lost:
             lost.append(phase)
             with engine(os.environ["CMDB_DATABASE_URL"]).begin() as connection:

@@ -109,7 +109,7 @@ def test_a_cut_connection_is_a_passing_fault(before: tuple[str, Path], tmp_path:
     """A connection that the server cuts in mid-run changes nothing, and is told as something to try again."""
     url, path = before
 
-    def cut(phase: str, done: int, total: int | None) -> None:  # noqa: ARG001  # what progress is told
+    def cut(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # what progress is told
         if phase == "plan":
             execute(
                 url,
@@ -128,7 +128,7 @@ def test_two_imports_of_one_type_do_not_overlap(database_url: str, tmp_path: Pat
     path = write_csv(tmp_path / "many.csv", ROWS)
     waited = threading.Event()
 
-    def watch(phase: str, done: int, total: int | None) -> None:  # noqa: ARG001  # what progress is told
+    def watch(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # what progress is told
         if phase == "waiting":
             waited.set()
         elif phase == "plan":

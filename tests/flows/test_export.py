@@ -80,7 +80,7 @@ def test_a_stopped_export_leaves_the_old_file_and_nothing_else(database_url: str
     path.parent.mkdir()
     path.write_text("old")
 
-    def stop(phase: str, done: int, total: int | None) -> None:
+    def stop(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001
         if phase == "write" and done:
             assert (done, total) == (1000, 6000)
             raise KeyboardInterrupt

@@ -1,0 +1,94 @@
+"""The facade: an application that triggers flow runs, reads their state, and keeps none of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from api import exports, health, imports, problems, resources
+from api.models import ImportRequest, Progress
+from api.problems import Problem
+from api.progress import Watches
+from api.security import Guard, check_binding
+from api.service import Service
+from flows.runs import Runs, prefect
+from schemas.errors import CmdbError
+from schemas.settings import Settings
+from tasks.store.engine import engine
+from tasks.store.migrate import upgrade
+
+log = logging.getLogger("cmdb.api")
+
+# Seconds between two looks for runs whose process died.
+_ROUND = 10
+
+
+def create(settings: Settings, url: str) -> ASGIApp:
+    """Return the application, guarded; raises UsageError where it may not listen as the settings say."""
+    check_binding(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with prefect() as client:
+            page = str(client.api_url).removesuffix("/").removesuffix("/api")
+            runs = Runs(client, url)
+            app.state.service = Service(settings, url, runs, Watches(runs, page), page)
+            reaping = asyncio.create_task(_reap(runs))
+            yield
+            reaping.cancel()
+
+    upgrade(engine(url))
+    app = FastAPI(
+        title="cmdb",
+        version=metadata.version("cmdb"),
+        summary="Bulk imports and exports of a network CMDB.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    for part in (imports, exports, resources, health):
+        app.include_router(part.router)
+    problems.install(app)
+    _declare(app)
+    guarded: ASGIApp = Guard(app, settings)
+    if settings.cors_origins:
+        guarded = CORSMiddleware(
+            guarded,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Range"],
+            expose_headers=["Location", "Content-Disposition"],
+        )
+    return guarded
+
+
+async def _reap(runs: Runs) -> None:
+    """End what died, again and again; several processes that do so do no harm."""
+    while True:
+        try:
+            for run in await runs.reap():
+                log.warning("run %s was ended: its process had died", run)
+        except CmdbError as error:
+            log.warning("%s", error)
+        await asyncio.sleep(_ROUND)
+
+
+def _declare(app: FastAPI) -> None:
+    """Add to the OpenAPI document what no operation declares by its signature."""
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    for model in (Problem, ImportRequest, Progress):
+        made = model.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+        schemas |= made.pop("$defs", {}) | {model.__name__: made}
+    for path in document["paths"].values():
+        for operation in path.values():
+            # FastAPI declares its own form of a wrong request; ours is a problem.
+            operation["responses"].get("422", {}).get("content", {}).pop("application/json", None)

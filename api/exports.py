@@ -1,0 +1,153 @@
+"""Exports over HTTP: ask for one, watch it, fetch its file, cancel it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends, Header, Request, Response, WebSocket
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.responses import FileResponse
+
+from api import progress as pushing
+from api.downloads import sent
+from api.models import CancelAnswer, ExportAccepted, ExportRequest, Progress
+from api.problems import Refused, responses
+from api.security import Reader, caller_of
+from api.service import service
+from flows.runs import EXPORT, Standing
+from schemas.jobs import ExportJob
+from schemas.resources import resource
+from tasks.formats import FORMATS
+from tasks.run import disk_watched
+
+router = APIRouter(prefix="/api/export", tags=["exports"])
+
+
+@router.post("", status_code=202, responses=responses(404, 409, 507))
+async def export(
+    request: Request,
+    response: Response,
+    asked: ExportRequest,
+    caller: Reader,
+    idempotency_key: Annotated[
+        str | None,
+        Header(max_length=255, description="The same key gives the same export again, and never a second one."),
+    ] = None,
+) -> ExportAccepted:
+    """Export records of a type to a file, to be fetched when it is done."""
+    here = service(request)
+    chosen, format = resource(asked.resource_type), FORMATS[asked.format]
+    if asked.compress and not format.compressible:
+        raise Refused(422, f"{format.title} is compressed by itself: leave 'compress' out.", "wrong-request")
+    today = datetime.now(UTC).date().isoformat()
+    name = f"{chosen.table.replace('_', '-')}-{today}{format.suffixes[0]}{'.gz' if asked.compress else ''}"
+    folder = here.settings.storage / "exports" / str(uuid4())
+    job = asked.job(str(folder / name), caller.name)
+    with disk_watched():
+        await run_sync(lambda: folder.mkdir(parents=True))
+    run = await here.runs.start(EXPORT, job, caller.name, idempotency_key)
+    before = ExportJob.model_validate(run.parameters["job"])
+    if before.path != job.path:  # the key was used before
+        await run_sync(folder.rmdir)
+        if before.model_copy(update={"path": job.path}) != job:
+            raise Refused(409, "This Idempotency-Key came with another request before: use a new one.", "key-reused")
+    links = {
+        "progress": request.url_for("export_progress", export_id=run.id).path,
+        "events": request.url_for("export_events", export_id=run.id).path,
+        "download": request.url_for("download", export_id=run.id).path,
+        "cancel": request.url_for("cancel_export", export_id=run.id).path,
+    }
+    response.headers["Location"] = links["progress"]
+    return ExportAccepted(export_id=run.id, links=links)
+
+
+@router.get("/progress/{export_id}", responses=responses(404))
+async def export_progress(request: Request, export_id: UUID, caller: Reader) -> Progress:
+    """Where an export stands."""
+    here = service(request)
+    return Progress.of(await here.visible(export_id, EXPORT, caller), here.prefect_page)
+
+
+async def visible_export(request: Request, export_id: UUID, caller: Reader) -> Standing:
+    """Refuse before the answer begins what this caller may not see."""
+    return await service(request).visible(export_id, EXPORT, caller)
+
+
+@router.get(
+    "/progress/{export_id}/events",
+    response_class=EventSourceResponse,
+    responses=responses(404),
+    dependencies=[Depends(visible_export)],
+)
+async def export_events(
+    request: Request,
+    export_id: UUID,
+    last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
+    async for event in pushing.events(service(request).watches, export_id, EXPORT, last_event_id):
+        yield event
+
+
+@router.websocket("/progress/{export_id}/ws")
+async def export_socket(socket: WebSocket, export_id: UUID) -> None:
+    """The same, pushed over a WebSocket."""
+    here = service(socket)
+    await here.visible(export_id, EXPORT, caller_of(socket))
+    await pushing.push(here.watches, socket, export_id, EXPORT)
+
+
+@router.get(
+    "/download/{export_id}",
+    response_class=FileResponse,
+    responses=responses(404, 409, 410)
+    | {
+        200: {"content": {"application/octet-stream": {}}, "description": "The file."},
+        206: {"content": {"application/octet-stream": {}}, "description": "The part that was asked for by Range."},
+    },
+)
+async def download(request: Request, export_id: UUID, caller: Reader) -> FileResponse:
+    """The file of an export; a part of it where a Range is asked for."""
+    here = service(request)
+    standing = await here.visible(export_id, EXPORT, caller)
+    if standing.status != "completed":
+        raise Refused(409, standing.message or f"The export is {standing.status}: read its progress.", "not-completed")
+    path = _path(standing)
+    if not path.is_file():
+        raise Refused(410, "The file was removed: exports are kept for a while only. Ask for it again.")
+    return sent(path, path.name, media=_media(standing, path))
+
+
+@router.delete("/{export_id}", responses=responses(404))
+async def cancel_export(request: Request, export_id: UUID, caller: Reader) -> CancelAnswer:
+    """Cancel an export, or remove its file when it is done."""
+    here = service(request)
+    standing = await here.visible(export_id, EXPORT, caller)
+    if standing.status == "completed":
+        message = await _removed(standing)
+        return CancelAnswer(export_id=export_id, status="completed", in_time=False, message=message)
+    status, in_time, message = await here.cancelled(export_id, EXPORT, caller)
+    return CancelAnswer(export_id=export_id, status=status, in_time=in_time, message=message)
+
+
+async def _removed(standing: Standing) -> str:
+    folder = _path(standing).parent
+    if not folder.is_dir():
+        return "The export was done, and its file is gone already."
+    await run_sync(shutil.rmtree, folder)
+    return "The export was done; its file is removed."
+
+
+def _path(standing: Standing) -> Path:
+    return ExportJob.model_validate(standing.job).path
+
+
+def _media(standing: Standing, path: Path) -> str:
+    format = FORMATS[ExportJob.model_validate(standing.job).format or "csv"]
+    return "application/gzip" if path.suffix == ".gz" else format.media

@@ -1,0 +1,432 @@
+"""Imports over HTTP: preview, execute, progress, result, cancel and history."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from anyio import move_on_after
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from prefect.client.schemas.objects import FlowRun
+from pydantic import ValidationError
+from sqlalchemy import Connection
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import FileResponse
+
+from api import progress as pushing
+from api import render, uploads
+from api.downloads import sent
+from api.models import (
+    Accepted,
+    CancelAnswer,
+    History,
+    ImportOptions,
+    ImportRequest,
+    ImportSummary,
+    Issue,
+    Page,
+    Preview,
+    Progress,
+    Result,
+)
+from api.problems import Refused, responses
+from api.security import Caller, Reader, Writer, caller_of
+from api.service import Service, service
+from api.uploads import Upload
+from flows.runs import IMPORT, Standing
+from schemas.jobs import ImportJob
+from schemas.reports import Report, Severity, Status
+from schemas.resources import resource
+from tasks.rejects import write_rejects
+from tasks.store import ledger
+
+router = APIRouter(prefix="/api", tags=["imports"])
+
+_STATES = {Status.RUNNING: "processing"}
+
+
+def _options_schema(*, file: bool) -> dict[str, Any]:
+    fields = ImportOptions.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")["properties"]
+    part = {"type": "string", "contentMediaType": "application/octet-stream", "description": "The file."}
+    form = {name: _as_part(schema) for name, schema in fields.items()}
+    upload = {} if file else {"uploadId": {"type": "string", "format": "uuid", "description": "In the file's place."}}
+    return {
+        "type": "object",
+        "properties": {"file": part, **upload, **form},
+        "required": ["file"] if file else [],
+    }
+
+
+def _as_part(schema: dict[str, Any]) -> dict[str, Any]:
+    """A field as a part of a form, where an object is JSON text."""
+    if schema.get("type") == "object":
+        return {"type": "string", "description": f"{schema.get('description', '')} As JSON."}
+    return {name: value for name, value in schema.items() if name not in ("$ref", "default")} | (
+        {} if "type" in schema or "anyOf" in schema else {"type": "string"}
+    )
+
+
+_FORM = {"multipart/form-data": {"schema": _options_schema(file=True)}}
+
+
+@router.post(
+    "/import/preview",
+    openapi_extra={"requestBody": {"required": True, "content": _FORM}},
+    responses=responses(413, 415, 507)
+    | {202: {"model": Accepted, "description": "It takes longer: read its progress."}},
+    response_model=Preview,
+)
+async def preview(request: Request, response: Response, caller: Writer) -> Any:
+    """Send a file and learn what it holds and what importing it would do; nothing is changed.
+
+    The answer has the upload's id, by which it is then executed.
+    """
+    here = service(request)
+    async with request.form(max_files=1, max_fields=40, max_part_size=_PART) as form:
+        options = _options(form)
+        upload = await _kept(here, form, caller)
+    job = options.job(upload.path, upload.name, caller.name, dry_run=True)
+    run = await here.runs.start(IMPORT, job, caller.name)
+    standing = await _end_of(here, run)
+    if standing is None:
+        response.status_code = 202
+        return Response(
+            _accepted(request, run.id).model_dump_json(by_alias=True),
+            202,
+            media_type="application/json",
+            headers={"Location": _links(request, run.id)["progress"]},
+        )
+    result = await _result(request, here, standing, 100, 0, None)
+    return Preview(
+        upload_id=UUID(upload.id),
+        file_name=upload.name,
+        size=upload.size,
+        sha256=upload.sha256,
+        format=upload.format,
+        result=result,
+    )
+
+
+# The longest part of a form that is no file: a mapping of many columns.
+_PART = 1 << 19
+
+
+async def _end_of(here: Service, run: FlowRun) -> Standing | None:
+    """Wait for a run's end for as long as a preview may take; raises Refused with why it failed."""
+    with move_on_after(here.settings.preview_seconds):
+        async for progress in here.watches.follow(run.id, IMPORT):
+            if progress and progress.ended:
+                standing = await here.runs.standing(run.id, IMPORT)
+                if standing and standing.status != "completed":
+                    raise Refused(422, standing.message or "The preview was stopped.", "run-failed")
+                return standing
+    return None
+
+
+@router.post(
+    "/import/execute",
+    status_code=202,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/ImportRequest"}},
+                "multipart/form-data": {"schema": _options_schema(file=False)},
+            },
+        }
+    },
+    responses=responses(404, 409, 413, 415, 507),
+)
+async def execute(
+    request: Request,
+    response: Response,
+    caller: Writer,
+    idempotency_key: Annotated[
+        str | None,
+        Header(max_length=255, description="The same key gives the same import again, and never a second one."),
+    ] = None,
+) -> Accepted:
+    """Import a file that is sent along, or one that was sent for a preview; the answer comes before it is done."""
+    here = service(request)
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async with request.form(max_files=1, max_fields=40, max_part_size=_PART) as form:
+            options = _options(form)
+            if "file" in form:
+                upload = await _kept(here, form, caller)
+            else:
+                upload = await _found(here, str(form.get("uploadId", "")), caller)
+    else:
+        asked = await _asked(request)
+        options, upload = asked, await _found(here, str(asked.upload_id), caller)
+    job = options.job(upload.path, upload.name, caller.name)
+    run = await here.runs.start(IMPORT, job, caller.name, idempotency_key)
+    await _check_same(here, run, job, upload)
+    response.headers["Location"] = _links(request, run.id)["progress"]
+    return _accepted(request, run.id)
+
+
+async def _asked(request: Request) -> ImportRequest:
+    try:
+        return ImportRequest.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False, include_context=False)]
+        ) from error
+
+
+def _options(form: FormData) -> ImportOptions:
+    """The options of a form: each a part of its own, what is no text as JSON."""
+    given: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if name in ("file", "uploadId"):
+            continue
+        if isinstance(value, UploadFile):
+            raise Refused(422, f"The part '{name}' is a file: only 'file' may be one.", "wrong-request")
+        if value:
+            given[name] = _json(name, value) if name in ("mapping", "constants") else value
+    try:
+        return ImportOptions.model_validate(given)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**each, "loc": ("form", *each["loc"])} for each in error.errors(include_url=False, include_context=False)]
+        ) from error
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise Refused(422, f"The part '{name}' is not JSON: {error}", "wrong-request") from error
+
+
+async def _kept(here: Service, form: FormData, caller: Caller) -> Upload:
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise Refused(422, "Send the file as a form's part 'file', with its name.", "wrong-request")
+    return await run_sync(uploads.keep, file, caller.name, here.settings)
+
+
+async def _found(here: Service, upload_id: str, caller: Caller) -> Upload:
+    try:
+        upload = await run_sync(uploads.find, UUID(upload_id), here.settings)
+    except ValueError:
+        raise Refused(422, "Send the file as 'file', or the id of an upload as 'uploadId'.", "wrong-request") from None
+    if upload is None or not caller.sees(upload.owner):
+        raise Refused(404, "There is no upload of that id; they are kept for a while only: send the file again.")
+    return upload
+
+
+async def _check_same(here: Service, run: FlowRun, job: ImportJob, upload: Upload) -> None:
+    """A key that was used before has to come with the same request: the same options and the same bytes."""
+    before = ImportJob.model_validate(run.parameters["job"])
+    if before == job:
+        return
+    known = await run_sync(uploads.find, UUID(before.path.parent.name), here.settings)
+    same = before.model_copy(update={"path": job.path}) == job
+    if not same or known is None or known.sha256 != upload.sha256:
+        raise Refused(409, "This Idempotency-Key came with another request before: use a new one.", "key-reused")
+
+
+def _links(request: Request, run_id: UUID) -> dict[str, str]:
+    return {
+        "progress": request.url_for("import_progress", import_id=run_id).path,
+        "events": request.url_for("import_events", import_id=run_id).path,
+        "result": request.url_for("import_result", import_id=run_id).path,
+        "cancel": request.url_for("cancel_import", import_id=run_id).path,
+    }
+
+
+def _accepted(request: Request, run_id: UUID) -> Accepted:
+    return Accepted(import_id=run_id, links=_links(request, run_id))
+
+
+# Progress -------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/import/progress/{import_id}", responses=responses(404))
+async def import_progress(request: Request, import_id: UUID, caller: Reader) -> Progress:
+    """Where an import stands."""
+    here = service(request)
+    return Progress.of(await here.visible(import_id, IMPORT, caller), here.prefect_page)
+
+
+async def visible_import(request: Request, import_id: UUID, caller: Reader) -> Standing:
+    """Refuse before the answer begins what this caller may not see."""
+    return await service(request).visible(import_id, IMPORT, caller)
+
+
+@router.get(
+    "/import/progress/{import_id}/events",
+    response_class=EventSourceResponse,
+    responses=responses(404),
+    dependencies=[Depends(visible_import)],
+)
+async def import_events(
+    request: Request,
+    import_id: UUID,
+    last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
+    async for event in pushing.events(service(request).watches, import_id, IMPORT, last_event_id):
+        yield event
+
+
+@router.websocket("/import/progress/{import_id}/ws")
+async def import_socket(socket: WebSocket, import_id: UUID) -> None:
+    """The same, pushed over a WebSocket."""
+    here = service(socket)
+    await here.visible(import_id, IMPORT, caller_of(socket))
+    await pushing.push(here.watches, socket, import_id, IMPORT)
+
+
+# Result ---------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/import/result/{import_id}", responses=responses(404, 409))
+async def import_result(
+    request: Request,
+    import_id: UUID,
+    caller: Reader,
+    limit: Annotated[int, Query(ge=0, le=1000, description="How many issues.")] = 100,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
+    severity: Annotated[Severity | None, Query(description="Only issues of this severity.")] = None,
+) -> Result:
+    """What an import did; of a dry run, what it would have done."""
+    here = service(request)
+    standing = await here.visible(import_id, IMPORT, caller)
+    return await _result(request, here, standing, limit, offset, severity)
+
+
+async def _result(
+    request: Request,
+    here: Service,
+    standing: Standing,
+    limit: int,
+    offset: int,
+    severity: Severity | None,
+) -> Result:
+    if not standing.ended:
+        raise Refused(409, f"The import is still {standing.status}: read its progress.", "not-ended")
+
+    def read(connection: Connection) -> tuple[Report, Page] | None:
+        if ledger.status_of(connection, standing.run_id) is None:
+            return None
+        report = ledger.read_report(connection, standing.run_id, samples=0)
+        found = ledger.read_issues(connection, standing.run_id, limit=limit, offset=offset, severity=severity)
+        total = ledger.count_issues(connection, standing.run_id, severity)
+        more = offset + len(found) < total and found
+        following = request.url.include_query_params(limit=limit, offset=offset + limit) if more else None
+        items = [Issue.model_validate(render.issue_json(issue)) for issue in found]
+        return report, Page(items=items, total=total, next=_relative(following) if following else None)
+
+    read_back = await here.asked(read)
+    if read_back is None:
+        raise Refused(409, standing.message or f"The import ended before it began: {standing.status}.", "no-result")
+    report, page = read_back
+    found = render.report_json(report)
+    links = {"prefect": f"{here.prefect_page}/runs/flow-run/{standing.run_id}"}
+    if report.counts.rejected and not report.dry_run:
+        for ending in ("csv", "xlsx"):
+            address = request.url_for("rejects", import_id=standing.run_id, ending=ending)
+            links[f"rejects{ending.capitalize()}"] = address.path
+    return Result(
+        import_id=standing.run_id,
+        status=standing.status,
+        resource_type=found["resourceType"],
+        source=found["source"],
+        mode=report.mode,
+        dry_run=report.dry_run,
+        counts=found["counts"],
+        duration_seconds=report.duration,
+        started_at=report.started,
+        message=report.message or standing.message,
+        repeats=report.repeats,
+        origin=render.origin_json(report) if report.origin else None,
+        mapping=found.get("mapping"),
+        rules=found["rules"],
+        notices=[Issue.model_validate(notice) for notice in found["notices"]],
+        issues=page,
+        samples=found.get("samples"),
+        changes=found.get("changes"),
+        links=links,
+    )
+
+
+def _relative(address: Any) -> str:
+    return f"{address.path}?{address.query}"
+
+
+@router.get(
+    "/import/result/{import_id}/rejects.{ending}",
+    response_class=FileResponse,
+    responses=responses(404, 409)
+    | {200: {"content": {"text/csv": {}}, "description": "The rejected rows, to mend and import again."}},
+)
+async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xlsx"], caller: Reader) -> FileResponse:
+    """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""
+    here = service(request)
+    standing = await here.visible(import_id, IMPORT, caller)
+    if not standing.ended:
+        raise Refused(409, f"The import is still {standing.status}: read its progress.", "not-ended")
+    path = Path(tempfile.mkdtemp(dir=here.temporary()), f"rejects.{ending}")
+    await here.asked(lambda connection: write_rejects(connection, import_id, path))
+    return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)
+
+
+# Cancel and history ---------------------------------------------------------------------------------------------------
+
+
+@router.delete("/import/{import_id}", responses=responses(404))
+async def cancel_import(request: Request, import_id: UUID, caller: Writer) -> CancelAnswer:
+    """Cancel an import: nothing of it stays, if this is in time."""
+    here = service(request)
+    status, in_time, message = await here.cancelled(import_id, IMPORT, caller)
+    return CancelAnswer(import_id=import_id, status=status, in_time=in_time, message=message)
+
+
+@router.get("/imports", responses=responses(404))
+async def imports(
+    request: Request,
+    caller: Reader,
+    type: Annotated[str | None, Query(description="Only imports of this type.", max_length=100)] = None,
+    status: Annotated[Status | None, Query(description="Only those that stand there.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50,
+    after: Annotated[UUID | None, Query(description="Those that began before this one.")] = None,
+) -> History:
+    """The imports that were asked for with this key, or with any by a key that may see all; the newest first."""
+    here = service(request)
+    chosen = resource(type).type if type else None
+    owner = None if "admin" in caller.scopes else caller.name
+
+    def read(connection: Connection) -> list[Report]:
+        return ledger.list_runs(
+            connection, limit=limit, resource_type=chosen, status=status, requested_by=owner, after=after
+        )
+
+    found = await here.asked(read)
+    more = request.url.include_query_params(after=found[-1].run_id) if len(found) == limit else None
+    return History(items=[_summary(report) for report in found], next=_relative(more) if more else None)
+
+
+def _summary(report: Report) -> ImportSummary:
+    found = render.report_json(report)
+    return ImportSummary(
+        import_id=UUID(report.run_id),
+        status=_STATES.get(report.status, report.status.value),
+        resource_type=found["resourceType"],
+        source=report.source,
+        mode=report.mode,
+        dry_run=report.dry_run,
+        counts=found["counts"],
+        duration_seconds=report.duration,
+        started_at=report.started,
+        requested_by=report.requested_by,
+        message=report.message,
+    )

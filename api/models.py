@@ -1,0 +1,310 @@
+"""The contract: what the API takes and gives, in camelCase; names here are promises to programs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic.alias_generators import to_camel
+
+from flows.runs import Standing
+from schemas.filters import Filter, parse
+from schemas.jobs import ExportJob, ImportJob, ReadOptions, WriteOptions
+from schemas.reports import Empty, Mode, OnError, Stale, Unknown
+
+
+class Model(BaseModel):
+    """What all have in common."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class ImportOptions(Model):
+    """What an import is to do; a form has the same fields as parts, `mapping` and `constants` as JSON."""
+
+    resource_type: str | None = Field(None, description="Found out from the columns unless given.", examples=["vpc"])
+    mode: Mode = Field(Mode.UPSERT, description="Create new records, update known ones, or both.")
+    mapping: dict[str, str] = Field(
+        default_factory=dict,
+        description="Source column → field, beside what is found out; an empty field leaves the column out.",
+        examples=[{"VPC": "vpc_id"}],
+    )
+    constants: dict[str, str] = Field(
+        default_factory=dict, description="Field → the value of every row.", examples=[{"region": "us-east-1"}]
+    )
+    saved_mapping: str | None = Field(None, description="The saved mapping to use.", max_length=255)
+    save_mapping: str | None = Field(
+        None, description="Save the mapping that was used under this name.", max_length=255
+    )
+    on_error: OnError = Field(OnError.CONTINUE, description="Leave rejected rows out, or load nothing.")
+    max_errors: str | None = Field(
+        None, description="Load nothing when more rows are rejected.", examples=["100", "5%"]
+    )
+    unknown: Unknown = Field(Unknown.WARN, description="What to do about columns that fit no field.")
+    empty: Empty = Field(Empty.CLEAR, description="Whether an empty cell clears a stored value.")
+    stale: Stale = Field(Stale.REFUSE, description="What to do about records that were changed since the export.")
+    dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
+    batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
+    format: str | None = Field(
+        None, description="csv, json, ndjson, excel or parquet, where the content does not tell."
+    )
+    encoding: str | None = Field(None, description="Such as cp1252, where it is not found out.", max_length=40)
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="What stands between the fields.")
+    header_row: int | None = Field(None, ge=1, le=1_048_576, description="The row that holds the column names.")
+    sheet: str | None = Field(None, description="The sheet of a workbook.", max_length=255)
+    records: str | None = Field(None, description="The member of a JSON document that holds the list.", max_length=255)
+
+    def job(self, path: str, name: str, owner: str, **changed: Any) -> ImportJob:
+        """Return the job that this asks for."""
+        reading = {"format", "encoding", "delimiter", "header_row", "sheet", "records"}
+        asked = self.model_dump(exclude={*reading, "mapping", "saved_mapping", "upload_id"})
+        read = ReadOptions(**self.model_dump(include=reading))
+        asked |= {"columns": self.mapping, "mapping": self.saved_mapping, "read": read}
+        return ImportJob.model_validate(asked | {"path": path, "name": name, "requested_by": owner} | changed)
+
+
+class ImportRequest(ImportOptions):
+    """An import of a file that was sent before."""
+
+    upload_id: UUID = Field(description="What a preview gave.")
+
+
+class Accepted(Model):
+    """A run that was asked for."""
+
+    import_id: UUID = Field(description="The run's id, here, in Prefect and in the ledger.")
+    status: str = Field("initializing", description="As in the answer about its progress.")
+    links: dict[str, str] = Field(description="Where to read on.")
+
+
+class ExportAccepted(Model):
+    """An export that was asked for."""
+
+    export_id: UUID = Field(description="The run's id, here and in Prefect.")
+    status: str = Field("initializing", description="As in the answer about its progress.")
+    links: dict[str, str] = Field(description="Where to read on.")
+
+
+State = Literal["initializing", "processing", "completed", "failed", "cancelled"]
+
+
+class Progress(Model):
+    """Where a run stands, as Prefect holds it."""
+
+    import_id: UUID | None = Field(None, description="The id, of an import.")
+    export_id: UUID | None = Field(None, description="The id, of an export.")
+    status: State = Field(description="initializing while it waits for a worker; the last three are final.")
+    phase: str = Field(
+        description="extract, waiting (for another run of the type), validate, check, plan, apply; query, write; done.",
+        examples=["validate"],
+    )
+    processed_records: int = Field(0, description="Records that were read and validated, or written.")
+    total_records: int | None = Field(None, description="Records in all, once that is known.")
+    rejected_records: int = Field(0, description="Records that are rejected so far.")
+    percent: float = Field(0.0, ge=0, le=100, description="How far the whole run is; 100 only when it is completed.")
+    records_per_second: int = Field(0, description="Since it began.")
+    eta_seconds: float | None = Field(None, description="Seconds that are left, by the pace so far.")
+    started_at: datetime | None = Field(None, description="When its process began.")
+    updated_at: datetime | None = Field(None, description="When it last told something.")
+    message: str | None = Field(None, description="Why it failed, or what it waits for.")
+    prefect_url: str = Field(description="The run in Prefect's page.")
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens."""
+        return self.status in ("completed", "failed", "cancelled")
+
+    @classmethod
+    def of(cls, standing: Standing, prefect_page: str) -> Progress:
+        """Return where a run stands as the API tells it."""
+        which = "import_id" if standing.flow == "bulk-import" else "export_id"
+        return cls(
+            **{which: standing.run_id},
+            status=standing.status,
+            phase=standing.phase,
+            processed_records=standing.processed,
+            total_records=standing.total,
+            rejected_records=standing.rejected,
+            percent=standing.percent,
+            records_per_second=standing.per_second,
+            eta_seconds=standing.eta,
+            started_at=standing.started,
+            updated_at=standing.updated,
+            message=standing.message or _waits_for(standing),
+            prefect_url=f"{prefect_page}/runs/flow-run/{standing.run_id}",
+        )
+
+
+def _waits_for(standing: Standing) -> str | None:
+    if standing.status == "initializing":
+        return "It waits for a worker with a free place."
+    if standing.phase == "waiting":
+        return "It waits for another run of this type to end."
+    return None
+
+
+class CancelAnswer(Model):
+    """What came of cancelling."""
+
+    import_id: UUID | None = Field(None, description="The id, of an import.")
+    export_id: UUID | None = Field(None, description="The id, of an export.")
+    status: State = Field(description="Where the run stands now.")
+    in_time: bool = Field(description="Whether it was in time: nothing of the run stays.")
+    message: str = Field(description="The same in words.")
+
+
+class Issue(Model):
+    """One thing to tell about a cell, a row or the whole source."""
+
+    rule: str
+    severity: str
+    message: str
+    row: int | None = None
+    column: str | None = None
+    field: str | None = None
+    value: str | None = None
+    suggestion: str | None = None
+
+
+class Page(Model):
+    """Some of the issues, and where to go on."""
+
+    items: list[Issue]
+    total: int = Field(description="How many there are in all.")
+    next: str | None = Field(None, description="The address of the next page.")
+
+
+class Result(Model):
+    """What an import did, or would do; `counts` add up: read = create + update + unchanged + rejected."""
+
+    import_id: UUID
+    status: State
+    resource_type: str | None = None
+    source: str
+    mode: Mode
+    dry_run: bool
+    counts: dict[str, int]
+    duration_seconds: float
+    started_at: datetime | None = None
+    message: str | None = None
+    repeats: UUID | None = Field(None, description="The completed run that imported the same bytes before.")
+    origin: dict[str, JsonValue] | None = Field(None, description="How the source was read.")
+    mapping: dict[str, JsonValue] | None = Field(
+        None, description="Which column fills which field, how surely, and how."
+    )
+    rules: list[dict[str, JsonValue]] = Field(description="How often each rule failed.")
+    notices: list[Issue] = Field(description="What there is to tell about the source as a whole.")
+    issues: Page = Field(description="Errors, then warnings, then repairs, each in the order of the rows.")
+    samples: list[JsonValue] | None = Field(
+        None, description="Of a dry run: the first records as they would be stored."
+    )
+    changes: list[JsonValue] | None = Field(None, description="Of a dry run: the first changes, before and after.")
+    links: dict[str, str] = Field(description="The rejected rows as a file, and the run in Prefect's page.")
+
+
+class Preview(Model):
+    """What a file holds and what importing it would do; execute it by its upload id."""
+
+    upload_id: UUID
+    file_name: str
+    size: int
+    sha256: str
+    format: str
+    result: Result
+
+
+class ImportSummary(Model):
+    """One import of the history."""
+
+    import_id: UUID
+    status: State
+    resource_type: str | None = None
+    source: str
+    mode: Mode
+    dry_run: bool
+    counts: dict[str, int]
+    duration_seconds: float
+    started_at: datetime | None = None
+    requested_by: str | None = None
+    message: str | None = None
+
+
+class History(Model):
+    """Imports, the newest first."""
+
+    items: list[ImportSummary]
+    next: str | None = Field(None, description="The address of the next page.")
+
+
+class ExportRequest(Model):
+    """Which records and fields of a type, and how the file is to be."""
+
+    resource_type: str = Field(description="Such as vpc or transitGateway.", examples=["vpc"])
+    format: Literal["csv", "json", "ndjson", "excel", "parquet"] = Field("csv", description="The format of the file.")
+    where: Filter | None = Field(
+        None,
+        description="Which records: a filter as JSON, or as text such as `region eq us-east-1 and name contains core`.",
+        examples=[{"field": "region", "op": "eq", "value": "us-east-1"}],
+    )
+    fields: list[str] = Field(
+        default_factory=list, max_length=1000, description="Which fields, in order; all unless given."
+    )
+    titles: bool | None = Field(None, description="Name the columns by titles or by fields; titles in a workbook only.")
+    sort: list[str] = Field(
+        default_factory=list, max_length=100, description="Fields, each with - before it for the reverse."
+    )
+    limit: int | None = Field(None, ge=1, description="At most so many records.")
+    since: str | None = Field(None, description="Changed since: a date, a time, or 7d.", max_length=40)
+    until: str | None = Field(None, description="Last changed until.", max_length=40)
+    saved_mapping: str | None = Field(None, description="A saved mapping, in reverse.", max_length=255)
+    metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
+    lineage: bool = Field(False, description="Add when and by which run each record was made and changed.")
+    compress: bool = Field(False, description="Pack the file as .gz.")
+    delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between the fields of a CSV file.")
+    bom: bool = Field(False, description="Begin a CSV file with a byte order mark, for Excel.")
+    guard: bool = Field(
+        True, description="Write what a spreadsheet would run as a formula with an apostrophe before it."
+    )
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return parse(value) if isinstance(value, str) else value
+
+    def job(self, path: str, owner: str) -> ExportJob:
+        """Return the job that this asks for."""
+        writing = {"delimiter", "bom", "guard"}
+        asked = self.model_dump(exclude={*writing, "saved_mapping", "compress", "where"})
+        asked |= {"mapping": self.saved_mapping, "where": self.where, "path": path, "requested_by": owner}
+        return ExportJob.model_validate(asked | {"write": WriteOptions(**self.model_dump(include=writing))})
+
+
+class ResourceSummary(Model):
+    """One resource type."""
+
+    type: str
+    title: str
+    key: list[str] = Field(description="The fields of the natural key.")
+    aliases: list[str]
+    fields: int = Field(description="How many fields it has.")
+
+
+class ResourceDetail(Model):
+    """One resource type with its fields, and the JSON Schema (2020-12) of a record."""
+
+    type: str
+    title: str
+    key: list[str]
+    aliases: list[str]
+    required: list[str]
+    fields: list[dict[str, JsonValue]]
+    record_schema: dict[str, JsonValue] = Field(description="The JSON Schema of a record.")
+
+
+class Health(Model):
+    """What answers, and what does not."""
+
+    status: Literal["ok", "failing"]
+    checks: dict[str, str] = Field(default_factory=dict, description="Each part: ok, or what is wrong.")

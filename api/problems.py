@@ -1,0 +1,117 @@
+"""Problem details: what every error of the API looks like (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from schemas.errors import CmdbError, RunFailed, StorageFull, Transient, Unavailable, UnknownType, UsageError
+
+log = logging.getLogger("cmdb.api")
+
+MEDIA = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """A problem detail."""
+
+    type: str = Field(description="What kind of problem it is; the same kind has the same type.")
+    title: str = Field(description="The kind in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What went wrong this time, and what to do.")
+    instance: str | None = Field(None, description="The path that was asked.")
+    errors: list[dict[str, str]] | None = Field(None, description="Each wrong part of the request: where, and what.")
+
+    model_config = {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "type": "urn:cmdb:problem:not-found",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "There is no import of that id.",
+                    "instance": "/api/import/progress/0b1f5b1e-6f0e-4f6f-8d0e-2f0f6a1c9f11",
+                }
+            ]
+        }
+    }
+
+
+class Refused(HTTPException):
+    """A request that is refused: a status, what to say, and the kind where the status does not tell it."""
+
+    def __init__(
+        self, status: int, detail: str, kind: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.kind = kind
+
+
+_KINDS: tuple[tuple[type[CmdbError], int, str], ...] = (
+    (UnknownType, 404, "unknown-type"),
+    (UsageError, 422, "wrong-request"),
+    (StorageFull, 507, "storage-full"),
+    (Unavailable, 503, "unavailable"),
+    (Transient, 503, "unavailable"),
+    (RunFailed, 422, "run-failed"),
+    (CmdbError, 500, "failed"),
+)
+"""The status and kind of each group of errors; the first that fits."""
+
+
+def answer(
+    status: int, detail: str, path: str, kind: str | None = None, headers: dict[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    """Return a problem as a response."""
+    title = HTTPStatus(status).phrase
+    type_ = f"urn:cmdb:problem:{kind or title.lower().replace(' ', '-')}"
+    problem = {"type": type_, "title": title, "status": status, "detail": detail, "instance": path, **more}
+    retry = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return JSONResponse(problem, status, media_type=MEDIA, headers=retry | (headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of an application be a problem."""
+
+    @app.exception_handler(CmdbError)
+    async def ours(request: Request, error: CmdbError) -> JSONResponse:
+        status, kind = next((status, kind) for group, status, kind in _KINDS if isinstance(error, group))
+        return answer(status, str(error), request.url.path, kind)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        kind = getattr(error, "kind", None)
+        return answer(error.status_code, str(error.detail), request.url.path, kind, dict(error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = [{"where": "/".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
+        detail = "; ".join(f"{each['where']}: {each['what']}" for each in wrong[:3])
+        return answer(422, detail, request.url.path, "wrong-request", errors=wrong)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return answer(500, "Something went wrong here, and was logged; it is not your request.", request.url.path)
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status in (400, 401, 403, 404, 409, 410, 413, 415, 422, 429, 500, 503, 507)
+}
+"""The problems that any operation may answer with."""
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return those of an operation, beside the ones that every operation has."""
+    return {status: RESPONSES[status] for status in sorted({400, 401, 403, 422, 429, 500, 503, *statuses})}

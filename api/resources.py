@@ -1,0 +1,63 @@
+"""Resource types and their templates over HTTP."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse
+
+from api.downloads import sent
+from api.models import ResourceDetail, ResourceSummary
+from api.problems import responses
+from api.render import fields_json
+from api.security import Reader
+from api.service import service
+from schemas.json_schema import json_schema
+from schemas.resource import Resource
+from schemas.resources import RESOURCES, resource
+from tasks.templates import write_template
+
+router = APIRouter(prefix="/api", tags=["resources"])
+
+
+@router.get("/resources", responses=responses())
+async def resources(caller: Reader) -> list[ResourceSummary]:
+    """The resource types."""
+    del caller  # who may read may read this
+    return [ResourceSummary(**_named(each), fields=len(each.fields)) for each in RESOURCES.values()]
+
+
+@router.get("/resources/{resource_type}", responses=responses(404))
+async def resource_detail(resource_type: str, caller: Reader) -> ResourceDetail:
+    """One resource type: its fields, and the JSON Schema of a record."""
+    del caller  # who may read may read this
+    chosen = resource(resource_type)
+    fields = fields_json(chosen)["fields"]
+    return ResourceDetail(
+        **_named(chosen), required=list(chosen.required), fields=fields, record_schema=json_schema(chosen)
+    )
+
+
+def _named(chosen: Resource) -> dict[str, object]:
+    return {"type": chosen.type, "title": chosen.title, "key": list(chosen.key), "aliases": list(chosen.aliases)}
+
+
+@router.get(
+    "/templates/{format}/{resource_type}",
+    response_class=FileResponse,
+    responses=responses(404) | {200: {"content": {"application/octet-stream": {}}, "description": "The template."}},
+)
+async def template(
+    request: Request, format: Literal["csv", "xlsx", "json"], resource_type: str, caller: Reader
+) -> FileResponse:
+    """An empty file of a type that says what each column takes, and imports once it is filled in."""
+    del caller  # who may read may read this
+    chosen = resource(resource_type)
+    name = f"{chosen.table.replace('_', '-')}-template.{format}"
+    path = Path(tempfile.mkdtemp(dir=service(request).temporary()), name)
+    await run_sync(write_template, chosen, format, path)
+    return sent(path, name, once=True)

@@ -1,0 +1,214 @@
+"""Who may ask for what: API keys, hosts, origins, and limits of rate and size, before any operation sees a request."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import Refused, answer
+from schemas.errors import UsageError
+from schemas.settings import SCOPES, ApiKey, Settings
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+# What a body may have beside an upload: the other parts of a form, or a JSON document.
+_SLACK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: the name of a key, and what it may do."""
+
+    name: str
+    scopes: frozenset[str]
+
+    def sees(self, owner: str | None) -> bool:
+        """Say whether a run of that owner is this caller's to see."""
+        return "admin" in self.scopes or owner == self.name
+
+
+LOCAL = Caller("local", frozenset(SCOPES))
+"""Whoever is on this machine, where no keys are set."""
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address is this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_binding(settings: Settings) -> None:
+    """Refuse to listen to others without keys; raises UsageError."""
+    if not is_loopback(settings.api_host) and not settings.api_keys:
+        raise UsageError(
+            f"The API is to listen on {settings.api_host}, where others reach it, and no key is set: "
+            "make one with `cmdb key NAME` and put its line into CMDB_API_KEYS."
+        )
+
+
+def new_key(name: str, scope: str) -> tuple[str, str]:
+    """Return a new key and the line that CMDB_API_KEYS takes for it; raises UsageError."""
+    key = f"cmdb_{secrets.token_urlsafe(32)}"
+    try:
+        made = ApiKey.model_validate(f"{name}:{scope}:{_hash(key)}")
+    except ValueError:
+        raise UsageError(
+            f"A key takes a name of letters, digits, dots and dashes, and a scope: {', '.join(SCOPES)}."
+        ) from None
+    return key, f"{made.name}:{scope}:{made.sha256}"
+
+
+def _hash(key: str) -> str:
+    # A key has 256 random bits: no slow hash makes guessing one any harder.
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def caller(settings: Settings, key: str | None) -> Caller:
+    """Return who has that key; raises Refused."""
+    if not settings.api_keys:
+        return LOCAL
+    if not key:
+        raise Refused(401, "Give your API key as 'Authorization: Bearer …'.", headers={"WWW-Authenticate": "Bearer"})
+    given = _hash(key)
+    # Every key is compared, so that the time tells nothing.
+    found = [known for known in settings.api_keys if hmac.compare_digest(known.sha256, given)]
+    if not found:
+        raise Refused(401, "This API key is not known here.", headers={"WWW-Authenticate": "Bearer"})
+    return Caller(found[0].name, found[0].scopes)
+
+
+_bearer = HTTPBearer(auto_error=False, description="An API key; none is needed where none is set.")
+
+
+def may(scope: str) -> Callable[..., Caller]:
+    """Return the dependency of an operation that needs a scope."""
+
+    def asked(
+        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
+    ) -> Caller:
+        found = caller(request.app.state.settings, given.credentials if given else None)
+        if scope not in found.scopes:
+            raise Refused(403, f"The key '{found.name}' lacks the scope '{scope}'.")
+        return found
+
+    return asked
+
+
+Reader = Annotated[Caller, Depends(may("read"))]
+Writer = Annotated[Caller, Depends(may("write"))]
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    """Return who opened a connection that is no plain request, such as a WebSocket."""
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    found = caller(connection.app.state.settings, key if scheme.lower() == "bearer" else None)
+    if "read" not in found.scopes:
+        raise Refused(403, f"The key '{found.name}' lacks the scope 'read'.")
+    return found
+
+
+class Guard:
+    """What every request passes first: its host, its origin, its rate, its size; and what every answer is given."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+        self.rate: RateLimitItem = parse(settings.rate_limit)
+        self.limiter = FixedWindowRateLimiter(MemoryStorage())
+        self.local = is_loopback(settings.api_host)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refused = self._refusal(scope, headers)
+        if refused and scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
+            return
+        secured = _secured(send)
+        if refused:
+            await answer(*refused[:2], scope["path"], headers=refused[2])(scope, receive, secured)
+            return
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+            return
+        await self._limited(scope, receive, secured, headers)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, dict[str, str]] | None:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        if not self._knows(host):
+            # A page of another site may have its name lead here (DNS rebinding).
+            return 400, f"This API is not reached under the name '{host[:100]}'.", {}
+        origin = headers.get("origin")
+        unsafe = scope["type"] == "websocket" or scope["method"] not in _SAFE
+        ours = origin is None or origin in self.settings.cors_origins or urlsplit(origin).netloc == headers.get("host")
+        if unsafe and not ours:
+            return 403, "Pages of other sites may not use this API: see CMDB_CORS_ORIGINS.", {}
+        client = scope["client"][0] if scope.get("client") else "?"
+        who = _hash(headers["authorization"])[:16] if "authorization" in headers else client
+        if not self.limiter.hit(self.rate, who):
+            return 429, f"More than {self.settings.rate_limit}: wait a little.", {"Retry-After": "10"}
+        return None
+
+    def _knows(self, host: str) -> bool:
+        if self.settings.api_hosts:
+            return host in self.settings.api_hosts
+        return not self.local or is_loopback(host)
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        """Count a body while it is read, whatever its headers say of its length."""
+        is_form = headers.get("content-type", "").startswith("multipart/form-data")
+        most = _SLACK + (self.settings.max_upload_mb << 20 if is_form else 0)
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > most:
+                limit = f"{self.settings.max_upload_mb:,} MB" if is_form else f"{_SLACK >> 20} MB"
+                raise Refused(413, f"At most {limit} are taken.", "too-large", {"Connection": "close"})
+            return message
+
+        await self.app(scope, counted, send)
+
+
+def _secured(send: Send) -> Send:
+    async def secured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return secured

@@ -1,0 +1,299 @@
+"""Runs as Prefect holds them: asked for, read, cancelled, and ended where their process died."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import orjson
+from anyio import sleep
+from anyio.to_thread import run_sync
+from httpx import HTTPError
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas import OrchestrationResult
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
+
+from schemas import errors
+from schemas.errors import Unavailable
+from schemas.jobs import ExportJob, ImportJob
+from schemas.reports import Status
+from tasks.store import ledger
+from tasks.store.engine import engine, told_plainly
+from tasks.store.session import interrupt, is_alive
+
+IMPORT, EXPORT = "bulk-import", "bulk-export"
+"""The flows by their names; the deployment `api` of each takes what the facade asks for."""
+
+_OWNER = "by:"
+
+# A process takes its lock within this time of its run's start, and its last state reaches Prefect within it.
+_GRACE = timedelta(seconds=20)
+
+_CANCEL_PATIENCE = 1.8
+"""Seconds for which a caller waits to learn whether a cancelled run is over."""
+
+_STATUS = {
+    StateType.RUNNING: "processing",
+    StateType.CANCELLING: "processing",
+    StateType.COMPLETED: "completed",
+    StateType.FAILED: "failed",
+    StateType.CRASHED: "failed",
+    StateType.CANCELLED: "cancelled",
+}
+
+DIED = "The process of this run ended before it was done; nothing of it was applied."
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands; the fields are those of the facade's answer."""
+
+    run_id: UUID
+    flow: str
+    status: str
+    phase: str
+    processed: int = 0
+    total: int | None = None
+    rejected: int = 0
+    percent: float = 0.0
+    per_second: int = 0
+    eta: float | None = None
+    started: datetime | None = None
+    updated: datetime | None = None
+    message: str | None = None
+    owner: str | None = None
+    job: dict[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens."""
+        return self.status in ("completed", "failed", "cancelled")
+
+
+@asynccontextmanager
+async def prefect() -> AsyncIterator[PrefectClient]:
+    """Give a client of the Prefect server, whose absence is told in a sentence."""
+    try:
+        async with get_client() as client:
+            yield client
+    except HTTPError as error:
+        raise Unavailable(f"The Prefect server does not answer: is it running? ({type(error).__name__})") from error
+
+
+class Runs:
+    """The runs of one Prefect server and one database."""
+
+    def __init__(self, client: PrefectClient, url: str) -> None:
+        self.client = client
+        self.url = url
+        self._deployments: dict[str, UUID] = {}
+
+    # Asking ----------------------------------------------------------------------------------------------------------
+
+    async def start(self, flow: str, job: ImportJob | ExportJob, owner: str, key: str | None = None) -> FlowRun:
+        """Ask for a run; the same owner's same key gives the run that it gave before."""
+        parameters = {"job": job.model_dump(mode="json", exclude_defaults=True)}
+        once = hashlib.sha256(f"{flow}\0{owner}\0{key}".encode()).hexdigest() if key else None
+        with _told():
+            deployment = await self._deployment(flow)
+            return await self.client.create_flow_run_from_deployment(
+                deployment, parameters=parameters, idempotency_key=once, tags=[_OWNER + owner]
+            )
+
+    async def _deployment(self, flow: str) -> UUID:
+        if flow not in self._deployments:
+            try:
+                found = await self.client.read_deployment_by_name(f"{flow}/api")
+            except ObjectNotFound:
+                raise Unavailable(
+                    "No worker has registered the deployments yet: start one with `cmdb worker`."
+                ) from None
+            self._deployments[flow] = found.id
+        return self._deployments[flow]
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    async def standing(self, run_id: UUID, flow: str) -> Standing | None:
+        """Return where a run stands; None where the flow has no such run."""
+        with _told():
+            try:
+                run = await self.client.read_flow_run(run_id)
+            except ObjectNotFound:
+                return None
+            if await self._flow_name(run) != flow:
+                return None
+            shown = await self._progress(run_id)
+        return await self._settled(_standing(run, flow, shown))
+
+    async def _flow_name(self, run: FlowRun) -> str:
+        name = _FLOWS.get(run.flow_id)
+        if name is None:
+            name = _FLOWS[run.flow_id] = (await self.client.read_flow(run.flow_id)).name
+        return name
+
+    async def _progress(self, run_id: UUID) -> dict[str, Any]:
+        found = await self.client.read_artifacts(
+            artifact_filter=ArtifactFilter(
+                type=ArtifactFilterType(any_=["progress"]), flow_run_id=ArtifactFilterFlowRunId(any_=[run_id])
+            ),
+            limit=1,
+        )
+        shown: dict[str, Any] = orjson.loads(found[0].description or "{}") if found else {}
+        return shown
+
+    async def _settled(self, standing: Standing) -> Standing:
+        """A run that is being cancelled is over when its process has let go, some seconds before Prefect says so."""
+        if standing.phase != "cancelling" or await self._alive(standing.run_id):
+            return standing
+        ended = await self._ledger_status(standing.run_id)
+        if ended is Status.COMPLETED:
+            return replace(standing, status="completed", phase="done", percent=100.0)
+        return replace(standing, status="cancelled", phase="cancelled", eta=None)
+
+    async def _alive(self, run_id: UUID) -> bool:
+        def asked() -> bool:
+            with told_plainly(), engine(self.url).begin() as connection:
+                return is_alive(connection, run_id)
+
+        return await run_sync(asked)
+
+    async def _ledger_status(self, run_id: UUID) -> Status | None:
+        def asked() -> Status | None:
+            with told_plainly(), engine(self.url).begin() as connection:
+                return ledger.status_of(connection, run_id)
+
+        return await run_sync(asked)
+
+    # Cancelling ------------------------------------------------------------------------------------------------------
+
+    async def cancel(self, standing: Standing) -> Standing:
+        """Cancel a run, wait a little for its end, and return where it then stands."""
+        with _told():
+            answer: OrchestrationResult[Any] = await self.client.set_flow_run_state(standing.run_id, Cancelling())
+        if answer.state and answer.state.type is StateType.CANCELLED:  # it had not begun
+            return replace(standing, status="cancelled", phase="cancelled")
+        for _ in range(int(_CANCEL_PATIENCE / 0.2)):
+            await sleep(0.2)
+            # The signal that ends the process is heeded between two statements: this ends the one it waits for.
+            await run_sync(partial(self._interrupt, standing.run_id))
+            found = await self.standing(standing.run_id, standing.flow)
+            if found and found.ended:
+                return found
+        return found or standing
+
+    def _interrupt(self, run_id: UUID) -> None:
+        with told_plainly(), engine(self.url).begin() as connection:
+            interrupt(connection, run_id)
+
+    # Ending what died ------------------------------------------------------------------------------------------------
+
+    async def reap(self) -> list[UUID]:
+        """End the runs whose process died, and hand those that never began to a worker again; returns them."""
+        with _told():
+            found = await self.client.read_flow_runs(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[IMPORT, EXPORT])),
+                flow_run_filter=FlowRunFilter(
+                    state=FlowRunFilterState(
+                        type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+                    )
+                ),
+            )
+        return [run.id for run in found if await self._reaped(run)]
+
+    async def _reaped(self, run: FlowRun) -> bool:
+        state = run.state
+        if state is None or datetime.now(UTC) - state.timestamp < _GRACE or await self._alive(run.id):
+            return False
+        new: State[Any]
+        if state.type is StateType.PENDING:
+            new = Scheduled(message="Its worker went away before it began.")
+        elif state.type is StateType.CANCELLING:
+            new = Cancelled(message="The run was stopped; nothing of it was applied.")
+        elif await self._ledger_status(run.id) is Status.COMPLETED:
+            # It was applied, and its process died before Prefect knew; the ledger has the last word.
+            new = Crashed(message="It was applied; its process ended before its report was written.")
+        else:
+            new = Crashed(message=DIED)
+        with _told():
+            await self.client.set_flow_run_state(run.id, new, force=True)
+        return True
+
+
+_FLOWS: dict[UUID, str] = {}
+"""The name of each flow by its id, which never changes."""
+
+
+class _told:  # noqa: N801  # reads as a word: `with _told():`
+    """Turn what the Prefect client raises into ours."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, HTTPError | PrefectException):
+            raise Unavailable(f"The Prefect server does not answer: is it running? ({type(error).__name__})") from error
+
+
+def _standing(run: FlowRun, flow: str, shown: dict[str, Any]) -> Standing:
+    state = run.state
+    kind = state.type if state else StateType.SCHEDULED
+    status = _STATUS.get(kind, "initializing")
+    ended = status in ("completed", "failed", "cancelled")
+    owner = next((tag.removeprefix(_OWNER) for tag in run.tags if tag.startswith(_OWNER)), None)
+    phase = "cancelling" if kind is StateType.CANCELLING else shown.get("phase", "waiting for a worker")
+    return Standing(
+        run_id=run.id,
+        flow=flow,
+        status=status,
+        phase={"completed": "done", "cancelled": "cancelled"}.get(status, phase),
+        processed=shown.get("processedRecords", 0),
+        total=shown.get("totalRecords"),
+        rejected=shown.get("rejectedRecords", 0),
+        percent=100.0 if status == "completed" else min(shown.get("percent", 0.0), 99.9),
+        per_second=shown.get("recordsPerSecond", 0),
+        eta=None if ended else shown.get("etaSeconds"),
+        started=run.start_time,
+        updated=_updated(run, shown),
+        message=_message(run, status),
+        owner=owner,
+        job=run.parameters.get("job"),
+    )
+
+
+def _updated(run: FlowRun, shown: dict[str, Any]) -> datetime | None:
+    times = [run.state.timestamp] if run.state else []
+    if "updatedAt" in shown:
+        times.append(datetime.fromisoformat(shown["updatedAt"]))
+    return max(times, default=None)
+
+
+_OURS = {"RunFailed", *errors.__all__}
+
+
+def _message(run: FlowRun, status: str) -> str | None:
+    """What there is to say of a run that did not go well; what only a programmer could use stays in Prefect's log."""
+    if status not in ("failed", "cancelled") or run.state is None or not run.state.message:
+        return None
+    text = run.state.message.removeprefix("Flow run encountered an exception: ")
+    kind, colon, said = text.partition(": ")
+    if text == run.state.message:
+        return text
+    return said if colon and kind in _OURS else "The run failed in a way that was not foreseen: see its log in Prefect."
