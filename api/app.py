@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from api import exports, health, imports, problems, resources
-from api.models import ImportRequest, Progress
+from api.models import ImportRequest
 from api.problems import Problem
 from api.progress import Watches
 from api.security import Guard, check_binding
@@ -85,7 +85,7 @@ def _declare(app: FastAPI) -> None:
     """Add to the OpenAPI document what no operation declares by its signature."""
     document = app.openapi()
     schemas = document["components"]["schemas"]
-    for model in (Problem, ImportRequest, Progress):
+    for model in (Problem, ImportRequest):
         made = model.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
         schemas |= made.pop("$defs", {}) | {model.__name__: made}
     for path in document["paths"].values():

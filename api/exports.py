@@ -16,7 +16,7 @@ from starlette.responses import FileResponse
 
 from api import progress as pushing
 from api.downloads import sent
-from api.models import CancelAnswer, ExportAccepted, ExportRequest, Progress
+from api.models import ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
 from api.problems import Refused, responses
 from api.security import Reader, caller_of
 from api.service import service
@@ -68,10 +68,10 @@ async def export(
 
 
 @router.get("/progress/{export_id}", responses=responses(404))
-async def export_progress(request: Request, export_id: UUID, caller: Reader) -> Progress:
+async def export_progress(request: Request, export_id: UUID, caller: Reader) -> ExportProgress:
     """Where an export stands."""
     here = service(request)
-    return Progress.of(await here.visible(export_id, EXPORT, caller), here.prefect_page)
+    return ExportProgress.of(await here.visible(export_id, EXPORT, caller), here.prefect_page)
 
 
 async def visible_export(request: Request, export_id: UUID, caller: Reader) -> Standing:
@@ -125,15 +125,15 @@ async def download(request: Request, export_id: UUID, caller: Reader) -> FileRes
 
 
 @router.delete("/{export_id}", responses=responses(404))
-async def cancel_export(request: Request, export_id: UUID, caller: Reader) -> CancelAnswer:
+async def cancel_export(request: Request, export_id: UUID, caller: Reader) -> ExportCancelled:
     """Cancel an export, or remove its file when it is done."""
     here = service(request)
     standing = await here.visible(export_id, EXPORT, caller)
     if standing.status == "completed":
         message = await _removed(standing)
-        return CancelAnswer(export_id=export_id, status="completed", in_time=False, message=message)
+        return ExportCancelled(export_id=export_id, status="completed", in_time=False, message=message)
     status, in_time, message = await here.cancelled(export_id, EXPORT, caller)
-    return CancelAnswer(export_id=export_id, status=status, in_time=in_time, message=message)
+    return ExportCancelled(export_id=export_id, status=status, in_time=in_time, message=message)
 
 
 async def _removed(standing: Standing) -> str:

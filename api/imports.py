@@ -25,15 +25,15 @@ from api import render, uploads
 from api.downloads import sent
 from api.models import (
     Accepted,
-    CancelAnswer,
     History,
+    ImportCancelled,
     ImportOptions,
+    ImportProgress,
     ImportRequest,
     ImportSummary,
     Issue,
     Page,
     Preview,
-    Progress,
     Result,
 )
 from api.problems import Refused, responses
@@ -251,10 +251,10 @@ def _accepted(request: Request, run_id: UUID) -> Accepted:
 
 
 @router.get("/import/progress/{import_id}", responses=responses(404))
-async def import_progress(request: Request, import_id: UUID, caller: Reader) -> Progress:
+async def import_progress(request: Request, import_id: UUID, caller: Reader) -> ImportProgress:
     """Where an import stands."""
     here = service(request)
-    return Progress.of(await here.visible(import_id, IMPORT, caller), here.prefect_page)
+    return ImportProgress.of(await here.visible(import_id, IMPORT, caller), here.prefect_page)
 
 
 async def visible_import(request: Request, import_id: UUID, caller: Reader) -> Standing:
@@ -384,11 +384,11 @@ async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xls
 
 
 @router.delete("/import/{import_id}", responses=responses(404))
-async def cancel_import(request: Request, import_id: UUID, caller: Writer) -> CancelAnswer:
+async def cancel_import(request: Request, import_id: UUID, caller: Writer) -> ImportCancelled:
     """Cancel an import: nothing of it stays, if this is in time."""
     here = service(request)
     status, in_time, message = await here.cancelled(import_id, IMPORT, caller)
-    return CancelAnswer(import_id=import_id, status=status, in_time=in_time, message=message)
+    return ImportCancelled(import_id=import_id, status=status, in_time=in_time, message=message)
 
 
 @router.get("/imports", responses=responses(404))

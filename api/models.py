@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic.alias_generators import to_camel
 
-from flows.runs import Standing
+from flows.runs import EXPORT, IMPORT, Standing
 from schemas.filters import Filter, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, WriteOptions
 from schemas.reports import Empty, Mode, OnError, Stale, Unknown
@@ -93,8 +93,6 @@ State = Literal["initializing", "processing", "completed", "failed", "cancelled"
 class Progress(Model):
     """Where a run stands, as Prefect holds it."""
 
-    import_id: UUID | None = Field(None, description="The id, of an import.")
-    export_id: UUID | None = Field(None, description="The id, of an export.")
     status: State = Field(description="initializing while it waits for a worker; the last three are final.")
     phase: str = Field(
         description="extract, waiting (for another run of the type), validate, check, plan, apply; query, write; done.",
@@ -117,11 +115,15 @@ class Progress(Model):
         return self.status in ("completed", "failed", "cancelled")
 
     @classmethod
-    def of(cls, standing: Standing, prefect_page: str) -> Progress:
+    def id_name(cls) -> str:
+        """The name that the run's id goes by."""
+        return "export_id" if "export_id" in cls.model_fields else "import_id"
+
+    @classmethod
+    def of(cls, standing: Standing, prefect_page: str) -> Self:
         """Return where a run stands as the API tells it."""
-        which = "import_id" if standing.flow == "bulk-import" else "export_id"
         return cls(
-            **{which: standing.run_id},
+            **{cls.id_name(): standing.run_id},
             status=standing.status,
             phase=standing.phase,
             processed_records=standing.processed,
@@ -137,6 +139,22 @@ class Progress(Model):
         )
 
 
+class ImportProgress(Progress):
+    """Where an import stands."""
+
+    import_id: UUID
+
+
+class ExportProgress(Progress):
+    """Where an export stands."""
+
+    export_id: UUID
+
+
+PROGRESS: dict[str, type[ImportProgress] | type[ExportProgress]] = {IMPORT: ImportProgress, EXPORT: ExportProgress}
+"""How the runs of each flow are told."""
+
+
 def _waits_for(standing: Standing) -> str | None:
     if standing.status == "initializing":
         return "It waits for a worker with a free place."
@@ -148,11 +166,21 @@ def _waits_for(standing: Standing) -> str | None:
 class CancelAnswer(Model):
     """What came of cancelling."""
 
-    import_id: UUID | None = Field(None, description="The id, of an import.")
-    export_id: UUID | None = Field(None, description="The id, of an export.")
     status: State = Field(description="Where the run stands now.")
     in_time: bool = Field(description="Whether it was in time: nothing of the run stays.")
     message: str = Field(description="The same in words.")
+
+
+class ImportCancelled(CancelAnswer):
+    """What came of cancelling an import."""
+
+    import_id: UUID
+
+
+class ExportCancelled(CancelAnswer):
+    """What came of cancelling an export."""
+
+    export_id: UUID
 
 
 class Issue(Model):

@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from fastapi.sse import ServerSentEvent
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.models import Progress
+from api.models import PROGRESS, Progress
 from flows.runs import Runs
 from schemas.errors import Unavailable
 
@@ -43,7 +44,7 @@ class Watches:
     async def read(self, run_id: UUID, flow: str) -> Progress | None:
         """Return where a run stands now; None for one that is not there."""
         standing = await self.runs.standing(run_id, flow)
-        return Progress.of(standing, self.prefect_page) if standing else None
+        return PROGRESS[flow].of(standing, self.prefect_page) if standing else None
 
     async def follow(self, run_id: UUID, flow: str) -> AsyncIterator[Progress | None]:
         """Yield a run's progress at once, at each change, and for the last time at its end; None as a heartbeat."""
@@ -90,13 +91,18 @@ def event_id(progress: Progress) -> str:
     return hashlib.sha256(progress.model_dump_json().encode()).hexdigest()[:16]
 
 
+def _json(progress: Progress) -> dict[str, Any]:
+    return progress.model_dump(mode="json", by_alias=True)
+
+
 async def events(watches: Watches, run_id: UUID, flow: str, last: str | None) -> AsyncIterator[ServerSentEvent]:
     """Yield a run's progress as server-sent events; a client that reconnects is not told again what it knows."""
     async for progress in watches.follow(run_id, flow):
         if progress is None:
             yield ServerSentEvent(comment="still there")
         elif (number := event_id(progress)) != last or progress.ended:
-            yield ServerSentEvent(event="end" if progress.ended else "progress", id=number, data=progress, retry=1000)
+            name = "end" if progress.ended else "progress"
+            yield ServerSentEvent(event=name, id=number, data=_json(progress), retry=1000)
 
 
 async def push(watches: Watches, socket: WebSocket, run_id: UUID, flow: str) -> None:
@@ -104,9 +110,7 @@ async def push(watches: Watches, socket: WebSocket, run_id: UUID, flow: str) -> 
 
     async def send() -> None:
         async for progress in watches.follow(run_id, flow):
-            await socket.send_json(
-                {"heartbeat": True} if progress is None else progress.model_dump(mode="json", by_alias=True)
-            )
+            await socket.send_json({"heartbeat": True} if progress is None else _json(progress))
 
     async def hear() -> None:
         while True:

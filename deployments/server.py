@@ -16,18 +16,16 @@ from schemas.settings import Settings
 from tasks.store.database import address
 from tasks.store.engine import engine, told_plainly
 
-DATABASE = "prefect"
-
 
 @contextmanager
-def prefect_server(settings: Settings, port: int | None = None, database: str = DATABASE) -> Iterator[str]:
+def prefect_server(settings: Settings, port: int | None = None) -> Iterator[str]:
     """Run a Prefect server on loopback while this lasts; gives the address of its API. Raises Unavailable.
 
-    Its state is in `database`, beside the CMDB's own.
+    Its state is in a database of its own, beside the CMDB's.
     """
     with address(settings) as url:
         number = port or free_port()
-        part = server_part(settings, url, number, database)
+        part = server_part(settings, url, number)
         try:
             part.start()
             part.wait()
@@ -36,13 +34,13 @@ def prefect_server(settings: Settings, port: int | None = None, database: str = 
             part.stop()
 
 
-def server_part(settings: Settings, url: str, port: int, database: str = DATABASE) -> Part:
+def server_part(settings: Settings, url: str, port: int) -> Part:
     """Return the Prefect server as a part of the system; creates its database where there is none."""
     home = settings.home / "prefect"
     environment = {
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": "",
-        "PREFECT_API_DATABASE_CONNECTION_URL": _own_database(url, database),
+        "PREFECT_API_DATABASE_CONNECTION_URL": _own_database(url, settings.prefect_database),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Where the API listens; anywhere but here it needs API keys.")
     api_port: int = Field(8400, ge=0, le=65_535, description="The port of the API.")
     prefect_port: int = Field(4200, ge=1, le=65_535, description="The port of the Prefect server of `cmdb up`.")
+    prefect_database: str = Field(
+        "prefect", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="The database of that server, beside the CMDB's own."
+    )
     api_keys: tuple[ApiKey, ...] = Field(
         (),
         description="Who may use the API, as a JSON list of name:scopes:hash; `cmdb key NAME` makes one. "

@@ -36,10 +36,10 @@ LISTENER: ContextVar[Progress] = ContextVar("listener", default=silent)
 _SHARE = {
     "extract": (0, 2),
     "waiting": (2, 2),
-    "validate": (2, 70),
-    "check": (70, 75),
-    "plan": (75, 80),
-    "apply": (80, 99),
+    "validate": (2, 55),
+    "check": (55, 60),
+    "plan": (60, 65),
+    "apply": (65, 99),
     "query": (0, 2),
     "write": (2, 99),
 }
@@ -96,6 +96,7 @@ class Pulse:
     rejected: int = 0
     percent: float = 0.0
     since: float = field(default_factory=time.monotonic)
+    due: float | None = None
 
     def __call__(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
         """Take note of how far the run is."""
@@ -107,11 +108,15 @@ class Pulse:
         start, end = _SHARE.get(phase, (100, 100))
         part = min(done / total, 1.0) if total else 0.0
         self.percent = max(self.percent, start + (end - start) * part)
+        now = time.monotonic()
+        # What is left takes as long for each percent as what is done; until more is heard, the time left runs down.
+        self.due = now + (now - self.since) * (100 - self.percent) / self.percent if self.percent >= 1 else None
 
     def status(self, status: str = "processing") -> dict[str, Any]:
         """Return the state as the artifact holds it."""
-        elapsed = time.monotonic() - self.since
-        left = elapsed * (100 - self.percent) / self.percent if self.percent >= 1 else None
+        now = time.monotonic()
+        elapsed = now - self.since
+        left = self.due - now if self.due and self.due > now else None
         return {
             "status": status,
             "phase": self.phase,

@@ -23,6 +23,7 @@ from schemas.settings import Settings, settings
 from tasks.store.embedded import server
 from tasks.store.engine import engine
 from tasks.store.migrate import upgrade
+from tests.api.system import System, running
 
 ROOT = Path(__file__).parents[1]
 
@@ -130,7 +131,18 @@ def prefect_api(postgres_url: str) -> Iterator[str]:
         temporary_home() as folder,
         database(postgres_url) as url,
         prefect_server(
-            Settings(home=folder, database_url=SecretStr(url)), database="prefect_" + uuid4().hex[:8]
+            Settings(home=folder, database_url=SecretStr(url), prefect_database=f"prefect_{uuid4().hex[:8]}")
         ) as api,
     ):
         yield api
+
+
+@pytest.fixture(scope="session")
+def system(postgres_url: str, template_database: str) -> Iterator[System]:
+    """The whole system for this session, as `cmdb up` starts it, without keys."""
+    with (
+        temporary_home() as folder,
+        database(postgres_url, template_database) as url,
+        running(url, folder, CMDB_RATE_LIMIT="100000/minute") as started,
+    ):
+        yield started

@@ -1,0 +1,151 @@
+"""Exports over HTTP, against the whole system: ask, watch, fetch, cancel; and the templates and types."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jsonschema
+import openpyxl
+import pytest
+
+from benchmarks import data
+from schemas.resources import RESOURCES
+from tests.api.system import System, execute, file, follow
+from tests.support import execute as sql
+from tests.support import vpc, write_csv
+
+
+@pytest.fixture
+def client(system: System, tmp_path: Path) -> Any:
+    """A client of the system, with three VPCs."""
+    sql(system.url, "truncate vpc")
+    with system.client() as client:
+        follow(client, execute(client, write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2, region="eu-west-1"), vpc(3)])))
+        yield client
+
+
+def export(client: httpx.Client, **asked: Any) -> str:
+    """Ask for an export; returns its id."""
+    answer = client.post("/api/export", json={"resourceType": "vpc"} | asked)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == answer.json()["links"]["progress"]
+    found: str = answer.json()["exportId"]
+    return found
+
+
+WHERE = [
+    {"field": "region", "op": "eq", "value": "us-east-1"},
+    "region eq us-east-1",
+    {"any": [{"field": "name", "op": "in", "value": ["net-1", "net-3"]}, {"field": "name", "op": "is_null"}]},
+]
+
+
+@pytest.mark.parametrize("where", WHERE, ids=["condition", "text", "group"])
+def test_export_and_fetch(client: httpx.Client, where: Any) -> None:
+    """A filter as JSON or as text; the file under a safe name, whole or in part."""
+    run = export(client, where=where, fields=["name", "region"])
+    last = follow(client, run, what="export")[-1]
+    assert (last["status"], last["totalRecords"], last["exportId"]) == ("completed", 2, run)
+    whole = client.get(f"/api/export/download/{run}")
+    assert whole.headers["content-type"].startswith("text/csv")
+    assert 'filename="vpc-20' in whole.headers["content-disposition"]
+    assert whole.text.split() == ["name,region", "net-1,us-east-1", "net-3,us-east-1"]
+    part = client.get(f"/api/export/download/{run}", headers={"Range": "bytes=0-3"})
+    assert (part.status_code, part.text) == (206, "name")
+
+
+@pytest.mark.parametrize(
+    ("format", "media"),
+    [("excel", "spreadsheetml"), ("json", "application/json"), ("ndjson", "ndjson"), ("parquet", "parquet")],
+)
+def test_formats(client: httpx.Client, tmp_path: Path, format: str, media: str) -> None:
+    """Each has its media type, and what is fetched imports again as nothing."""
+    run = export(client, format=format, metadata=True, lineage=True)
+    follow(client, run, what="export")
+    got = client.get(f"/api/export/download/{run}")
+    assert media in got.headers["content-type"]
+    suffix = got.headers["content-disposition"].split('"')[1].rpartition(".")[2]
+    path = tmp_path / f"again.{suffix}"
+    path.write_bytes(got.content)
+    sent = {"files": {"file": (path.name, got.content, got.headers["content-type"])}}
+    found = client.post("/api/import/preview", **sent).json()
+    assert found["result"]["counts"]["unchanged"] == 3, found
+
+
+def test_compressed(client: httpx.Client) -> None:
+    """A packed file is fetched packed; a workbook can't be."""
+    run = export(client, compress=True)
+    follow(client, run, what="export")
+    got = client.get(f"/api/export/download/{run}")
+    assert got.headers["content-type"] == "application/gzip"
+    assert gzip.decompress(got.content).count(b"\n") == 4
+    refused = client.post("/api/export", json={"resourceType": "vpc", "format": "excel", "compress": True})
+    assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+
+
+def test_a_key_asks_once(client: httpx.Client, system: System) -> None:
+    """The same Idempotency-Key gives the same export, and leaves no folder behind."""
+    headers = {"Idempotency-Key": uuid4().hex}
+    asked = {"resourceType": "vpc", "fields": ["name"]}
+    before = len(list((system.home / "storage" / "exports").iterdir()))
+    runs = {client.post("/api/export", json=asked, headers=headers).json()["exportId"] for _ in range(3)}
+    assert (len(runs), len(list((system.home / "storage" / "exports").iterdir()))) == (1, before + 1)
+    refused = client.post("/api/export", json=asked | {"limit": 1}, headers=headers)
+    assert refused.json()["type"] == "urn:cmdb:problem:key-reused"
+
+
+def test_wrong_requests(client: httpx.Client) -> None:
+    """An unknown type is not found; a wrong filter fails the export with a sentence; a file that is not there is told."""
+    unknown = client.post("/api/export", json={"resourceType": "vcp"}).json()
+    assert (unknown["status"], "vpc" in unknown["detail"]) == (404, True)
+    last = follow(client, run := export(client, where="nme eq x"), what="export")[-1]
+    assert (last["status"], last["message"]) == ("failed", "vpc has no field 'nme': did you mean name?")
+    assert client.get(f"/api/export/download/{run}").json()["detail"] == last["message"]
+    assert client.post("/api/export", json={"resourceType": "vpc", "where": "("}).status_code == 422
+    assert client.get(f"/api/export/progress/{uuid4()}").status_code == 404
+    assert client.get(f"/api/export/download/{uuid4()}").status_code == 404
+
+
+def test_cancel_and_remove(client: httpx.Client, system: System, tmp_path: Path) -> None:
+    """A running export is cancelled and leaves no file; one that is done is removed, and is then gone."""
+    path = data.write(data.vpcs(300_000), tmp_path / "many.csv")
+    follow(client, execute(client, path, resourceType="vpc"))
+    run = export(client, format="excel")
+    while client.get(f"/api/export/progress/{run}").json()["phase"] != "write":
+        pass
+    answer = client.delete(f"/api/export/{run}").json()
+    assert (answer["status"], answer["inTime"]) == ("cancelled", True)
+    follow(client, run, what="export")
+    files = [found for found in (system.home / "storage" / "exports").rglob("*") if found.is_file()]
+    assert not [found for found in files if found.suffix == ".xlsx" or found.name.startswith(".")]
+    done = export(client, limit=1)
+    follow(client, done, what="export")
+    assert client.delete(f"/api/export/{done}").json()["message"] == "The export was done; its file is removed."
+    assert client.get(f"/api/export/download/{done}").status_code == 410
+
+
+def test_types_and_templates(client: httpx.Client, tmp_path: Path) -> None:
+    """Every type has its fields, its schema and its templates, which import as they are."""
+    types = client.get("/api/resources").json()
+    assert [each["type"] for each in types] == list(RESOURCES)
+    for each in types:
+        detail = client.get(f"/api/resources/{each['type']}").json()
+        jsonschema.Draft202012Validator.check_schema(detail["recordSchema"])
+        assert len(detail["fields"]) == each["fields"]
+    assert client.get("/api/resources/tgw").json()["type"] == "transitGateway"
+    assert client.get("/api/resources/nothing").status_code == 404
+    for format in ("csv", "xlsx", "json"):
+        got = client.get(f"/api/templates/{format}/site")
+        assert f'filename="site-template.{format}"' in got.headers["content-disposition"]
+    book = openpyxl.load_workbook(io.BytesIO(client.get("/api/templates/xlsx/vpc").content))
+    path = tmp_path / "template.xlsx"
+    book.save(path)
+    sent = file(path)["files"]["file"][1]
+    found = client.post("/api/import/preview", files={"file": (path.name, sent)}).json()
+    assert (found["result"]["resourceType"], found["result"]["counts"]["read"]) == ("vpc", 0)
+    assert client.get("/api/templates/doc/vpc").status_code == 422

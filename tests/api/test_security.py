@@ -1,0 +1,153 @@
+"""Who may do what: keys and scopes, owners, hosts, origins, rates; and that nothing is told that is nobody's business."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from api.security import new_key
+from tests.api.system import CMDB, System, execute, facade, file, follow
+from tests.support import vpc, write_csv
+
+SCOPES = {"looker": "read", "alice": "write", "bob": "write", "boss": "admin"}
+
+
+@dataclass
+class Guarded:
+    """A facade with keys, and a client for each."""
+
+    address: str
+    keys: dict[str, str]
+
+    def client(self, name: str) -> httpx.Client:
+        """Return the client of one key."""
+        return httpx.Client(
+            base_url=self.address, headers={"Authorization": f"Bearer {self.keys[name]}"} if name else {}, timeout=60
+        )
+
+
+@pytest.fixture(scope="module")
+def guarded(system: System) -> Iterator[Guarded]:
+    """One more copy of the facade, with four keys."""
+    made = {name: new_key(name, scope) for name, scope in SCOPES.items()}
+    lines = orjson.dumps([line for _, line in made.values()]).decode()
+    with facade(system, CMDB_API_KEYS=lines, CMDB_RATE_LIMIT="100000/minute") as address:
+        yield Guarded(address, {name: key for name, (key, _) in made.items()})
+
+
+def test_keys_and_scopes(guarded: Guarded, tmp_path: Path) -> None:
+    """Without a key nothing but health is told; a key does what its scope says."""
+    path = write_csv(tmp_path / "a.csv", [vpc(1)])
+    with guarded.client("") as nobody:
+        assert nobody.get("/healthz").status_code == 200
+        answer = nobody.get("/api/resources")
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert nobody.get("/api/resources", headers={"Authorization": "Bearer cmdb_wrong"}).status_code == 401
+    with guarded.client("looker") as looker:
+        assert looker.get("/api/resources").status_code == 200
+        refused = looker.post("/api/import/execute", **file(path))
+        assert (refused.status_code, "'write'" in refused.json()["detail"]) == (403, True)
+
+
+def test_owners(system: System, guarded: Guarded, tmp_path: Path) -> None:
+    """One key's imports are there for itself and for the scope admin, and for nobody else; nor are its uploads."""
+    path = write_csv(tmp_path / "a.csv", [vpc(1)])
+    with guarded.client("alice") as alice, guarded.client("bob") as bob, guarded.client("boss") as boss:
+        run = execute(alice, path)
+        follow(alice, run)
+        upload = alice.post("/api/import/preview", **file(path)).json()["uploadId"]
+        assert bob.post("/api/import/execute", json={"uploadId": upload}).status_code == 404
+        for address in (f"progress/{run}", f"progress/{run}/events", f"result/{run}", f"result/{run}/rejects.csv"):
+            assert bob.get(f"/api/import/{address}").status_code == 404
+        assert bob.delete(f"/api/import/{run}").status_code == 404
+        assert boss.get(f"/api/import/result/{run}").status_code == 200
+        assert run in [each["importId"] for each in alice.get("/api/imports").json()["items"]]
+        assert run not in [each["importId"] for each in bob.get("/api/imports").json()["items"]]
+        assert run in [each["importId"] for each in boss.get("/api/imports").json()["items"]]
+        # The other copy of the facade, which needs no key, tells the same of it.
+        with system.client() as other:
+            assert other.get(f"/api/import/result/{run}").json() | {"links": 0, "issues": 0} == alice.get(
+                f"/api/import/result/{run}"
+            ).json() | {"links": 0, "issues": 0}
+
+
+def test_a_websocket_needs_a_key(guarded: Guarded, tmp_path: Path) -> None:
+    """As every other call; a page of another site gets none."""
+    with guarded.client("alice") as alice:
+        run = execute(alice, write_csv(tmp_path / "a.csv", [vpc(1)]))
+    address = f"{guarded.address.replace('http', 'ws')}/api/import/progress/{run}/ws"
+    mine = {"Authorization": f"Bearer {guarded.keys['alice']}"}
+    with connect(address, additional_headers=mine) as socket:
+        assert orjson.loads(socket.recv())["importId"] == run
+    for headers in ({}, {"Authorization": f"Bearer {guarded.keys['bob']}"}, mine | {"Origin": "https://evil.example"}):
+        with pytest.raises(InvalidStatus), connect(address, additional_headers=headers):
+            pass
+
+
+def test_pages_of_other_sites(system: System, tmp_path: Path) -> None:
+    """They can neither send anything nor reach this under a name of theirs; no page may show this in a frame."""
+    path = write_csv(tmp_path / "a.csv", [vpc(1)])
+    with system.client() as client:
+        answer = client.post("/api/import/execute", **file(path), headers={"Origin": "https://evil.example"})
+        assert answer.status_code == 403
+        assert client.get("/api/resources", headers={"Host": "evil.example"}).status_code == 400
+        own = client.post("/api/import/execute", **file(path), headers={"Origin": system.address})
+        assert own.status_code == 202
+        fine = client.get("/api/resources")
+    assert fine.headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in fine.headers["content-security-policy"]
+    assert not {"server", "access-control-allow-origin"} & set(fine.headers)
+
+
+def test_other_sites_that_are_named(system: System) -> None:
+    """CORS is off unless it is set."""
+    page = "https://page.example"
+    with facade(system, CMDB_CORS_ORIGINS=f'["{page}"]') as address:
+        asked = {"Origin": page, "Access-Control-Request-Method": "POST"}
+        answer = httpx.options(f"{address}/api/export", headers=asked)
+        assert answer.headers["access-control-allow-origin"] == page
+        other = httpx.options(f"{address}/api/export", headers=asked | {"Origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in other.headers
+
+
+def test_too_many_requests(system: System) -> None:
+    """A caller that asks too often is told when to come back."""
+    with facade(system, CMDB_RATE_LIMIT="5/hour") as address:
+        answers = [httpx.get(f"{address}/api/resources") for _ in range(8)]
+    assert answers[-1].status_code == 429
+    assert (answers[-1].headers["retry-after"], answers[-1].json()["title"]) == ("10", "Too Many Requests")
+
+
+def test_listening_to_others_needs_keys(system: System) -> None:
+    """Bound elsewhere than to this machine, it refuses to start without a key, and says how to make one."""
+    environment = system.environment | {"CMDB_API_HOST": "0.0.0.0", "PREFECT_API_URL": f"{system.prefect}/api"}  # noqa: S104
+    done = subprocess.run([str(CMDB), "api"], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "cmdb key NAME" in done.stderr
+
+
+def test_keys_are_made_and_not_kept(tmp_path: Path) -> None:
+    """The command prints a key once, and the line with its hash for the settings."""
+    done = subprocess.run([str(CMDB), "key", "netops"], capture_output=True, text=True, check=True)
+    key = done.stdout.strip()
+    assert key.startswith("cmdb_")
+    assert "netops:write:" in done.stderr
+    assert key not in done.stderr
+    wrong = subprocess.run([str(CMDB), "key", "a b"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+
+
+def test_logs_hold_no_secrets(system: System, guarded: Guarded) -> None:
+    """Neither a key nor a password of the database stands in a log or an answer."""
+    texts = [path.read_text(errors="replace") for path in system.home.rglob("*.log")]
+    with guarded.client("boss") as boss:
+        texts += [boss.get("/readyz").text, boss.get("/metrics").text, boss.get("/api/imports").text]
+    assert not [key for key in guarded.keys.values() if any(key in text for text in texts)]
