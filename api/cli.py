@@ -354,7 +354,7 @@ def worker(
     hand_over_to_prefect(settings())
     from deployments.worker import work  # Prefect takes a second to import, and reads its settings as it does
 
-    work(settings(), name)
+    work(settings(), lambda words: err.print(words, markup=False), name)
 
 
 @app.command(epilog="Example: cmdb key netops --scope write")

@@ -1,12 +1,15 @@
-"""One part of the running system: a process of ours that is started, waited for and stopped."""
+"""Parts of the running system: processes of ours that are started, waited for, kept running and stopped."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +35,7 @@ class Part:
     command: Sequence[str]
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
-    ready: Callable[[], bool] = bool
+    ready: Callable[[], bool] = lambda: True  # a default that is called
     prepare: Callable[[], None] = _nothing
     process: subprocess.Popen[bytes] | None = None
 
@@ -86,3 +89,89 @@ class Part:
                 continue
         if self.process.stdin:
             self.process.stdin.close()
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """In a child: end when its parent ends, however that does (Linux; elsewhere a `kill -9` leaves the child)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+# Several of them ------------------------------------------------------------------------------------------------------
+
+# A part that ends so often within a minute will not get better by being started once more.
+_MOST_STARTS, _MINUTE = 5, 60
+
+Say = Callable[[str], None]
+
+
+def run(parts: list[Part], say: Say, started: Callable[[], None] = _nothing) -> None:
+    """Start the parts one after the other and keep them running until Ctrl-C or SIGTERM; then stop them all.
+
+    `started` is called when each answers. Raises Unavailable where one does not start, or ends again and again.
+    """
+    begun: list[Part] = []
+    with _stopped_by_signals():
+        try:
+            for part in parts:
+                say(f"starting the {part.name} …")
+                begun.append(part)
+                part.start()
+                part.wait()
+            started()
+            _keep(parts, say)
+        except KeyboardInterrupt:
+            say("stopping …")
+        finally:
+            with _undisturbed():
+                for part in reversed(begun):
+                    part.stop()
+
+
+def _keep(parts: list[Part], say: Say) -> None:
+    """Start again what ends by itself; raises Unavailable for what keeps ending."""
+    starts: dict[str, list[float]] = {part.name: [] for part in parts}
+    while True:
+        time.sleep(0.5)
+        for part in parts:
+            if part.running:
+                continue
+            now = time.monotonic()
+            recent = [each for each in starts[part.name] if now - each < _MINUTE]
+            if len(recent) >= _MOST_STARTS:
+                raise Unavailable(f"The {part.name} ends again and again: see its log, {part.log}.")
+            starts[part.name] = [*recent, now]
+            say(f"the {part.name} has ended; it is started again")
+            part.start()
+            part.wait()
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM stop as Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let nobody's second Ctrl-C leave a part running."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

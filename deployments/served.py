@@ -36,7 +36,7 @@ class Deployment:
     @property
     def flow(self) -> Flow[Any, Any]:
         """The flow itself."""
-        module, _, name = self.entrypoint.partition(":")
+        module, _, name = self.entrypoint.rpartition(".")
         found: Flow[Any, Any] = getattr(importlib.import_module(module), name)
         return found
 
@@ -46,14 +46,14 @@ class Deployment:
         return f"{self.flow.name}/{self.name}"
 
 
-_IMPORT, _EXPORT = "flows.bulk_import:bulk_import", "flows.bulk_export:bulk_export"
+_IMPORT, _EXPORT = "flows.bulk_import.bulk_import", "flows.bulk_export.bulk_export"
 
 DEPLOYMENTS = (
     Deployment("api", _IMPORT, "Imports that the API asks for."),
     Deployment("api", _EXPORT, "Exports that the API asks for."),
     Deployment(
         "maintenance",
-        "flows.maintenance:maintenance",
+        "flows.maintenance.maintenance",
         "Ends runs whose process died; removes uploads and exports that are too old.",
         cron="*/10 * * * *",
     ),

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from deployments.part import Part
+from deployments.part import Part, Say, end_with_parent, run
 from deployments.server import api_address, server_part
-from schemas.errors import Unavailable, UsageError
+from schemas.errors import UsageError
 from schemas.settings import Settings
 from tasks.store.database import database
-
-# A part that ends so often within a minute will not get better by being started once more.
-_MOST_STARTS = 5
-
-Say = Callable[[str], None]
 
 
 def up(settings: Settings, say: Say) -> None:
@@ -29,26 +18,15 @@ def up(settings: Settings, say: Say) -> None:
 
     Raises Unavailable where a part does not start, with the end of its log.
     """
-    with _stopped_by_signals(), database(settings) as url:
-        parts = _parts(settings, url)
-        started: list[Part] = []
-        try:
-            for part in parts:
-                say(f"starting the {part.name} …")
-                started.append(part)
-                part.start()
-                part.wait()
-            say(f"\ncmdb       http://{settings.api_host}:{settings.api_port}")
-            say(f"Prefect    http://127.0.0.1:{settings.prefect_port}")
-            say(f"logs       {settings.home / 'logs'}")
-            say("\nCtrl-C stops everything.")
-            _keep(parts, say)
-        except KeyboardInterrupt:
-            say("stopping …")
-        finally:
-            with _undisturbed():
-                for part in reversed(started):
-                    part.stop()
+    with database(settings) as url:
+        run(_parts(settings, url), say, lambda: _tell(settings, say))
+
+
+def _tell(settings: Settings, say: Say) -> None:
+    say(f"\ncmdb       http://{settings.api_host}:{settings.api_port}")
+    say(f"Prefect    http://127.0.0.1:{settings.prefect_port}")
+    say(f"logs       {settings.home / 'logs'}")
+    say("\nCtrl-C stops everything.")
 
 
 def _parts(settings: Settings, url: str) -> list[Part]:
@@ -64,7 +42,7 @@ def _parts(settings: Settings, url: str) -> list[Part]:
     ]
     _check_ports(settings)
     for part in parts:
-        part.prepare = _with_parent
+        part.prepare = end_with_parent
     return parts
 
 
@@ -101,58 +79,3 @@ def _has_worker(api: str) -> bool:
             return b'"READY"' in answer.read()
     except OSError:
         return False
-
-
-def _keep(parts: list[Part], say: Say) -> None:
-    """Start again what ends by itself; raises Unavailable for what keeps ending."""
-    starts: dict[str, list[float]] = {part.name: [] for part in parts}
-    while True:
-        time.sleep(0.5)
-        for part in parts:
-            if part.running:
-                continue
-            now = time.monotonic()
-            recent = [each for each in starts[part.name] if now - each < 60]
-            if len(recent) >= _MOST_STARTS:
-                raise Unavailable(f"The {part.name} ends again and again: see its log, {part.log}.")
-            starts[part.name] = [*recent, now]
-            say(f"the {part.name} has ended; it is started again")
-            part.start()
-            part.wait()
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Let SIGTERM stop as Ctrl-C does."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let nobody's second Ctrl-C leave a part running."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _with_parent() -> None:
-    """In a child: end when this process ends, however it does (Linux; elsewhere a `kill -9` leaves the parts)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() == 1:
-            os.kill(os.getpid(), signal.SIGTERM)

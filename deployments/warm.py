@@ -19,6 +19,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from deployments.part import end_with_parent
 from deployments.start_run import MOST
 from schemas.resources import RESOURCES
 from tasks.watched import without_heartbeat
@@ -100,6 +101,7 @@ class _Server:
         try:
             # Prefect's engine is imported already, as what `python -m` then runs once more.
             warnings.filterwarnings("ignore", message=".*found in sys.modules", category=RuntimeWarning)
+            end_with_parent()
             signal.set_wakeup_fd(-1)
             for heard in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                 signal.signal(heard, signal.default_int_handler if heard == signal.SIGINT else signal.SIG_DFL)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from deployments.part import Part, Say, end_with_parent, run
 from deployments.served import POOL, register
 from deployments.start_run import SOCKET
 from schemas.errors import Unavailable
@@ -20,25 +20,29 @@ from tasks.store.migrate import upgrade
 _LOOK = "0.25"
 
 
-def work(settings: Settings, name: str | None = None) -> None:
-    """Register the deployments and become Prefect's worker; needs a Prefect server and CMDB_DATABASE_URL."""
+def work(settings: Settings, say: Say, name: str | None = None) -> None:
+    """Register the deployments and carry their runs out until a signal ends it; needs PREFECT_API_URL to be set.
+
+    Raises Unavailable without CMDB_DATABASE_URL: the runs have to write to what others read.
+    """
     if settings.database_url is None:
         raise Unavailable("A worker needs the database that the runs write to: set CMDB_DATABASE_URL.")
     upgrade(engine(settings.database_url.get_secret_value()))
     asyncio.run(register())
-    folder = Path(tempfile.mkdtemp(prefix="cmdb-worker-"))
-    environment = os.environ | {
+    with tempfile.TemporaryDirectory(prefix="cmdb-worker-") as folder:
+        run(_parts(settings, Path(folder), name), say)
+
+
+def _parts(settings: Settings, folder: Path, name: str | None) -> list[Part]:
+    path = folder / "socket"
+    common = {
         # `python` in the command of a run is this one.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", _LOOK),
-        SOCKET: str(folder / "socket"),
+        SOCKET: str(path),
     }
-    warm = [sys.executable, "-m", "deployments.warm", environment[SOCKET]]
-    ends, ours = os.pipe()
-    subprocess.Popen(warm, env=environment, stdin=ends, start_new_session=True)
-    os.close(ends)
-    # The other end stays open in the worker that this process becomes: when it ends, so does the warm process.
-    os.set_inheritable(ours, True)
-    command = ["-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
     command += ["--limit", str(settings.max_runs), *(["--name", name] if name else [])]
-    os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606  # it becomes the program
+    log = settings.home / "logs" / "worker.log"
+    warm = Part("warm process", [sys.executable, "-m", "deployments.warm", str(path)], log, common, path.exists)
+    return [warm, Part("worker", command, log, common, prepare=end_with_parent)]

@@ -1,20 +1,51 @@
-"""Write `types.md` from the declarations: `python docs/generate.py`. A test compares the two."""
+"""Write `types.md` and `deployments/prefect.yaml` from the declarations: `python docs/generate.py`; tests compare."""
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from deployments.served import COMMAND, DEPLOYMENTS, EXAMPLES, POOL, Deployment
 from schemas.fields import Spec
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 
 TARGET = Path(__file__).with_name("types.md")
+PREFECT_YAML = Path(__file__).parents[1] / "deployments" / "prefect.yaml"
 
 
 def main() -> None:
-    """Write the file."""
+    """Write the files."""
     TARGET.write_text(types_markdown(), encoding="utf-8")
+    PREFECT_YAML.write_text(prefect_yaml(), encoding="utf-8")
+
+
+def prefect_yaml() -> str:
+    """Return the deployments as `prefect deploy` reads them."""
+    head = (
+        "# Made by `python docs/generate.py` from deployments/served.py, which `cmdb worker` registers by itself.\n"
+        "# To deploy by hand: prefect deploy --all --prefect-file deployments/prefect.yaml\n"
+    )
+    deployed = [_deployed(each) for each in (*DEPLOYMENTS, *EXAMPLES)]
+    document = {"name": "cmdb", "prefect-version": metadata.version("prefect"), "deployments": deployed}
+    return head + yaml.safe_dump(document, sort_keys=False, width=110)
+
+
+def _deployed(deployment: Deployment) -> dict[str, Any]:
+    schedules = [{"cron": deployment.cron, "active": deployment.active}] if deployment.cron else []
+    return {
+        "name": deployment.name,
+        "description": deployment.description,
+        "entrypoint": deployment.entrypoint,
+        "parameters": deployment.parameters,
+        "schedules": schedules,
+        "tags": ["cmdb"],
+        "work_pool": {"name": POOL, "job_variables": {"command": COMMAND}},
+    }
 
 
 def types_markdown() -> str:

@@ -17,6 +17,7 @@ from schemas.settings import Settings
 from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Format, Source
 from tasks.formats.compressed import unpacked
+from tasks.formats.excel import EXCEL, refuse_bombs
 from tasks.formats.foreign import binary, markup
 from tasks.formats.text import marked_encoding, transcoded
 
@@ -43,7 +44,10 @@ def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: 
 def recognised(path: Path, name: str, workdir: Path, settings: Settings) -> Format:
     """Return what a file is by its content, which its name has to agree with; raises SourceError."""
     limit = settings.max_file_mb << 20
-    return _recognised(Source(path, name, workdir, ReadOptions(), None, limit))[0]
+    format, source, _ = _recognised(Source(path, name, workdir, ReadOptions(), None, limit))
+    if format is EXCEL:
+        refuse_bombs(source)
+    return format
 
 
 def _stamped(opened: Opened) -> dict[str, Any]:
@@ -84,8 +88,7 @@ def _sha256(path: Path) -> str:
 def _recognised(given: Source) -> tuple[Format, Source, str | None]:
     """The format by content, after unpacking; it has to agree with the one asked for or the one that the name tells."""
     head = _head(given.path)
-    excel = FORMATS["excel"]
-    source = given if excel.matches(given.path, head) else unpacked(given, head)
+    source = given if EXCEL.matches(given.path, head) else unpacked(given, head)
     source, encoding = _narrow(source)
     head = _head(source.path)
     asked = source.options.format

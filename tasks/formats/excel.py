@@ -40,7 +40,7 @@ def matches(path: Path, head: bytes) -> bool:
 
 def open_excel(source: Source) -> Opened:
     """Open a workbook: find the sheet and the header row; numbers keep all their digits."""
-    _refuse_bomb(source)
+    refuse_bombs(source)
     try:
         book = fastexcel.read_excel(source.path)
         name = _sheet_name(source, book)
@@ -123,7 +123,7 @@ def _metadata(book: fastexcel.ExcelReader) -> dict[str, str]:
     return {str(row[0]): str(row[1]) for row in rows if len(row) > 1 and row[0] and row[1]}
 
 
-def _refuse_bomb(source: Source) -> None:
+def refuse_bombs(source: Source) -> None:
     """Refuse a workbook that unpacks to more than may be read; the sizes it declares are checked again on reading."""
     if not zipfile.is_zipfile(source.path):
         return

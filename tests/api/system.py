@@ -42,7 +42,11 @@ class System:
 
     def part(self, name: str) -> psutil.Process:
         """Return the process of a part: server, worker, warm or api."""
-        found = [each for each in self.parts() if _NAMES[name](each.cmdline())]
+        fits = _NAMES[name]
+        # What a part has forked looks like itself.
+        found = [
+            each for each in self.parts() if fits(each.cmdline()) and not fits(psutil.Process(each.ppid()).cmdline())
+        ]
         assert len(found) == 1, (name, [each.cmdline() for each in self.parts()])
         return found[0]
 
@@ -66,17 +70,19 @@ class System:
 
 _NAMES: dict[str, Any] = {
     "server": lambda words: "server" in words and "start" in words,
-    "worker": lambda words: "worker" in words and "start" in words,
+    "worker": lambda words: words[-1:] == ["worker"],
+    "prefect worker": lambda words: "worker" in words and "start" in words,
     "warm": lambda words: "deployments.warm" in words,
     "api": lambda words: words[-1:] == ["api"],
 }
 
 
 @contextmanager
-def running(url: str, home: Path, **more: str) -> Iterator[System]:
+def running(url: str | None, home: Path, **more: str) -> Iterator[System]:
     """Start the system on a database while this lasts; at its end, no process of it may be left."""
     ports = {"CMDB_API_PORT": str(free_port()), "CMDB_PREFECT_PORT": str(free_port())}
-    own = {"CMDB_DATABASE_URL": url, "CMDB_HOME": str(home), "CMDB_PREFECT_DATABASE": f"prefect_{uuid4().hex[:8]}"}
+    own = {"CMDB_HOME": str(home), "CMDB_PREFECT_DATABASE": f"prefect_{uuid4().hex[:8]}"}
+    own |= {"CMDB_DATABASE_URL": url} if url else {}
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"} | ports | own | more
     log = home / "up.log"
     with log.open("wb") as file:
@@ -88,7 +94,7 @@ def running(url: str, home: Path, **more: str) -> Iterator[System]:
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.1)
         api, prefect = (f"http://127.0.0.1:{port}" for port in ports.values())
-        yield System(api, prefect, process, url, home, environment)
+        yield System(api, prefect, process, url or "", home, environment)
     finally:
         left = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Who may do what: keys and scopes, owners, hosts, origins, rates; and that nothing is told that is nobody's business."""
+"""Who may do what: keys and scopes, owners, hosts, origins, rates; and that no secret is told."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_listening_to_others_needs_keys(system: System) -> None:
     assert "cmdb key NAME" in done.stderr
 
 
-def test_keys_are_made_and_not_kept(tmp_path: Path) -> None:
+def test_keys_are_made_and_not_kept() -> None:
     """The command prints a key once, and the line with its hash for the settings."""
     done = subprocess.run([str(CMDB), "key", "netops"], capture_output=True, text=True, check=True)
     key = done.stdout.strip()

@@ -39,7 +39,6 @@ ENTITIES = (
 
 HOSTILE: dict[str, tuple[str, Callable[[], bytes], str, int]] = {
     "a path": ("../../etc/passwd.csv", lambda: CSV, "text/csv", 422),
-    "a Windows path": ("C:\\vpcs.csv", lambda: CSV, "text/csv", 422),
     "a hidden file": (".vpcs.csv", lambda: CSV, "text/csv", 422),
     "text that turns round": ("vpcs\u202exslx.csv", lambda: CSV, "text/csv", 422),
     "a very long name": ("x" * 300 + ".csv", lambda: CSV, "text/csv", 422),
@@ -74,7 +73,7 @@ def test_hostile_uploads(system: System, case: str) -> None:
     assert set(kept.iterdir() if kept.exists() else ()) == before
 
 
-def test_entities_within_a_workbook_are_never_expanded(system: System, tmp_path: Path) -> None:
+def test_entities_within_a_workbook_are_never_expanded(system: System) -> None:
     """A sheet that declares entities which grow is refused or read as text, at once."""
     content = zipped(
         **{

@@ -1,0 +1,83 @@
+"""Schedules: those that come along are there, switched off, and one that is switched on fires."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from deployments.served import DEPLOYMENTS, EXAMPLES
+from docs.generate import PREFECT_YAML, prefect_yaml
+from flows.maintenance import remove_old
+from tests.api.system import System
+from tests.conftest import ROOT
+from tests.support import with_settings
+
+
+def deployments(system: System) -> dict[str, dict[str, Any]]:
+    """Return the deployments that Prefect has, by name."""
+    found = httpx.post(f"{system.prefect}/api/deployments/filter", json={}).json()
+    return {each["name"]: each for each in found if each["name"] != "api"}
+
+
+def test_examples_are_there_and_off(system: System) -> None:
+    """Three schedules to begin with, and the system's own maintenance, which is on."""
+    found = deployments(system)
+    assert set(found) == {each.name for each in (*DEPLOYMENTS, *EXAMPLES)} - {"api"}
+    on = {name for name, each in found.items() if any(schedule["active"] for schedule in each["schedules"])}
+    assert (on, len(EXAMPLES)) == ({"maintenance"}, 3)
+
+
+def test_a_schedule_fires(system: System, tmp_path: Path) -> None:
+    """An example that is switched on exports by itself, again and again."""
+    example = deployments(system)["hourly-changes"]
+    path = tmp_path / "subnets.ndjson"
+    [schedule] = example["schedules"]
+    address = f"{system.prefect}/api/deployments/{example['id']}"
+    job = {"job": {"resource_type": "subnet", "path": str(path)}}
+    every = {"active": True, "schedule": {"interval": 2}}
+    httpx.patch(address, json={"parameters": job}).raise_for_status()
+    httpx.patch(f"{address}/schedules/{schedule['id']}", json=every).raise_for_status()
+    try:
+        end = time.monotonic() + 90
+        while not path.exists():
+            assert time.monotonic() < end, "the schedule has not fired"
+            time.sleep(0.2)
+    finally:
+        httpx.patch(f"{address}/schedules/{schedule['id']}", json={"active": False}).raise_for_status()
+
+
+def test_prefect_yaml_is_the_declaration() -> None:
+    """`deployments/prefect.yaml` is what the declaration gives, for those who deploy by it."""
+    assert yaml.safe_load(PREFECT_YAML.read_text(encoding="utf-8")) == yaml.safe_load(prefect_yaml())
+
+
+def test_prefect_deploys_it(system: System) -> None:
+    """Prefect's own command takes the file, and changes nothing of what the worker has registered."""
+    before = {name: each["id"] for name, each in deployments(system).items()}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_YAML)]
+    environment = os.environ | {"PREFECT_API_URL": f"{system.prefect}/api", "PREFECT_HOME": str(system.home / "deploy")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {name: each["id"] for name, each in deployments(system).items()} == before
+
+
+@pytest.mark.parametrize("name", ["uploads", "exports", "rejects"])
+def test_old_files_are_removed(home: Path, name: str) -> None:
+    """What is past its time goes, the rest stays."""
+    folder = home / "storage" / name
+    (folder / "old").mkdir(parents=True)
+    (folder / "new").mkdir()
+    (folder / "old" / "a.csv").touch()
+    os.utime(folder / "old", (0, 0))
+    assert [path.name for path in remove_old(with_settings(keep_files_hours=1))] == ["old"]
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    shutil.rmtree(folder)
