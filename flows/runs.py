@@ -160,13 +160,20 @@ class Runs:
         return shown
 
     async def _settled(self, standing: Standing) -> Standing:
-        """A run that is being cancelled is over when its process has let go, some seconds before Prefect says so."""
-        if standing.phase != "cancelling" or await self._alive(standing.run_id):
+        """Let the ledger, written in the transaction that applies a run, have the last word on how it ended.
+
+        A run that is being cancelled is over when its process has let go, some seconds before Prefect says so. A
+        signal that comes between the commit and the end of the process makes Prefect take for crashed what was applied.
+        """
+        stopping = standing.phase == "cancelling"
+        if not stopping and standing.status not in ("failed", "cancelled"):
             return standing
-        ended = await self._ledger_status(standing.run_id)
-        if ended is Status.COMPLETED:
-            return replace(standing, status="completed", phase="done", percent=100.0)
-        return replace(standing, status="cancelled", phase="cancelled", eta=None)
+        if stopping and await self._alive(standing.run_id):
+            return standing
+        if await self._ledger_status(standing.run_id) is Status.COMPLETED:
+            message = "It was applied; its process was ended before its report was written."
+            return replace(standing, status="completed", phase="done", percent=100.0, eta=None, message=message)
+        return replace(standing, status="cancelled", phase="cancelled", eta=None) if stopping else standing
 
     async def _alive(self, run_id: UUID) -> bool:
         def asked() -> bool:
