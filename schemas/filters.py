@@ -89,7 +89,7 @@ class All(_Node):
     all: tuple[Filter, ...] = Field(min_length=1)
 
     def __str__(self) -> str:
-        return " and ".join(f"({part})" if isinstance(part, Any_) else str(part) for part in self.all)
+        return " and ".join(str(part) if isinstance(part, Condition) else f"({part})" for part in self.all)
 
 
 class Any_(_Node):  # noqa: N801  # `Any` is typing's
@@ -98,7 +98,7 @@ class Any_(_Node):  # noqa: N801  # `Any` is typing's
     any: tuple[Filter, ...] = Field(min_length=1)
 
     def __str__(self) -> str:
-        return " or ".join(str(part) for part in self.any)
+        return " or ".join(f"({part})" if isinstance(part, Any_) else str(part) for part in self.any)
 
 
 Filter = Condition | All | Any_
@@ -112,13 +112,17 @@ def both(filters: list[Filter]) -> Filter | None:
 # Reading a filter -----------------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
-    r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([(),])|(!=|<>|<=|>=|==|[=<>])|([^\s(),=<>!"']+))"""
+    r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([(),])|(!=|<>|<=|>=|==|[=<>])|([^\s(),=<>!"']+))""",
+    re.DOTALL,
 )
 _JOINTS = ("and", "or")
+_ENDS = (*_JOINTS, "(", ")", ",")
+# After `contains`, the bare word `address` is a part of the operator.
+_WORDS = (*_JOINTS, "address")
 
 
 def _quoted(text: str) -> str:
-    if re.fullmatch(r"[^\s(),=<>!\"'\\]+", text) and text.lower() not in _JOINTS:
+    if re.fullmatch(r"[^\s(),=<>!\"'\\]+", text) and text.lower() not in _WORDS:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -150,7 +154,8 @@ def _tokens(text: str) -> list[_Token]:
         if not match:
             raise UsageError(f"The filter '{text}' can't be read at '{text[at:].strip()}': is a quote left open?")
         quoted = match[1] if match[1] is not None else match[2]
-        token = _Token(re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else match[0].strip())
+        unescaped = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else None
+        token = _Token(match[0].strip() if unescaped is None else unescaped)
         token.plain = quoted is None
         tokens.append(token)
         at = match.end()
@@ -168,6 +173,8 @@ class _Parser:
     def _next(self, what: str) -> _Token:
         if not self.tokens:
             raise self.wrong(f"{what} is missing at its end")
+        if self.tokens[0].is_word(*_ENDS):
+            raise self.wrong(f"{what} is missing before '{self.tokens[0]}'")
         return self.tokens.pop(0)
 
     def _take(self, *words: str) -> bool:
@@ -234,8 +241,6 @@ class _Parser:
     def _value(self) -> str:
         """One value: words up to the next `and`, `or`, comma or bracket."""
         words = [self._next("a value")]
-        if words[0].is_word("(", ")", ","):
-            raise self.wrong(f"a value is missing before '{words[0]}'")
-        while self.tokens and not self.tokens[0].is_word(*_JOINTS, "(", ")", ","):
+        while self.tokens and not self.tokens[0].is_word(*_ENDS):
             words.append(self.tokens.pop(0))
         return " ".join(words)
