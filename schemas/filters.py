@@ -12,7 +12,7 @@ import re
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import UsageError
 
@@ -41,6 +41,8 @@ class Op(StrEnum):
 _SIGNS = {"=": Op.EQ, "==": Op.EQ, "!=": Op.NE, "<>": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE}
 _MANY = (Op.IN, Op.NOT_IN)
 _NONE = (Op.IS_NULL, Op.NOT_NULL)
+# NUL, and what a terminal's bytes that are no UTF-8 become.
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class _Node(BaseModel):
@@ -64,6 +66,12 @@ class Condition(_Node):
     def _texts(cls, value: Any) -> Any:
         values = value if isinstance(value, list | tuple) else [] if value is None else [value]
         return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
+
+    @model_validator(mode="after")
+    def _is_text(self) -> Condition:
+        if any(_NO_TEXT.search(text) for text in (self.field, *self.value)):
+            raise ValueError("it holds a character that no record can hold: write it in UTF-8, without NUL")
+        return self
 
     @model_validator(mode="after")
     def _as_many_as_needed(self) -> Condition:
@@ -208,8 +216,8 @@ class _Parser:
         op = self._operator(field)
         try:
             return Condition(field=str(field), op=op, value=tuple(self._values(op)))
-        except ValueError as error:
-            raise self.wrong(str(error).splitlines()[2].strip().removeprefix("Value error, ").split(" [")[0]) from None
+        except ValidationError as error:
+            raise self.wrong(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
     def _operator(self, field: str) -> Op:
         for op in sorted(Op, key=lambda op: -len(op)):

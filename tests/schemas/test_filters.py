@@ -161,6 +161,9 @@ def test_precedence(text: str, tree: Filter) -> None:
         ("vid is null 3", "'3' is not expected here"),
         ("region eq 'a", "is a quote left open?"),
         ('name eq 19" rack', "is a quote left open?"),
+        ("name eq a\0b", "it holds a character that no record can hold"),
+        ("name in (a, \udcff)", "it holds a character that no record can hold"),
+        ("tags.\udcff is null", "it holds a character that no record can hold"),
     ],
 )
 def test_what_can_not_be_read(text: str, says: str) -> None:
@@ -175,7 +178,7 @@ def test_what_can_not_be_read(text: str, says: str) -> None:
 
 # The language's own words and signs are the values that are likeliest to be misread.
 WORDS = [word for op in Op for word in (op, *op.split())] + ["and", "or", "(", ")", ",", "=", "<=", "'", '"', "\\", ""]
-TEXT = st.text(max_size=12) | st.sampled_from(WORDS)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.sampled_from(WORDS)
 VALUES: dict[Op, st.SearchStrategy[tuple[str, ...]]] = {
     Op.BETWEEN: st.tuples(TEXT, TEXT),
     **dict.fromkeys((Op.IN, Op.NOT_IN), st.lists(TEXT, min_size=1, max_size=4).map(tuple)),
@@ -238,6 +241,7 @@ def test_json(sent: dict[str, Any], tree: Filter) -> None:
         ({"field": "a", "op": "in", "value": []}, "a in takes at least one value, and 0 are given"),
         ({"field": "a", "op": "is null", "value": "1"}, "a is null takes no value, and 1 are given"),
         ({"field": "a", "op": "eq", "value": "1", "not": True}, "Extra inputs are not permitted"),
+        ({"field": "a", "op": "eq", "value": "\0"}, "it holds a character that no record can hold"),
         ({"all": []}, "at least 1 item"),
         ({"any": [], "all": []}, "Extra inputs are not permitted"),
     ],
