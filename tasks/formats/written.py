@@ -15,6 +15,7 @@ from rustpy_xlsxwriter import Format as CellFormat
 from rustpy_xlsxwriter import write_worksheets
 
 from schemas import kinds
+from schemas.errors import RunFailed
 from schemas.fields import Spec
 from schemas.reports import NOTE
 from tasks.formats.base import Frames, Target
@@ -30,6 +31,9 @@ _RAW = (kinds.TAGS.name, kinds.JSON.name)
 
 # A worksheet ends here (ECMA-376, part 1, 18.3.1.73); the header takes one row.
 SHEET_ROWS = 1_048_576 - 1
+
+# The most characters of a cell (Microsoft, Excel specifications and limits).
+CELL_CHARS = 32_767
 
 
 @contextmanager
@@ -177,7 +181,7 @@ def write_excel(target: Target, frames: Frames) -> None:
     Where a sheet ends, the next goes on under the same header.
     """
     empty = pl.DataFrame(schema=dict.fromkeys(target.columns, pl.String()))
-    parts = _spooled(target, (_cells(target, frame) for frame in frames))
+    parts = _spooled(target, (_fitting(_cells(target, frame)) for frame in frames))
     records = pl.concat(parts) if parts else empty.lazy()
     count = int(records.select(pl.len()).collect().item())
     starts = range(0, max(count, 1), SHEET_ROWS)
@@ -200,6 +204,18 @@ def write_excel(target: Target, frames: Frames) -> None:
         column_widths=dict.fromkeys(names, widths),
         autofilter=dict.fromkeys(names, True),
     )
+
+
+def _fitting(cells: pl.DataFrame) -> pl.DataFrame:
+    """Return cells that a worksheet can hold; raises RunFailed for one that is too long."""
+    longest = cells.select(pl.col(pl.String).str.len_chars().max())
+    for name, length in longest.to_dict(as_series=False).items():
+        if (length[0] or 0) > CELL_CHARS:
+            raise RunFailed(
+                f"A value of {name} has {length[0]:,} characters, and a cell of a workbook holds {CELL_CHARS:,}: "
+                f"leave the field out, or export to CSV, JSON or Parquet."
+            )
+    return cells
 
 
 def _number_format(spec: Spec | None) -> str:
