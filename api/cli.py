@@ -244,7 +244,7 @@ def export(
         mapping=mapping,
         metadata=metadata,
         lineage=lineage,
-        write=WriteOptions(delimiter=_sign(delimiter) or ",", bom=bom, guard=guard),
+        write=_checked(WriteOptions, delimiter=_sign(delimiter) or ",", bom=bom, guard=guard),
     )
     with Watch(err, quiet=json) as watch:
         exported = carry_out_export(job, settings(), watch.progress, watch.say)
@@ -378,10 +378,10 @@ def _exit_code(report: Report) -> int:
     return REJECTS if report.counts.rejected else DONE
 
 
-Job = TypeVar("Job", ImportJob, ExportJob)
+Asked = TypeVar("Asked", ImportJob, ExportJob, WriteOptions)
 
 
-def _checked(kind: type[Job], **parameters: Any) -> Job:
+def _checked(kind: type[Asked], **parameters: Any) -> Asked:
     try:
         return kind(**parameters)
     except ValidationError as error:
