@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from schemas.errors import UsageError
 from schemas.filters import Condition, Filter, Op, parse
@@ -244,21 +244,22 @@ def put(url: str, resource_type: str, name: str, **values: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def records(postgres_url: str, template_database: str) -> Iterator[str]:
-    """A database with six records, r0 to r5, of each type of the samples."""
+def records(postgres_url: str, template_database: str) -> Iterator[Connection]:
+    """A connection to six records, r0 to r5, of each type of the samples."""
     with database(postgres_url, template_database) as url:
         for resource_type in {sample.resource_type for sample in SAMPLES}:
             own = [sample for sample in SAMPLES if sample.resource_type == resource_type]
             for number in range(6):
                 put(url, resource_type, f"r{number}", **{sample.name: sample.stored[number] for sample in own})
-        yield url
+        with engine(url).connect() as connection:
+            yield connection
 
 
-def answer(url: str, resource_type: str, where: Filter | str | None = None, **options: Any) -> list[str]:
+def answer(connection: Connection, resource_type: str, where: Filter | str | None = None, **options: Any) -> list[str]:
     """The names of the selected records in their order, read in frames of two; their count agrees."""
     asked = parse(where) if isinstance(where, str) else where
     selection = Selection(RESOURCES[resource_type], ("name",), asked, **options)
-    with engine(url).connect() as connection:
+    with connection.begin():
         snapshot(connection)
         count = selection.count(connection)
         with closing(selection.frames(connection, 2)) as frames:
@@ -283,7 +284,7 @@ def test_every_kind_has_a_sample() -> None:
         for op in (*OPERATORS[sample.kind], Op.IS_NULL, Op.NOT_NULL)
     ],
 )
-def test_an_operator_gives_what_python_gives(records: str, sample: Sample, op: Op) -> None:
+def test_an_operator_gives_what_python_gives(records: Connection, sample: Sample, op: Op) -> None:
     """Every operator of every kind, with several values; nothing stored differs from everything."""
     asked = questions(sample, op)
     assert asked
@@ -299,7 +300,7 @@ def test_an_operator_gives_what_python_gives(records: str, sample: Sample, op: O
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=str)
-def test_an_operator_that_does_not_fit_its_kind_is_refused(records: str, sample: Sample) -> None:
+def test_an_operator_that_does_not_fit_its_kind_is_refused(records: Connection, sample: Sample) -> None:
     """The message has the operators that fit."""
     others = set(Op) - {*OPERATORS[sample.kind], Op.IS_NULL, Op.NOT_NULL}
     for op in sorted(others):
@@ -326,7 +327,7 @@ def test_an_operator_that_does_not_fit_its_kind_is_refused(records: str, sample:
         ("Tags.Project between x and z", ["r2"]),
     ],
 )
-def test_conditions_together_and_tags(records: str, where: str, wanted: list[str]) -> None:
+def test_conditions_together_and_tags(records: Connection, where: str, wanted: list[str]) -> None:
     """`and`, `or`, brackets; one tag is asked as text, by the key as it is written."""
     assert answer(records, "vpc", where) == wanted
 
@@ -343,7 +344,7 @@ def test_conditions_together_and_tags(records: str, where: str, wanted: list[str
         ("device", "hostname", "name"),
     ],
 )
-def test_titles_and_aliases_name_fields(records: str, resource_type: str, written: str, name: str) -> None:
+def test_titles_and_aliases_name_fields(records: Connection, resource_type: str, written: str, name: str) -> None:
     """What an import takes as the name of a column, a filter takes too."""
     for op in ("is null", "is not null"):
         assert answer(records, resource_type, f"{written} {op}") == answer(records, resource_type, f"{name} {op}")
@@ -370,7 +371,7 @@ def test_titles_and_aliases_name_fields(records: str, resource_type: str, writte
         ("updated_at contains 2026", "updated_at can't be asked 'contains': it takes eq, ne"),
     ],
 )
-def test_a_wrong_filter_is_refused(records: str, where: str, says: str) -> None:
+def test_a_wrong_filter_is_refused(records: Connection, where: str, says: str) -> None:
     """The message says what to write instead."""
     with pytest.raises(UsageError) as error:
         answer(records, "vpc", where)
@@ -388,7 +389,7 @@ def test_a_wrong_filter_is_refused(records: str, where: str, says: str) -> None:
         ("device", "primary_ip eq 10.0.0.0/8", "'10.0.0.0/8' is not an IP address such as"),
     ],
 )
-def test_a_value_of_another_kind_is_refused(records: str, resource_type: str, where: str, says: str) -> None:
+def test_a_value_of_another_kind_is_refused(records: Connection, resource_type: str, where: str, says: str) -> None:
     """Numbers and addresses that are none."""
     with pytest.raises(UsageError) as error:
         answer(records, resource_type, where)
@@ -413,18 +414,19 @@ NASTY = (
 
 
 @pytest.fixture(scope="module")
-def nasty_records(postgres_url: str, template_database: str) -> Iterator[str]:
-    """A database with a VPC for each nasty text, as its description and as a tag's key and value, and a plain one."""
+def nasty_records(postgres_url: str, template_database: str) -> Iterator[Connection]:
+    """A connection to a VPC for each nasty text, as its description and as a tag's key and value, and a plain one."""
     with database(postgres_url, template_database) as url:
         for number, text in enumerate((*NASTY, "1000 x underXscore backslash")):
             put(url, "vpc", f"r{number}", description=text, tags={text: text})
-        yield url
+        with engine(url).connect() as connection:
+            yield connection
 
 
 @pytest.mark.parametrize("text", NASTY)
 @pytest.mark.parametrize("op", [Op.EQ, Op.IN, Op.CONTAINS, Op.STARTS_WITH])
 @pytest.mark.parametrize("tag", [False, True])
-def test_a_value_is_taken_as_it_is(nasty_records: str, text: str, op: Op, tag: bool) -> None:
+def test_a_value_is_taken_as_it_is(nasty_records: Connection, text: str, op: Op, tag: bool) -> None:
     """Quotes, percent signs, backslashes and placeholders mean themselves, also in the key of a tag."""
     where = Condition(field=f"tags.{text}" if tag else "description", op=op, value=(text,))
     assert answer(nasty_records, "vpc", where) == [f"r{NASTY.index(text)}"]
@@ -432,7 +434,7 @@ def test_a_value_is_taken_as_it_is(nasty_records: str, text: str, op: Op, tag: b
 
 
 @pytest.mark.parametrize("text", ["%", "_", "0%", "r_s", "\\"])
-def test_wildcards_are_letters(nasty_records: str, text: str) -> None:
+def test_wildcards_are_letters(nasty_records: Connection, text: str) -> None:
     """What LIKE would take for a wildcard is looked for as it stands."""
     wanted = [f"r{number}" for number, nasty in enumerate(NASTY) if text in nasty]
     assert answer(nasty_records, "vpc", Condition(field="description", op=Op.CONTAINS, value=(text,))) == wanted
@@ -450,7 +452,8 @@ def test_how_long_ago(database_url: str, column: str, value: str, wanted: list[s
     """Minutes, hours, days and weeks before now."""
     for number, hours in enumerate((1, 2, 30, 24 * 10, 24 * 20)):
         put(database_url, "vpc", f"r{number}", **{column: datetime.now(UTC) - timedelta(hours=hours)})
-    assert answer(database_url, "vpc", f"{column} ge {value}") == wanted
+    with engine(database_url).connect() as connection:
+        assert answer(connection, "vpc", f"{column} ge {value}") == wanted
 
 
 @pytest.mark.parametrize(
@@ -485,12 +488,12 @@ def test_moments(value: str, first: str, last: str) -> None:
         ((), 100, ["r0", "r1", "r2", "r3", "r4", "r5"]),
     ],
 )
-def test_sort_and_limit(records: str, sort: tuple[str, ...], limit: int | None, wanted: list[str]) -> None:
+def test_sort_and_limit(records: Connection, sort: tuple[str, ...], limit: int | None, wanted: list[str]) -> None:
     """Up and down by several fields, nothing last either way, the key at the end; a limit after that."""
     assert answer(records, "vpc", sort=sort, limit=limit) == wanted
 
 
-def test_blocks_sort_as_numbers(records: str) -> None:
+def test_blocks_sort_as_numbers(records: Connection) -> None:
     """9.0.0.0 comes before 10.0.0.0, a block before its parts, IPv4 before IPv6."""
     assert answer(records, "subnet", sort=("cidr_block",)) == ["r3", "r0", "r2", "r1", "r4", "r5"]
 
@@ -510,8 +513,8 @@ def test_a_snapshot_is_of_one_moment_and_read_only(database_url: str) -> None:
     assert execute(database_url, "select count(*) from vpc") == [(2,)]
 
 
-def test_one_column_with_nothing_in_it_is_read_whole(records: str) -> None:
+def test_one_column_with_nothing_in_it_is_read_whole(records: Connection) -> None:
     """A record whose only column is empty is a record."""
     selection = Selection(RESOURCES["vpc"], ("description",), sort=("vpc_id",))
-    with engine(records).connect() as connection, closing(selection.frames(connection, 4)) as frames:
+    with records.begin(), closing(selection.frames(records, 4)) as frames:
         assert [value for frame in frames for value in frame["description"]] == list(SAMPLES[0].stored)
