@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -244,7 +245,7 @@ def export(
         mapping=mapping,
         metadata=metadata,
         lineage=lineage,
-        write=WriteOptions(delimiter=_sign(delimiter) or ",", bom=bom, guard=guard),
+        write=_checked(WriteOptions, delimiter=_sign(delimiter) or ",", bom=bom, guard=guard),
     )
     with Watch(err, quiet=json) as watch:
         exported = carry_out_export(job, settings(), watch.progress, watch.say)
@@ -394,14 +395,18 @@ def settings_(json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; every error of ours becomes a sentence and an exit code."""
+    # What a service manager sends is as good as Ctrl-C: files and tables of the run are taken away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except CmdbError as error:
         err.print(f"[bold red]Error:[/bold red] {escape(str(error))}", soft_wrap=True)
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
-    except KeyboardInterrupt:
-        err.print("Stopped; nothing was changed.")
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        # Typer makes this of Ctrl-C.
+        if end.code == INTERRUPTED:
+            err.print("Stopped; nothing was changed.")
+        raise
     except BrokenPipeError:
         # `cmdb runs | head` is no error; the interpreter must not flush into the closed pipe at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -424,10 +429,10 @@ def _exit_code(report: Report) -> int:
     return REJECTS if report.counts.rejected else DONE
 
 
-Job = TypeVar("Job", ImportJob, ExportJob)
+Asked = TypeVar("Asked", ImportJob, ExportJob, WriteOptions)
 
 
-def _checked(kind: type[Job], **parameters: Any) -> Job:
+def _checked(kind: type[Asked], **parameters: Any) -> Asked:
     try:
         return kind(**parameters)
     except ValidationError as error:

@@ -12,7 +12,7 @@ import re
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import UsageError
 
@@ -41,6 +41,8 @@ class Op(StrEnum):
 _SIGNS = {"=": Op.EQ, "==": Op.EQ, "!=": Op.NE, "<>": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE}
 _MANY = (Op.IN, Op.NOT_IN)
 _NONE = (Op.IS_NULL, Op.NOT_NULL)
+# NUL, and what a terminal's bytes that are no UTF-8 become.
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class _Node(BaseModel):
@@ -66,6 +68,12 @@ class Condition(_Node):
         return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
 
     @model_validator(mode="after")
+    def _is_text(self) -> Condition:
+        if any(_NO_TEXT.search(text) for text in (self.field, *self.value)):
+            raise ValueError("it holds a character that no record can hold: write it in UTF-8, without NUL")
+        return self
+
+    @model_validator(mode="after")
     def _as_many_as_needed(self) -> Condition:
         count = len(self.value)
         wanted = {Op.BETWEEN: "two values"} | dict.fromkeys(_MANY, "at least one value")
@@ -89,7 +97,7 @@ class All(_Node):
     all: tuple[Filter, ...] = Field(min_length=1)
 
     def __str__(self) -> str:
-        return " and ".join(f"({part})" if isinstance(part, Any_) else str(part) for part in self.all)
+        return " and ".join(str(part) if isinstance(part, Condition) else f"({part})" for part in self.all)
 
 
 class Any_(_Node):  # noqa: N801  # `Any` is typing's
@@ -98,7 +106,7 @@ class Any_(_Node):  # noqa: N801  # `Any` is typing's
     any: tuple[Filter, ...] = Field(min_length=1)
 
     def __str__(self) -> str:
-        return " or ".join(str(part) for part in self.any)
+        return " or ".join(f"({part})" if isinstance(part, Any_) else str(part) for part in self.any)
 
 
 Filter = Condition | All | Any_
@@ -112,13 +120,17 @@ def both(filters: list[Filter]) -> Filter | None:
 # Reading a filter -----------------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
-    r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([(),])|(!=|<>|<=|>=|==|[=<>])|([^\s(),=<>!"']+))"""
+    r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([(),])|(!=|<>|<=|>=|==|[=<>])|([^\s(),=<>!"']+))""",
+    re.DOTALL,
 )
 _JOINTS = ("and", "or")
+_ENDS = (*_JOINTS, "(", ")", ",")
+# After `contains`, the bare word `address` is a part of the operator.
+_WORDS = (*_JOINTS, "address")
 
 
 def _quoted(text: str) -> str:
-    if re.fullmatch(r"[^\s(),=<>!\"'\\]+", text) and text.lower() not in _JOINTS:
+    if re.fullmatch(r"[^\s(),=<>!\"'\\]+", text) and text.lower() not in _WORDS:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -150,7 +162,8 @@ def _tokens(text: str) -> list[_Token]:
         if not match:
             raise UsageError(f"The filter '{text}' can't be read at '{text[at:].strip()}': is a quote left open?")
         quoted = match[1] if match[1] is not None else match[2]
-        token = _Token(re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else match[0].strip())
+        unescaped = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else None
+        token = _Token(match[0].strip() if unescaped is None else unescaped)
         token.plain = quoted is None
         tokens.append(token)
         at = match.end()
@@ -168,6 +181,8 @@ class _Parser:
     def _next(self, what: str) -> _Token:
         if not self.tokens:
             raise self.wrong(f"{what} is missing at its end")
+        if self.tokens[0].is_word(*_ENDS):
+            raise self.wrong(f"{what} is missing before '{self.tokens[0]}'")
         return self.tokens.pop(0)
 
     def _take(self, *words: str) -> bool:
@@ -201,8 +216,8 @@ class _Parser:
         op = self._operator(field)
         try:
             return Condition(field=str(field), op=op, value=tuple(self._values(op)))
-        except ValueError as error:
-            raise self.wrong(str(error).splitlines()[2].strip().removeprefix("Value error, ").split(" [")[0]) from None
+        except ValidationError as error:
+            raise self.wrong(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
     def _operator(self, field: str) -> Op:
         for op in sorted(Op, key=lambda op: -len(op)):
@@ -234,8 +249,6 @@ class _Parser:
     def _value(self) -> str:
         """One value: words up to the next `and`, `or`, comma or bracket."""
         words = [self._next("a value")]
-        if words[0].is_word("(", ")", ","):
-            raise self.wrong(f"a value is missing before '{words[0]}'")
-        while self.tokens and not self.tokens[0].is_word(*_JOINTS, "(", ")", ","):
+        while self.tokens and not self.tokens[0].is_word(*_ENDS):
             words.append(self.tokens.pop(0))
         return " ".join(words)

@@ -88,12 +88,20 @@ class ImportJob(BaseModel):
         return self.model_dump(mode="json", exclude={"path", "name", "requested_by"}, exclude_defaults=True)
 
 
+def _separator(sign: str) -> str:
+    if not re.fullmatch(r"[\t!$%&*+,\-./:;<=>?@^_`|~]", sign):
+        raise ValueError("write a sign that can stand between fields, such as , ; | or a tab")
+    return sign
+
+
 class WriteOptions(BaseModel):
     """How to write a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between the fields of a CSV file.")
+    delimiter: Annotated[str, AfterValidator(_separator)] = Field(
+        ",", description="What stands between the fields of a CSV file."
+    )
     bom: bool = Field(False, description="Begin a CSV file with a byte order mark, by which Excel knows UTF-8.")
     guard: bool = Field(
         True, description="Write text that a spreadsheet would run as a formula with an apostrophe before it."

@@ -199,7 +199,8 @@ def write(export: Export, queried: Queried, mapped: Mapped) -> Exported:
     """Write the file aside and rename it when it is whole."""
     job, fields = export.job, export.resource.fields
     specs: dict[str, Spec | None] = {column: fields.get(name) for column, name in mapped.columns.items()}
-    with disk_watched(), aside(job.path) as path:
+    room = f"'{job.path}', or for the run's temporary files under CMDB_HOME: make room, or choose a larger disk"
+    with disk_watched(room), aside(job.path) as path:
         metadata = _metadata(export, queried) if job.metadata else {}
         target = Target(path, export.workdir, export.resource.title, specs, job.write, metadata, compressed(job))
         export.format.write(target, _counted(export, queried.records, mapped.frames))

@@ -162,12 +162,19 @@ def _candidates(column: str, resource: Resource) -> list[Match]:
         elif spelt.removeprefix(own) in {plain(name), plain(spec.title), *aliases} and spelt != own:
             how, confidence = "alias", 0.92
         else:
-            likeness = max(SequenceMatcher(None, spelt, other).ratio() for other in (plain(name), plain(spec.title)))
+            likeness = max(_likeness(spelt, other) for other in (plain(name), plain(spec.title)))
             if likeness < _LIKE:
                 continue
             how, confidence = "spelling", round(likeness * 0.85, 2)
         matches.append(Match(column, name, confidence, how))
     return matches
+
+
+def _likeness(word: str, other: str) -> float:
+    """How alike two words are; 0 where an upper bound, which is sooner found, is less than matters."""
+    matcher = SequenceMatcher(None, word, other)
+    bounds = (matcher.real_quick_ratio, matcher.quick_ratio)
+    return matcher.ratio() if all(bound() >= _LIKE for bound in bounds) else 0.0
 
 
 def _require(mapping: Mapping, resource: Resource, mode: Mode, columns: tuple[str, ...]) -> None:

@@ -172,20 +172,22 @@ def _close_after(run: Run, error: BaseException) -> None:
         run.close(Status.CANCELLED if stopped else Status.FAILED, message)
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 @contextlib.contextmanager
-def disk_watched() -> Iterator[None]:
-    """Turn a full disk under a run's working folder into what to do about it."""
+def disk_watched(
+    what: str = "the run's temporary files: make room, or set CMDB_HOME to a larger disk",
+) -> Iterator[None]:
+    """Turn a full disk under a run's working folder, or for `what`, into what to do about it."""
     try:
         yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise StorageFull(
-                "There is no room left for the run's temporary files: make room, or set CMDB_HOME to a larger disk."
-            ) from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        # What a library in Rust writes has the number in its text alone.
+        told = any(f"(os error {number})" in str(error) for number in _NO_ROOM)
+        if told or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+            raise StorageFull(f"There is no room left for {what}.") from error
         raise
-
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def user() -> str:

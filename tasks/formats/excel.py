@@ -148,7 +148,7 @@ def _sheet_name(source: Source, book: fastexcel.ExcelReader) -> str:
         raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
     for name in names:
         sheet = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_TOP, dtypes="string")
-        if sheet.visible == "visible" and len(sheet.to_polars()) > 1:
+        if sheet.visible == "visible" and len(sheet.to_polars()) > 1 and (name != ABOUT or len(names) == 1):
             return name
     raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
 

@@ -243,6 +243,8 @@ def open_ndjson(source: Source) -> Opened:
             if first := next((record for record in chunk.records if record), None):
                 said = first[NOTE] if list(first) == [NOTE] and isinstance(first[NOTE], dict) else {}
                 opened = replace(_opened(source, itertools.chain(head, chunks), None, first), metadata=said)
+                if said and opened.records == 1:
+                    raise SourceError(f"{source.name} has metadata and no records: nothing to import.")
                 return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))
     raise SourceError(f"{source.name} has no line that is a JSON object.")
 

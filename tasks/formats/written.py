@@ -15,7 +15,7 @@ from rustpy_xlsxwriter import Format as CellFormat
 from rustpy_xlsxwriter import write_worksheets
 
 from schemas import kinds
-from schemas.errors import UsageError
+from schemas.errors import RunFailed
 from schemas.fields import Spec
 from schemas.reports import NOTE
 from tasks.formats.base import Frames, Target
@@ -176,7 +176,7 @@ def write_excel(target: Target, frames: Frames) -> None:
     Where a sheet ends, the next goes on under the same header.
     """
     empty = pl.DataFrame(schema=dict.fromkeys(target.columns, pl.String()))
-    parts = _spooled(target, (_short(_cells(target, frame)) for frame in frames))
+    parts = _spooled(target, (_fitting(_cells(target, frame)) for frame in frames))
     records = pl.concat(parts) if parts else empty.lazy()
     count = int(records.select(pl.len()).collect().item())
     most = SHEET_ROWS - 1  # beside the header
@@ -201,13 +201,14 @@ def write_excel(target: Target, frames: Frames) -> None:
     )
 
 
-def _short(cells: pl.DataFrame) -> pl.DataFrame:
-    """Refuse what no cell of a workbook holds."""
-    for name, length in cells.select(pl.col(pl.String).str.len_chars().max()).to_dict(as_series=False).items():
+def _fitting(cells: pl.DataFrame) -> pl.DataFrame:
+    """Return cells that a worksheet can hold; raises RunFailed for one that is too long."""
+    longest = cells.select(pl.col(pl.String).str.len_chars().max())
+    for name, length in longest.to_dict(as_series=False).items():
         if (length[0] or 0) > CELL_CHARS:
-            raise UsageError(
-                f"'{name}' has a value of {length[0]:,} characters, and a cell of a workbook holds {CELL_CHARS:,}: "
-                "export as CSV, JSON or Parquet, or leave the field out."
+            raise RunFailed(
+                f"A value of {name} has {length[0]:,} characters, and a cell of a workbook holds {CELL_CHARS:,}: "
+                f"leave the field out, or export to CSV, JSON or Parquet."
             )
     return cells
 

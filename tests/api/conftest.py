@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +33,15 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
         return Done(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def small_disk(home: Path) -> Iterator[Path]:
+    """A disk of half a megabyte for a run's temporary files, which only root can mount."""
+    folder = home / "tmp"
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=512k,mode=777", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(["mount", *options], check=False).returncode:
+        pytest.skip("only root can mount a small disk, where the sandbox lets it")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
@@ -208,18 +207,6 @@ def test_wrong_credentials(cli: Cli, monkeypatch: pytest.MonkeyPatch, source: Pa
     assert done.code == 1
     assert "The database refused the user or password" in " ".join(done.err.split())
     assert "hunter2" not in done.err
-
-
-@pytest.fixture
-def small_disk(home: Path) -> Iterator[Path]:
-    """A disk of half a megabyte, which only root can mount."""
-    folder = home / "tmp"
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=512k,mode=777", "none", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(["mount", *options], check=False).returncode:
-        pytest.skip("only root can mount a small disk, where the sandbox lets it")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_for_temporary_files(cli: Cli, small_disk: Path, tmp_path: Path, database_url: str) -> None:

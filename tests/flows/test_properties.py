@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,66 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.fields import Spec
-from schemas.resource import Resource
 from schemas.resources import RESOURCES
+from tests.strategies import records
 from tests.support import execute, importer, stored, write_csv
-
-# What a cell may hold: no control characters but line ends and tabs; surrounding space is not data.
-TEXT = (
-    st.text(
-        st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], include_characters="\n\t\r"),
-        min_size=1,
-        max_size=30,
-    )
-    .map(str.strip)
-    .filter(bool)
-    # An apostrophe before what looks like a formula is a guard, which reading takes away.
-    .filter(lambda text: not re.match(r"'+[=+\-@\t\r]", text))
-)
-V4 = st.builds(
-    lambda address, length: str(ipaddress.ip_network((address, length), strict=False)),
-    st.integers(0, 2**32 - 1),
-    st.integers(16, 28),
-)
-IDS = st.text("0123456789abcdef", min_size=17, max_size=17)
-TAGS = st.dictionaries(TEXT, TEXT, min_size=1, max_size=4)
-
-
-def values(spec: Spec) -> st.SearchStrategy[Any]:
-    """Values that a field accepts, by its kind."""
-    kinds: dict[str, st.SearchStrategy[Any]] = {
-        "text": TEXT,
-        "boolean": st.booleans(),
-        "integer": st.integers(1, 4000),
-        "number": st.floats(-80, 80, allow_nan=False),
-        "asn": st.integers(64_512, 65_534),
-        "account": st.from_regex(r"\A[0-9]{12}\Z"),
-        "cidr": V4,
-        "cidrs": st.lists(V4, min_size=1, max_size=3),
-        "inet": st.ip_addresses(v=4).map(str),
-        "tags": TAGS,
-        "enum": st.sampled_from(spec.choices or ("",)),
-    }
-    return kinds.get(spec.kind.name, st.nothing())
-
-
-@st.composite
-def records(draw: st.DrawFn, resource: Resource, ids: str) -> list[dict[str, Any]]:
-    """Records of a type with distinct keys and any optional fields."""
-    numbers = draw(st.lists(IDS, min_size=1, max_size=8, unique=True))
-    found = []
-    for number in numbers:
-        record: dict[str, Any] = {resource.key[0]: f"{ids}{number}"}
-        for name, spec in resource.fields.items():
-            matched = any(check.name == "str_matches" for check in resource.schema.columns[name].checks)
-            strategy = st.just(spec.example) if spec.kind.name == "text" and matched else values(spec)
-            if name == resource.key[0] or strategy.is_empty:
-                continue
-            if spec.required or draw(st.booleans()):
-                record[name] = draw(strategy)
-        found.append(record)
-    return found
 
 
 def as_text(value: Any) -> str:

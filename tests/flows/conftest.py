@@ -1,0 +1,24 @@
+"""Fixtures of the tests of `flows`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from schemas.settings import settings
+from tests.conftest import database, temporary_home
+from tests.records import store_two_of_each_type
+
+
+@pytest.fixture(scope="session")
+def two_of_each_type(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The address of a database with two records of every type, which no test changes."""
+    with database(postgres_url, template_database) as url:
+        # Made before any test has an environment of its own.
+        with pytest.MonkeyPatch.context() as patch, temporary_home() as home:
+            patch.setenv("CMDB_HOME", str(home))
+            settings.cache_clear()
+            store_two_of_each_type(url, home)
+        settings.cache_clear()
+        yield url
