@@ -1,0 +1,64 @@
+"""Container files: what can't run here is at least read, and held against what it names."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from typer.main import get_command
+
+from api.cli import app
+from schemas.settings import Settings
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "deployments"
+
+
+def compose() -> Any:
+    """Return the compose file, its anchors resolved."""
+    return yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Return (instruction, arguments) of each line of the Dockerfile, continued lines joined."""
+    text = (FOLDER / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(line.split()[0], line.partition(" ")[2]) for line in lines]
+
+
+def test_the_image_is_made_of_what_is_there() -> None:
+    """Every copied path exists, every package of ours is copied, and it runs as nobody special."""
+    found = instructions()
+    copied = [name for what, rest in found if what == "COPY" and "--from" not in rest for name in rest.split()[:-1]]
+    assert all((ROOT / name).exists() for name in copied)
+    assert {"api", "deployments", "flows", "schemas", "tasks"} <= set(copied)
+    assert dict(found)["USER"] == "cmdb"
+    assert {what for what, _ in found} <= {
+        *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD")
+    }
+
+
+def test_the_services_are_commands_and_settings_of_ours() -> None:
+    """Every command of the image exists, every setting is one, every volume and every dependency is declared."""
+    document = compose()
+    commands = get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+    known = {f"CMDB_{name.upper()}" for name in Settings.model_fields}
+    ours = {name: service for name, service in document["services"].items() if service["image"] == "cmdb"}
+    assert set(ours) == {"api", "worker"}
+    for service in ours.values():
+        assert service["command"][0] in commands
+        assert {name for name in service["environment"] if name.startswith("CMDB_")} <= known
+    for service in document["services"].values():
+        assert set(service.get("depends_on", {})) <= set(document["services"])
+        assert {volume.partition(":")[0] for volume in service.get("volumes", ())} <= set(document["volumes"])
+
+
+def test_the_server_is_the_one_that_is_tested() -> None:
+    """Prefect's image has the version of the lock, and no secret is written down."""
+    locked = re.search(r"^prefect==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert locked
+    assert f":{locked[1]}-" in compose()["services"]["prefect"]["image"]
+    for service in compose()["services"].values():
+        secrets = [value for name, value in service.get("environment", {}).items() if "PASSWORD" in name]
+        assert all(value.startswith("${") for value in secrets)
