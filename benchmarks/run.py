@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy import text
 
-from benchmarks import data, peers
+from benchmarks import data, peers, system
 from benchmarks.bench import Bench, Case, report
 from tasks.store.embedded import server
 from tasks.store.engine import engine
@@ -172,6 +173,35 @@ def small_command(bench: Bench) -> None:
     bench.measure(Case("100 rows by `cmdb import`, prompt to report", 100, "≤ 2.5 s"), once, None)
 
 
+def by_request(bench: Bench) -> None:
+    """A hundred rows through the API, from the request to the end, and fifty such imports at once."""
+    files = [data.write(data.vpcs(100, first=100 * n), bench.folder / f"small-{n}.csv") for n in range(50)]
+    begun: list[float] = []
+
+    def once() -> tuple[float, float]:
+        began, asked = time.perf_counter(), datetime.now(UTC)
+        process = system.end(client, system.start(client, files[0]))
+        begun.append((process - asked).total_seconds())
+        return time.perf_counter() - began, 0.0
+
+    def fifty() -> tuple[float, float]:
+        bench.empty()
+        began = time.perf_counter()
+        for run in [system.start(client, file) for file in files]:
+            system.end(client, run)
+        return time.perf_counter() - began, 0.0
+
+    bench.empty()
+    with system.running(bench.url, bench.folder / "system") as client:
+        once()  # warm
+        begun.clear()
+        times, bench.times = bench.times, bench.times * 5
+        bench.measure(Case("100 rows by the API, request to completed", 100, "≤ 1.5 s"), once, None)
+        bench.cases.append(Case("… request to the flow's process", 100, "", seconds=sorted(begun)))
+        bench.times = times
+        bench.measure(Case("50 such imports asked for at once", 5_000), fifty, None)
+
+
 def main() -> None:
     """Run all cases and write the table."""
     small = bool(os.environ.get("SMALL"))
@@ -182,7 +212,8 @@ def main() -> None:
         with server(folder) as url:
             upgrade(engine(url))
             bench = Bench(url, folder, 20_000 if small else 1_000_000, 1 if small else 3)
-            parts = [against_copy, exports, other_formats, small_command, *([] if small else [against_peers, growth])]
+            parts = [against_copy, exports, other_formats, small_command, by_request]
+            parts += [] if small else [against_peers, growth]
             for part in parts:
                 part(bench)
                 page = report(bench)

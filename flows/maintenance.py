@@ -40,6 +40,7 @@ def remove_old(settings: Settings) -> list[Path]:
 
 
 def _kept(settings: Settings) -> Iterator[Path]:
-    for name in ("uploads", "exports", "rejects"):
-        folder = settings.storage / name
+    folders = [settings.storage / name for name in ("uploads", "exports", "rejects")]
+    # What a process that was killed has left of its run is there too.
+    for folder in [*folders, settings.temporary]:
         yield from folder.iterdir() if folder.is_dir() else ()

@@ -44,8 +44,10 @@ IMPORT, EXPORT = "bulk-import", "bulk-export"
 
 _OWNER = "by:"
 
-# A process takes its lock within this time of its run's start, and its last state reaches Prefect within it.
-_GRACE = timedelta(seconds=20)
+# A process takes its lock within this time of its run's start, and its last state reaches Prefect within it; a worker
+# that was given a run starts its process within the time of pending ones.
+_GRACE = {StateType.PENDING: timedelta(seconds=30)}
+_USUAL_GRACE = timedelta(seconds=8)
 
 _CANCEL_PATIENCE = 1.8
 """Seconds for which a caller waits to learn whether a cancelled run is over."""
@@ -227,7 +229,9 @@ class Runs:
 
     async def _reaped(self, run: FlowRun) -> bool:
         state = run.state
-        if state is None or datetime.now(UTC) - state.timestamp < _GRACE or await self._alive(run.id):
+        if state is None or datetime.now(UTC) - state.timestamp < _GRACE.get(state.type, _USUAL_GRACE):
+            return False
+        if await self._alive(run.id):
             return False
         new: State[Any]
         if state.type is StateType.PENDING:

@@ -124,6 +124,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _JOINTS = ("and", "or")
+_DEEPEST = 100
 _ENDS = (*_JOINTS, "(", ")", ",")
 # After `contains`, the bare word `address` is a part of the operator.
 _WORDS = (*_JOINTS, "address")
@@ -174,6 +175,7 @@ class _Parser:
     def __init__(self, text: str, tokens: list[_Token]) -> None:
         self.text = text
         self.tokens = tokens
+        self.depth = 0
 
     def wrong(self, what: str) -> UsageError:
         return UsageError(f"The filter '{self.text}' can't be read: {what}. Write it as in: region eq us-east-1")
@@ -208,9 +210,13 @@ class _Parser:
 
     def _unit(self) -> Filter:
         if self._take("("):
+            self.depth += 1
+            if self.depth > _DEEPEST:
+                raise self.wrong("it has too many brackets within each other")
             inner = self.either()
             if not self._take(")"):
                 raise self.wrong("a bracket is not closed")
+            self.depth -= 1
             return inner
         field = self._next("a field")
         op = self._operator(field)

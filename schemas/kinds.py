@@ -110,7 +110,8 @@ def _whole_number(values: pl.Series) -> pl.Series:
 
 
 def _number(values: pl.Series) -> pl.Series:
-    numbers = values.cast(pl.Float64, strict=False)
+    # To nine places, a tenth of a millimetre of a coordinate: what a workbook gives back of it is the same.
+    numbers = values.cast(pl.Float64, strict=False).round(9)
     return numbers.set(~numbers.is_finite(), None)
 
 

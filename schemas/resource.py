@@ -140,6 +140,22 @@ class Resource:
         return {name: columns[name] for name in dict.fromkeys((*self.key, "name", *own, *shared)) if name in columns}
 
     @cached_property
+    def example(self) -> dict[str, str]:
+        """One record as text: the examples of its fields, but for those that its own rules refuse beside the others."""
+        row = {name: spec.example for name, spec in self.fields.items() if spec.example}
+        for rule in self.row_rules:
+            while self._breaks(row, rule):
+                named = [name for name in rule.fields if name in row and name not in (*self.required, *self.key)]
+                del row[named[-1]]
+        return row
+
+    def _breaks(self, row: dict[str, str], rule: RowRule) -> bool:
+        cells = {
+            name: spec.kind.read(pl.Series([row.get(name)], dtype=pl.String)) for name, spec in self.fields.items()
+        }
+        return bool(pl.DataFrame(cells).select(rule.broken().fill_null(value=False).alias("broken"))["broken"][0])
+
+    @cached_property
     def fingerprint(self) -> str:
         """A short hash of the fields and their kinds: another one means that the type was declared anew since."""
         said = [(name, spec.kind.name, spec.required, spec.choices) for name, spec in self.fields.items()]

@@ -49,7 +49,7 @@ def write_template(resource: Resource, format: str | None = None, path: Path | N
 
 def _examples(resource: Resource) -> list[dict[str, str]]:
     """One row with every field, one with the required fields alone."""
-    whole = {name: spec.example for name, spec in resource.fields.items()}
+    whole = {name: resource.example.get(name, "") for name in resource.fields}
     keys = {*resource.required, *resource.key}
     return [whole, {name: value if name in keys else "" for name, value in whole.items()}]
 
@@ -63,7 +63,7 @@ def _csv(resource: Resource, path: Path) -> None:
 
 def _json(resource: Resource, path: Path) -> None:
     """Write a JSON Schema that the same file fits once its `records` are filled in."""
-    records = [{name: example(spec) for name, spec in resource.fields.items() if spec.example}]
+    records = [{name: example(resource.fields[name]) for name in resource.example}]
     document = {
         "$schema": DIALECT,
         "$comment": f"Put your records into '{RECORDS}', as in 'examples', and import this file.",

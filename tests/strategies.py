@@ -68,7 +68,8 @@ def values(spec: Spec, text: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
         "text": text,
         "boolean": st.booleans(),
         "integer": st.integers(1, 4000),
-        "number": st.floats(-80, 80, allow_nan=False),
+        # Nine places are kept.
+        "number": st.integers(-80 * 10**9, 80 * 10**9).map(lambda whole: whole / 10**9),
         "asn": st.integers(64_512, 65_534),
         "account": st.from_regex(r"\A[0-9]{12}\Z"),
         "cidr": V4,

@@ -14,7 +14,7 @@ from schemas.errors import SourceError
 from schemas.reports import ROW, Issue, Opened, Severity, issues_frame
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.compressed import BROKEN_ZIP, refuse_bomb
-from tasks.formats.spool import long_cells
+from tasks.formats.spool import odd_cells
 from tasks.formats.workbook import SHEET_ROWS, special_cells
 from tasks.formats.written import ABOUT, write_excel
 
@@ -79,7 +79,7 @@ def open_excel(source: Source) -> Opened:
         sheet=name,
         header_row=header,
         records=len(frame),
-        faults=issues_frame([*faults, *long_cells(frame, source.max_cell)]),
+        faults=issues_frame([*faults, *odd_cells(frame, source.max_cell)]),
         notices=tuple(notices),
         metadata=_metadata(book),
     )

@@ -10,7 +10,7 @@ import polars as pl
 from schemas.errors import SourceError
 from schemas.reports import ROW, Opened, issues_frame
 from tasks.formats.base import Format, Source, column_names
-from tasks.formats.spool import long_cells
+from tasks.formats.spool import odd_cells
 from tasks.formats.written import write_parquet
 
 # Every whole number up to here is one number as a float.
@@ -45,7 +45,7 @@ def open_parquet(source: Source) -> Opened:
     if not count:
         raise SourceError(f"{source.name} has columns and no records: nothing to import.")
     faults = [
-        fault for part in records.collect_batches(chunk_size=50_000) for fault in long_cells(part, source.max_cell)
+        fault for part in records.collect_batches(chunk_size=50_000) for fault in odd_cells(part, source.max_cell)
     ]
     said = pl.read_parquet_metadata(source.path)
     return Opened(frame=records, columns=names, records=count, notices=told, faults=issues_frame(faults), metadata=said)

@@ -65,7 +65,7 @@ def spool(chunks: Iterable[Chunk], source: Source, flatten: Flatten | None) -> S
             columns |= dict.fromkeys(frame.columns[1:])
             if len(columns) > source.max_columns:
                 raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
-            faults += long_cells(frame, source.max_cell)
+            faults += odd_cells(frame, source.max_cell)
             path = source.workdir / f"records-{number}.arrow"
             frame.write_ipc(path, compression="lz4")
             frames.append(pl.scan_ipc(path))
@@ -86,13 +86,19 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def long_cells(frame: pl.DataFrame, most: int) -> list[Issue]:
-    """Return the faults of rows with a cell that is too long; `frame` has `ROW` and text columns."""
+def odd_cells(frame: pl.DataFrame, most: int) -> list[Issue]:
+    """Return the faults of rows with a cell that is too long, or holds a NUL; `frame` has `ROW` and text columns."""
     text = pl.exclude(ROW)
-    if frame.width < 2 or not frame.select(pl.any_horizontal((text.str.len_bytes() > most).any())).item():
+    long, nul = text.str.len_bytes() > most, text.str.contains("\0", literal=True)
+    if frame.width < 2 or not frame.select(pl.any_horizontal((long | nul).any())).item():
         return []
     sizes = frame.select(ROW, size=pl.max_horizontal(text.str.len_chars())).filter(pl.col("size") > most)
-    return [too_long(row, size, most) for row, size in sizes.iter_rows()]
+    nuls = frame.filter(pl.any_horizontal(nul))[ROW]
+    told = "row {} has a cell with a NUL character, which is no text: take it out"
+    return [
+        *(too_long(row, size, most) for row, size in sizes.iter_rows()),
+        *(Issue("nul", told.format(row), row=row) for row in nuls),
+    ]
 
 
 # Columns --------------------------------------------------------------------------------------------------------------

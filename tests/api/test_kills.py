@@ -64,9 +64,10 @@ TROUBLES = {name: kill(name) for name in KILLED} | {"postgres": restart_postgres
 READING, LOADING = ("validate",), ("check", "plan", "apply")
 
 
-@pytest.mark.parametrize(
-    ("trouble", "phases"), [*((name, READING) for name in TROUBLES), ("prefect worker", LOADING), ("postgres", LOADING)]
-)
+CASES = [*((name, READING) for name in ("worker", "warm", "api", "server")), *(("postgres", LOADING),)]
+
+
+@pytest.mark.parametrize(("trouble", "phases"), [*CASES, ("prefect worker", LOADING)])
 def test_trouble_in_the_middle_of_a_run(system: System, tmp_path: Path, trouble: str, phases: tuple[str, ...]) -> None:
     """The run ends within a minute, all of it applied or nothing, as it says; then everything works as before."""
     sql(system.url, "truncate vpc")

@@ -257,3 +257,10 @@ def test_wrong_json(sent: dict[str, Any], says: str) -> None:
 def test_several_filters_hold_together(filters: list[Filter], tree: Filter | None) -> None:
     """None, one and two."""
     assert both(filters) == tree
+
+
+def test_too_deep() -> None:
+    """Brackets within brackets end somewhere, and not in a crash."""
+    with pytest.raises(UsageError, match="too many brackets"):
+        parse("(" * 5000 + "a eq 1" + ")" * 5000)
+    assert parse("(" * 50 + "a eq 1" + ")" * 50) == parse("a eq 1")

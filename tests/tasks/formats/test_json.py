@@ -132,3 +132,9 @@ def test_the_reader_reads_what_the_json_module_reads(items: list[Any], indent: i
         reader = JsonReader(file, "t.json")
         assert json.loads(json.dumps(list(reader.values()), default=float)) == items
         reader.end()
+
+
+def test_a_nul_in_a_text(tmp_path: Path) -> None:
+    """It is no text that PostgreSQL holds: its row is rejected, the others are read."""
+    found = read_text(tmp_path, "t.json", '[{"a": "x\\u0000y"}, {"a": "z"}]')
+    assert faults(found) == [(1, "nul")]
