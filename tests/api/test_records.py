@@ -1,4 +1,4 @@
-"""What the page asks for: records and their history, previews of what was sent before, counts, days, and the session."""
+"""What the page asks for: records and their history, repeated previews, counts, days, and the session."""
 
 from __future__ import annotations
 
