@@ -16,7 +16,7 @@ from starlette.responses import FileResponse
 
 from api import progress as pushing
 from api.downloads import sent
-from api.models import ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
+from api.models import Count, CountRequest, ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
 from api.problems import Refused, responses
 from api.security import Reader, caller_of
 from api.service import service
@@ -25,6 +25,7 @@ from schemas.jobs import ExportJob
 from schemas.resources import resource
 from tasks.formats import FORMATS
 from tasks.run import disk_watched
+from tasks.store.query import Selection
 
 router = APIRouter(prefix="/api/export", tags=["exports"])
 
@@ -65,6 +66,14 @@ async def export(
     }
     response.headers["Location"] = links["progress"]
     return ExportAccepted(export_id=run.id, links=links)
+
+
+@router.post("/count", responses=responses(404))
+async def count(request: Request, asked: CountRequest, caller: Reader) -> Count:
+    """How many records an export with that filter would have."""
+    del caller  # who may read may read this
+    selection = Selection(resource(asked.resource_type), (), asked.where)
+    return Count(records=await service(request).asked(selection.count))
 
 
 @router.get("/progress/{export_id}", responses=responses(404))

@@ -18,13 +18,14 @@ from prefect.client.schemas.objects import FlowRun
 from pydantic import ValidationError
 from sqlalchemy import Connection
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, JSONResponse
 
 from api import progress as pushing
 from api import render, uploads
 from api.downloads import sent
 from api.models import (
     Accepted,
+    Day,
     History,
     ImportCancelled,
     ImportOptions,
@@ -34,15 +35,19 @@ from api.models import (
     Issue,
     Page,
     Preview,
+    RejectedPage,
+    RejectedRow,
     Result,
+    SavedMapping,
+    UploadDetail,
 )
-from api.problems import Refused, responses
+from api.problems import Refused, answer, responses
 from api.security import Caller, Reader, Writer, caller_of
 from api.service import Service, service
 from api.uploads import Upload
 from flows.runs import IMPORT, Standing
 from schemas.jobs import ImportJob
-from schemas.reports import Report, Severity, Status
+from schemas.reports import Origin, Report, Severity, Status
 from schemas.resources import resource
 from tasks.rejects import write_rejects
 from tasks.store import ledger
@@ -52,16 +57,12 @@ router = APIRouter(prefix="/api", tags=["imports"])
 _STATES = {Status.RUNNING: "processing"}
 
 
-def _options_schema(*, file: bool) -> dict[str, Any]:
+def _options_schema() -> dict[str, Any]:
     fields = ImportOptions.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")["properties"]
     part = {"type": "string", "contentMediaType": "application/octet-stream", "description": "The file."}
     form = {name: _as_part(schema) for name, schema in fields.items()}
-    upload = {} if file else {"uploadId": {"type": "string", "format": "uuid", "description": "In the file's place."}}
-    return {
-        "type": "object",
-        "properties": {"file": part, **upload, **form},
-        "required": ["file"] if file else [],
-    }
+    upload = {"type": "string", "format": "uuid", "description": "In the file's place."}
+    return {"type": "object", "properties": {"file": part, "uploadId": upload, **form}}
 
 
 def _as_part(schema: dict[str, Any]) -> dict[str, Any]:
@@ -73,45 +74,54 @@ def _as_part(schema: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-_FORM = {"multipart/form-data": {"schema": _options_schema(file=True)}}
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/ImportRequest"}},
+        "multipart/form-data": {"schema": _options_schema()},
+    },
+}
 
 
 @router.post(
     "/import/preview",
-    openapi_extra={"requestBody": {"required": True, "content": _FORM}},
-    responses=responses(413, 415, 507)
+    openapi_extra={"requestBody": _BODY},
+    responses=responses(404, 413, 415, 507)
     | {202: {"model": Accepted, "description": "It takes longer: read its progress."}},
     response_model=Preview,
 )
-async def preview(request: Request, response: Response, caller: Writer) -> Any:
+async def preview(request: Request, caller: Writer) -> Any:
     """Send a file and learn what it holds and what importing it would do; nothing is changed.
 
-    The answer has the upload's id, by which it is then executed.
+    The answer has the upload's id, by which it is previewed with other options, and executed.
     """
     here = service(request)
-    async with request.form(max_files=1, max_fields=40, max_part_size=_PART) as form:
-        options = _options(form)
-        upload = await _kept(here, form, caller)
+    options, upload = await _asked(request, here, caller)
     job = options.job(upload.path, upload.name, caller.name, dry_run=True)
     run = await here.runs.start(IMPORT, job, caller.name)
     standing = await _end_of(here, run)
     if standing is None:
-        response.status_code = 202
-        return Response(
-            _accepted(request, run.id).model_dump_json(by_alias=True),
-            202,
-            media_type="application/json",
-            headers={"Location": _links(request, run.id)["progress"]},
-        )
-    result = await _result(request, here, standing, 100, 0, None)
-    return Preview(
-        upload_id=UUID(upload.id),
-        file_name=upload.name,
-        size=upload.size,
-        sha256=upload.sha256,
-        format=upload.format,
-        result=result,
-    )
+        accepted = _accepted(request, run.id)
+        headers = {"Location": accepted.links["progress"]}
+        return JSONResponse(accepted.model_dump(mode="json", by_alias=True), 202, headers=headers)
+    if standing.status != "completed":
+        return await _failed(request, here, standing, upload)
+    found = upload.shown()
+    return Preview(**found.model_dump(), result=await _result(request, here, standing, 100, 0, None))
+
+
+async def _failed(request: Request, here: Service, standing: Standing, upload: Upload) -> JSONResponse:
+    """A preview that could not be made is a problem, which tells the file's columns so that they can be mapped."""
+
+    def read(connection: Connection) -> Origin | None:
+        there = ledger.status_of(connection, standing.run_id)
+        return ledger.read_report(connection, standing.run_id, samples=0).origin if there else None
+
+    origin = await here.asked(read)
+    found = upload.shown().model_dump(mode="json", by_alias=True)
+    found |= {"columns": list(origin.columns), "samples": origin.samples} if origin else {}
+    detail = standing.message or "The preview was stopped."
+    return answer(422, detail, request.url.path, "run-failed", upload=found)
 
 
 # The longest part of a form that is no file: a mapping of many columns.
@@ -119,29 +129,18 @@ _PART = 1 << 19
 
 
 async def _end_of(here: Service, run: FlowRun) -> Standing | None:
-    """Wait for a run's end for as long as a preview may take; raises Refused with why it failed."""
+    """Wait for a run's end for as long as a preview may take."""
     with move_on_after(here.settings.preview_seconds):
         async for progress in here.watches.follow(run.id, IMPORT):
             if progress and progress.ended:
-                standing = await here.runs.standing(run.id, IMPORT)
-                if standing and standing.status != "completed":
-                    raise Refused(422, standing.message or "The preview was stopped.", "run-failed")
-                return standing
+                return await here.runs.standing(run.id, IMPORT)
     return None
 
 
 @router.post(
     "/import/execute",
     status_code=202,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": {"$ref": "#/components/schemas/ImportRequest"}},
-                "multipart/form-data": {"schema": _options_schema(file=False)},
-            },
-        }
-    },
+    openapi_extra={"requestBody": _BODY},
     responses=responses(404, 409, 413, 415, 507),
 )
 async def execute(
@@ -155,16 +154,7 @@ async def execute(
 ) -> Accepted:
     """Import a file that is sent along, or one that was sent for a preview; the answer comes before it is done."""
     here = service(request)
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=1, max_fields=40, max_part_size=_PART) as form:
-            options = _options(form)
-            if "file" in form:
-                upload = await _kept(here, form, caller)
-            else:
-                upload = await _found(here, str(form.get("uploadId", "")), caller)
-    else:
-        asked = await _asked(request)
-        options, upload = asked, await _found(here, str(asked.upload_id), caller)
+    options, upload = await _asked(request, here, caller)
     job = options.job(upload.path, upload.name, caller.name)
     run = await here.runs.start(IMPORT, job, caller.name, idempotency_key)
     await _check_same(here, run, job, upload)
@@ -172,13 +162,24 @@ async def execute(
     return _accepted(request, run.id)
 
 
-async def _asked(request: Request) -> ImportRequest:
+async def _asked(request: Request, here: Service, caller: Caller) -> tuple[ImportOptions, Upload]:
+    """What a request asks for, and the file that it sends or names."""
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async with request.form(max_files=1, max_fields=40, max_part_size=_PART) as form:
+            options = _options(form)
+            if "file" in form:
+                return options, await _kept(here, form, caller)
+            return options, await _found(here, str(form.get("uploadId", "")), caller)
     try:
-        return ImportRequest.model_validate_json(await request.body())
+        asked = ImportRequest.model_validate_json(await request.body())
     except ValidationError as error:
-        raise RequestValidationError(
-            [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False, include_context=False)]
-        ) from error
+        raise _invalid(error, "body") from error
+    return asked, await _found(here, str(asked.upload_id), caller)
+
+
+def _invalid(error: ValidationError, where: str) -> RequestValidationError:
+    found = error.errors(include_url=False, include_context=False)
+    return RequestValidationError([{**each, "loc": (where, *each["loc"])} for each in found])
 
 
 def _options(form: FormData) -> ImportOptions:
@@ -194,9 +195,7 @@ def _options(form: FormData) -> ImportOptions:
     try:
         return ImportOptions.model_validate(given)
     except ValidationError as error:
-        raise RequestValidationError(
-            [{**each, "loc": ("form", *each["loc"])} for each in error.errors(include_url=False, include_context=False)]
-        ) from error
+        raise _invalid(error, "form") from error
 
 
 def _json(name: str, text: str) -> Any:
@@ -363,6 +362,32 @@ def _relative(address: Any) -> str:
     return f"{address.path}?{address.query}"
 
 
+@router.get("/import/result/{import_id}/rejects", responses=responses(404, 409))
+async def rejected(
+    request: Request,
+    import_id: UUID,
+    caller: Reader,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many rows.")] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
+) -> RejectedPage:
+    """The rejected rows as they stood in the source, with what is wrong with each."""
+    here = service(request)
+    standing = await here.visible(import_id, IMPORT, caller)
+    if not standing.ended:
+        raise Refused(409, f"The import is still {standing.status}: read its progress.", "not-ended")
+    total, found = await here.asked(lambda c: ledger.rejected_page(c, import_id, limit=limit, offset=offset))
+    following = request.url.include_query_params(limit=limit, offset=offset + limit)
+    rows = [
+        RejectedRow(
+            row=each["row"],
+            data=each["data"],
+            issues=[Issue.model_validate(render.issue_json(issue)) for issue in each["issues"]],
+        )
+        for each in found
+    ]
+    return RejectedPage(items=rows, total=total, next=_relative(following) if offset + limit < total else None)
+
+
 @router.get(
     "/import/result/{import_id}/rejects.{ending}",
     response_class=FileResponse,
@@ -389,6 +414,32 @@ async def cancel_import(request: Request, import_id: UUID, caller: Writer) -> Im
     here = service(request)
     status, in_time, message = await here.cancelled(import_id, IMPORT, caller)
     return ImportCancelled(import_id=import_id, status=status, in_time=in_time, message=message)
+
+
+@router.get("/uploads/{upload_id}", responses=responses(404))
+async def upload(request: Request, upload_id: UUID, caller: Reader) -> UploadDetail:
+    """A file that was sent before, while it is kept."""
+    return (await _found(service(request), str(upload_id), caller)).shown()
+
+
+@router.get("/mappings", responses=responses())
+async def mappings(request: Request, caller: Reader) -> list[SavedMapping]:
+    """The saved mappings."""
+    del caller  # who may read may read this
+    found = await service(request).asked(ledger.saved_mappings)
+    return [SavedMapping.model_validate(each) for each in found]
+
+
+@router.get("/imports/daily", responses=responses())
+async def daily(
+    request: Request,
+    caller: Reader,
+    days: Annotated[int, Query(ge=1, le=366, description="How many days, today included.")] = 30,
+) -> list[Day]:
+    """What became of the records of each day's imports (UTC); days without any are left out."""
+    del caller  # sums tell nothing of a single run
+    found = await service(request).asked(lambda connection: ledger.daily(connection, days=days))
+    return [Day.model_validate(each) for each in found]
 
 
 @router.get("/imports", responses=responses(404))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -232,15 +232,117 @@ class Result(Model):
     links: dict[str, str] = Field(description="The rejected rows as a file, and the run in Prefect's page.")
 
 
-class Preview(Model):
-    """What a file holds and what importing it would do; execute it by its upload id."""
+class UploadDetail(Model):
+    """A file that was sent, and what it was found to be."""
 
     upload_id: UUID
     file_name: str
     size: int
     sha256: str
     format: str
+
+
+class Preview(UploadDetail):
+    """What a file holds and what importing it would do; execute it by its upload id."""
+
     result: Result
+
+
+class RejectedRow(Model):
+    """One rejected row as it stood in the source, and what is wrong with it."""
+
+    row: int
+    data: dict[str, str | None]
+    issues: list[Issue]
+
+
+class RejectedPage(Model):
+    """Some of the rejected rows, and where to go on."""
+
+    items: list[RejectedRow]
+    total: int
+    next: str | None = None
+
+
+class SavedMapping(Model):
+    """A mapping under a name."""
+
+    name: str
+    resource_type: str
+    columns: dict[str, str] = Field(description="Source column → field.")
+    constants: dict[str, str]
+
+
+class Day(Model):
+    """What became of the records of one day's imports."""
+
+    day: date
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+
+
+class CountRequest(Model):
+    """Which records of a type."""
+
+    resource_type: str = Field(examples=["vpc"])
+    where: Filter | None = Field(None, description="A filter as JSON or as text.")
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return parse(value) if isinstance(value, str) else value
+
+
+class Count(Model):
+    """How many records there are."""
+
+    records: int
+
+
+class RecordPage(Model):
+    """Some records of a type, each with its `key`, its fields, and when it was made and changed."""
+
+    fields: list[str]
+    items: list[dict[str, JsonValue]]
+    total: int
+    next: str | None = None
+
+
+class Event(Model):
+    """One thing that happened to a record."""
+
+    run_id: UUID
+    at: datetime | None
+    source: str
+    requested_by: str | None = None
+    action: Literal["created", "updated"]
+    fields: dict[str, dict[str, JsonValue]] = Field(description="Field → its value before and after.")
+
+
+class RecordDetail(Model):
+    """One record, and what happened to it, the newest first."""
+
+    key: str
+    record: dict[str, JsonValue]
+    created_at: datetime
+    updated_at: datetime
+    history: list[Event]
+
+
+class Login(Model):
+    """A key, to be kept in a cookie."""
+
+    key: str = Field(max_length=200)
+
+
+class Session(Model):
+    """Who asks, and what that may do."""
+
+    name: str
+    scopes: list[str]
+    key_needed: bool = Field(description="Whether keys are set here at all.")
 
 
 class ImportSummary(Model):

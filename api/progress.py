@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.models import PROGRESS, Progress
 from flows.runs import Runs
-from schemas.errors import Unavailable
+from schemas.errors import CmdbError
 
 # Seconds between two looks at a run that is watched: it publishes twice a second.
 _PULSE = 0.4
@@ -76,8 +76,8 @@ class Watches:
         while watch.latest is None or not watch.latest.ended:
             try:
                 found = await self.read(run_id, flow)
-            except Unavailable:
-                # Prefect is away for a moment: whoever watches keeps what was known.
+            except CmdbError:
+                # Prefect or the database is away for a moment: whoever watches keeps what was known.
                 found = None
             if found and found != watch.latest:
                 async with watch.news:

@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from schemas.filters import Op
 from schemas.reports import Change, Exported, Issue, Mapping, Report, Severity, Status
 from schemas.resource import Resource
 from schemas.settings import Settings
+from tasks.store.query import OPERATORS
 
 _COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.REPAIR: "cyan"}
 _STATUS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCELLED: "yellow", Status.RUNNING: "blue"}
@@ -352,6 +354,7 @@ def fields_json(resource: Resource) -> dict[str, Any]:
             "choices": list(spec.choices) if spec.kind.name == "enum" else None,
             "example": spec.example,
             "description": spec.description,
+            "operators": [*OPERATORS[spec.kind.name], Op.IS_NULL, Op.NOT_NULL],
         }
         for name, spec in resource.fields.items()
     ]

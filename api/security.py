@@ -34,6 +34,13 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
+# The page is files of ours alone, and asks nobody else.
+_PAGE = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'; object-src 'none'",
+    "Cache-Control": "no-cache",
+}
+
 # What a body may have beside an upload: the other parts of a form, or a JSON document.
 _SLACK = 1 << 20
 
@@ -104,6 +111,9 @@ def caller(settings: Settings, key: str | None) -> Caller:
     return Caller(found[0].name, found[0].scopes)
 
 
+COOKIE = "cmdb_key"
+"""The cookie in which the page keeps a key: no script reads it, and no other site's page has it sent."""
+
 _bearer = HTTPBearer(auto_error=False, description="An API key; none is needed where none is set.")
 
 
@@ -113,7 +123,7 @@ def may(scope: str) -> Callable[..., Caller]:
     def asked(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
     ) -> Caller:
-        found = caller(request.app.state.settings, given.credentials if given else None)
+        found = caller(request.app.state.settings, given.credentials if given else request.cookies.get(COOKIE))
         if scope not in found.scopes:
             raise Refused(403, f"The key '{found.name}' lacks the scope '{scope}'.")
         return found
@@ -128,7 +138,8 @@ Writer = Annotated[Caller, Depends(may("write"))]
 def caller_of(connection: HTTPConnection) -> Caller:
     """Return who opened a connection that is no plain request, such as a WebSocket."""
     scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-    found = caller(connection.app.state.settings, key if scheme.lower() == "bearer" else None)
+    given = key if scheme.lower() == "bearer" else connection.cookies.get(COOKIE)
+    found = caller(connection.app.state.settings, given)
     if "read" not in found.scopes:
         raise Refused(403, f"The key '{found.name}' lacks the scope 'read'.")
     return found
@@ -155,7 +166,8 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
             return
-        secured = _secured(send)
+        is_page = scope["path"] == "/" or scope["path"].startswith("/static/")
+        secured = _secured(send, _HEADERS | _PAGE if is_page else _HEADERS)
         if refused:
             await answer(*refused[:2], scope["path"], headers=refused[2])(scope, receive, secured)
             return
@@ -203,11 +215,11 @@ class Guard:
         await self.app(scope, counted, send)
 
 
-def _secured(send: Send) -> Send:
+def _secured(send: Send, given: dict[str, str]) -> Send:
     async def secured(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in given.items():
                 headers.setdefault(name, value)
         await send(message)
 

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import orjson
 from starlette.datastructures import UploadFile
 
+from api.models import UploadDetail
 from api.problems import Refused
 from schemas.errors import SourceError
 from schemas.settings import Settings
@@ -39,6 +40,12 @@ class Upload:
     format: str
     owner: str
     path: str
+
+    def shown(self) -> UploadDetail:
+        """Return what its sender is told of it."""
+        return UploadDetail(
+            upload_id=UUID(self.id), file_name=self.name, size=self.size, sha256=self.sha256, format=self.format
+        )
 
 
 def keep(file: UploadFile, owner: str, settings: Settings) -> Upload:

@@ -146,7 +146,7 @@ class Extracted(Opened):
     @property
     def origin(self) -> Origin:
         """What the report tells of the source."""
-        return Origin(**{item.name: getattr(self, item.name) for item in fields(Origin)})
+        return Origin(**{item.name: getattr(self, item.name) for item in fields(Origin) if item.name != "samples"})
 
     def rows(self, numbers: pl.Series) -> pl.LazyFrame:
         """Return the rows of these numbers as they stand in the source."""
@@ -220,7 +220,10 @@ class RuleCount:
 
 @dataclass(frozen=True)
 class Origin:
-    """What was found out about a source: how it was read, its columns and, where known beforehand, its records."""
+    """What was found out about a source: how it was read, its columns and, where known beforehand, its records.
+
+    `samples` has a few values of each column, of a dry run.
+    """
 
     format: str
     columns: tuple[str, ...]
@@ -232,6 +235,7 @@ class Origin:
     sheet: str | None = None
     header_row: int | None = None
     document: str | None = None
+    samples: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import polars as pl
 from schemas.kinds import json_without
 from schemas.reports import Extracted
 from schemas.resource import Resource
+from schemas.resources import RESOURCES
 from schemas.spelling import plain
 
 
@@ -26,6 +27,26 @@ def without_secrets(extracted: Extracted, resource: Resource) -> Extracted:
     columns = [pl.col(name).map_batches(hide, return_dtype=pl.String) for name in extracted.columns]
     faults = extracted.faults.with_columns(hide(extracted.faults[name]).alias(name) for name in ("value", "message"))
     return replace(extracted, frame=extracted.frame.with_columns(columns), faults=faults)
+
+
+_SEEN, _SHOWN, _LONGEST = 200, 3, 100
+
+
+def samples(extracted: Extracted) -> dict[str, tuple[str, ...]]:
+    """Return a few values of each column, to choose a field by; no column or member that any type calls secret."""
+    secrets = tuple(
+        {name for resource in RESOURCES.values() if resource.document for name in resource.document.secrets}
+    )
+    names = [plain(name) for name in secrets]
+    hide = json_without(secrets).hide or _as_it_is
+    head = extracted.frame.head(_SEEN).collect()
+    found = {}
+    for column in extracted.columns:
+        if plain(column.rsplit(".", 1)[-1]) not in names:
+            values = head[column].drop_nulls().filter(head[column].drop_nulls() != "").unique(maintain_order=True)
+            shown = _hidden(values.head(_SHOWN), names, hide)
+            found[column] = tuple(shown.str.head(_LONGEST).to_list())
+    return found
 
 
 def _hidden(values: pl.Series, names: list[str], hide: Callable[[pl.Series], pl.Series]) -> pl.Series:

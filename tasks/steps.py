@@ -13,7 +13,7 @@ from tasks.ahead import ahead
 from tasks.formats import FORMATS
 from tasks.map import MapOptions, detect_type, map_columns, notices
 from tasks.run import Run, disk_watched
-from tasks.secrets import without_secrets
+from tasks.secrets import samples, without_secrets
 from tasks.store import ledger
 from tasks.store.staging import Staging
 from tasks.validate import Validator
@@ -41,6 +41,7 @@ def extract(run: Run) -> Extracted:
 def map(run: Run, extracted: Extracted) -> Mapping:  # the step's name in the design
     """Find the type and which column fills which field, and enter both in the ledger."""
     job = run.job
+    ledger.describe_source(run.session, extracted, samples(extracted) if job.dry_run else {})
     saved_type, saved, constants = _saved(run)
     name = job.resource_type or saved_type or extracted.resource_type
     chosen = resource(name) if name else detect_type(extracted)
@@ -49,7 +50,7 @@ def map(run: Run, extracted: Extracted) -> Mapping:  # the step's name in the de
     if job.stale is Stale.OVERWRITE:
         mapping = replace(mapping, seen=None)
     said = [*extracted.notices, *notices(mapping, job.unknown)]
-    ledger.describe_run(run.session, extracted, chosen.type, mapping, said)
+    ledger.describe_run(run.session, extracted.sha256, chosen.type, mapping, said)
     run.begin(chosen)
     if job.save_mapping:
         with run.session.transaction() as connection:

@@ -43,8 +43,7 @@ def open_excel(source: Source) -> Opened:
     refuse_bombs(source)
     try:
         book = fastexcel.read_excel(source.path)
-        name = _sheet_name(source, book)
-        cells = _cells(book, name)
+        name, cells = _chosen(source, book)
     except fastexcel.FastExcelError as error:
         raise SourceError(
             f"{source.name} can't be opened as a workbook: it is damaged, or protected by a password. "
@@ -138,24 +137,32 @@ def refuse_bombs(source: Source) -> None:
         )
 
 
-def _sheet_name(source: Source, book: fastexcel.ExcelReader) -> str:
-    """The sheet that was asked for, or the first visible one that holds a header and a record."""
+def _chosen(source: Source, book: fastexcel.ExcelReader) -> tuple[str, pl.DataFrame]:
+    """The sheet that was asked for, or the first visible one that holds a header and a record, with its cells.
+
+    A sheet is parsed whole, however few of its rows are asked for: so it is once.
+    """
     names = book.sheet_names
     if source.options.sheet:
         same = [name for name in names if name.lower() == source.options.sheet.lower()]
         if same:
-            return same[0]
+            return same[0], _cells(book, same[0])
         raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
     for name in names:
-        sheet = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_TOP, dtypes="string")
-        if sheet.visible == "visible" and len(sheet.to_polars()) > 1 and (name != ABOUT or len(names) == 1):
-            return name
+        sheet = _sheet(book, name)
+        cells = sheet.to_polars()
+        if sheet.visible == "visible" and len(cells) > 1 and (name != ABOUT or len(names) == 1):
+            return name, cells
     raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
 
 
 def _cells(book: fastexcel.ExcelReader, name: str) -> pl.DataFrame:
     """Every cell of a sheet as text, from its first row on."""
-    return book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
+    return _sheet(book, name).to_polars()
+
+
+def _sheet(book: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
+    return book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
 
 
 def _row(cells: pl.DataFrame, index: int) -> list[str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -61,13 +61,19 @@ def open_run(session: Session, *, source: str, mode: Mode, dry_run: bool, option
         connection.execute(entered.on_conflict_do_update(index_elements=["run_id"], set_=row))
 
 
-def describe_run(
-    session: Session, extracted: Extracted, resource_type: str, mapping: Mapping, notices: list[Issue]
-) -> None:
-    """Add what was found out about the source, and the completed run that imported the same bytes before."""
+def describe_source(session: Session, extracted: Extracted, samples: dict[str, tuple[str, ...]]) -> None:
+    """Add what was found out about the source, before anything is made of it."""
+    origin = asdict(replace(extracted.origin, samples=samples))
+    found = {"sha256": extracted.sha256, "origin": origin}
+    with session.transaction() as connection:
+        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(found))
+
+
+def describe_run(session: Session, sha256: str, resource_type: str, mapping: Mapping, notices: list[Issue]) -> None:
+    """Add the type and the mapping, and the completed run that imported the same bytes before."""
     before = (
         select(IMPORT_RUN.c.run_id)
-        .where(IMPORT_RUN.c.sha256 == extracted.sha256, IMPORT_RUN.c.resource_type == resource_type)
+        .where(IMPORT_RUN.c.sha256 == sha256, IMPORT_RUN.c.resource_type == resource_type)
         .where(IMPORT_RUN.c.status == Status.COMPLETED, ~IMPORT_RUN.c.dry_run, IMPORT_RUN.c.run_id != session.run_id)
         .order_by(IMPORT_RUN.c.started_at.desc())
         .limit(1)
@@ -75,8 +81,6 @@ def describe_run(
     with session.transaction() as connection:
         found = {
             "resource_type": resource_type,
-            "sha256": extracted.sha256,
-            "origin": asdict(extracted.origin),
             "mapping": mapping_to_json(mapping),
             "notices": [asdict(notice) for notice in notices],
             "repeats": connection.scalar(before),
@@ -304,6 +308,36 @@ def rejected_rows(connection: Connection, run_id: UUID) -> Iterator[tuple[int, d
         yield number, data, _issue(found) if found["rule"] else None
 
 
+def rejected_page(connection: Connection, run_id: UUID, *, limit: int, offset: int) -> tuple[int, list[dict[str, Any]]]:
+    """Return how many rows a run rejected, and some of them: `row`, `data` (source column → text) and `issues`."""
+    row = REJECTED_ROW.c
+    total = int(connection.scalar(select(func.count()).where(row.run_id == run_id)) or 0)
+    query = select(row.row, row.data).where(row.run_id == run_id).order_by(row.row).limit(limit).offset(offset)
+    found = {each.row: {"row": each.row, "data": each.data, "issues": []} for each in connection.execute(query)}
+    issue = IMPORT_ISSUE.c
+    wrong = select(*(issue[name] for name in ISSUE_SCHEMA)).where(issue.run_id == run_id, issue.row.in_(list(found)))
+    wrong = wrong.where(issue.severity == Severity.ERROR).order_by(issue.row, issue.id)
+    for each in connection.execute(wrong).mappings():
+        found[each["row"]]["issues"].append(_issue(dict(each)))
+    return total, list(found.values())
+
+
+def daily(connection: Connection, *, days: int) -> list[dict[str, Any]]:
+    """Return what became of the records of each of the last days (UTC), dry runs left out."""
+    run = IMPORT_RUN.c
+    actions = ("created", "updated", "unchanged", "rejected")
+    day = func.date(func.timezone("UTC", run.started_at)).label("day")
+    query = select(day, *(func.sum(run[f"records_{action}"]).label(action) for action in actions))
+    since = func.now() - func.make_interval(0, 0, 0, days)
+    query = (
+        query.where(~run.dry_run, run.started_at >= since, run.status == Status.COMPLETED).group_by(day).order_by(day)
+    )
+    return [
+        {"day": row.day, **{action: int(getattr(row, action)) for action in actions}}
+        for row in connection.execute(query)
+    ]
+
+
 def rejected_numbers(connection: Connection, run_id: UUID) -> pl.Series:
     """Return the numbers of the rows that a run rejected, in order."""
     query = select(IMPORT_ISSUE.c.row).where(IMPORT_ISSUE.c.run_id == run_id, IMPORT_ISSUE.c.row.is_not(None))
@@ -363,6 +397,13 @@ def save_mapping(connection: Connection, name: str, resource_type: str, mapping:
     }
     row = postgresql.insert(SAVED_MAPPING).values(name=name, **values)
     connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def saved_mappings(connection: Connection) -> list[dict[str, Any]]:
+    """Return every saved mapping: its name, type, columns and constants."""
+    saved = SAVED_MAPPING.c
+    query = select(saved.name, saved.resource_type, saved.columns, saved.constants).order_by(saved.name)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def load_mapping(connection: Connection, name: str) -> tuple[str, dict[str, str], dict[str, str]]:

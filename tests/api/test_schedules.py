@@ -55,6 +55,21 @@ def test_a_schedule_fires(system: System, tmp_path: Path) -> None:
         httpx.patch(f"{address}/schedules/{schedule['id']}", json={"active": False}).raise_for_status()
 
 
+def test_maintenance_runs(system: System) -> None:
+    """By its deployment, as its schedule has it run: old files go, and the run says so."""
+    old = system.home / "storage" / "exports" / "of-long-ago"
+    old.mkdir(parents=True, exist_ok=True)
+    os.utime(old, (0, 0))
+    address = f"{system.prefect}/api/deployments/{deployments(system)['maintenance']['id']}/create_flow_run"
+    run = httpx.post(address, json={}).json()
+    end = time.monotonic() + 60
+    while (state := httpx.get(f"{system.prefect}/api/flow_runs/{run['id']}").json()["state_name"]) != "Completed":
+        assert state not in ("Failed", "Crashed")
+        assert time.monotonic() < end, state
+        time.sleep(0.2)
+    assert not old.exists()
+
+
 def test_prefect_yaml_is_the_declaration() -> None:
     """`deployments/prefect.yaml` is what the declaration gives, for those who deploy by it."""
     assert yaml.safe_load(PREFECT_YAML.read_text(encoding="utf-8")) == yaml.safe_load(prefect_yaml())
