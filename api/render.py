@@ -316,6 +316,7 @@ def origin_json(report: Report) -> dict[str, Any]:
         "sizeBytes": origin.size,
         "sha256": origin.sha256,
         "records": report.counts.read,
+        **({"samples": origin.samples} if origin.samples else {}),
     }
 
 

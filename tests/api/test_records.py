@@ -19,7 +19,7 @@ from tests.support import vpc, vpc_id, write_csv
 @pytest.fixture
 def client(system: System, tmp_path: Path) -> Any:
     """A client of the system, with thirty VPCs, one of them changed since."""
-    sql(system.url, "truncate vpc")
+    sql(system.url, "truncate vpc, change")
     with system.client() as client:
         follow(client, execute(client, write_csv(tmp_path / "first.csv", [vpc(n) for n in range(30)])))
         changed = vpc(7, name="renamed", secondary_cidr_blocks="100.64.0.0/24,100.64.1.0/24")
