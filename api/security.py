@@ -151,7 +151,8 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.settings = settings
-        self.rate: RateLimitItem = parse(settings.rate_limit)
+        self.rate = _rate(settings.rate_limit)
+        self.known = {key.sha256 for key in settings.api_keys}
         self.limiter = FixedWindowRateLimiter(MemoryStorage())
         self.local = is_loopback(settings.api_host)
 
@@ -177,17 +178,18 @@ class Guard:
         await self._limited(scope, receive, secured, headers)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, dict[str, str]] | None:
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        host = _host_of(f"//{headers.get('host', '')}")
         if not self._knows(host):
             # A page of another site may have its name lead here (DNS rebinding).
             return 400, f"This API is not reached under the name '{host[:100]}'.", {}
         origin = headers.get("origin")
         unsafe = scope["type"] == "websocket" or scope["method"] not in _SAFE
-        ours = origin is None or origin in self.settings.cors_origins or urlsplit(origin).netloc == headers.get("host")
+        named = origin is None or origin in self.settings.cors_origins
+        ours = named or (origin or "").partition("://")[2] == headers.get("host")
         if unsafe and not ours:
             return 403, "Pages of other sites may not use this API: see CMDB_CORS_ORIGINS.", {}
-        client = scope["client"][0] if scope.get("client") else "?"
-        who = _hash(headers["authorization"])[:16] if "authorization" in headers else client
+        key = _hash(headers.get("authorization", "").partition(" ")[2])
+        who = key if key in self.known else scope["client"][0] if scope.get("client") else "?"
         if not self.limiter.hit(self.rate, who):
             return 429, f"More than {self.settings.rate_limit}: wait a little.", {"Retry-After": "10"}
         return None
@@ -213,6 +215,20 @@ class Guard:
             return message
 
         await self.app(scope, counted, send)
+
+
+def _rate(text: str) -> RateLimitItem:
+    try:
+        return parse(text)
+    except ValueError:
+        raise UsageError(f"CMDB_RATE_LIMIT is '{text}': write it as in 600/minute.") from None
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _secured(send: Send, given: dict[str, str]) -> Send:

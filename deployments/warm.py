@@ -105,7 +105,8 @@ class _Server:
             signal.set_wakeup_fd(-1)
             for heard in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                 signal.signal(heard, signal.default_int_handler if heard == signal.SIGINT else signal.SIG_DFL)
-            self.listener.close()
+            for inherited in (self.listener, *self.waiting.values()):
+                inherited.close()
             for output, number in zip(outputs, (1, 2), strict=True):
                 os.dup2(output, number)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -116,9 +116,13 @@ class Runs:
         once = hashlib.sha256(f"{flow}\0{owner}\0{key}".encode()).hexdigest() if key else None
         with _told():
             deployment = await self._deployment(flow)
-            return await self.client.create_flow_run_from_deployment(
-                deployment, parameters=parameters, idempotency_key=once, tags=[_OWNER + owner]
-            )
+            try:
+                return await self.client.create_flow_run_from_deployment(
+                    deployment, parameters=parameters, idempotency_key=once, tags=[_OWNER + owner]
+                )
+            except ObjectNotFound:
+                self._deployments.clear()
+                raise Unavailable("The deployments were removed: start a worker, which registers them anew.") from None
 
     async def _deployment(self, flow: str) -> UUID:
         if flow not in self._deployments:
