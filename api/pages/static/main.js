@@ -1,0 +1,129 @@
+/** The router: shows the view of the address, and asks for a key where one is needed. */
+
+import { here } from "./address.js";
+import { Problem, ask } from "./api.js";
+import { browseView } from "./browse.js";
+import { announce, fill, h } from "./dom.js";
+import { exportView } from "./export.js";
+import { historyView } from "./history.js";
+import { importView } from "./import.js";
+import { templatesView } from "./templates.js";
+import { problemNote } from "./widgets.js";
+
+/** The first word of the address → the function that builds a view, given the place and a signal of its end. */
+const VIEWS = {
+  import: importView,
+  export: exportView,
+  templates: templatesView,
+  history: historyView,
+  browse: browseView,
+};
+
+const main = document.getElementById("main");
+let leaving = new AbortController();
+let shownBefore = false;
+
+async function show() {
+  if (location.hash === "#main") return;
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const place = here();
+  const name = place.path[0] in VIEWS ? place.path[0] : "import";
+  mark(name);
+  main.setAttribute("aria-busy", "true");
+  const waiting = setTimeout(() => shownBefore && announce("Loading."), 400);
+  try {
+    const view = await VIEWS[name](place, signal);
+    if (!signal.aborted) present(view);
+  } catch (error) {
+    if (signal.aborted || error.name === "AbortError") return;
+    present(error instanceof Problem && error.status === 401 ? signIn(error) : failed(error));
+  } finally {
+    clearTimeout(waiting);
+    if (!signal.aborted) main.removeAttribute("aria-busy");
+  }
+}
+
+function present(view) {
+  fill(main, view);
+  const heading = main.querySelector("h1");
+  document.title = `${heading?.textContent ?? "cmdb"} – cmdb`;
+  announce("");
+  if (shownBefore) {
+    // The focus follows to the new step, so that a screen reader reads it and Tab goes on from there.
+    heading?.setAttribute("tabindex", "-1");
+    heading?.focus();
+    scrollTo(0, 0);
+  }
+  shownBefore = true;
+}
+
+function mark(name) {
+  for (const link of document.querySelectorAll("nav[aria-label=Main] a")) {
+    if (link.getAttribute("href") === `#/${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function failed(error) {
+  if (!(error instanceof Problem)) console.error(error);
+  const detail = error instanceof Problem ? error.message : "Something went wrong in this page. Reload it.";
+  return [
+    h("h1", null, "This could not be shown"),
+    problemNote(detail),
+    h("p", { class: "row" }, h("button", { type: "button", onclick: show }, "Try again"), h("a", { href: "#/import" }, "Start a new import")),
+  ];
+}
+
+function signIn(refusal) {
+  const wrong = h("div", { id: "key-wrong", "aria-live": "polite" });
+  const key = h("input", { type: "password", id: "key", autocomplete: "current-password", required: true, "aria-describedby": "key-help key-wrong" });
+  const enter = async (event) => {
+    event.preventDefault();
+    try {
+      await ask("/api/session", { method: "POST", body: { key: key.value.trim() } });
+      await who();
+      await show();
+    } catch (error) {
+      fill(wrong, problemNote(error.message));
+      key.focus();
+    }
+  };
+  return [
+    h("h1", null, "Sign in"),
+    h("form", { class: "card", onsubmit: enter },
+      h("p", { id: "key-help" }, "This system asks for a key. Enter yours; it is kept in a cookie until you sign out, for 12 hours at most."),
+      refusal.message.includes("not known") && problemNote(refusal.message),
+      h("label", { class: "field" }, h("span", null, "API key"), key),
+      wrong,
+      h("p", null),
+      h("button", { class: "primary" }, "Sign in")),
+  ];
+}
+
+/** Show who is signed in, where keys are set. */
+async function who() {
+  const place = document.getElementById("who");
+  fill(place);
+  try {
+    const session = await ask("/api/session");
+    if (!session.keyNeeded) return;
+    const leave = async () => {
+      await ask("/api/session", { method: "DELETE" });
+      await who();
+      await show();
+    };
+    fill(place, `Signed in as ${session.name}`, h("button", { type: "button", class: "slim", onclick: leave }, "Sign out"));
+  } catch {
+    fill(place);
+  }
+}
+
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+window.addEventListener("hashchange", show);
+who();
+show();
