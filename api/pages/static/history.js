@@ -1,0 +1,58 @@
+/** History: the imports of the past, one of them, and what became of the records of each day. */
+
+import { go, replace, to } from "./address.js";
+import { ask, types } from "./api.js";
+import { h } from "./dom.js";
+import { runView } from "./run.js";
+import { choice, duration, number, state, table, time } from "./widgets.js";
+
+const SIZE = 20;
+const STATES = ["completed", "failed", "cancelled", "running"];
+const ACTIONS = { created: "create", updated: "update", unchanged: "unchanged", rejected: "rejected" };
+
+/** #/history?type&status&after, #/history/ID */
+export async function historyView({ path, query }, signal) {
+  if (path[1]) return runView(path[1], signal, () => replace(path), () => h("p", null, h("a", { href: "#/history" }, "All runs")));
+  const asked = new URLSearchParams([...query, ["limit", SIZE]]);
+  const [found, days, all] = await Promise.all([
+    ask(`/api/imports?${asked}`, { signal }), ask("/api/imports/daily?days=30", { signal }), types()]);
+  const filter = (name) => (value) => go(["history"], { type: query.get("type"), status: query.get("status"), [name]: value });
+  const next = found.next && new URLSearchParams(found.next.split("?")[1]).get("after");
+  const labels = Object.fromEntries(all.map((each) => [each.type, each.title]));
+  const rows = found.items.map((run) => [
+    h("a", { href: `#/history/${run.importId}` }, run.source), labels[run.resourceType] ?? "–", state(run.status, run.dryRun),
+    time(run.startedAt), run.requestedBy ?? "–", number(run.counts.create), number(run.counts.update),
+    number(run.counts.unchanged), number(run.counts.rejected), duration(run.durationSeconds)]);
+  const figures = ["Created", "Updated", "Unchanged", "Rejected", "Took"].map((title) => ({ title, num: true }));
+  return h("div", null, h("h1", null, "History"), h("p", { class: "lead" }, "Every import and preview, the newest first."),
+    chart(days),
+    h("section", { class: "card" }, h("h2", null, "Runs"),
+      h("div", { class: "grid" },
+        choice("Type", [["", "All types"], ...all.map((each) => [each.type, each.title])], query.get("type") ?? "", filter("type")),
+        choice("State", [["", "All states"], ...STATES.map((name) => [name, name])], query.get("status") ?? "", filter("status"))),
+      h("p", null),
+      table("Runs", ["Source", "Type", "State", "When", "Who", ...figures], rows, { empty: "No run fits. Import a file, or choose other filters." }),
+      h("div", { class: "pages" },
+        query.get("after") && h("a", { class: "button slim", href: to(["history"], { type: query.get("type"), status: query.get("status") }) }, "Newest"),
+        next && h("a", { class: "button slim", href: to(["history"], { type: query.get("type"), status: query.get("status"), after: next }) }, "Older runs"))));
+}
+
+/** Bars of each day's records by action, with a table that says the same. */
+function chart(days) {
+  const sum = (day) => Object.keys(ACTIONS).reduce((total, name) => total + day[name], 0);
+  const most = Math.max(1, ...days.map(sum));
+  const bars = days.map((day) => h("div", { title: `${day.day}: ${number(sum(day))}` }, Object.entries(ACTIONS).map(([name, colour]) => {
+    const part = h("i", { class: colour });
+    part.style.height = `${(100 * day[name]) / most}%`;
+    return part;
+  })));
+  const columns = ["Day", ...["Created", "Updated", "Unchanged", "Rejected"].map((title) => ({ title, num: true }))];
+  const legend = Object.entries(ACTIONS).map(([name, colour]) => h("li", null, h("i", { class: colour }), name));
+  return h("section", { class: "card" }, h("h2", null, "Records per day"),
+    days.length === 0 && h("p", { class: "dim" }, "Nothing was imported in the last 30 days."),
+    days.length > 0 && [
+      h("div", { class: "chart", "aria-hidden": "true" }, bars),
+      h("ul", { class: "legend small", "aria-hidden": "true" }, legend),
+      h("details", null, h("summary", null, "The same as a table"),
+        table("Records of imports of the last 30 days (UTC)", columns, days.map((day) => [day.day, ...Object.keys(ACTIONS).map((name) => number(day[name]))])))]);
+}

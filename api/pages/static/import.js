@@ -1,0 +1,360 @@
+/** Import: choose a file, say what its columns are, see what would happen, run it. */
+
+import { go, keep, replace, to } from "./address.js";
+import { Problem, ask, type, types, upload } from "./api.js";
+import { fill, h } from "./dom.js";
+import { progressCard, report, runView } from "./run.js";
+import { bytes, choice, entry, note, number, problemNote, several, shown, steps, table } from "./widgets.js";
+
+const STEPS = ["File", "Columns", "Preview", "Run", "Result"];
+const stepper = (present) => steps(STEPS, present);
+
+/** The options that an address may hold, beside `mapping`, `constants` and `preview`, the run that is shown. */
+const OPTIONS = ["resourceType", "mode", "onError", "maxErrors", "unknown", "empty", "stale", "format", "encoding",
+  "delimiter", "headerRow", "sheet", "records", "savedMapping"];
+
+/** #/import, #/import/UPLOAD/columns, #/import/UPLOAD/preview, #/import/run/ID */
+export async function importView({ path, query }, signal) {
+  const [, first, second] = path;
+  if (!first) return fileStep(signal);
+  if (first === "run") return runView(second, signal, () => replace(path), stepper);
+  const file = await ask(`/api/uploads/${encodeURIComponent(first)}`, { signal });
+  const tried = await preview(first, query, signal);
+  if (tried.running) return waitStep(path, query, tried.running, signal);
+  return second === "preview" && tried.result ? previewStep(file, query, tried, signal) : columnsStep(file, query, tried, signal);
+}
+
+// The file --------------------------------------------------------------------------------------------------------
+
+function fileStep(signal) {
+  const wrong = h("div", { id: "file-wrong", "aria-live": "polite" });
+  const bar = h("progress", { max: 100, value: 0, "aria-label": "Sending the file", hidden: true });
+  const told = h("p", { class: "dim", role: "status" });
+  const input = h("input", { type: "file", id: "file", "aria-describedby": "file-help file-wrong", onchange: () => input.files[0] && send(input.files[0]) });
+  const drop = h("div", { class: "drop" },
+    h("p", null, h("strong", null, "Drop a file here"), ", or choose one:"),
+    h("p", null, h("label", { for: "file", class: "unseen" }, "File to import"), input),
+    h("p", { class: "dim small", id: "file-help" }, "CSV, Excel, JSON, NDJSON or Parquet, also as .gz or .zip. Nothing is changed before you say so."),
+    bar, told);
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", name === "dragover");
+      if (name === "drop" && event.dataTransfer.files[0]) send(event.dataTransfer.files[0]);
+    });
+  }
+
+  async function send(file) {
+    fill(wrong);
+    bar.hidden = false;
+    input.disabled = true;
+    const form = new FormData();
+    form.append("file", file);
+    try {
+      const answer = await upload("/api/import/preview", form, (sent, total) => {
+        bar.value = (100 * sent) / total;
+        told.textContent = sent < total ? `Sending ${file.name}: ${bytes(sent)} of ${bytes(total)}.` : `${file.name} is sent. Reading it.`;
+      }, signal);
+      // Where it takes longer, the answer names the run alone; its links lead on.
+      if (answer.uploadId) go(["import", answer.uploadId, "columns"], { preview: answer.result.importId });
+      else go(["import", "run", answer.importId]);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      const found = error.problem?.upload;
+      if (found?.columns?.length) {
+        go(["import", found.uploadId, "columns"]);
+        return;
+      }
+      fill(wrong, problemNote(error.message));
+      bar.hidden = true;
+      told.textContent = "";
+      input.disabled = false;
+      input.value = "";
+      input.focus();
+    }
+  }
+
+  return h("div", null, stepper("File"), h("h1", null, "Import a file"),
+    h("p", { class: "lead" }, "Bring records in from a spreadsheet or an AWS document. You see what would happen before anything does."),
+    h("section", { class: "card", "aria-label": "File" }, wrong, drop),
+    h("p", null, "No file yet? ", h("a", { href: "#/templates" }, "Take a template"), " to fill in."));
+}
+
+// The preview, asked for --------------------------------------------------------------------------------------------
+
+/** What an address asks for, as the API takes it. */
+function request(uploadId, query, more = {}) {
+  const asked = Object.fromEntries(OPTIONS.filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
+  for (const name of ["mapping", "constants"]) if (query.get(name)) asked[name] = JSON.parse(query.get(name));
+  if (asked.headerRow) asked.headerRow = Number(asked.headerRow);
+  return { uploadId, ...asked, ...more };
+}
+
+/** The last preview that could not be made, so that the step that shows why need not make it again. */
+let lastRefusal = { key: "", found: null };
+
+/**
+ * The preview of an address: the one that it names, or a new one.
+ * @returns {Promise<{result?: any, running?: string, problem?: string, columns: string[], samples: Record<string, string[]>}>}
+ */
+async function preview(uploadId, query, signal, more = {}) {
+  const named = query.get("preview");
+  if (named) {
+    const progress = await ask(`/api/import/progress/${named}`, { signal }).catch(() => null);
+    if (progress && ["initializing", "processing"].includes(progress.status)) return { running: named, columns: [], samples: {} };
+    const result = progress && (await ask(`/api/import/result/${named}?limit=0`, { signal }).catch(() => null));
+    if (result) return known(result);
+  }
+  const asked = request(uploadId, query, more);
+  const key = JSON.stringify(asked);
+  if (lastRefusal.key === key) return lastRefusal.found;
+  try {
+    const answer = await ask("/api/import/preview", { method: "POST", body: asked, signal });
+    const id = answer.importId ?? answer.result.importId;
+    query.set("preview", id);
+    return answer.importId ? { running: id, columns: [], samples: {} } : known(answer.result);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 422) throw error;
+    const file = error.problem.upload ?? {};
+    const found = { problem: error.message, columns: file.columns ?? [], samples: file.samples ?? {} };
+    lastRefusal = { key, found };
+    return found;
+  }
+}
+
+function known(result) {
+  const columns = result.origin?.columns ?? [];
+  const samples = result.origin?.samples ?? {};
+  return result.status === "completed" ? { result, columns, samples } : { problem: result.message, columns, samples };
+}
+
+function waitStep(path, query, id, signal) {
+  keep(path, query);
+  return h("div", null, stepper("Columns"), h("h1", null, "Reading the file"),
+    h("p", { class: "lead" }, "A big file takes a while. Nothing is changed."),
+    progressCard(`/api/import/progress/${id}`, `/api/import/${id}`, "preview", signal, () => replace(path, query)));
+}
+
+// The columns -------------------------------------------------------------------------------------------------------
+
+async function columnsStep(file, query, tried, signal) {
+  const path = ["import", file.uploadId, "columns"];
+  keep(path, query);
+  const [all, saved] = await Promise.all([types(), ask("/api/mappings", { signal })]);
+  const typeName = tried.result?.resourceType ?? query.get("resourceType") ?? "";
+  const chosen = typeName ? await type(typeName) : null;
+  const wrong = h("div", { "aria-live": "polite" }, tried.problem && problemNote(tried.problem));
+
+  const state = {
+    mapping: JSON.parse(query.get("mapping") ?? "{}"),
+    constants: JSON.parse(query.get("constants") ?? "{}"),
+    saveMapping: "",
+  };
+  const options = new URLSearchParams(query);
+
+  /** The address with all that was chosen here. */
+  function changed() {
+    options.delete("preview");
+    for (const name of ["mapping", "constants"]) {
+      if (Object.keys(state[name]).length) options.set(name, JSON.stringify(state[name]));
+      else options.delete(name);
+    }
+    keep(path, options);
+  }
+  const set = (name) => (value) => {
+    if (value) options.set(name, value);
+    else options.delete(name);
+    changed();
+  };
+  /** A choice that alters what the file is read as is tried at once. */
+  const setAndRead = (name) => (value) => {
+    if (name === "resourceType") state.mapping = {};
+    set(name)(value);
+    replace(path, options);
+  };
+
+  async function next(event) {
+    event.preventDefault();
+    const button = event.target.querySelector(".primary");
+    button.setAttribute("aria-disabled", "true");
+    fill(wrong);
+    const more = state.saveMapping ? { saveMapping: state.saveMapping } : {};
+    try {
+      const asked = state.saveMapping ? new URLSearchParams([...options].filter(([name]) => name !== "preview")) : options;
+      const found = await preview(file.uploadId, asked, signal, more);
+      if (found.problem) throw new Problem(422, { detail: found.problem });
+      go(["import", file.uploadId, "preview"], asked);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      fill(wrong, problemNote(error.message));
+      button.removeAttribute("aria-disabled");
+      wrong.scrollIntoView({ block: "center" });
+    }
+  }
+
+  const typeOptions = [["", "Choose a type"], ...all.map((each) => [each.type, each.title])];
+  return h("div", null, stepper("Columns"), h("h1", null, "Say what the columns are"),
+    h("p", { class: "lead" }, `${file.fileName}, ${bytes(file.size)}`),
+    h("form", { onsubmit: next },
+      wrong,
+      h("section", { class: "card" },
+        h("h2", null, "The file"),
+        found(file, tried.result),
+        h("div", { class: "grid" },
+          choice("Type of the records", typeOptions, typeName, setAndRead("resourceType"), { help: tried.result && !query.get("resourceType") ? "Found out from the columns." : "Choose what the rows are." }),
+          saved.length > 0 && choice("Saved mapping", [["", "None"], ...saved.filter((each) => !typeName || each.resourceType === typeName).map((each) => [each.name, each.name])],
+            query.get("savedMapping") ?? "", setAndRead("savedMapping"), { help: "Uses the columns that were saved under a name." })),
+        readingOptions(options, setAndRead)),
+      chosen && mappingCard(tried, chosen, state, changed),
+      chosen && constantsCard(chosen, state, changed),
+      chosen && h("section", { class: "card" }, h("h2", null, "Keep this mapping"),
+        h("div", { class: "grid" }, entry("Save under the name", "", (value) => { state.saveMapping = value; }, { help: "Leave empty to keep nothing.", maxlength: 255 }))),
+      h("p", { class: "row" },
+        h("button", { class: "primary", disabled: !chosen }, "Show what would happen"),
+        h("a", { class: "button", href: "#/import" }, "Choose another file")),
+      !chosen && h("p", { class: "dim" }, "Choose a type first: then you can say which column holds what.")));
+}
+
+const DELIMITERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe" };
+
+function found(file, result) {
+  const origin = result?.origin ?? {};
+  const told = {
+    Format: origin.format ?? file.format,
+    Records: result ? number(result.counts.read) : null,
+    Encoding: origin.encoding,
+    Delimiter: origin.delimiter && (DELIMITERS[origin.delimiter] ?? origin.delimiter),
+    Sheet: origin.sheet,
+    "Header in row": origin.headerRow,
+    Document: origin.document,
+  };
+  return h("dl", { class: "figures" }, Object.entries(told).filter(([, value]) => value)
+    .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
+}
+
+function readingOptions(options, set) {
+  const delimiters = [["", "Found out"], ...Object.entries(DELIMITERS)];
+  const asked = (label, name, properties) => entry(label, options.get(name) ?? "", set(name), properties);
+  const open = ["encoding", "delimiter", "headerRow", "sheet", "records"].some((name) => options.get(name));
+  return h("details", { open }, h("summary", null, "The file was read wrongly"),
+    h("div", { class: "grid" },
+      asked("Encoding", "encoding", { help: "Such as cp1252.", maxlength: 40 }),
+      choice("Delimiter", delimiters, options.get("delimiter") ?? "", set("delimiter"), { help: "What stands between the fields." }),
+      asked("Header row", "headerRow", { type: "number", min: 1, help: "The row with the column names." }),
+      asked("Sheet", "sheet", { help: "The sheet of a workbook." }),
+      asked("List in JSON", "records", { help: "The member that holds the records." })));
+}
+
+function mappingCard(tried, chosen, state, changed) {
+  const matches = Object.fromEntries((tried.result?.mapping?.columns ?? []).map((match) => [match.column, match]));
+  const fieldOptions = [["", "Leave out"], ...chosen.fields.map((field) => [field.field, `${field.title}${field.required ? " (required)" : ""}`])];
+  const guess = (column) => chosen.fields.find((field) => [field.field, field.title.toLowerCase()].includes(column.trim().toLowerCase()))?.field ?? "";
+  const rows = tried.columns.map((column) => {
+    const match = matches[column];
+    const field = state.mapping[column] ?? match?.field ?? (tried.result ? "" : guess(column));
+    const surety = h("span", null, match ? `${Math.round(match.confidence * 100)} %, by ${match.how}` : "–");
+    const select = choice(`Field of the column ${column}`, fieldOptions, field, (value) => {
+      state.mapping[column] = value;
+      surety.textContent = "chosen by you";
+      changed();
+    }, { hidden: true });
+    return [column, (tried.samples[column] ?? []).map(shown).join(" · ") || "–", select, surety];
+  });
+  return h("section", { class: "card" }, h("h2", null, "Columns"),
+    h("p", null, "Check what each column was taken for, and change what is wrong."),
+    table("Columns of the file and the fields they fill", ["Column", "First values", "Field", "How sure"], rows));
+}
+
+function constantsCard(chosen, state, changed) {
+  const list = h("div", null);
+  const draw = () => fill(list, Object.entries(state.constants).map(([field, value]) =>
+    h("p", { class: "row" }, `${chosen.fields.find((each) => each.field === field)?.title ?? field} is `, h("strong", null, value), " in every row.",
+      h("button", { type: "button", class: "slim", "aria-label": `Remove the value of ${field}`, onclick: () => { delete state.constants[field]; changed(); draw(); } }, "Remove"))));
+  const field = h("select", { id: "constant-field" }, chosen.fields.map((each) => h("option", { value: each.field }, each.title)));
+  const value = h("input", { type: "text", id: "constant-value", onkeydown: (event) => event.key === "Enter" && (event.preventDefault(), add()) });
+  function add() {
+    if (!value.value.trim()) {
+      value.focus();
+      return;
+    }
+    state.constants[field.value] = value.value.trim();
+    value.value = "";
+    changed();
+    draw();
+  }
+  draw();
+  return h("section", { class: "card" }, h("h2", null, "The same value in every row"),
+    h("p", null, "For what the file does not hold, such as a region or an account."),
+    list,
+    h("div", { class: "row end" },
+      h("label", { class: "field" }, h("span", null, "Field to set"), field),
+      h("label", { class: "field" }, h("span", null, "Value of every row"), value),
+      h("button", { type: "button", onclick: add }, "Add the value")));
+}
+
+// The preview, shown ------------------------------------------------------------------------------------------------
+
+const CHOICES = {
+  mode: ["What may be done", [["", "Create new records and update known ones"], ["create", "Create new records only"], ["update", "Update known records only"]]],
+  onError: ["When rows are rejected", [["", "Import the other rows"], ["abort", "Import nothing"]]],
+  empty: ["An empty cell", [["", "Clears the stored value"], ["keep", "Keeps the stored value"]]],
+  stale: ["A record changed since the export", [["", "Is left alone"], ["overwrite", "Is written over"]]],
+  unknown: ["A column that fits no field", [["", "Is told and left out"], ["ignore", "Is left out"], ["refuse", "Stops the import"]]],
+};
+
+async function previewStep(file, query, { result }, signal) {
+  const path = ["import", file.uploadId, "preview"];
+  keep(path, query);
+  const options = new URLSearchParams(query);
+  const wrong = h("div", { "aria-live": "polite" });
+  const outdated = h("div", { "aria-live": "polite" });
+  const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  const { counts } = result;
+  const sound = counts.create + counts.update;
+
+  const set = (name) => (value) => {
+    if (value) options.set(name, value);
+    else options.delete(name);
+    options.delete("preview");
+    keep(path, options);
+    fill(outdated, note("warn", "You changed the options. ",
+      h("button", { type: "button", class: "slim", onclick: () => replace(path, options) }, "Update the preview")));
+  };
+
+  async function run(event) {
+    event.preventDefault();
+    const button = event.target.querySelector(".primary");
+    if (button.getAttribute("aria-disabled")) return;
+    button.setAttribute("aria-disabled", "true");
+    try {
+      // The key is one of this preview and these options: pressed twice, it is one import.
+      const headers = { "Idempotency-Key": `${key} ${digest(options.toString())}` };
+      const accepted = await ask("/api/import/execute", { method: "POST", body: request(file.uploadId, options), headers, signal });
+      go(["import", "run", accepted.importId]);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      button.removeAttribute("aria-disabled");
+      fill(wrong, problemNote(error.message));
+    }
+  }
+
+  const selects = Object.entries(CHOICES).map(([name, [label, values]]) => choice(label, values, options.get(name) ?? "", set(name)));
+  const back = to(["import", file.uploadId, "columns"], query);
+  const label = sound ? `Import ${several(sound, "record")}` : "Import all the same";
+  return h("div", null, stepper("Preview"), h("h1", null, "See what would happen"),
+    h("p", { class: "lead" }, `${file.fileName} as ${(await type(result.resourceType)).title}. Nothing is changed yet.`),
+    await report(result, signal),
+    h("form", { class: "card", onsubmit: run, "aria-label": "Import" },
+      h("h2", null, "How to import"),
+      h("div", { class: "grid" }, selects,
+        entry("Stop when more rows are rejected than", options.get("maxErrors") ?? "", set("maxErrors"), { help: "A number such as 100, or a share such as 5%. Empty for no limit." })),
+      h("p", null), outdated, wrong,
+      h("p", { class: "row" }, h("button", { class: "primary" }, label), h("a", { class: "button", href: back }, "Back to the columns"), h("a", { class: "button", href: "#/import" }, "Choose another file"))));
+}
+
+/** A short text that stands for another. */
+function digest(text) {
+  let sum = 5381;
+  for (const letter of text) sum = (sum * 33 + letter.codePointAt(0)) >>> 0;
+  return sum.toString(16);
+}
