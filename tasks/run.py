@@ -166,10 +166,15 @@ def open_run(
 
 def _close_after(run: Run, error: BaseException) -> None:
     """Enter a failure or, for an interrupt, a cancellation; where the database is gone, the next run does it."""
-    stopped = isinstance(error, Cancelled) or not isinstance(error, Exception)
-    message = "The run was stopped; nothing of it was applied." if stopped else str(error)
     with contextlib.suppress(CmdbError):
-        run.close(Status.CANCELLED if stopped else Status.FAILED, message)
+        run.close(*status_after(error))
+
+
+def status_after(error: BaseException) -> tuple[Status, str]:
+    """Return how a run ended that was left by an error, and what there is to say of it."""
+    if isinstance(error, Cancelled) or not isinstance(error, Exception):
+        return Status.CANCELLED, "The run was stopped; nothing of it was applied."
+    return Status.FAILED, str(error)
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
