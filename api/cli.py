@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
+from polars.exceptions import PanicException
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
@@ -407,6 +408,12 @@ def main() -> None:
         if end.code == INTERRUPTED:
             err.print("Stopped; nothing was changed.")
         raise
+    except PanicException as panic:
+        # Ctrl-C in the middle of a Polars call becomes a panic of its Rust.
+        if "KeyboardInterrupt" not in str(panic):
+            raise
+        err.print("Stopped; nothing was changed.")
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # `cmdb runs | head` is no error; the interpreter must not flush into the closed pipe at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
