@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import polars as pl
+from polars.exceptions import PanicException
 
 from schemas.errors import Cancelled, CmdbError, StorageFull, TooManyErrors
 from schemas.jobs import ImportJob
@@ -172,7 +173,9 @@ def _close_after(run: Run, error: BaseException) -> None:
 
 def status_after(error: BaseException) -> tuple[Status, str]:
     """Return how a run ended that was left by an error, and what there is to say of it."""
-    if isinstance(error, Cancelled) or not isinstance(error, Exception):
+    # A fault of Polars is a panic; so is Ctrl-C in the middle of one of its calls.
+    fault = isinstance(error, PanicException) and "KeyboardInterrupt" not in str(error)
+    if isinstance(error, Cancelled) or not (fault or isinstance(error, Exception)):
         return Status.CANCELLED, "The run was stopped; nothing of it was applied."
     return Status.FAILED, str(error)
 

@@ -220,7 +220,7 @@ class Figures:
 def figures(connection: Connection) -> list[Figures]:
     """Return the figures of all imports, by type and status."""
     run = IMPORT_RUN.c
-    actions = ("created", "updated", "unchanged", "rejected")
+    actions = ("created", "updated", "deleted", "unchanged", "rejected")
     query = select(
         func.coalesce(run.resource_type, "unknown").label("resource_type"),
         run.status,
