@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
+from polars.exceptions import PanicException
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
@@ -20,15 +21,15 @@ from sqlalchemy import Connection
 
 from api import render
 from api.watch import Watch
-from flows.launch import carry_out, carry_out_export, hand_over_to_prefect
+from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
 from schemas.errors import CmdbError, UsageError
 from schemas.filters import both, parse
-from schemas.jobs import ExportJob, ImportJob, ReadOptions, WriteOptions
+from schemas.jobs import ExportJob, ImportJob, ReadOptions, UndoJob, WriteOptions
 from schemas.reports import Empty, Mode, OnError, Report, Stale, Status, Unknown
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
 from tasks.rejects import write_rejects
-from tasks.store import ledger
+from tasks.store import browse, ledger
 from tasks.store.database import address, database
 from tasks.store.engine import engine, told_plainly
 from tasks.store.migrate import upgrade
@@ -373,6 +374,41 @@ def key(
     err.print(f'Add this to the list in CMDB_API_KEYS: "{line}"', markup=False, soft_wrap=True)
 
 
+@app.command(epilog="Example: cmdb undo last --dry-run\n\n" + EXIT_CODES)
+def undo(
+    run: RunArgument,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be taken back; change nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Take back what was edited since, too.")] = False,
+    json: Json = False,
+) -> None:
+    """Take a run back: created records go, updated ones are as before; what was edited since stays.
+
+    An undo is a run as any other, and can be undone.
+    """
+    with _reading() as connection:
+        found = ledger.find_run(connection, run)
+    job = UndoJob(run=found, force=force, dry_run=dry_run)
+    with Watch(err, quiet=json) as watch:
+        report = carry_out_undo(job, settings(), watch.progress, watch.say)
+    _print_json(render.report_json(report)) if json else render.show_report(out, report)
+    sys.exit(_exit_code(report))
+
+
+@app.command(epilog="Example: cmdb history vpc vpc-0a1b2c3d4e5f60718")
+def history(
+    type: TypeArgument,  # the argument's name
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The natural key of the record.")],
+    json: Json = False,
+) -> None:
+    """Show what happened to a record: when, by which run and file, and what was there before."""
+    chosen = resource(type)
+    with _reading() as connection:
+        found = browse.record(connection, chosen, key)
+    if found is None:
+        raise UsageError(f"There is no {chosen.title} '{key}'.")
+    _print_json(found) if json else out.print(render.history_table(found["history"]))
+
+
 @db.command("upgrade", epilog="Example: CMDB_DATABASE_URL=postgresql://… cmdb db upgrade")
 def db_upgrade() -> None:
     """Bring the database to the tables of this version; the first run does so by itself."""
@@ -407,6 +443,12 @@ def main() -> None:
         if end.code == INTERRUPTED:
             err.print("Stopped; nothing was changed.")
         raise
+    except PanicException as panic:
+        # Ctrl-C in the middle of a Polars call becomes a panic of its Rust.
+        if "KeyboardInterrupt" not in str(panic):
+            raise
+        err.print("Stopped; nothing was changed.")
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # `cmdb runs | head` is no error; the interpreter must not flush into the closed pipe at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -39,14 +39,15 @@ from api.models import (
     RejectedRow,
     Result,
     SavedMapping,
+    UndoRequest,
     UploadDetail,
 )
 from api.problems import Refused, answer, responses
 from api.security import Caller, Reader, Writer, caller_of
 from api.service import Service, service
 from api.uploads import Upload
-from flows.runs import IMPORT, Standing
-from schemas.jobs import ImportJob
+from flows.runs import IMPORT, UNDO, Standing
+from schemas.jobs import ImportJob, UndoJob
 from schemas.reports import Origin, Report, Severity, Status
 from schemas.resources import resource
 from tasks.rejects import write_rejects
@@ -347,6 +348,7 @@ async def _result(
         started_at=report.started,
         message=report.message or standing.message,
         repeats=report.repeats,
+        undoes=report.undoes,
         origin=render.origin_json(report) if report.origin else None,
         mapping=found.get("mapping"),
         rules=found["rules"],
@@ -416,6 +418,25 @@ async def cancel_import(request: Request, import_id: UUID, caller: Writer) -> Im
     return ImportCancelled(import_id=import_id, status=status, in_time=in_time, message=message)
 
 
+@router.post("/import/{import_id}/undo", status_code=202, responses=responses(404, 409))
+async def undo_import(
+    request: Request, response: Response, import_id: UUID, caller: Writer, asked: UndoRequest | None = None
+) -> Accepted:
+    """Take an import back: what it created goes, what it updated is as before; what was edited since stays.
+
+    The undo is an import in its turn, with progress and a result, and can be undone.
+    """
+    here = service(request)
+    standing = await here.visible(import_id, IMPORT, caller)
+    if standing.status != "completed":
+        raise Refused(409, f"The import is {standing.status}: only a completed one can be taken back.", "not-completed")
+    wanted = asked or UndoRequest()
+    job = UndoJob(run=import_id, force=wanted.force, dry_run=wanted.dry_run, requested_by=caller.name)
+    run = await here.runs.start(UNDO, job, caller.name)
+    response.headers["Location"] = _links(request, run.id)["progress"]
+    return _accepted(request, run.id)
+
+
 @router.get("/uploads/{upload_id}", responses=responses(404))
 async def upload(request: Request, upload_id: UUID, caller: Reader) -> UploadDetail:
     """A file that was sent before, while it is kept."""
@@ -479,5 +500,6 @@ def _summary(report: Report) -> ImportSummary:
         duration_seconds=report.duration,
         started_at=report.started,
         requested_by=report.requested_by,
+        undoes=report.undoes,
         message=report.message,
     )

@@ -79,6 +79,13 @@ class Accepted(Model):
     links: dict[str, str] = Field(description="Where to read on.")
 
 
+class UndoRequest(Model):
+    """How an import is taken back."""
+
+    force: bool = Field(False, description="Take back what was edited since, too.")
+    dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
+
+
 class ExportAccepted(Model):
     """An export that was asked for."""
 
@@ -218,6 +225,7 @@ class Result(Model):
     started_at: datetime | None = None
     message: str | None = None
     repeats: UUID | None = Field(None, description="The completed run that imported the same bytes before.")
+    undoes: UUID | None = Field(None, description="The import that this run took back.")
     origin: dict[str, JsonValue] | None = Field(None, description="How the source was read.")
     mapping: dict[str, JsonValue] | None = Field(
         None, description="Which column fills which field, how surely, and how."
@@ -358,6 +366,7 @@ class ImportSummary(Model):
     duration_seconds: float
     started_at: datetime | None = None
     requested_by: str | None = None
+    undoes: UUID | None = Field(None, description="The import that this run took back.")
     message: str | None = None
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.filters import Op
-from schemas.reports import Change, Exported, Issue, Mapping, Report, Severity, Status
+from schemas.reports import Change, Counts, Exported, Issue, Mapping, Report, Severity, Status
 from schemas.resource import Resource
 from schemas.settings import Settings
 from tasks.store.query import OPERATORS
@@ -48,11 +48,7 @@ def _headline(report: Report) -> list[RenderableType]:
     status = f"{report.status}{' (dry run: nothing was changed)' if report.dry_run else ''}"
     lines = [
         Text.assemble((status, f"bold {_STATUS[report.status]}"), f"  {report.source} → {report.resource_type or '?'}"),
-        Text(
-            f"{counts.read:,} read: {counts.create:,} {verb}created, {counts.update:,} {verb}updated, "
-            f"{counts.unchanged:,} unchanged, {counts.rejected:,} rejected"
-            f"  ({_several(counts.warnings, 'warning')}, {_several(counts.repairs, 'repair')})"
-        ),
+        Text(_undone(counts, verb) if report.undoes else _done(counts, verb)),
         Text(f"run {report.run_id}, {report.mode}, {report.duration:.1f} s{rate}", style="dim"),
     ]
     if report.message:
@@ -65,6 +61,21 @@ def _headline(report: Report) -> list[RenderableType]:
     if report.repeats and not report.dry_run:
         lines.append(Text(f"The same file was imported before, by run {report.repeats}.", style="dim"))
     return list(lines)
+
+
+def _done(counts: Counts, verb: str) -> str:
+    return (
+        f"{counts.read:,} read: {counts.create:,} {verb}created, {counts.update:,} {verb}updated, "
+        f"{counts.unchanged:,} unchanged, {counts.rejected:,} rejected"
+        f"  ({_several(counts.warnings, 'warning')}, {_several(counts.repairs, 'repair')})"
+    )
+
+
+def _undone(counts: Counts, verb: str) -> str:
+    return (
+        f"{_several(counts.read, 'record')}: {counts.delete:,} {verb}deleted, {counts.update:,} {verb}restored, "
+        f"{counts.create:,} {verb}created again, {counts.rejected:,} edited since and left as they are"
+    )
 
 
 def _rate(records: int, seconds: float) -> str:
@@ -160,6 +171,18 @@ def rules_table(report: Report) -> Table:
     return table
 
 
+def history_table(history: list[dict[str, Any]]) -> Table:
+    """What happened to a record, the newest first."""
+    table = _table("when", "what", "run", "source", "who", "field", "before", "after")
+    for event in history:
+        head = [event["at"] or "", event["action"], event["run_id"][:8], escape(event["source"])]
+        head.append(escape(event["requested_by"] or ""))
+        changed = [(name, shown(each["before"]), shown(each["after"])) for name, each in event["fields"].items()]
+        for number, (name, before, after) in enumerate(changed or [("", "", "")]):
+            table.add_row(*(head if not number else [""] * 5), name, escape(before), escape(after))
+    return table
+
+
 def issues_table(issues: tuple[Issue, ...]) -> Table:
     """The first issues, errors before the rest."""
     table = _table("row", "column", "what", title="First of them")
@@ -228,6 +251,9 @@ def next_steps(report: Report) -> list[str]:
     """What a person may want to do now."""
     short = report.run_id[:8]
     steps = []
+    if report.undoes:
+        force = f"cmdb undo {report.undoes[:8]} --force   takes back what was edited since, too"
+        return [force] if report.counts.rejected else []
     if report.counts.rejected:
         steps.append(
             f"cmdb rejects {short} -o rejects.xlsx   the rejected rows, their wrong cells marked, to mend and import"
@@ -272,6 +298,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "message": report.message,
         "startedAt": report.started.isoformat() if report.started else None,
         "repeats": report.repeats,
+        "undoes": report.undoes,
         "notices": [issue_json(notice) for notice in report.notices],
         "rules": [{"rule": r.rule, "severity": r.severity, "count": r.count} for r in report.rules],
         "issues": [issue_json(issue) for issue in report.issues],

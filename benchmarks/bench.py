@@ -102,15 +102,19 @@ class Bench:
         """Export VPCs in a process of its own; returns seconds and megabytes, once the counts are right."""
         return self._process("benchmarks.one_export", file, *fields, **wanted)
 
-    def _process(self, module: str, file: Path, *words: str, **wanted: int) -> tuple[float, float]:
-        command = [sys.executable, "-m", module, self.url, str(file), *words]
+    def undo(self, **wanted: int) -> tuple[float, float]:
+        """Take the last run back in a process of its own; returns seconds and megabytes, once the counts are right."""
+        return self._process("benchmarks.one_undo", **wanted)
+
+    def _process(self, module: str, *words: str | Path, **wanted: int) -> tuple[float, float]:
+        command = [sys.executable, "-m", module, self.url, *map(str, words)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
-            sys.exit(f"{module} failed with {file.name}:\n{done.stderr}")
+            sys.exit(f"{' '.join(command[2:])} failed:\n{done.stderr}")
         found: dict[str, Any] = json.loads(done.stdout)
         right = {name: found[name] for name in wanted}
         if right != wanted:
-            sys.exit(f"{module} gave {right} with {file.name}, not {wanted}")
+            sys.exit(f"{' '.join(command[2:])} gave {right}, not {wanted}")
         return found["seconds"], found["megabytes"]
 
     def measure(self, case: Case, once: Callable[[], tuple[float, float]], rival: Callable[[], float] | None) -> None:

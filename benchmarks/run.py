@@ -158,6 +158,17 @@ def against_peers(bench: Bench) -> None:
         )
 
 
+def undo(bench: Bench) -> None:
+    """Taking a run of new records back, against the import that made them."""
+
+    def imported() -> float:
+        bench.empty()
+        return bench.run(bench.folder / "new.csv", create=bench.rows)[0]
+
+    case = Case("undo of as many new records (rival: their import)", bench.rows, "≤ 1.5")
+    bench.measure(case, lambda: bench.undo(delete=bench.rows), imported)
+
+
 def small_command(bench: Bench) -> None:
     """A hundred rows from the command line, set-up included."""
     file = data.write(data.vpcs(100), bench.folder / "hundred.csv")
@@ -212,7 +223,7 @@ def main() -> None:
         with server(folder) as url:
             upgrade(engine(url))
             bench = Bench(url, folder, 20_000 if small else 1_000_000, 1 if small else 3)
-            parts = [against_copy, exports, other_formats, small_command, by_request]
+            parts = [against_copy, undo, exports, other_formats, small_command, by_request]
             parts += [] if small else [against_peers, growth]
             for part in parts:
                 part(bench)

@@ -29,6 +29,7 @@ _MODULES = (
     "prefect._internal.metrics",
     "flows.bulk_import",
     "flows.bulk_export",
+    "flows.bulk_undo",
     "flows.maintenance",
 )
 """What a run imports. Importing starts no thread; work of Polars would, and a fork does not carry threads over."""

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from flows.sentences import export_file, import_file
 from schemas.errors import Unavailable
-from schemas.jobs import ExportJob, ImportJob
+from schemas.jobs import ExportJob, ImportJob, UndoJob
 from schemas.reports import Exported, Progress, Report
 from schemas.settings import Settings
 from tasks.store.database import database
+from tasks.undo import undo
 
 # A server on this machine answers within milliseconds; nobody should wait longer for one that is away.
 _PATIENCE = 0.5
@@ -38,6 +39,17 @@ def carry_out_export(job: ExportJob, settings: Settings, progress: Progress, say
         return run_here(job, progress)
     with database(settings) as url:
         return export_file(job, url, settings, progress=progress)
+
+
+def carry_out_undo(job: UndoJob, settings: Settings, progress: Progress, say: Callable[[str], None]) -> Report:
+    """Take a run back and return the report of that; `say` is told where."""
+    if server := _server(settings, say):
+        _under(server)
+        from flows.bulk_undo import run_here
+
+        return run_here(job, progress)
+    with database(settings) as url:
+        return undo(job, url, settings, progress)
 
 
 def _server(settings: Settings, say: Callable[[str], None]) -> str | None:

@@ -33,13 +33,13 @@ from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
 
 from schemas import errors
 from schemas.errors import Unavailable
-from schemas.jobs import ExportJob, ImportJob
+from schemas.jobs import ExportJob, ImportJob, UndoJob
 from schemas.reports import Status
 from tasks.store import ledger
 from tasks.store.engine import engine, told_plainly
 from tasks.store.session import interrupt, is_alive
 
-IMPORT, EXPORT = "bulk-import", "bulk-export"
+IMPORT, EXPORT, UNDO = "bulk-import", "bulk-export", "bulk-undo"
 """The flows by their names; the deployment `api` of each takes what the facade asks for."""
 
 _OWNER = "by:"
@@ -110,7 +110,9 @@ class Runs:
 
     # Asking ----------------------------------------------------------------------------------------------------------
 
-    async def start(self, flow: str, job: ImportJob | ExportJob, owner: str, key: str | None = None) -> FlowRun:
+    async def start(
+        self, flow: str, job: ImportJob | ExportJob | UndoJob, owner: str, key: str | None = None
+    ) -> FlowRun:
         """Ask for a run; the same owner's same key gives the run that it gave before."""
         parameters = {"job": job.model_dump(mode="json", exclude_defaults=True)}
         once = hashlib.sha256(f"{flow}\0{owner}\0{key}".encode()).hexdigest() if key else None
@@ -144,7 +146,8 @@ class Runs:
                 run = await self.client.read_flow_run(run_id)
             except ObjectNotFound:
                 return None
-            if await self._flow_name(run) != flow:
+            # An undo is looked at as the import that it is.
+            if await self._flow_name(run) not in ((IMPORT, UNDO) if flow == IMPORT else (flow,)):
                 return None
             shown = await self._progress(run_id)
         return await self._settled(_standing(run, flow, shown))
@@ -222,7 +225,7 @@ class Runs:
         """End the runs whose process died, and hand those that never began to a worker again; returns them."""
         with _told():
             found = await self.client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[IMPORT, EXPORT])),
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[IMPORT, EXPORT, UNDO])),
                 flow_run_filter=FlowRunFilter(
                     state=FlowRunFilterState(
                         type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])

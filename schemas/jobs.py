@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -92,6 +93,31 @@ def _separator(sign: str) -> str:
     if not re.fullmatch(r"[\t!$%&*+,\-./:;<=>?@^_`|~]", sign):
         raise ValueError("write a sign that can stand between fields, such as , ; | or a tab")
     return sign
+
+
+class UndoJob(BaseModel):
+    """One undo: the run to take back, and what to do about what was edited since."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: UUID = Field(description="The run to take back.")
+    force: bool = Field(False, description="Take back what was edited since, too.")
+    dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
+    requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
+
+    @property
+    def source(self) -> str:
+        """What the run is called in reports."""
+        return f"undo of {str(self.run)[:8]}"
+
+    @property
+    def mode(self) -> Mode:
+        """An undo may create, update and delete."""
+        return Mode.UPSERT
+
+    def options(self) -> dict[str, Any]:
+        """Return what the ledger keeps of the request."""
+        return self.model_dump(mode="json", exclude={"run", "requested_by"}, exclude_defaults=True)
 
 
 class WriteOptions(BaseModel):

@@ -188,7 +188,7 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many records were read, and what became of them: `read` = create + update + unchanged + rejected."""
+    """How many records were read, and what became of them: `read` = create + update + unchanged + rejected + delete."""
 
     read: int = 0
     create: int = 0
@@ -197,6 +197,7 @@ class Counts:
     rejected: int = 0
     warnings: int = 0
     repairs: int = 0
+    delete: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +262,7 @@ class Report:
     repeats: str | None = None
     started: datetime | None = None
     requested_by: str | None = None
+    undoes: str | None = None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from schemas.resources import RESOURCES
 # The name that PostgreSQL itself gives to a primary key, so that it can be named.
 METADATA = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "pk": "%(table_name)s_pkey"})
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that brings a database to these tables; a test compares it with the newest migration."""
 
 STAGING_SCHEMA = "cmdb_staging"
@@ -85,11 +85,13 @@ IMPORT_RUN = Table(
     Column("records_created", BigInteger, nullable=False, server_default="0"),
     Column("records_updated", BigInteger, nullable=False, server_default="0"),
     Column("records_unchanged", BigInteger, nullable=False, server_default="0"),
+    Column("records_deleted", BigInteger, nullable=False, server_default="0"),
     Column("records_rejected", BigInteger, nullable=False, server_default="0"),
     Column("warnings", BigInteger, nullable=False, server_default="0"),
     Column("repairs", BigInteger, nullable=False, server_default="0"),
     Column("rules", JSONB, comment="how often each rule was broken, by severity; exact where issues were capped"),
     Column("requested_by", Text),
+    Column("undoes", Uuid, index=True, comment="the run that this one takes back"),
     Column("repeats", Uuid, comment="the completed run that imported the same bytes before"),
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("finished_at", DateTime(timezone=True)),
@@ -129,8 +131,10 @@ CHANGE = Table(
     Column("resource_type", Text, nullable=False),
     Column("key", Text(collation="C"), primary_key=True),
     Column("row", Integer),
-    Column("before", JSONB, nullable=False, comment="the whole record before the run"),
-    Column("after", JSONB, nullable=False, comment="the fields that the run wrote"),
+    Column("before", JSONB, nullable=False, comment="the whole record before the run; JSON null where there was none"),
+    Column(
+        "after", JSONB, nullable=False, comment="the fields that the run wrote; JSON null where it deleted the record"
+    ),
     Index("change_record", "resource_type", "key"),
 )
 

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import polars as pl
+from polars.exceptions import PanicException
 
 from schemas.errors import Cancelled, CmdbError, StorageFull, TooManyErrors
 from schemas.jobs import ImportJob
@@ -166,10 +167,17 @@ def open_run(
 
 def _close_after(run: Run, error: BaseException) -> None:
     """Enter a failure or, for an interrupt, a cancellation; where the database is gone, the next run does it."""
-    stopped = isinstance(error, Cancelled) or not isinstance(error, Exception)
-    message = "The run was stopped; nothing of it was applied." if stopped else str(error)
     with contextlib.suppress(CmdbError):
-        run.close(Status.CANCELLED if stopped else Status.FAILED, message)
+        run.close(*status_after(error))
+
+
+def status_after(error: BaseException) -> tuple[Status, str]:
+    """Return how a run ended that was left by an error, and what there is to say of it."""
+    # A fault of Polars is a panic; so is Ctrl-C in the middle of one of its calls.
+    fault = isinstance(error, PanicException) and "KeyboardInterrupt" not in str(error)
+    if isinstance(error, Cancelled) or not (fault or isinstance(error, Exception)):
+        return Status.CANCELLED, "The run was stopped; nothing of it was applied."
+    return Status.FAILED, str(error)
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

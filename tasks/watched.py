@@ -25,7 +25,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from schemas.errors import Cancelled, Transient
 from schemas.reports import Exported, Progress, Report, Severity, silent
-from tasks import export, steps
+from tasks import export, steps, undo
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
@@ -82,6 +82,10 @@ WATCHED_EXPORT = export.Steps(
     _watched(export.write, "write", task_run_name="write {export.job.path.name}"),
 )
 """The steps of an export as Prefect tasks."""
+
+
+watched_undo = _watched(undo.undo, "undo", task_run_name="undo {job.run}", **_RETRIES)
+"""An undo, which is one step, as a Prefect task."""
 
 
 @dataclass

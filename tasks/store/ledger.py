@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import Connection, Row, and_, cast, delete, func, literal, select, text, tuple_, update
+from sqlalchemy import Connection, Row, and_, cast, delete, exists, func, literal, select, text, tuple_, update
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects import postgresql
 
@@ -61,6 +61,22 @@ def open_run(session: Session, *, source: str, mode: Mode, dry_run: bool, option
         connection.execute(entered.on_conflict_do_update(index_elements=["run_id"], set_=row))
 
 
+def describe_undo(session: Session, resource_type: str, run_id: UUID) -> None:
+    """Add which run is taken back."""
+    found = {"resource_type": resource_type, "undoes": run_id}
+    with session.transaction() as connection:
+        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(found))
+
+
+def undone_by(connection: Connection, run_id: UUID) -> UUID | None:
+    """Return the run that took this one back and was not taken back itself; None where there is none."""
+    run, again = IMPORT_RUN.c, IMPORT_RUN.alias().c
+    counts = (run.status == Status.COMPLETED, ~run.dry_run)
+    taken_back = exists().where(again.undoes == run.run_id, again.status == Status.COMPLETED, ~again.dry_run)
+    query = select(run.run_id).where(run.undoes == run_id, *counts, ~taken_back).limit(1)
+    return connection.scalar(query)
+
+
 def describe_source(session: Session, extracted: Extracted, samples: dict[str, tuple[str, ...]]) -> None:
     """Add what was found out about the source, before anything is made of it."""
     origin = asdict(replace(extracted.origin, samples=samples))
@@ -97,6 +113,7 @@ def close_run(connection: Connection, run_id: UUID, status: Status, counts: Coun
         "records_updated": counts.update,
         "records_unchanged": counts.unchanged,
         "records_rejected": counts.rejected,
+        "records_deleted": counts.delete,
         "warnings": counts.warnings,
         "repairs": counts.repairs,
         "finished_at": datetime.now(UTC),
@@ -203,7 +220,7 @@ class Figures:
 def figures(connection: Connection) -> list[Figures]:
     """Return the figures of all imports, by type and status."""
     run = IMPORT_RUN.c
-    actions = ("created", "updated", "unchanged", "rejected")
+    actions = ("created", "updated", "deleted", "unchanged", "rejected")
     query = select(
         func.coalesce(run.resource_type, "unknown").label("resource_type"),
         run.status,
@@ -259,6 +276,7 @@ def _report(row: Row[Any], issues: tuple[Issue, ...] = ()) -> Report:
         rejected=row.records_rejected,
         warnings=row.warnings,
         repairs=row.repairs,
+        delete=row.records_deleted,
     )
     rules = [RuleCount(rule, Severity(severity), count) for rule, severity, count in row.rules or ()]
     return Report(
@@ -281,6 +299,7 @@ def _report(row: Row[Any], issues: tuple[Issue, ...] = ()) -> Report:
         repeats=str(row.repeats) if row.repeats else None,
         started=row.started_at,
         requested_by=row.requested_by,
+        undoes=str(row.undoes) if row.undoes else None,
     )
 
 

@@ -278,3 +278,19 @@ def test_output_into_a_closed_pipe_is_no_error(database_url: str, source: Path) 
     environment = os.environ | {"CMDB_DATABASE_URL": database_url}
     done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_undo_and_history(cli: Cli, tmp_path: Path) -> None:
+    """A run is shown before it is taken back; a record tells what happened to it."""
+    path = write_csv(tmp_path / "vpcs.csv", [vpc(1)])
+    cli("import", str(path))
+    cli("import", str(write_csv(tmp_path / "vpcs.csv", [vpc(1, name="renamed"), vpc(2)])))
+    told = cli("history", "vpc", vpc_id(1))
+    assert "net-1" in told.out
+    assert "renamed" in told.out
+    dry = cli("undo", "last", "--dry-run")
+    assert "1 would be deleted, 1 would be restored" in dry.out
+    done = cli("undo", json.loads(cli("runs", "--json").out)[1]["runId"])
+    assert (done.code, "1 deleted, 1 restored" in done.out) == (0, True)
+    assert cli("history", "vpc", vpc_id(2)).code == 2
+    assert cli("undo", "nothing").code == 2

@@ -164,7 +164,7 @@ def test_a_stopped_process_leaves_the_old_file(
     process, path = writing
     process.send_signal(sent)
     _, err = process.communicate(timeout=20)
-    assert process.returncode == code
+    assert process.returncode == code, err
     assert path.read_text() == "old"
     if sent is signal.SIGKILL:
         return

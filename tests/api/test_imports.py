@@ -190,3 +190,25 @@ def test_fifty_at_once(system: System, client: httpx.Client, tmp_path: Path) -> 
     assert {client.get(f"/api/import/progress/{run}").json()["status"] for run in runs} == {"completed"}
     assert rows(system) == 1000
     assert "It waits for a worker with a free place." in said
+
+
+def test_undo(system: System, client: httpx.Client, tmp_path: Path) -> None:
+    """An import is taken back as a run of its own, which says what it did, and can be taken back in its turn."""
+    run = execute(client, write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2)]))
+    follow(client, run)
+    answer = client.post(f"/api/import/{run}/undo", json={"dryRun": True})
+    assert answer.status_code == 202, answer.text
+    dry = answer.json()["importId"]
+    assert follow(client, dry)[-1]["status"] == "completed"
+    shown = client.get(f"/api/import/result/{dry}").json()
+    assert (shown["undoes"], shown["counts"]["delete"], len(shown["changes"]), rows(system)) == (run, 2, 2, 2)
+    undo = client.post(f"/api/import/{run}/undo").json()["importId"]
+    assert follow(client, undo)[-1]["status"] == "completed"
+    assert rows(system) == 0
+    twice = client.post(f"/api/import/{run}/undo").json()["importId"]
+    assert "taken back by run" in follow(client, twice)[-1]["message"]
+    assert client.post(f"/api/import/{twice}/undo").status_code == 409
+    again = client.post(f"/api/import/{undo}/undo").json()["importId"]
+    follow(client, again)
+    assert rows(system) == 2
+    assert client.get("/api/imports?limit=1").json()["items"][0]["undoes"] == undo

@@ -1,0 +1,100 @@
+"""Undo: take back what a run did, but for what somebody has edited since; an undo is a run, and can be undone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID, uuid4
+
+from schemas.errors import UsageError
+from schemas.jobs import UndoJob
+from schemas.reports import Counts, Issue, Progress, Report, Severity, Status, issues_frame, silent
+from schemas.resource import Resource
+from schemas.resources import resource
+from schemas.settings import Settings
+from tasks.run import status_after, user
+from tasks.store import ledger
+from tasks.store.engine import engine, told_plainly
+from tasks.store.session import Session
+from tasks.store.undo import Undoing, Undone
+
+# Records that somebody has edited since are told one by one up to this many.
+_MOST = 10_000
+
+
+def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None) -> Report:
+    """Take a run back in one transaction; raises UsageError where there is nothing to take back."""
+    chosen = _checked(job, url)
+    began = time.monotonic()
+    with Session(url, run_id or uuid4()) as session:
+        ledger.reap(session)
+        who = job.requested_by or user()
+        ledger.open_run(session, source=job.source, mode=job.mode, dry_run=job.dry_run, options=job.options(), who=who)
+        ledger.describe_undo(session, chosen.type, job.run)
+        with _entered(session):
+            if not job.dry_run:
+                session.lock(chosen, progress)
+            _take_back(job, chosen, session, settings, progress, began)
+        with session.transaction() as connection:
+            return ledger.read_report(connection, session.run_id, samples=settings.samples)
+
+
+def _checked(job: UndoJob, url: str) -> Resource:
+    """The type of a run that can be taken back."""
+    with told_plainly(), engine(url).begin() as connection:
+        if ledger.status_of(connection, job.run) is None:
+            raise UsageError(f"There is no run {job.run}: `cmdb runs` lists them.")
+        report = ledger.read_report(connection, job.run, samples=0)
+        by = ledger.undone_by(connection, job.run)
+    if report.dry_run or report.status is not Status.COMPLETED:
+        what = "was a dry run" if report.dry_run else f"has {report.status}"
+        raise UsageError(f"Run {job.run} {what} and changed nothing: there is nothing to take back.")
+    if by and not job.force:
+        raise UsageError(f"Run {job.run} was taken back by run {by} already: undo that one to have it again.")
+    return resource(report.resource_type)
+
+
+@contextmanager
+def _entered(session: Session) -> Iterator[None]:
+    """See to it that an undo that fails or is stopped ends in the ledger too."""
+    try:
+        yield
+    except BaseException as error:
+        status, message = status_after(error)
+        with session.transaction() as connection:
+            if not ledger.is_completed(connection, session.run_id):
+                ledger.close_run(connection, session.run_id, status, Counts(), message=message)
+        raise
+
+
+def _take_back(
+    job: UndoJob, chosen: Resource, session: Session, settings: Settings, progress: Progress, began: float
+) -> None:
+    progress("plan", 0, None)
+    with session.transaction() as connection:
+        undoing = Undoing(connection, chosen, job.run, session.run_id, force=job.force)
+        found = undoing.plan()
+        total = found.delete + found.update + found.create
+        changes = undoing.changes(settings.samples)
+        ledger.add_issues(connection, session.run_id, issues_frame(_moved(undoing)))
+        if not job.dry_run:
+            progress("apply", 0, total)
+            undoing.apply()
+        ending = {
+            "rules": [["edited_since", Severity.ERROR, found.moved]] if found.moved else [],
+            "changes": [ledger.change_to_json(change) for change in changes],
+            "duration": round(time.monotonic() - began, 3),
+        }
+        ledger.close_run(connection, session.run_id, Status.COMPLETED, _counts(found), **ending)
+    progress("done", total, total)
+
+
+def _moved(undoing: Undoing) -> list[Issue]:
+    told = "'{}' was edited since: it stays as it is; --force takes it back all the same"
+    return [Issue("edited_since", told.format(key), row=row, value=key) for key, row in undoing.moved(_MOST)]
+
+
+def _counts(found: Undone) -> Counts:
+    read = found.delete + found.update + found.create + found.moved
+    return Counts(read=read, create=found.create, update=found.update, rejected=found.moved, delete=found.delete)

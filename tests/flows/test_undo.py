@@ -1,0 +1,173 @@
+"""Undo: a run is taken back, what was edited since stays, and an undo is undone; a model holds for any sequence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as drawn
+from hypothesis import strategies as st
+
+from schemas.errors import UsageError
+from schemas.jobs import UndoJob
+from schemas.reports import Report
+from schemas.resources import RESOURCES
+from schemas.settings import settings
+from tasks.undo import undo
+from tests.records import LEAST, most
+from tests.support import execute, importer, issues_of, stored, vpc, vpc_id, write_csv
+
+LINEAGE = ("created_at", "updated_at", "created_by_run", "updated_by_run")
+
+
+def take_back(url: str, report: Report, **options: Any) -> Report:
+    """Undo a run."""
+    return undo(UndoJob(run=UUID(report.run_id), **options), url, settings())
+
+
+def records(url: str, resource_type: str = "vpc") -> list[dict[str, Any]]:
+    """Return the records of a type without their lineage."""
+    return [{name: v for name, v in record.items() if name not in LINEAGE} for record in stored(url, resource_type)]
+
+
+def test_creates_and_updates_are_taken_back(database_url: str, tmp_path: Path) -> None:
+    """What a run created is gone, what it updated is as before; undone in its turn, everything is there again."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1, description="first"), vpc(2, description="")])
+    start = records(database_url)
+    blocks = {"secondary_cidr_blocks": "100.64.0.0/24,100.64.1.0/24"}
+    second = run([vpc(1, name="new", tags="", secondary_cidr_blocks=""), vpc(3, **blocks)])
+    end = records(database_url)
+    undone = take_back(database_url, second)
+    assert (undone.counts.delete, undone.counts.update, undone.counts.create, undone.counts.rejected) == (1, 1, 0, 0)
+    assert (records(database_url), undone.undoes) == (start, second.run_id)
+    again = take_back(database_url, undone)
+    assert (again.counts.delete, again.counts.update, again.counts.create) == (0, 1, 1)
+    assert records(database_url) == end
+    assert take_back(database_url, again).counts.delete == 1
+    assert records(database_url) == start
+
+
+def test_what_was_edited_since_stays(database_url: str, tmp_path: Path) -> None:
+    """It is told, record by record, and is taken back only when that is asked for; other fields do not matter."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1), vpc(2), vpc(4)])
+    second = run([vpc(1, name="second"), vpc(2, name="second"), vpc(3), vpc(4, name="second")])
+    run([vpc(1, name="third"), vpc(3, name="third")])
+    rows = [{"vpc_id": vpc_id(4), "owner": "somebody"}]
+    run(write_csv(tmp_path / "owner.csv", rows), resource_type="vpc", mode="update")
+    report = take_back(database_url, second)
+    assert (report.counts.update, report.counts.delete, report.counts.rejected) == (2, 0, 2)
+    assert {issue.value for issue in issues_of(database_url, report)} == {vpc_id(1), vpc_id(3)}
+    names = {record["vpc_id"]: (record["name"], record["owner"]) for record in records(database_url)}
+    assert names == {
+        vpc_id(1): ("third", None),
+        vpc_id(2): ("net-2", None),
+        vpc_id(3): ("third", None),
+        vpc_id(4): ("net-4", "somebody"),
+    }
+    forced = take_back(database_url, second, force=True)
+    assert (forced.counts.delete, forced.counts.rejected) == (1, 0)
+    assert {record["vpc_id"]: record["name"] for record in records(database_url)}[vpc_id(1)] == "net-1"
+    assert len(records(database_url)) == 3
+
+
+def test_a_record_that_is_gone_comes_back_by_force(database_url: str, tmp_path: Path) -> None:
+    """One that was updated and then deleted by somebody is a conflict; by force it is there again as it was."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1)])
+    start = records(database_url)
+    second = run([vpc(1, name="second")])
+    execute(database_url, "delete from vpc")
+    assert take_back(database_url, second).counts.rejected == 1
+    assert take_back(database_url, second, force=True).counts.create == 1
+    assert records(database_url) == start
+
+
+def test_a_dry_run_tells_and_changes_nothing(database_url: str, tmp_path: Path) -> None:
+    """Counts, and the first records with their fields before and after."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1)])
+    second = run([vpc(1, name="second"), vpc(2)])
+    before = records(database_url)
+    report = take_back(database_url, second, dry_run=True)
+    assert (report.counts.update, report.counts.delete, records(database_url)) == (1, 1, before)
+    changes = {change.key: change for change in report.changes}
+    assert changes[vpc_id(1)].fields == {"name": ("second", "net-1")}
+    assert (changes[vpc_id(2)].action, changes[vpc_id(2)].fields["name"]) == ("delete", ("net-2", None))
+
+
+def test_what_can_not_be_taken_back(database_url: str, tmp_path: Path) -> None:
+    """Each with what to do instead."""
+    run = importer(database_url, tmp_path)
+    dry = run([vpc(1)], dry_run=True)
+    done = run([vpc(1)])
+    with pytest.raises(UsageError, match="was a dry run"):
+        take_back(database_url, dry)
+    take_back(database_url, done)
+    with pytest.raises(UsageError, match="was taken back by run"):
+        take_back(database_url, done)
+    with pytest.raises(UsageError, match="cmdb runs"):
+        undo(UndoJob(run=uuid4()), database_url, settings())
+
+
+@pytest.mark.parametrize("resource_type", RESOURCES)
+def test_every_type(database_url: str, tmp_path: Path, resource_type: str) -> None:
+    """Every kind of field and key comes back as it was."""
+    run = importer(database_url, tmp_path)
+    fields = dict.fromkeys(RESOURCES[resource_type].fields, "")
+    record = fields | most(resource_type)
+    known = {"resource_type": resource_type}
+    execute(database_url, f"truncate {RESOURCES[resource_type].table}")
+    for other in RESOURCES:
+        if other != resource_type:
+            rows = [dict.fromkeys(RESOURCES[other].fields, "") | row for row in (most(other), LEAST[other])]
+            run(write_csv(tmp_path / f"{other}.csv", rows), resource_type=other)
+    first = run(write_csv(tmp_path / "first.csv", [record]), **known)
+    assert (first.counts.create, first.counts.rejected) == (1, 0), first.issues
+    start = records(database_url, resource_type)
+    second = run(write_csv(tmp_path / "second.csv", [record | {"description": "changed", "tags": "a=b"}]), **known)
+    undone = take_back(database_url, second)
+    assert (undone.counts.update, records(database_url, resource_type)) == (1, start)
+    gone = take_back(database_url, first)
+    assert (gone.counts.delete, records(database_url, resource_type)) == (1, [])
+    back = take_back(database_url, gone)
+    assert (back.counts.create, records(database_url, resource_type)) == (1, start)
+
+
+NAMES = st.sampled_from(["", "a", "b", 'with "quotes"', "null", "ü"])
+ROW = st.fixed_dictionaries(
+    {"name": NAMES, "description": NAMES, "tags": st.sampled_from(["", "a=b", "a=c,b=null"])},
+    optional={"owner": NAMES},
+)
+STEP = st.tuples(
+    st.dictionaries(st.integers(1, 4), ROW, min_size=1, max_size=4), st.sampled_from(["keep", "clear"]), st.booleans()
+)
+
+
+@drawn(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, min_size=1, max_size=5))
+def test_undoing_all_returns_to_the_start(database_url: str, tmp_path: Path, steps: list[Any]) -> None:
+    """Whatever was imported and, in between, undone and redone: taken back step by step, each state is as it was."""
+    execute(database_url, "truncate vpc, change, import_run")
+    run = importer(database_url, tmp_path)
+    states, runs = [records(database_url)], []
+    for rows, empty, wavers in steps:
+        path = write_csv(tmp_path / "step.csv", [vpc(n) | row for n, row in rows.items()], list(vpc(1) | ROWS_HAVE))
+        report = run(path, resource_type="vpc", empty=empty)
+        states.append(records(database_url))
+        if wavers:
+            undone = take_back(database_url, report)
+            assert records(database_url) == states[-2]
+            report = take_back(database_url, undone)
+            assert records(database_url) == states[-1]
+        runs.append(report)
+    for report, before in zip(reversed(runs), reversed(states[:-1]), strict=True):
+        undone = take_back(database_url, report)
+        assert (undone.counts.rejected, records(database_url)) == (0, before)
+
+
+ROWS_HAVE = {"description": "", "owner": ""}
