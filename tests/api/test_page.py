@@ -1,0 +1,427 @@
+"""The page, in Debian's Chromium against the whole system: every step, by mouse and by keyboard, wide and narrow."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from api.security import new_key
+from benchmarks import data
+from tests.api.system import System, execute, facade, follow
+from tests.conftest import ROOT
+from tests.support import execute as sql
+from tests.support import vpc, vpc_id, write_csv
+
+PICTURES = ROOT / "tests" / "pictures"
+"""Where each step is kept as a picture; git ignores it."""
+
+EXAMPLES = ROOT / "examples"
+
+WIDE = {"width": 1280, "height": 900}
+PHONE = {"width": 375, "height": 740}
+
+Look = Callable[[str], None]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for this module alone: its loop would be in the way of tests that run one of their own."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, system: System) -> Iterator[Page]:
+    """A page of the system, whose VPCs are gone; no script of it may fail, and nothing break its own policy."""
+    sql(system.url, "truncate vpc")
+    context = browser.new_context(base_url=system.address, viewport=WIDE, locale="en-GB")  # type: ignore[arg-type]
+    context.set_default_timeout(30_000)
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    yield opened
+    context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def look(page: Page) -> Look:
+    """Look at a step: wide and narrow, light and dark; nothing may be cut off, or be unreadable to anyone."""
+
+    def look(name: str) -> None:
+        PICTURES.mkdir(exist_ok=True)
+        for width, size in (("phone", PHONE), ("desktop", WIDE)):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            across = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert across <= 0, f"{name} is {across} pixels too wide for a {width}"
+            page.screenshot(path=PICTURES / f"{name}-{width}.png", full_page=True)
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            found = Axe().run(page).response["violations"]
+            serious = [each for each in found if each["impact"] in ("serious", "critical")]
+            assert not serious, json.dumps(
+                [(each["help"], [node["html"][:200] for node in each["nodes"]]) for each in serious], indent=1
+            )
+
+    return look
+
+
+def heading(page: Page, text: str | re.Pattern[str]) -> None:
+    """Wait until the page's heading is this."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=60_000)
+
+
+def choose(page: Page, path: Path) -> None:
+    """Choose a file to import."""
+    page.goto("/#/import")
+    heading(page, "Import a file")
+    page.get_by_label("File to import").set_input_files(path)
+
+
+def count(page: Page, word: str) -> str:
+    """Return how many rows were created, updated and so on, as the page tells it."""
+    return page.locator(".legend li", has_text=word).first.locator("b").inner_text()
+
+
+def rows(system: System) -> int:
+    """Return how many VPCs are stored."""
+    [(found,)] = sql(system.url, "select count(*) from vpc")
+    return int(found)
+
+
+def imported(system: System, path: Path) -> str:
+    """Import a file without the page; returns the run's id."""
+    with system.client() as client:
+        run = execute(client, path)
+        follow(client, run)
+    return run
+
+
+def test_a_good_file(page: Page, system: System, look: Look) -> None:
+    """A good file goes through every step; a reload at any of them comes back to it."""
+    page.goto("/")
+    look("1-file")
+    choose(page, EXAMPLES / "vpcs.csv")
+    heading(page, "Say what the columns are")
+    expect(page.get_by_label("Type of the records")).to_have_value("vpc")
+    expect(page.get_by_label("Field of the column CIDR block")).to_have_value("cidr_block")
+    expect(page.get_by_role("row", name=re.compile("^CIDR block 10.10.0.0/16 ·"))).to_contain_text("99 %")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    page.reload()
+    heading(page, "Say what the columns are")
+    look("2-columns")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    assert (count(page, "created"), count(page, "rejected"), rows(system)) == ("8", "0", 0)
+    page.get_by_label("What may be done").select_option("create")
+    page.get_by_role("button", name="Update the preview").click()
+    expect(page.get_by_role("button", name="Update the preview")).to_have_count(0)
+    page.reload()
+    heading(page, "See what would happen")
+    expect(page.get_by_label("What may be done")).to_have_value("create")
+    look("3-preview")
+    page.get_by_role("button", name="Import 8 records").click()
+    heading(page, "Imported")
+    assert (count(page, "created"), rows(system)) == ("8", 8)
+    expect(page.get_by_role("link", name="See the run in Prefect")).to_have_attribute(
+        "href", re.compile(re.escape(system.prefect))
+    )
+    page.reload()
+    heading(page, "Imported")
+    look("5-result")
+
+
+def test_a_file_with_rejects(page: Page, system: System, look: Look) -> None:
+    """Wrong cells are marked and say why, changes are shown field by field, and rejected rows can be downloaded."""
+    imported(system, EXAMPLES / "vpcs.csv")
+    choose(page, EXAMPLES / "vpcs-with-mistakes.csv")
+    heading(page, "Say what the columns are")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    assert (count(page, "created"), count(page, "updated"), count(page, "rejected")) == ("1", "1", "6")
+    expect(page.locator("td.marked", has_text="us-eest-1")).to_contain_text("Did you mean us-east-1?")
+    expect(page.get_by_role("row", name=re.compile("Name core core \\(Frankfurt\\)"))).to_be_visible()
+    expect(page.get_by_role("region", name="By rule")).to_contain_text("prefix length")
+    look("3-preview-with-rejects")
+    page.get_by_label("Show", exact=True).select_option("repair")
+    expect(page.get_by_role("region", name="One by one").locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="Import 2 records").click()
+    heading(page, "Imported, with rows left out")
+    for name, ending in (("Download as CSV", "csv"), ("Download as a workbook", "xlsx")):
+        with page.expect_download() as got:
+            page.get_by_role("link", name=name).click()
+        assert got.value.suggested_filename.endswith(ending)
+    look("5-result-with-rejects")
+
+
+def test_a_file_that_needs_mapping(page: Page, system: System, look: Look, tmp_path: Path) -> None:
+    """A file whose type can't be told is shown with its columns; a type, fields and constants make it one."""
+    path = tmp_path / "odd.csv"
+    path.write_text(f"thing,span,who\n{vpc_id(1)},10.1.0.0/16,012345678901\n{vpc_id(2)},10.2.0.0/16,012345678901\n")
+    choose(page, path)
+    heading(page, "Say what the columns are")
+    expect(page.get_by_role("alert")).to_be_visible()
+    look("2-columns-unknown")
+    page.get_by_label("Type of the records").select_option("vpc")
+    expect(page.get_by_label("Field of the column thing")).to_be_visible()
+    for column, field in (("thing", "vpc_id"), ("span", "cidr_block"), ("who", "account_id")):
+        page.get_by_label(f"Field of the column {column}").select_option(field)
+    for field, value in (("region", "us-east-1"), ("state", "available")):
+        page.get_by_label("Field to set").select_option(field)
+        page.get_by_label("Value of every row").fill(value)
+        page.get_by_role("button", name="Add the value").click()
+    page.get_by_label("Save under the name").fill("odd")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    page.reload()
+    page.get_by_role("button", name="Import 2 records").click()
+    heading(page, "Imported")
+    assert sql(system.url, "select distinct region from vpc") == [("us-east-1",)]
+
+    choose(page, path)
+    page.get_by_label("Saved mapping").select_option("odd")
+    expect(page.get_by_label("Type of the records")).to_have_value("vpc")
+    expect(page.get_by_label("Field of the column span")).to_have_value("cidr_block")
+
+
+def test_a_wrong_file(page: Page, look: Look, tmp_path: Path) -> None:
+    """A file that holds no table is refused beside the place where it was chosen, and another can be chosen."""
+    path = tmp_path / "picture.csv"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1000))
+    choose(page, path)
+    expect(page.get_by_role("alert")).to_contain_text("That did not work.")
+    expect(page.get_by_label("File to import")).to_be_focused()
+    look("1-file-wrong")
+    page.get_by_label("File to import").set_input_files(EXAMPLES / "sites.csv")
+    heading(page, "Say what the columns are")
+
+
+def test_dropping_a_file(page: Page) -> None:
+    """A file that is dropped on the page's place for it is read."""
+    page.goto("/")
+    text = (EXAMPLES / "vpcs.csv").read_text()
+    make = "text => { const d = new DataTransfer(); d.items.add(new File([text], 'vpcs.csv')); return d; }"
+    page.locator(".drop").dispatch_event("drop", {"dataTransfer": page.evaluate_handle(make, text)})
+    heading(page, "Say what the columns are")
+
+
+def test_reload_and_cancel(page: Page, system: System, look: Look, tmp_path: Path) -> None:
+    """A big file's run is shown while it lasts, also after a reload; cancelled, nothing of it stays."""
+    path = data.write(data.vpcs(200_000), tmp_path / "big.csv")
+    choose(page, path)
+    heading(page, "Say what the columns are")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    page.get_by_role("button", name="Import 200,000 records").click()
+    heading(page, "Importing")
+    page.reload()
+    heading(page, "Importing")
+    page.screenshot(path=PICTURES / "4-run-desktop.png")
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.get_by_role("button", name="Cancel the import").click()
+    heading(page, "Import cancelled")
+    assert rows(system) == 0
+    look("5-result-cancelled")
+
+
+def test_a_long_preview(browser: Browser, system: System, tmp_path: Path) -> None:
+    """A preview that takes longer than an answer may is followed, and ends where a short one does."""
+    path = data.write(data.vpcs(60_000), tmp_path / "vpcs.csv")
+    with facade(system, CMDB_PREVIEW_SECONDS="0") as address:
+        page = browser.new_page(base_url=address)
+        choose(page, path)
+        heading(page, "Reading the file")
+        heading(page, "Say what the columns are")
+        expect(page.get_by_label("Type of the records")).to_have_value("vpc")
+        page.close()
+
+
+def test_many_rejects_are_paged(page: Page, system: System, tmp_path: Path) -> None:
+    """Of thousands of rejected rows a page shows ten; the next come from the server."""
+    run = imported(system, write_csv(tmp_path / "vpcs.csv", [vpc(n, region="nowhere") for n in range(3000)]))
+    page.goto(f"/#/history/{run}")
+    table = page.get_by_role("region", name="Rejected rows")
+    expect(table.locator("tbody tr")).to_have_count(10)
+    group = page.get_by_role("group", name="Pages of rejected rows")
+    group.get_by_role("button", name="Next").click()
+    expect(group).to_contain_text("11–20 of 3,000")
+    expect(table.locator("tbody tr").first).to_contain_text("12")
+
+
+def test_export(page: Page, system: System, look: Look) -> None:
+    """Type, filter with a live count, fields in the order they were given, progress, and the file."""
+    imported(system, EXAMPLES / "vpcs.csv")
+    page.goto("/#/export?type=vpc")
+    heading(page, "Export")
+    expect(page.locator("#count")).to_have_text("8 records will be exported.")
+    page.get_by_role("button", name="Add a filter").click()
+    page.get_by_label("Field of filter 1").select_option("region")
+    page.get_by_label("Condition of filter 1").select_option("eq")
+    page.get_by_label("Value of filter 1").fill("eu-central-1")
+    expect(page.locator("#count")).to_have_text(re.compile(r"^[1-7] records will be exported\.$"))
+    page.get_by_label("Format").select_option("csv")
+    page.get_by_role("button", name="Move Name up").press("Enter")
+    expect(page.get_by_role("button", name="Move Name up")).to_be_focused()
+    page.locator('[data-field="region"]').drag_to(page.locator('[data-field="name"]'))
+    page.reload()
+    expect(page.locator("#count")).to_have_text(re.compile(r"^[1-7] records will be exported\.$"))
+    page.get_by_label("CIDR block", exact=True).uncheck()
+    look("6-export")
+    page.get_by_role("button", name="Export", exact=True).click()
+    heading(page, "The file is ready")
+    look("7-export-ready")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Download the file").click()
+    found = list(csv.DictReader(Path(got.value.path()).open(encoding="utf-8")))
+    assert {row["region"] for row in found} == {"eu-central-1"}
+    assert list(found[0])[:3] == ["region", "name", "vpc_id"]
+    assert "cidr_block" not in found[0]
+
+
+def test_a_wrong_filter(page: Page) -> None:
+    """A value that the field can't have is told beside the filters."""
+    conditions = json.dumps([{"field": "cidr_block", "op": "within", "value": "nowhere"}])
+    page.goto(f"/#/export?type=vpc&conditions={conditions}")
+    expect(page.get_by_role("alert")).to_contain_text("nowhere")
+
+
+def test_templates(page: Page, look: Look) -> None:
+    """A template is one click away, for each type and format."""
+    page.goto("/#/templates")
+    heading(page, "Templates")
+    look("8-templates")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Workbook for VPC", exact=True).click()
+    assert got.value.suggested_filename == "vpc-template.xlsx"
+
+
+def test_history(page: Page, system: System, look: Look) -> None:
+    """The runs are listed, filtered and opened; each day's records are drawn, and told as a table."""
+    imported(system, EXAMPLES / "vpcs.csv")
+    page.goto("/#/history")
+    heading(page, "History")
+    page.get_by_text("The same as a table").click()
+    expect(page.get_by_role("region", name="Records of imports of the last 30 days")).to_be_visible()
+    look("9-history")
+    page.get_by_label("Type").select_option("vpc")
+    expect(page).to_have_url(re.compile("type=vpc"))
+    page.get_by_label("State").select_option("completed")
+    expect(page).to_have_url(re.compile("type=vpc&status=completed"))
+    page.get_by_role("region", name="Runs").get_by_role("link", name="vpcs.csv").first.click()
+    heading(page, "Imported")
+
+
+def test_browse(page: Page, system: System, look: Look) -> None:
+    """Records are searched, sorted and paged by the server; one shows what happened to it, and the run that did it."""
+    imported(system, EXAMPLES / "vpcs.csv")
+    imported(system, EXAMPLES / "vpcs-with-mistakes.csv")
+    page.goto("/#/browse")
+    look("10-types")
+    page.get_by_role("link", name="VPC", exact=True).click()
+    heading(page, "VPC")
+    page.get_by_role("button", name="Name").click()
+    expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Name")
+    page.get_by_role("button", name="Name").click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Name")
+    look("11-browse")
+    page.get_by_role("searchbox").fill("Frankfurt")
+    page.get_by_role("searchbox").press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="vpc-0a1b2c3d4e5f60001").click()
+    heading(page, "vpc-0a1b2c3d4e5f60001")
+    expect(page.get_by_role("row", name="Name core core (Frankfurt)")).to_be_visible()
+    look("12-record")
+    page.get_by_role("link", name="vpcs-with-mistakes.csv").click()
+    heading(page, "Imported, with rows left out")
+
+
+def test_browse_is_paged(page: Page, system: System, tmp_path: Path) -> None:
+    """The next records are a link away."""
+    imported(system, write_csv(tmp_path / "vpcs.csv", [vpc(n) for n in range(120)]))
+    page.goto("/#/browse/vpc")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_role("navigation", name="Pages")).to_contain_text("51–100 of 120")
+
+
+def reach(page: Page, name: str) -> None:
+    """Press Tab until the focus is on what has that name."""
+    script = """() => { const e = document.activeElement;
+        return e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent; }"""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate(script).strip().startswith(name):
+            return
+    raise AssertionError(f"Tab never reaches {name}")
+
+
+def test_keyboard_alone(page: Page, system: System) -> None:
+    """An import needs no mouse: Tab reaches all that it takes, and the focus follows from step to step."""
+    page.goto("/")
+    heading(page, "Import a file")
+    reach(page, "File to import")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(EXAMPLES / "vpcs.csv")
+    heading(page, "Say what the columns are")
+    reach(page, "Show what would happen")
+    page.keyboard.press("Enter")
+    heading(page, "See what would happen")
+    reach(page, "What may be done")
+    page.keyboard.press("ArrowDown")
+    reach(page, "Update the preview")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Update the preview")).to_have_count(0)
+    reach(page, "Import 8 records")
+    page.keyboard.press("Enter")
+    heading(page, "Imported")
+    assert rows(system) == 8
+
+
+def test_keys(browser: Browser, system: System) -> None:
+    """Where keys are set the page asks for one, keeps it where no script reads it, and forgets it on request."""
+    key, line = new_key("ada", "write")
+    with facade(system, CMDB_API_KEYS=json.dumps([line])) as address:
+        context = browser.new_context(base_url=address)
+        page = context.new_page()
+        page.goto("/#/templates")
+        heading(page, "Sign in")
+        page.get_by_label("API key").fill("cmdb_wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("not known")
+        page.get_by_label("API key").fill(key)
+        page.get_by_role("button", name="Sign in").click()
+        heading(page, "Templates")
+        [cookie] = context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"], page.evaluate("document.cookie")) == (True, "Strict", "")
+        page.reload()
+        heading(page, "Templates")
+        page.get_by_role("button", name="Sign out").click()
+        heading(page, "Sign in")
+        context.close()
+
+
+def test_the_page_asks_nobody_else(page: Page, system: System) -> None:
+    """Every file of the page comes from the facade, under a policy that lets no other in."""
+    asked: list[Any] = []
+    page.on("request", lambda request: asked.append(request.url))
+    answer = page.goto("/#/import")
+    heading(page, "Import a file")
+    assert answer is not None
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert all(url.startswith(system.address) for url in asked)
