@@ -102,7 +102,7 @@ async def preview(request: Request, caller: Writer) -> Any:
     run = await here.runs.start(IMPORT, job, caller.name)
     standing = await _end_of(here, run)
     if standing is None:
-        accepted = _accepted(request, run.id)
+        accepted = _accepted(request, run.id).model_copy(update={"upload_id": UUID(upload.id)})
         headers = {"Location": accepted.links["progress"]}
         return JSONResponse(accepted.model_dump(mode="json", by_alias=True), 202, headers=headers)
     if standing.status != "completed":

@@ -77,6 +77,7 @@ class Accepted(Model):
     import_id: UUID = Field(description="The run's id, here, in Prefect and in the ledger.")
     status: str = Field("initializing", description="As in the answer about its progress.")
     links: dict[str, str] = Field(description="Where to read on.")
+    upload_id: UUID | None = Field(None, description="Of a preview: the file that was sent, to execute it later.")
 
 
 class UndoRequest(Model):

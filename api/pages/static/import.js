@@ -55,9 +55,8 @@ function fileStep(signal) {
         bar.value = (100 * sent) / total;
         told.textContent = sent < total ? `Sending ${file.name}: ${bytes(sent)} of ${bytes(total)}.` : `${file.name} is sent. Reading it.`;
       }, signal);
-      // Where it takes longer, the answer names the run alone; its links lead on.
-      if (answer.uploadId) go(["import", answer.uploadId, "columns"], { preview: answer.result.importId });
-      else go(["import", "run", answer.importId]);
+      // Where it takes longer than an answer may, the run is named, to be followed.
+      go(["import", answer.uploadId, "columns"], { preview: answer.importId ?? answer.result.importId });
     } catch (error) {
       if (error.name === "AbortError") return;
       const found = error.problem?.upload;

@@ -1,5 +1,6 @@
 /** A run while it lasts, and what an import did or would do: shared by import, history and export. */
 
+import { go } from "./address.js";
 import { Problem, ask, follow, type } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { choice, countsBar, download, duration, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
@@ -90,12 +91,13 @@ export async function titles(name) {
   return Object.fromEntries(found.fields.map((field) => [field.field, field.title]));
 }
 
-function plan({ counts, dryRun, repeats }) {
+function plan({ counts, dryRun, repeats, undoes }) {
   return h("section", { class: "card", "aria-label": "Counts" },
-    h("h2", null, dryRun ? `What would happen to ${several(counts.read, "row")}` : `What happened to ${several(counts.read, "row")}`),
-    countsBar(counts, dryRun),
+    h("h2", null, dryRun ? `What would happen to ${several(counts.read, undoes ? "record" : "row")}` : `What happened to ${several(counts.read, undoes ? "record" : "row")}`),
+    countsBar(counts, dryRun, Boolean(undoes)),
     h("p", null),
-    h("p", { class: "dim small" }, `${several(counts.warnings, "warning")} and ${several(counts.repairs, "repair")}: these rows are imported all the same.`),
+    undoes && h("p", null, "This run took back ", h("a", { href: `#/history/${undoes}` }, "an earlier one"), "."),
+    !undoes && h("p", { class: "dim small" }, `${several(counts.warnings, "warning")} and ${several(counts.repairs, "repair")}: these rows are imported all the same.`),
     repeats && note("", "The same file was imported before. ", h("a", { href: `#/history/${repeats}` }, "See that run"), "."));
 }
 
@@ -126,7 +128,7 @@ function rejectedTable(items, order) {
   return table("Rejected rows; wrong cells are marked and say why", ["Row", ...columns, "Of the whole row"], items.map((item) => {
     const cells = columns.map((name) => {
       const wrong = item.issues.filter((issue) => issue.column === name);
-      const text = item.data[name] || "(empty)";
+      const text = item.data[name] ? shown(item.data[name]) : "(empty)";
       return wrong.length
         ? { cell: h("td", { class: "marked" }, h("strong", null, text), wrong.map((issue) => h("span", { class: "why" }, why(issue)))) }
         : shown(item.data[name]);
@@ -209,6 +211,31 @@ export function facts(result) {
     h("p", null, h("a", { href: result.links.prefect, target: "_blank", rel: "noopener" }, "See the run in Prefect (opens a new tab)")));
 }
 
+/** Take a run back: asked for twice, as it changes records. */
+function undo({ importId, status, dryRun, counts, undoes }) {
+  if (status !== "completed" || dryRun || !(counts.create + counts.update + (counts.delete ?? 0))) return null;
+  const wrong = h("div", { "aria-live": "polite" });
+  const place = h("p", { class: "row" });
+  const confirm = () => {
+    fill(place, h("button", { type: "button", class: "primary", onclick: run }, "Yes, undo it"), h("button", { type: "button", onclick: draw }, "No, keep it"));
+    place.querySelector("button").focus();
+  };
+  const draw = () => fill(place, h("button", { type: "button", onclick: confirm }, undoes ? "Undo the undo" : "Undo this import"));
+  async function run() {
+    try {
+      const accepted = await ask(`/api/import/${importId}/undo`, { method: "POST", body: {} });
+      go(["history", accepted.importId]);
+    } catch (error) {
+      draw();
+      fill(wrong, problemNote(error.message));
+    }
+  }
+  draw();
+  return h("section", { class: "card" }, h("h2", null, "Undo"),
+    h("p", null, "Records that this run created are deleted, and those that it updated get their values back. What was edited since stays as it is."),
+    wrong, place);
+}
+
 /**
  * A run of import as it stands: its progress, or its result.
  * @param {string} id @param {AbortSignal} signal @param {() => void} again  shows this view anew
@@ -224,14 +251,15 @@ export async function runView(id, signal, again, before) {
   try {
     const result = await ask(`/api/import/result/${id}?limit=0`, { signal });
     return h("div", null, before("Result"), h("h1", null, headline(result)), h("p", { class: "lead" }, result.source),
-      outcome(result), await report(result, signal), facts(result), next);
+      outcome(result), await report(result, signal), undo(result), facts(result), next);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 409) throw error;
     return h("div", null, before("Result"), h("h1", null, `Import ${progress.status}`), note("warn", error.message), next);
   }
 }
 
-function headline({ status, dryRun, counts }) {
+function headline({ status, dryRun, counts, undoes }) {
+  if (undoes && status === "completed" && !dryRun) return "Taken back";
   if (dryRun) return "Preview: nothing was changed";
   if (status === "completed") return counts.rejected ? "Imported, with rows left out" : "Imported";
   return status === "cancelled" ? "Import cancelled" : "Import failed";

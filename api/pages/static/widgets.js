@@ -4,6 +4,7 @@ import { h, fill } from "./dom.js";
 
 const NUMBER = new Intl.NumberFormat("en");
 const ROUGH = 90;
+const LONGEST = 300;
 
 /** A number with its thousands apart. */
 export const number = (value) => NUMBER.format(value ?? 0);
@@ -11,13 +12,18 @@ export const number = (value) => NUMBER.format(value ?? 0);
 /** "1 row", "2 rows". */
 export const several = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 
-/** A stored value as a person reads it. */
+/** A stored value as a person reads it; one that would fill the screen is cut. */
 export function shown(value) {
+  const text = written(value);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+function written(value) {
   if (value === null || value === undefined || value === "") return "–";
   if (value === true) return "yes";
   if (value === false) return "no";
-  if (Array.isArray(value)) return value.map(shown).join(", ");
-  if (typeof value === "object") return Object.entries(value).map(([name, item]) => `${name}=${shown(item)}`).join(", ");
+  if (Array.isArray(value)) return value.map(written).join(", ");
+  if (typeof value === "object") return Object.entries(value).map(([name, item]) => `${name}=${written(item)}`).join(", ");
   return String(value);
 }
 
@@ -97,18 +103,27 @@ export function tick(label, value, changed) {
 
 const ACTIONS = { create: "created", update: "updated", unchanged: "unchanged", rejected: "rejected" };
 
-/** What is, or would be, done with the rows of a file, as a bar and in words. */
-export function countsBar(counts, dryRun) {
-  const total = Object.keys(ACTIONS).reduce((sum, name) => sum + (counts[name] ?? 0), 0);
-  const parts = Object.keys(ACTIONS).filter((name) => counts[name]).map((name) => {
-    const part = h("i", { class: name });
+/** An undo does the reverse of an import, and says so. */
+const REVERSED = { delete: "deleted", update: "restored", create: "created again", rejected: "edited since, and left" };
+const COLOURS = { delete: "unchanged" };
+const WOULD = ["create", "update", "delete"];
+
+/**
+ * What is, or would be, done with the rows of a file, as a bar and in words.
+ * @param {Record<string, number>} counts @param {boolean} dryRun @param {boolean} reversed  whether it is an undo
+ */
+export function countsBar(counts, dryRun, reversed) {
+  const words = reversed ? REVERSED : ACTIONS;
+  const total = Object.keys(words).reduce((sum, name) => sum + (counts[name] ?? 0), 0);
+  const parts = Object.keys(words).filter((name) => counts[name]).map((name) => {
+    const part = h("i", { class: COLOURS[name] ?? name });
     part.style.width = `${(100 * counts[name]) / total}%`;
     return part;
   });
-  const words = Object.entries(ACTIONS).map(([name, text]) =>
-    h("li", null, h("b", null, number(counts[name])), h("i", { class: name, "aria-hidden": "true" }),
-      dryRun && ["create", "update"].includes(name) ? `would be ${text}` : text));
-  return [h("div", { class: "bar", "aria-hidden": "true" }, parts), h("ul", { class: "legend" }, words)];
+  const told = Object.entries(words).map(([name, text]) =>
+    h("li", null, h("b", null, number(counts[name])), h("i", { class: COLOURS[name] ?? name, "aria-hidden": "true" }),
+      dryRun && WOULD.includes(name) ? `would be ${text}` : text));
+  return [h("div", { class: "bar", "aria-hidden": "true" }, parts), h("ul", { class: "legend" }, told)];
 }
 
 /**
