@@ -222,5 +222,5 @@ async function runView(path, signal) {
   if (["failed", "cancelled"].includes(progress.status)) {
     return h("div", null, h("h1", null, `Export ${progress.status}`), note(progress.status === "failed" ? "bad" : "warn", progress.message ?? "There is no file."), h("p", null, next));
   }
-  return h("div", null, h("h1", null, "Exporting"), progressCard(`/api/export/progress/${id}`, `/api/export/${id}`, "export", signal, again));
+  return h("div", null, h("h1", null, "Exporting"), progressCard(`/api/export/progress/${id}`, `/api/export/${id}`, "export", signal, again, progress));
 }

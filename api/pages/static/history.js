@@ -7,6 +7,7 @@ import { runView } from "./run.js";
 import { choice, duration, number, state, table, time } from "./widgets.js";
 
 const SIZE = 20;
+const DAYS = 30;
 const STATES = ["completed", "failed", "cancelled", "running"];
 const ACTIONS = { created: "create", updated: "update", unchanged: "unchanged", rejected: "rejected" };
 
@@ -15,7 +16,7 @@ export async function historyView({ path, query }, signal) {
   if (path[1]) return runView(path[1], signal, () => replace(path), () => h("p", null, h("a", { href: "#/history" }, "All runs")));
   const asked = new URLSearchParams([...query, ["limit", SIZE]]);
   const [found, days, all] = await Promise.all([
-    ask(`/api/imports?${asked}`, { signal }), ask("/api/imports/daily?days=30", { signal }), types()]);
+    ask(`/api/imports?${asked}`, { signal }), ask(`/api/imports/daily?days=${DAYS}`, { signal }), types()]);
   const filter = (name) => (value) => go(["history"], { type: query.get("type"), status: query.get("status"), [name]: value });
   const next = found.next && new URLSearchParams(found.next.split("?")[1]).get("after");
   const labels = Object.fromEntries(all.map((each) => [each.type, each.title]));
@@ -38,7 +39,8 @@ export async function historyView({ path, query }, signal) {
 }
 
 /** Bars of each day's records by action, with a table that says the same. */
-function chart(days) {
+function chart(found) {
+  const days = everyDay(found);
   const sum = (day) => Object.keys(ACTIONS).reduce((total, name) => total + day[name], 0);
   const most = Math.max(1, ...days.map(sum));
   const bars = days.map((day) => h("div", { title: `${day.day}: ${number(sum(day))}` }, Object.entries(ACTIONS).map(([name, colour]) => {
@@ -49,10 +51,20 @@ function chart(days) {
   const columns = ["Day", ...["Created", "Updated", "Unchanged", "Rejected"].map((title) => ({ title, num: true }))];
   const legend = Object.entries(ACTIONS).map(([name, colour]) => h("li", null, h("i", { class: colour }), name));
   return h("section", { class: "card" }, h("h2", null, "Records per day"),
-    days.length === 0 && h("p", { class: "dim" }, "Nothing was imported in the last 30 days."),
-    days.length > 0 && [
+    found.length === 0 && h("p", { class: "dim" }, "Nothing was imported in the last 30 days."),
+    found.length > 0 && [
       h("div", { class: "chart", "aria-hidden": "true" }, bars),
+      h("div", { class: "span small dim", "aria-hidden": "true" }, h("span", null, days[0].day), h("span", null, "today")),
       h("ul", { class: "legend small", "aria-hidden": "true" }, legend),
       h("details", null, h("summary", null, "The same as a table"),
-        table("Records of imports of the last 30 days (UTC)", columns, days.map((day) => [day.day, ...Object.keys(ACTIONS).map((name) => number(day[name]))])))]);
+        table("Records of imports of the last 30 days (UTC)", columns, found.map((day) => [day.day, ...Object.keys(ACTIONS).map((name) => number(day[name]))])))]);
+}
+
+/** The last days, each with its figures: those on which nothing was imported are nought. */
+function everyDay(found) {
+  const known = Object.fromEntries(found.map((day) => [day.day, day]));
+  return Array.from({ length: DAYS }, (_, index) => {
+    const day = new Date(Date.now() - (DAYS - 1 - index) * 86_400_000).toISOString().slice(0, 10);
+    return known[day] ?? { day, created: 0, updated: 0, unchanged: 0, rejected: 0 };
+  });
 }

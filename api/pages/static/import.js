@@ -61,6 +61,7 @@ function fileStep(signal) {
       if (error.name === "AbortError") return;
       const found = error.problem?.upload;
       if (found?.columns?.length) {
+        remember({ uploadId: found.uploadId }, error);
         go(["import", found.uploadId, "columns"]);
         return;
       }
@@ -114,11 +115,16 @@ async function preview(uploadId, query, signal, more = {}) {
     return answer.importId ? { running: id, columns: [], samples: {} } : known(answer.result);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 422) throw error;
-    const file = error.problem.upload ?? {};
-    const found = { problem: error.message, columns: file.columns ?? [], samples: file.samples ?? {} };
-    lastRefusal = { key, found };
-    return found;
+    return remember(asked, error);
   }
+}
+
+/** Keep why a preview could not be made. */
+function remember(asked, error) {
+  const file = error.problem.upload ?? {};
+  const found = { problem: error.message, columns: file.columns ?? [], samples: file.samples ?? {} };
+  lastRefusal = { key: JSON.stringify(asked), found };
+  return found;
 }
 
 function known(result) {

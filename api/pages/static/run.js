@@ -25,8 +25,9 @@ const phaseOf = (progress) =>
  * Show a run's progress until it ends, then call `ended`.
  * @param {string} path  of its progress
  * @param {string} stop  the path that cancels it
+ * @param {any} [known]  the progress, where it was read already
  */
-export function progressCard(path, stop, what, signal, ended) {
+export function progressCard(path, stop, what, signal, ended, known) {
   const bar = h("progress", { max: 100, value: 0, "aria-label": `Progress of the ${what}` });
   const phase = h("h2", null, "Starting");
   const figures = h("dl", { class: "figures" });
@@ -61,6 +62,7 @@ export function progressCard(path, stop, what, signal, ended) {
     announce(`${phaseOf(progress)}, ${Math.floor(progress.percent / 20) * 20} percent.`);
   }
 
+  if (known) told(known);
   follow(path, told, signal).then(ended).catch((error) => {
     if (error.name !== "AbortError") fill(message, problemNote(error.message));
   });
@@ -153,7 +155,7 @@ async function rulesCard(result, fields, signal) {
       issue.row ? number(issue.row) : "–",
       issue.column ?? fields[issue.field] ?? issue.field ?? "–",
       h("span", { class: `state ${issue.severity}` }, issue.severity),
-      why(issue),
+      { cell: h("td", { class: "long" }, why(issue)) },
     ]);
     return { body: table("One by one", ["Row", "Column", "Kind", "What"], rows), count: rows.length, total: issues.total };
   }, size, "findings");
@@ -244,7 +246,7 @@ export async function runView(id, signal, again, before) {
   const progress = await ask(`/api/import/progress/${id}`, { signal });
   if (!["completed", "failed", "cancelled"].includes(progress.status)) {
     return h("div", null, before("Run"), h("h1", null, "Importing"),
-      progressCard(`/api/import/progress/${id}`, `/api/import/${id}`, "import", signal, again));
+      progressCard(`/api/import/progress/${id}`, `/api/import/${id}`, "import", signal, again, progress));
   }
   const next = h("p", { class: "row" },
     h("a", { class: "button primary", href: "#/import" }, "Import another file"), h("a", { class: "button", href: "#/history" }, "All runs"));

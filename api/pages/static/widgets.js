@@ -59,6 +59,9 @@ export function steps(names, present) {
     names.map((name, index) => h("li", { "aria-current": name === present && "step" }, `${index + 1}. ${name}`)));
 }
 
+/** Whether a text is an id, a date or the like, which is not to be broken into lines. */
+const isShort = (cell) => typeof cell === "string" && cell.length < 25;
+
 /**
  * A table that scrolls by itself where it is too wide.
  * @param {string} caption
@@ -72,7 +75,7 @@ export function table(caption, columns, rows, { empty = "There is nothing here."
     return h("th", { scope: "col", class: isNumber(index) && "num", "aria-sort": given.sort }, given.title);
   });
   const body = rows.map((cells) => h("tr", null, cells.map((cell, index) =>
-    cell?.cell ?? h(index === 0 ? "th" : "td", { scope: index === 0 && "row", class: isNumber(index) && "num" }, cell))));
+    cell?.cell ?? h(index === 0 ? "th" : "td", { scope: index === 0 && "row", class: isNumber(index) ? "num" : isShort(cell) && "short" }, cell))));
   const none = h("tr", null, h("td", { colspan: columns.length }, empty));
   return h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
     h("table", null, h("caption", null, caption), h("thead", null, h("tr", null, head)), h("tbody", null, rows.length ? body : none)));
