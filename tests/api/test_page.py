@@ -279,10 +279,12 @@ def test_many_rejects_are_paged(page: Page, system: System, tmp_path: Path) -> N
 
 def drag(page: Page, source: str, target: str) -> None:
     """Drag one element to another, as a hand does: a browser hears of it at the second move."""
-    page.locator(source).hover()
+    boxes = [page.locator(each).bounding_box() for each in (source, target)]
+    (x, y), end = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes if box]
+    page.mouse.move(x, y)
     page.mouse.down()
-    page.locator(target).hover()
-    page.locator(target).hover(position={"x": 3, "y": 3})
+    page.mouse.move(x, y - 8)
+    page.mouse.move(*end, steps=8)
     page.mouse.up()
 
 
@@ -300,6 +302,7 @@ def test_export(page: Page, system: System, look: Look) -> None:
     page.get_by_label("Format").select_option("csv")
     page.get_by_role("button", name="Move Name up").press("Enter")
     expect(page.get_by_role("button", name="Move Name up")).to_be_focused()
+    page.set_viewport_size({"width": 1280, "height": 2200})
     drag(page, '[data-field="region"] .grip', '[data-field="name"] .grip')
     expect(page.locator(".order li").first).to_contain_text("Region")
     page.reload()
@@ -362,6 +365,7 @@ def test_browse(page: Page, system: System, look: Look) -> None:
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Name")
     page.get_by_role("button", name="Name").click()
     expect(page.locator("th[aria-sort=descending]")).to_contain_text("Name")
+    expect(page.get_by_role("button", name="Name")).to_be_focused()
     look("11-browse")
     page.get_by_role("searchbox").fill("Frankfurt")
     page.get_by_role("searchbox").press("Enter")

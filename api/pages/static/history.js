@@ -1,6 +1,6 @@
 /** History: the imports of the past, one of them, and what became of the records of each day. */
 
-import { go, replace, to } from "./address.js";
+import { go, here, replace, to } from "./address.js";
 import { ask, types } from "./api.js";
 import { h } from "./dom.js";
 import { runView } from "./run.js";
@@ -17,7 +17,7 @@ export async function historyView({ path, query }, signal) {
   const asked = new URLSearchParams([...query, ["limit", SIZE]]);
   const [found, days, all] = await Promise.all([
     ask(`/api/imports?${asked}`, { signal }), ask(`/api/imports/daily?days=${DAYS}`, { signal }), types()]);
-  const filter = (name) => (value) => go(["history"], { type: query.get("type"), status: query.get("status"), [name]: value });
+  const filter = (name) => (value) => go(["history"], { ...Object.fromEntries(here().query), after: "", [name]: value });
   const next = found.next && new URLSearchParams(found.next.split("?")[1]).get("after");
   const labels = Object.fromEntries(all.map((each) => [each.type, each.title]));
   const rows = found.items.map((run) => [

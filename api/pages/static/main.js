@@ -22,6 +22,7 @@ const VIEWS = {
 const main = document.getElementById("main");
 let leaving = new AbortController();
 let shownBefore = false;
+let placeBefore = null;
 
 async function show() {
   if (location.hash === "#main") return;
@@ -46,18 +47,27 @@ async function show() {
 }
 
 function present(view) {
+  const place = location.hash.split("?")[0];
+  const focused = place === placeBefore && main.contains(document.activeElement) ? document.activeElement : null;
+  const [tag, name] = [focused?.tagName, focused && nameOf(focused)];
   fill(main, view);
   const heading = main.querySelector("h1");
   document.title = `${heading?.textContent ?? "cmdb"} – cmdb`;
   announce("");
   if (shownBefore) {
-    // The focus follows to the new step, so that a screen reader reads it and Tab goes on from there.
+    const same = focused && [...main.querySelectorAll(tag)].find((each) => tag !== "H1" && nameOf(each) === name);
+    // On the same step the focus stays; to a new one it follows, so that a screen reader reads its heading.
     heading?.setAttribute("tabindex", "-1");
-    heading?.focus();
-    scrollTo(0, 0);
+    (same || heading)?.focus();
+    if (!same) scrollTo(0, 0);
   }
   shownBefore = true;
+  placeBefore = place;
 }
+
+/** What an element is called, to find it again in a view that is made anew. */
+const nameOf = (element) =>
+  element.getAttribute("aria-label") ?? element.labels?.[0]?.firstChild?.textContent ?? element.textContent.replace(/ [↑↓]$/, "");
 
 function mark(name) {
   for (const link of document.querySelectorAll("nav[aria-label=Main] a")) {
