@@ -8,11 +8,11 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from api.security import new_key
 from benchmarks import data
@@ -26,8 +26,10 @@ PICTURES = ROOT / "tests" / "pictures"
 
 EXAMPLES = ROOT / "examples"
 
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 375, "height": 740}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 375, "height": 740}
+
+SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 
 Look = Callable[[str], None]
 
@@ -48,7 +50,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, system: System) -> Iterator[Page]:
     """A page of the system, whose VPCs are gone; no script of it may fail, and nothing break its own policy."""
     sql(system.url, "truncate vpc")
-    context = browser.new_context(base_url=system.address, viewport=WIDE, locale="en-GB")  # type: ignore[arg-type]
+    context = browser.new_context(base_url=system.address, viewport=WIDE, locale="en-GB")
     context.set_default_timeout(30_000)
     opened = context.new_page()
     wrong: list[str] = []
@@ -66,12 +68,12 @@ def look(page: Page) -> Look:
     def look(name: str) -> None:
         PICTURES.mkdir(exist_ok=True)
         for width, size in (("phone", PHONE), ("desktop", WIDE)):
-            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.set_viewport_size(size)
             across = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert across <= 0, f"{name} is {across} pixels too wide for a {width}"
             page.screenshot(path=PICTURES / f"{name}-{width}.png", full_page=True)
-        for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
             found = Axe().run(page).response["violations"]
             serious = [each for each in found if each["impact"] in ("serious", "critical")]
             assert not serious, json.dumps(

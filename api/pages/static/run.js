@@ -31,6 +31,7 @@ export function progressCard(path, stop, what, signal, ended, known) {
   const bar = h("progress", { max: 100, value: 0, "aria-label": `Progress of the ${what}` });
   const phase = h("h2", null, "Starting");
   const figures = h("dl", { class: "figures" });
+  const waits = h("p", null);
   const message = h("div", { "aria-live": "polite" });
   const cancel = h("button", { type: "button", onclick: cancelled }, `Cancel the ${what}`);
 
@@ -58,7 +59,7 @@ export function progressCard(path, stop, what, signal, ended, known) {
     };
     fill(figures, Object.entries(shownFigures).filter(([, value]) => value !== null)
       .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
-    if (progress.message && progress.status === "initializing") fill(message, note("", progress.message));
+    waits.textContent = progress.message ?? "";
     announce(`${phaseOf(progress)}, ${Math.floor(progress.percent / 20) * 20} percent.`);
   }
 
@@ -66,7 +67,7 @@ export function progressCard(path, stop, what, signal, ended, known) {
   follow(path, told, signal).then(ended).catch((error) => {
     if (error.name !== "AbortError") fill(message, problemNote(error.message));
   });
-  return h("section", { class: "card", "aria-label": "Progress" }, phase, bar, figures, message,
+  return h("section", { class: "card", "aria-label": "Progress" }, phase, bar, figures, waits, message,
     h("p", { class: "row" }, cancel, h("span", { class: "dim small" }, "You may close this page: the run goes on, and this address shows it again.")));
 }
 
@@ -99,7 +100,7 @@ function plan({ counts, dryRun, repeats, undoes }) {
     countsBar(counts, dryRun, Boolean(undoes)),
     h("p", null),
     undoes && h("p", null, "This run took back ", h("a", { href: `#/history/${undoes}` }, "an earlier one"), "."),
-    !undoes && h("p", { class: "dim small" }, `${several(counts.warnings, "warning")} and ${several(counts.repairs, "repair")}: these rows are imported all the same.`),
+    !undoes && h("p", { class: "dim small" }, `${several(counts.warnings, "warning")} and ${several(counts.repairs, "repair")}; neither rejects a row.`),
     repeats && note("", "The same file was imported before. ", h("a", { href: `#/history/${repeats}` }, "See that run"), "."));
 }
 
@@ -115,6 +116,10 @@ async function rejectedCard(result, signal) {
     result.links.rejectsXlsx && download(result.links.rejectsXlsx, "Download as a workbook"),
     result.links.rejectsCsv && download(result.links.rejectsCsv, "Download as CSV"),
   ].filter(Boolean);
+  if (result.undoes) {
+    return h("section", { class: "card" }, h("h2", null, `Edited since (${number(result.counts.rejected)})`),
+      h("p", null, "These records were edited after the run that was taken back, and stay as they are."), list.node);
+  }
   return h("section", { class: "card" },
     h("h2", null, `Rejected rows (${number(result.counts.rejected)})`),
     h("p", null, result.dryRun
@@ -127,18 +132,19 @@ async function rejectedCard(result, signal) {
 function rejectedTable(items, order) {
   const known = items.length ? Object.keys(items[0].data) : [];
   const columns = order.length ? order.filter((name) => known.includes(name)) : known;
-  return table("Rejected rows; wrong cells are marked and say why", ["Row", ...columns, "Of the whole row"], items.map((item) => {
-    const cells = columns.map((name) => {
-      const wrong = item.issues.filter((issue) => issue.column === name);
-      const text = item.data[name] ? shown(item.data[name]) : "(empty)";
-      return wrong.length
-        ? { cell: h("td", { class: "marked" }, h("strong", null, text), wrong.map((issue) => h("span", { class: "why" }, why(issue)))) }
-        : shown(item.data[name]);
-    });
-    const whole = item.issues.filter((issue) => !columns.includes(issue.column));
-    const last = whole.length ? { cell: h("td", { class: "marked" }, whole.map((issue) => h("span", { class: "why" }, why(issue)))) } : "";
-    return [number(item.row), ...cells, last];
+  const ofWhole = (item) => item.issues.filter((issue) => !columns.includes(issue.column));
+  const last = items.some((item) => ofWhole(item).length) ? ["Of the whole row"] : [];
+  return table("Rejected rows; wrong cells are marked and say why", ["Row", ...columns, ...last], items.map((item) => {
+    const cells = columns.map((name) => marked(item.issues.filter((issue) => issue.column === name), item.data[name] ?? null));
+    return [number(item.row), ...cells, ...last.map(() => marked(ofWhole(item)))];
   }));
+}
+
+/** A cell, with what is wrong with it. */
+function marked(issues, value) {
+  if (!issues.length) return value ? shown(value) : "";
+  const reasons = issues.map((issue) => h("span", { class: "why" }, why(issue)));
+  return { cell: h("td", { class: "marked" }, value !== undefined && h("strong", null, value ? shown(value) : "(empty)"), reasons) };
 }
 
 const why = (issue) => `${issue.message}${issue.suggestion ? `. Did you mean ${issue.suggestion}?` : ""}`;
