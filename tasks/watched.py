@@ -88,6 +88,16 @@ watched_undo = _watched(undo.undo, "undo", task_run_name="undo {job.run}", **_RE
 """An undo, which is one step, as a Prefect task."""
 
 
+def heard(flow: Callable[..., Any], job: Any, progress: Progress, **options: Any) -> Any:
+    """Carry a flow out in this process, and tell `progress` too."""
+    token = LISTENER.set(progress)
+    try:
+        with without_heartbeat():
+            return flow(job, **options)
+    finally:
+        LISTENER.reset(token)
+
+
 @dataclass
 class Pulse:
     """A run's progress as it is published: the newest state, written by the run and read by the publisher."""
