@@ -18,7 +18,7 @@ from schemas.jobs import ExportJob
 from schemas.reports import Exported, Progress
 from schemas.settings import settings
 from tasks.store.database import database
-from tasks.watched import LISTENER, WATCHED_EXPORT, publish_export, published, without_heartbeat
+from tasks.watched import WATCHED_EXPORT, heard, publish_export, published
 
 
 def _run_name() -> str:
@@ -41,11 +41,6 @@ def bulk_export(job: Annotated[ExportJob, Field(description="What to export, and
 
 def run_here(job: ExportJob, progress: Progress) -> Exported:
     """Carry the flow out in this process, telling `progress` too; raises what went wrong."""
-    token = LISTENER.set(progress)
-    try:
-        with without_heartbeat():
-            exported: Any = bulk_export(job)
-    finally:
-        LISTENER.reset(token)
+    exported = heard(bulk_export, job, progress)
     assert isinstance(exported, Exported)  # noqa: S101  # for the type checker
     return exported

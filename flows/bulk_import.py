@@ -23,7 +23,7 @@ from tasks.rejects import write_rejects
 from tasks.store import ledger
 from tasks.store.database import database
 from tasks.store.engine import engine
-from tasks.watched import LISTENER, WATCHED, publish_report, published, without_heartbeat
+from tasks.watched import WATCHED, heard, publish_report, published
 
 
 def _run_name() -> str:
@@ -58,13 +58,7 @@ def _rejects_file(report: Report, url: str) -> Path | None:
 
 def run_here(job: ImportJob, progress: Progress) -> Report:
     """Carry the flow out in this process, telling `progress` too; returns the report, raises what went wrong."""
-    token = LISTENER.set(progress)
-    try:
-        with without_heartbeat():
-            state: Any = bulk_import(job, return_state=True)
-    finally:
-        LISTENER.reset(token)
-    return _report_of(state)
+    return _report_of(heard(bulk_import, job, progress, return_state=True))
 
 
 def _report_of(state: State[Any]) -> Report:

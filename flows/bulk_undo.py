@@ -19,7 +19,7 @@ from schemas.settings import settings
 from tasks.store import ledger
 from tasks.store.database import database
 from tasks.store.engine import engine
-from tasks.watched import LISTENER, publish_report, published, watched_undo, without_heartbeat
+from tasks.watched import heard, publish_report, published, watched_undo
 
 
 def _run_name() -> str:
@@ -40,11 +40,6 @@ def bulk_undo(job: Annotated[UndoJob, Field(description="What to take back, and 
 
 def run_here(job: UndoJob, progress: Progress) -> Report:
     """Carry the flow out in this process, telling `progress` too; returns the report, raises what went wrong."""
-    token = LISTENER.set(progress)
-    try:
-        with without_heartbeat():
-            run_id: Any = bulk_undo(job)
-    finally:
-        LISTENER.reset(token)
+    run_id = heard(bulk_undo, job, progress)
     with database(settings()) as url, engine(url).connect() as connection:
         return ledger.read_report(connection, UUID(run_id), samples=settings().samples)

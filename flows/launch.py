@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from importlib import import_module
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flows.sentences import export_file, import_file
@@ -15,44 +17,41 @@ from schemas.settings import Settings
 from tasks.store.database import database
 from tasks.undo import undo
 
+Say = Callable[[str], None]
+Job = ImportJob | ExportJob | UndoJob
+Result = TypeVar("Result", Report, Exported)
+
 # A server on this machine answers within milliseconds; nobody should wait longer for one that is away.
 _PATIENCE = 0.5
 
 
-def carry_out(job: ImportJob, settings: Settings, progress: Progress, say: Callable[[str], None]) -> Report:
+def carry_out(job: ImportJob, settings: Settings, progress: Progress, say: Say) -> Report:
     """Carry an import out and return its report; `say` is told where."""
-    if server := _server(settings, say):
-        _under(server)
-        from flows.bulk_import import run_here
-
-        return run_here(job, progress)
-    with database(settings) as url:
-        return import_file(job, url, settings, progress=progress)
+    return _carried_out(job, "bulk_import", import_file, settings, progress, say)
 
 
-def carry_out_export(job: ExportJob, settings: Settings, progress: Progress, say: Callable[[str], None]) -> Exported:
+def carry_out_export(job: ExportJob, settings: Settings, progress: Progress, say: Say) -> Exported:
     """Carry an export out and return what it wrote; `say` is told where."""
-    if server := _server(settings, say):
-        _under(server)
-        from flows.bulk_export import run_here
-
-        return run_here(job, progress)
-    with database(settings) as url:
-        return export_file(job, url, settings, progress=progress)
+    return _carried_out(job, "bulk_export", export_file, settings, progress, say)
 
 
-def carry_out_undo(job: UndoJob, settings: Settings, progress: Progress, say: Callable[[str], None]) -> Report:
+def carry_out_undo(job: UndoJob, settings: Settings, progress: Progress, say: Say) -> Report:
     """Take a run back and return the report of that; `say` is told where."""
+    return _carried_out(job, "bulk_undo", undo, settings, progress, say)
+
+
+def _carried_out(
+    job: Job, flow: str, plain: Callable[..., Result], settings: Settings, progress: Progress, say: Say
+) -> Result:
     if server := _server(settings, say):
         _under(server)
-        from flows.bulk_undo import run_here
-
-        return run_here(job, progress)
+        watched: Result = import_module(f"flows.{flow}").run_here(job, progress)
+        return watched
     with database(settings) as url:
-        return undo(job, url, settings, progress)
+        return plain(job, url, settings, progress=progress)
 
 
-def _server(settings: Settings, say: Callable[[str], None]) -> str | None:
+def _server(settings: Settings, say: Say) -> str | None:
     """The Prefect server that runs are handed to, if it answers."""
     server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
     if server and answers(server):

@@ -88,6 +88,16 @@ watched_undo = _watched(undo.undo, "undo", task_run_name="undo {job.run}", **_RE
 """An undo, which is one step, as a Prefect task."""
 
 
+def heard(flow: Callable[..., Any], job: Any, progress: Progress, **options: Any) -> Any:
+    """Carry a flow out in this process, and tell `progress` too."""
+    token = LISTENER.set(progress)
+    try:
+        with without_heartbeat():
+            return flow(job, **options)
+    finally:
+        LISTENER.reset(token)
+
+
 @dataclass
 class Pulse:
     """A run's progress as it is published: the newest state, written by the run and read by the publisher."""
@@ -101,11 +111,14 @@ class Pulse:
     percent: float = 0.0
     since: float = field(default_factory=time.monotonic)
     due: float | None = None
+    news: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
         """Take note of how far the run is."""
         LISTENER.get()(phase, done, total, rejected)
-        self.phase = phase
+        if self.phase != phase:
+            self.phase = phase
+            self.news.set()
         self.rejected = max(self.rejected, rejected)
         if phase in ("validate", "write", "done"):
             self.processed, self.total = done, total
@@ -145,7 +158,7 @@ def without_heartbeat() -> AbstractContextManager[Any]:
 
 @contextmanager
 def published() -> Iterator[Pulse]:
-    """Publish a run's progress from a thread, twice a second; a server that is away holds nothing up."""
+    """Publish a run's progress from a thread, twice a second and at each phase; an absent server holds nothing up."""
     pulse = Pulse(_artifact())
     over = threading.Event()
     thread = threading.Thread(target=_publish, args=(pulse, over), name="progress", daemon=True)
@@ -158,6 +171,7 @@ def published() -> Iterator[Pulse]:
         raise
     finally:
         over.set()
+        pulse.news.set()
         thread.join(timeout=5)
         with get_client(sync_client=True) as client:
             _send(client, pulse, end)
@@ -171,8 +185,12 @@ def _artifact() -> UUID:
 
 def _publish(pulse: Pulse, over: threading.Event) -> None:
     with get_client(sync_client=True) as client:
-        while not over.wait(_PULSE):
-            _send(client, pulse, "processing")
+        # A new phase is told at once, how far it is in its turn.
+        while not over.is_set():
+            pulse.news.wait(_PULSE)
+            pulse.news.clear()
+            if not over.is_set():
+                _send(client, pulse, "processing")
 
 
 def _send(client: SyncPrefectClient, pulse: Pulse, status: str) -> None:
