@@ -326,7 +326,7 @@ class Event(Model):
     at: datetime | None
     source: str
     requested_by: str | None = None
-    action: Literal["created", "updated"]
+    action: Literal["created", "updated", "deleted"]
     fields: dict[str, dict[str, JsonValue]] = Field(description="Field → its value before and after.")
 
 

@@ -85,12 +85,15 @@ def _changes(connection: Connection, resource: Resource, key: str) -> list[dict[
             "at": plain(row.finished_at),
             "source": row.source,
             "requested_by": row.requested_by,
-            "action": "updated",
+            "action": "deleted" if row.after is None else "created" if row.before is None else "updated",
             "fields": {
                 name: {"before": row.before.get(name), "after": after}
                 for name, after in row.after.items()
                 if name in resource.fields and row.before.get(name) != after
-            },
+            }
+            # An undo deletes records and brings them back: there is nothing to set against each other.
+            if row.before is not None and row.after is not None
+            else {},
         }
         for row in connection.execute(query)
     ]

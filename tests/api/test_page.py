@@ -85,7 +85,11 @@ def look(page: Page) -> Look:
 
 def heading(page: Page, text: str | re.Pattern[str]) -> None:
     """Wait until the page's heading is this."""
-    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=60_000)
+    try:
+        expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=30_000)
+    except AssertionError as error:
+        error.add_note(page.locator("main").inner_text())
+        raise
 
 
 def choose(page: Page, path: Path) -> None:
