@@ -1,10 +1,12 @@
 /** The REST API, as any program uses it; the page holds no state beside its address. */
 
+import { plain } from "./words.js";
+
 /** A refusal of the API: its message is the problem's `detail`, which says what to do. */
 export class Problem extends Error {
   /** @param {number} status @param {any} problem */
   constructor(status, problem) {
-    super(problem?.detail ?? `The server answered ${status}. Try again in a moment.`);
+    super(plain(problem?.detail) || `The server answered ${status}. Try again in a moment.`);
     this.status = status;
     this.problem = problem ?? {};
   }

@@ -5,6 +5,7 @@ import { Problem, ask, type, types, upload } from "./api.js";
 import { fill, h } from "./dom.js";
 import { progressCard, report, runView } from "./run.js";
 import { bytes, choice, entry, note, number, problemNote, several, shown, steps, table } from "./widgets.js";
+import { plain } from "./words.js";
 
 const STEPS = ["File", "Columns", "Preview", "Run", "Result"];
 const stepper = (present) => steps(STEPS, present);
@@ -130,7 +131,7 @@ function remember(asked, error) {
 function known(result) {
   const columns = result.origin?.columns ?? [];
   const samples = result.origin?.samples ?? {};
-  return result.status === "completed" ? { result, columns, samples } : { problem: result.message, columns, samples };
+  return result.status === "completed" ? { result, columns, samples } : { problem: plain(result.message) || "The preview was stopped. Try again.", columns, samples };
 }
 
 function waitStep(path, query, id, signal) {
@@ -237,12 +238,15 @@ function found(file, result) {
     .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
 }
 
+const FORMATS = [["", "Found out"], ["csv", "CSV"], ["excel", "Excel"], ["json", "JSON"], ["ndjson", "NDJSON"], ["parquet", "Parquet"]];
+
 function readingOptions(options, set) {
   const delimiters = [["", "Found out"], ...Object.entries(DELIMITERS)];
   const asked = (label, name, properties) => entry(label, options.get(name) ?? "", set(name), properties);
-  const open = ["encoding", "delimiter", "headerRow", "sheet", "records"].some((name) => options.get(name));
+  const open = ["format", "encoding", "delimiter", "headerRow", "sheet", "records"].some((name) => options.get(name));
   return h("details", { open }, h("summary", null, "The file was read wrongly"),
     h("div", { class: "grid" },
+      choice("Format", FORMATS, options.get("format") ?? "", set("format")),
       asked("Encoding", "encoding", { help: "Such as cp1252.", maxlength: 40 }),
       choice("Delimiter", delimiters, options.get("delimiter") ?? "", set("delimiter"), { help: "What stands between the fields." }),
       asked("Header row", "headerRow", { type: "number", min: 1, help: "The row with the column names." }),

@@ -4,6 +4,7 @@ import { go } from "./address.js";
 import { Problem, ask, follow, type } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { choice, countsBar, download, duration, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
+import { plain } from "./words.js";
 
 const PHASES = {
   extract: "Reading the file",
@@ -79,7 +80,7 @@ export async function report(result, signal) {
   const fields = result.resourceType ? await titles(result.resourceType) : {};
   const parts = [plan(result)];
   if (result.notices.length) {
-    parts.push(result.notices.map((notice) => note(notice.severity === "error" ? "bad" : "warn", notice.message)));
+    parts.push(result.notices.map((notice) => note(notice.severity === "error" ? "bad" : "warn", plain(notice.message))));
   }
   if (result.counts.rejected) parts.push(await rejectedCard(result, signal));
   if (result.rules.length) parts.push(await rulesCard(result, fields, signal));
@@ -147,7 +148,7 @@ function marked(issues, value) {
   return { cell: h("td", { class: "marked" }, value !== undefined && h("strong", null, value ? shown(value) : "(empty)"), reasons) };
 }
 
-const why = (issue) => `${issue.message}${issue.suggestion ? `. Did you mean ${issue.suggestion}?` : ""}`;
+const why = (issue) => `${plain(issue.message)}${issue.suggestion ? `. Did you mean ${issue.suggestion}?` : ""}`;
 
 const SEVERITIES = [["", "Errors, warnings and repairs"], ["error", "Errors"], ["warning", "Warnings"], ["repair", "Repairs"]];
 
@@ -274,7 +275,7 @@ function headline({ status, dryRun, counts, undoes }) {
 }
 
 function outcome({ status, message, dryRun }) {
-  if (status === "completed") return message && note("", message);
+  if (status === "completed") return message && note("", plain(message));
   const kept = dryRun ? "" : " Nothing was changed.";
-  return note(status === "failed" ? "bad" : "warn", message ?? "The run was stopped.", message?.includes("othing") ? "" : kept);
+  return note(status === "failed" ? "bad" : "warn", plain(message) || "The run was stopped.", message?.includes("othing") ? "" : kept);
 }
