@@ -378,7 +378,7 @@ def test_browse(page: Page, system: System, look: Look) -> None:
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("link", name="vpc-0a1b2c3d4e5f60001").click()
     heading(page, "vpc-0a1b2c3d4e5f60001")
-    expect(page.get_by_role("row", name="Name core core (Frankfurt)")).to_be_visible()
+    expect(page.get_by_role("row", name="Name core core (Frankfurt)").first).to_be_visible()
     look("12-record")
     page.get_by_role("link", name="vpcs-with-mistakes.csv").click()
     heading(page, "Imported, with rows left out")
