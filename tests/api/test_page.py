@@ -380,7 +380,7 @@ def test_browse(page: Page, system: System, look: Look) -> None:
     heading(page, "vpc-0a1b2c3d4e5f60001")
     expect(page.get_by_role("row", name="Name core core (Frankfurt)").first).to_be_visible()
     look("12-record")
-    page.get_by_role("link", name="vpcs-with-mistakes.csv").click()
+    page.get_by_role("link", name="vpcs-with-mistakes.csv").first.click()
     heading(page, "Imported, with rows left out")
 
 
