@@ -328,7 +328,9 @@ async def _result(
 
     read_back = await here.asked(read)
     if read_back is None:
-        raise Refused(409, standing.message or f"The import ended before it began: {standing.status}.", "no-result")
+        raise Refused(
+            409, standing.message or f"The import was {standing.status} before it began: ask for it again.", "no-result"
+        )
     report, page = read_back
     found = render.report_json(report)
     links = {"prefect": f"{here.prefect_page}/runs/flow-run/{standing.run_id}"}

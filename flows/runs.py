@@ -61,6 +61,7 @@ _STATUS = {
     StateType.CANCELLED: "cancelled",
 }
 
+STOPPED = "The run was stopped; nothing of it was applied."
 DIED = "The process of this run ended before it was done; nothing of it was applied."
 
 
@@ -179,10 +180,19 @@ class Runs:
             return standing
         if stopping and await self._alive(standing.run_id):
             return standing
-        if await self._ledger_status(standing.run_id) is Status.COMPLETED:
+        entered = await self._ledger_status(standing.run_id)
+        if entered is Status.COMPLETED:
             message = "It was applied; its process was ended before its report was written."
             return replace(standing, status="completed", phase="done", percent=100.0, eta=None, message=message)
-        return replace(standing, status="cancelled", phase="cancelled", eta=None) if stopping else standing
+        if stopping or entered is Status.CANCELLED or (entered is None and await self._was_cancelled(standing.run_id)):
+            return replace(standing, status="cancelled", phase="cancelled", eta=None, message=STOPPED)
+        return standing
+
+    async def _was_cancelled(self, run_id: UUID) -> bool:
+        """Whether a run that never began was told to stop: its worker may call it crashed."""
+        with _told():
+            states = await self.client.read_flow_run_states(run_id)
+        return any(state.type is StateType.CANCELLING for state in states)
 
     async def _alive(self, run_id: UUID) -> bool:
         def asked() -> bool:
@@ -244,7 +254,7 @@ class Runs:
         if state.type is StateType.PENDING:
             new = Scheduled(message="Its worker went away before it began.")
         elif state.type is StateType.CANCELLING:
-            new = Cancelled(message="The run was stopped; nothing of it was applied.")
+            new = Cancelled(message=STOPPED)
         elif await self._ledger_status(run.id) is Status.COMPLETED:
             # It was applied, and its process died before Prefect knew; the ledger has the last word.
             new = Crashed(message="It was applied; its process ended before its report was written.")

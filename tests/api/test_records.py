@@ -8,9 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import polars as pl
 import pytest
 
 from api.security import new_key
+from benchmarks import data
 from tests.api.system import System, execute, facade, file, follow
 from tests.support import execute as sql
 from tests.support import vpc, vpc_id, write_csv
@@ -136,3 +138,28 @@ def test_the_page_and_its_session(system: System) -> None:
         assert client.get("/api/session").status_code == 401
     with system.client() as client:
         assert client.get("/api/session").json()["keyNeeded"] is False
+
+
+def test_many_rejected_rows(client: httpx.Client, tmp_path: Path) -> None:
+    """Of 200,000 only a page is ever read; the last page is there as the first is."""
+    path = tmp_path / "many.csv"
+    data.vpcs(200_000).with_columns(region=pl.lit("nowhere")).write_csv(path)
+    run = execute(client, path, resourceType="vpc")
+    assert follow(client, run)[-1]["rejectedRecords"] == 200_000
+    first = client.get(f"/api/import/result/{run}?limit=50").json()["issues"]
+    assert (first["total"], len(first["items"])) == (200_000, 50)
+    last = client.get(f"/api/import/result/{run}/rejects?limit=50&offset=199950").json()
+    assert [row["row"] for row in last["items"]] == list(range(199_952, 200_002))
+    assert last["next"] is None
+
+
+def test_a_record_that_was_deleted_and_brought_back(client: httpx.Client, tmp_path: Path) -> None:
+    """An undo and its undo stand in the history of the record, with nothing to set against each other."""
+    run = execute(client, write_csv(tmp_path / "new.csv", [vpc(40)]))
+    follow(client, run)
+    undo = client.post(f"/api/import/{run}/undo").json()["importId"]
+    follow(client, undo)
+    follow(client, client.post(f"/api/import/{undo}/undo").json()["importId"])
+    found = client.get("/api/records/vpc/record", params={"key": vpc_id(40)}).json()
+    assert [event["action"] for event in found["history"]] == ["created", "deleted", "created"]
+    assert found["history"][0]["source"].startswith("undo of ")
