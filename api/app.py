@@ -39,7 +39,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
         async with prefect() as client:
             page = str(client.api_url).removesuffix("/").removesuffix("/api")
             runs = Runs(client, url)
-            app.state.service = Service(settings, url, runs, Watches(runs, page), page)
+            app.state.service = Service(settings, runs, Watches(runs, page), page)
             reaping = asyncio.create_task(_reap(runs))
             yield
             reaping.cancel()

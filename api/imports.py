@@ -304,6 +304,11 @@ async def import_result(
     return await _result(request, here, standing, limit, offset, severity)
 
 
+def _check_ended(standing: Standing) -> None:
+    if not standing.ended:
+        raise Refused(409, f"The import is still {standing.status}: read its progress.", "not-ended")
+
+
 async def _result(
     request: Request,
     here: Service,
@@ -312,8 +317,7 @@ async def _result(
     offset: int,
     severity: Severity | None,
 ) -> Result:
-    if not standing.ended:
-        raise Refused(409, f"The import is still {standing.status}: read its progress.", "not-ended")
+    _check_ended(standing)
 
     def read(connection: Connection) -> tuple[Report, Page] | None:
         if ledger.status_of(connection, standing.run_id) is None:
@@ -377,8 +381,7 @@ async def rejected(
     """The rejected rows as they stood in the source, with what is wrong with each."""
     here = service(request)
     standing = await here.visible(import_id, IMPORT, caller)
-    if not standing.ended:
-        raise Refused(409, f"The import is still {standing.status}: read its progress.", "not-ended")
+    _check_ended(standing)
     total, found = await here.asked(lambda c: ledger.rejected_page(c, import_id, limit=limit, offset=offset))
     following = request.url.include_query_params(limit=limit, offset=offset + limit)
     rows = [
@@ -402,8 +405,7 @@ async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xls
     """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""
     here = service(request)
     standing = await here.visible(import_id, IMPORT, caller)
-    if not standing.ended:
-        raise Refused(409, f"The import is still {standing.status}: read its progress.", "not-ended")
+    _check_ended(standing)
     path = Path(tempfile.mkdtemp(dir=here.temporary()), f"rejects.{ending}")
     await here.asked(lambda connection: write_rejects(connection, import_id, path))
     return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)

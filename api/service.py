@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from anyio.to_thread import run_sync
 from sqlalchemy import Connection
 from starlette.requests import HTTPConnection
 
@@ -17,7 +16,6 @@ from api.progress import Watches
 from api.security import Caller
 from flows.runs import IMPORT, Runs, Standing
 from schemas.settings import Settings
-from tasks.store.engine import engine, told_plainly
 
 Found = TypeVar("Found")
 
@@ -27,19 +25,13 @@ class Service:
     """One process of the facade; nothing in it outlives a request, so that any number of them answer the same."""
 
     settings: Settings
-    url: str
     runs: Runs
     watches: Watches
     prefect_page: str
 
     async def asked(self, question: Callable[[Connection], Found]) -> Found:
         """Ask the database, in a thread."""
-
-        def ask() -> Found:
-            with told_plainly(), engine(self.url).begin() as connection:
-                return question(connection)
-
-        return await run_sync(ask)
+        return await self.runs.asked(question)
 
     async def visible(self, run_id: UUID, flow: str, caller: Caller) -> Standing:
         """Return where a run stands; raises Refused where there is none that this caller may see."""

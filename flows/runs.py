@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -30,6 +29,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
+from sqlalchemy import Connection
 
 from schemas import errors
 from schemas.errors import Unavailable
@@ -38,6 +38,8 @@ from schemas.reports import Status
 from tasks.store import ledger
 from tasks.store.engine import engine, told_plainly
 from tasks.store.session import interrupt, is_alive
+
+Found = TypeVar("Found")
 
 IMPORT, EXPORT, UNDO = "bulk-import", "bulk-export", "bulk-undo"
 """The flows by their names; the deployment `api` of each takes what the facade asks for."""
@@ -194,19 +196,20 @@ class Runs:
             states = await self.client.read_flow_run_states(run_id)
         return any(state.type is StateType.CANCELLING for state in states)
 
-    async def _alive(self, run_id: UUID) -> bool:
-        def asked() -> bool:
-            with told_plainly(), engine(self.url).begin() as connection:
-                return is_alive(connection, run_id)
+    async def asked(self, question: Callable[[Connection], Found]) -> Found:
+        """Ask the database, in a thread."""
 
-        return await run_sync(asked)
+        def ask() -> Found:
+            with told_plainly(), engine(self.url).begin() as connection:
+                return question(connection)
+
+        return await run_sync(ask)
+
+    async def _alive(self, run_id: UUID) -> bool:
+        return await self.asked(lambda connection: is_alive(connection, run_id))
 
     async def _ledger_status(self, run_id: UUID) -> Status | None:
-        def asked() -> Status | None:
-            with told_plainly(), engine(self.url).begin() as connection:
-                return ledger.status_of(connection, run_id)
-
-        return await run_sync(asked)
+        return await self.asked(lambda connection: ledger.status_of(connection, run_id))
 
     # Cancelling ------------------------------------------------------------------------------------------------------
 
@@ -219,15 +222,11 @@ class Runs:
         for _ in range(int(_CANCEL_PATIENCE / 0.2)):
             await sleep(0.2)
             # The signal that ends the process is heeded between two statements: this ends the one it waits for.
-            await run_sync(partial(self._interrupt, standing.run_id))
+            await self.asked(lambda connection: interrupt(connection, standing.run_id))
             found = await self.standing(standing.run_id, standing.flow)
             if found and found.ended:
                 return found
         return found or standing
-
-    def _interrupt(self, run_id: UUID) -> None:
-        with told_plainly(), engine(self.url).begin() as connection:
-            interrupt(connection, run_id)
 
     # Ending what died ------------------------------------------------------------------------------------------------
 

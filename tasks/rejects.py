@@ -21,13 +21,12 @@ from sqlalchemy import Connection
 from schemas.errors import UsageError
 from schemas.reports import Issue
 from tasks.aside import aside
+from tasks.formats.workbook import SHEET_ROWS
 from tasks.store import ledger
 
 NOTES = ("# row", "# reason")
 """Columns that are added; an import leaves out columns whose name begins with `#`."""
 
-# A worksheet ends here (ECMA-376); the header takes one row.
-_SHEET_ROWS = 1_048_576 - 1
 _MARKED = PatternFill("solid", fgColor="FFD7D7")
 _NOTE = Font(italic=True, color="808080")
 _TEXT = "@"
@@ -90,7 +89,7 @@ def _write_workbook(columns: list[str], rows: Iterator[Rejected], path: Path) ->
     count = 0
     for rejected in rows:
         count += 1
-        if count > _SHEET_ROWS:
+        if count >= SHEET_ROWS:  # the header takes one row
             raise UsageError("There are more rejected rows than a worksheet holds: write them to a .csv file.")
         sheet.append(_cells(sheet, columns, rejected))
     book.save(path)
