@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from schemas.jobs import ExportJob, ImportJob
+from schemas.jobs import ApplyJob, ExportJob, ImportJob
 from schemas.reports import Exported, Progress, Report, silent
 from schemas.settings import Settings
 from tasks import export as exporting
+from tasks.reopen import reopen
 from tasks.run import open_run
 from tasks.steps import PLAIN, Steps
 
@@ -23,10 +24,26 @@ def import_file(
 ) -> Report:
     """Import a file, or with `dry_run` find out what that would do; a run that its thresholds stop has a report too."""
     with open_run(job, url, settings, progress, run_id) as run:
-        source = steps.extract(run)
-        mapping = steps.map(run, source)
-        staging = steps.validate(run, source, mapping)
-        steps.load(run, staging, source, mapping)
+        sources = steps.extract(run, job)
+        for part in steps.map(run, sources):
+            steps.validate(run, part)
+        steps.load(run)
+    return run.report
+
+
+def apply_plan(
+    job: ApplyJob,
+    url: str,
+    settings: Settings,
+    *,
+    steps: Steps = PLAIN,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
+) -> Report:
+    """Apply a frozen plan: nothing is read or validated anew, and what moved since is seen."""
+    with open_run(job, url, settings, progress, run_id) as run:
+        reopen(run, job)
+        steps.load(run)
     return run.report
 
 

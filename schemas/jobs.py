@@ -10,13 +10,17 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.filters import Filter
-from schemas.reports import Empty, Mode, OnError, Stale, Unknown
+from schemas.reports import Empty, Missing, Mode, Moved, OnError, Stale, Unknown
 
 
 def _threshold(text: str) -> str:
     if not re.fullmatch(r"\d+|\d{1,2}(\.\d+)?%|100%", text):
         raise ValueError("write a count, such as 100, or a percentage, such as 2.5%")
     return text
+
+
+Threshold = Annotated[str, AfterValidator(_threshold)]
+"""A count, such as 100, or a percentage, such as 2.5%."""
 
 
 class ReadOptions(BaseModel):
@@ -32,17 +36,15 @@ class ReadOptions(BaseModel):
     records: str | None = Field(None, description="the member of a JSON document that holds the list of records")
 
 
-class ImportJob(BaseModel):
-    """One import: a source, where it goes, and what to do about what is wrong with it."""
+class LoadOptions(BaseModel):
+    """How records go into the CMDB, and what is done about what is wrong with them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path = Field(description="The file to import, on a disk that the run can read.")
-    name: str | None = Field(None, description="What the source is called in reports; the file's name unless given.")
     resource_type: str | None = Field(
         None, description="Such as vpc or transit-gateway; found out from the source when it leaves no doubt."
     )
-    mode: Mode = Field(Mode.UPSERT, description="Create new records, update known ones, or both.")
+    mode: Mode = Field(Mode.UPSERT, description="Create new records, update known ones, both, or sync: see missing.")
     columns: dict[str, str] = Field(
         default_factory=dict, description="Source column → field; an empty field leaves the column out."
     )
@@ -53,7 +55,7 @@ class ImportJob(BaseModel):
     on_error: OnError = Field(
         OnError.CONTINUE, description="Load the sound rows and leave out the others, or load nothing."
     )
-    max_errors: Annotated[str, AfterValidator(_threshold)] | None = Field(
+    max_errors: Threshold | None = Field(
         None, description="Load nothing when more rows than this are rejected: a count, or a percentage such as 2.5%."
     )
     empty: Empty = Field(Empty.CLEAR, description="Whether an empty cell clears a stored value or keeps it.")
@@ -61,15 +63,23 @@ class ImportJob(BaseModel):
         Stale.REFUSE,
         description="Whether records that were changed since the file was exported with its lineage are written over.",
     )
+    missing: Missing = Field(
+        Missing.RETIRE,
+        description="What mode sync does about records that the source no longer has, within the constants.",
+    )
+    max_delete: Threshold | None = Field(
+        "20%",
+        description="Hold a sync back that would take away more records than this: a count, or a share of those there.",
+    )
+    max_update: Threshold | None = Field(
+        None,
+        description="Hold a sync back that would update more than this: a count, or a share of the records there.",
+    )
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
+    keep_plan: bool = Field(False, description="Keep the plan of a dry run, so that exactly it can be applied.")
     read: ReadOptions = Field(default_factory=ReadOptions, description="How to read the source.")
     batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
     requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
-
-    @property
-    def source(self) -> str:
-        """What the source is called."""
-        return self.name or self.path.name
 
     def too_many(self, rejected: int, read: int) -> str | None:
         """Say why nothing may be loaded, when too many rows are rejected."""
@@ -77,16 +87,86 @@ class ImportJob(BaseModel):
             return None
         if self.on_error is OnError.ABORT:
             return f"{rejected:,} of {read:,} rows are rejected, and the import was to load all or nothing."
-        if self.max_errors is None:
+        if self.max_errors is None or within(self.max_errors, rejected, read):
             return None
-        limit = float(self.max_errors.rstrip("%"))
-        allowed = read * limit / 100 if self.max_errors.endswith("%") else limit
-        over = f"{rejected:,} of {read:,} rows are rejected, more than the {self.max_errors} that are allowed."
-        return over if rejected > allowed else None
+        return f"{rejected:,} of {read:,} rows are rejected, more than the {self.max_errors} that are allowed."
+
+    def held_back(self, updated: int, taken: int, there: int) -> str | None:
+        """Say why a sync must wait for a yes: it would update, or take away, too many of the records in its scope."""
+        if self.mode is not Mode.SYNC:
+            return None
+        for what, most, count in (("take away", self.max_delete, taken), ("update", self.max_update, updated)):
+            if most is not None and not within(most, count, there):
+                return f"It would {what} {count:,} of {there:,} records, more than the {most} that are allowed."
+        return None
+
+
+def within(limit: str, count: int, whole: int) -> bool:
+    """Say whether a count keeps to a limit, which is a count or a percentage of the whole."""
+    return count <= (whole * float(limit[:-1]) / 100 if limit.endswith("%") else int(limit))
+
+
+class ImportJob(LoadOptions):
+    """One import: a file, where its records go, and what to do about what is wrong with it."""
+
+    path: Path = Field(description="The file to import, on a disk that the run can read.")
+    name: str | None = Field(None, description="What the source is called in reports; the file's name unless given.")
+
+    @property
+    def source(self) -> str:
+        """What the source is called."""
+        return self.name or self.path.name
 
     def options(self) -> dict[str, Any]:
         """Return what the ledger keeps of the request."""
         return self.model_dump(mode="json", exclude={"path", "name", "requested_by"}, exclude_defaults=True)
+
+
+class SyncJob(LoadOptions):
+    """One sync: a source that is read anew each time, and what is done about what it no longer has."""
+
+    url: str = Field(description="Where the records are: file, https, s3, aws, postgresql, netbox and others.")
+    name: str | None = Field(None, max_length=255, description="What the sync is called; its source unless given.")
+    types: tuple[str, ...] = Field(
+        (), description="Which resource types, where the source has several; all unless given."
+    )
+    credentials: str | None = Field(
+        None, description="The name of a secret: CMDB_SECRET_NAME in the environment, or a block of Prefect."
+    )
+    always: bool = Field(False, description="Read and plan also where the source says that it is as it was.")
+    notify: str | None = Field(None, description="The name of a secret that holds the address of a webhook to tell.")
+    mode: Mode = Field(Mode.SYNC, description="Create new records, update known ones, both, or sync: see missing.")
+
+    @property
+    def source(self) -> str:
+        """What the sync is called."""
+        return self.name or self.url.partition("?")[0]
+
+    def options(self) -> dict[str, Any]:
+        """Return what the ledger keeps of the request."""
+        return self.model_dump(mode="json", exclude={"name", "requested_by"}, exclude_defaults=True)
+
+
+class ApplyJob(BaseModel):
+    """One frozen plan to apply: that of a preview, or of a sync that was held back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan: UUID = Field(description="The run whose plan it is.")
+    hash: str | None = Field(None, description="The plan's hash; another one is refused.")
+    moved: Moved = Field(
+        Moved.REFUSE, description="What to do when records moved since: refuse, skip them, or plan them anew (rebase)."
+    )
+    requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
+
+    @property
+    def source(self) -> str:
+        """What the run is called in reports."""
+        return f"plan {str(self.plan)[:8]}"
+
+    def options(self) -> dict[str, Any]:
+        """Return what the ledger keeps of the request."""
+        return self.model_dump(mode="json", exclude={"plan", "requested_by"}, exclude_defaults=True)
 
 
 def _separator(sign: str) -> str:

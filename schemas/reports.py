@@ -23,11 +23,12 @@ class Severity(StrEnum):
 
 
 class Mode(StrEnum):
-    """What an import may do with a record: create new ones, update known ones, or both."""
+    """What an import may do with a record: create new ones, update known ones, both, or also take away missing ones."""
 
     CREATE = "create"
     UPDATE = "update"
     UPSERT = "upsert"
+    SYNC = "sync"
 
 
 class OnError(StrEnum):
@@ -49,6 +50,22 @@ class Stale(StrEnum):
 
     REFUSE = "refuse"
     OVERWRITE = "overwrite"
+
+
+class Missing(StrEnum):
+    """What a sync does about a record that its source no longer has: nothing, set it aside, or delete it."""
+
+    IGNORE = "ignore"
+    RETIRE = "retire"
+    DELETE = "delete"
+
+
+class Moved(StrEnum):
+    """What applying a plan does about records that moved since: nothing at all, leave them out, or plan anew."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+    REBASE = "rebase"
 
 
 class Unknown(StrEnum):
@@ -83,7 +100,10 @@ ISSUE_SCHEMA: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing to tell about a cell, a row or the whole source; the fields are those of `ISSUE_SCHEMA`."""
+    """One thing to tell about a cell, a row or the whole source; the fields are those of `ISSUE_SCHEMA`.
+
+    `part` says which of the types of a run it concerns, from 0.
+    """
 
     rule: str
     message: str
@@ -93,6 +113,7 @@ class Issue:
     field: str | None = None
     value: str | None = None
     suggestion: str | None = None
+    part: int = 0
 
 
 def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:
@@ -188,7 +209,11 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many records were read, and what became of them: `read` = create + update + unchanged + rejected + delete."""
+    """How many records were read, and what became of them: `read` = create + update + unchanged + rejected.
+
+    A sync takes away records besides that its source no longer has: `delete` and `retire`; an undo reads what it
+    deletes.
+    """
 
     read: int = 0
     create: int = 0
@@ -198,6 +223,11 @@ class Counts:
     warnings: int = 0
     repairs: int = 0
     delete: int = 0
+    retire: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Those of two types together."""
+        return Counts(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(Counts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +238,7 @@ class Change:
     action: str
     row: int | None
     fields: dict[str, tuple[Any, Any]]
+    resource_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +271,29 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class PartReport:
+    """What a run of several types did with one of them."""
+
+    resource_type: str
+    source: str
+    counts: Counts
+    mapping: Mapping | None = None
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class FrozenPlan:
+    """A frozen plan: what is staged, kept until `until`, and the hash by which it is known to be the same.
+
+    `applied` is the run that applied it.
+    """
+
+    hash: str
+    until: datetime
+    applied: str | None = None
+
+
+@dataclass(frozen=True)
 class Report:
     """What a run did, for people and for scripts; a dry run's tells what it would have done, with sample records."""
 
@@ -263,6 +317,11 @@ class Report:
     started: datetime | None = None
     requested_by: str | None = None
     undoes: str | None = None
+    applies: str | None = None
+    parts: tuple[PartReport, ...] = ()
+    plan: FrozenPlan | None = None
+    sync: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True)

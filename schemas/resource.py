@@ -162,6 +162,12 @@ class Resource:
         return hashlib.sha256(repr((self.type, self.key, said)).encode()).hexdigest()[:12]
 
     @property
+    def related(self) -> tuple[str, ...]:
+        """The other types whose records its rules look at."""
+        named = (rule.to for rule in self.set_rules if isinstance(rule, Reference | Inside))
+        return tuple(dict.fromkeys(name for name in named if name != self.type))
+
+    @property
     def required(self) -> tuple[str, ...]:
         """The fields that every new record must have."""
         return tuple(name for name, spec in self.fields.items() if spec.required)

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     keep_files_hours: int = Field(
         72, ge=1, description="How long uploads, exports and files of rejected rows are kept."
     )
+    plan_hours: float = Field(4, gt=0, description="How long the plan of a preview is kept, to be applied.")
+    held_plan_hours: float = Field(168, gt=0, description="How long the plan of a sync that waits for a yes is kept.")
+    keep_retired_days: int = Field(
+        90, ge=0, description="How long retired records are kept before they are deleted; 0 keeps them for good."
+    )
     preview_seconds: float = Field(30, ge=0, description="How long a preview is waited for; then it is asked for.")
     max_runs: int = Field(4, ge=1, le=100, description="The most runs that one worker carries out at once.")
     samples: int = Field(10, ge=0, le=1_000, description="Sample rows and issues that a report shows.")

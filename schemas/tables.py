@@ -29,13 +29,16 @@ from schemas.resources import RESOURCES
 # The name that PostgreSQL itself gives to a primary key, so that it can be named.
 METADATA = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "pk": "%(table_name)s_pkey"})
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that brings a database to these tables; a test compares it with the newest migration."""
 
 STAGING_SCHEMA = "cmdb_staging"
 """Where each run keeps the table it stages into; the run drops it, or the next one does."""
 
-LINEAGE = ("created_at", "updated_at", "created_by_run", "updated_by_run")
+RETIRED_AT = "retired_at"
+"""Since when a record is retired: its source no longer has it, and exports leave it out."""
+
+LINEAGE = ("created_at", "updated_at", "created_by_run", "updated_by_run", RETIRED_AT)
 """Columns that the system keeps of each record; a record that a run created is found by `created_by_run`."""
 
 
@@ -57,6 +60,7 @@ def _resource_table(resource: Resource) -> Table:
         Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("created_by_run", Uuid),
         Column("updated_by_run", Uuid),
+        Column(RETIRED_AT, DateTime(timezone=True)),
     ]
     return Table(resource.table, METADATA, *columns, *lineage)
 
@@ -77,6 +81,7 @@ IMPORT_RUN = Table(
     Column("mapping", JSONB),
     Column("notices", JSONB),
     Column("origin", JSONB, comment="how the source was read"),
+    Column("parts", JSONB, comment="of a run of several types: what holds for each of them"),
     Column("changes", JSON, comment="the first changes, for the report"),
     Column("samples", JSON, comment="the first records of a dry run, as they would be stored"),
     Column("status", Text, nullable=False),
@@ -86,6 +91,7 @@ IMPORT_RUN = Table(
     Column("records_updated", BigInteger, nullable=False, server_default="0"),
     Column("records_unchanged", BigInteger, nullable=False, server_default="0"),
     Column("records_deleted", BigInteger, nullable=False, server_default="0"),
+    Column("records_retired", BigInteger, nullable=False, server_default="0"),
     Column("records_rejected", BigInteger, nullable=False, server_default="0"),
     Column("warnings", BigInteger, nullable=False, server_default="0"),
     Column("repairs", BigInteger, nullable=False, server_default="0"),
@@ -93,6 +99,11 @@ IMPORT_RUN = Table(
     Column("requested_by", Text),
     Column("undoes", Uuid, index=True, comment="the run that this one takes back"),
     Column("repeats", Uuid, comment="the completed run that imported the same bytes before"),
+    Column("applies", Uuid, index=True, comment="the run whose frozen plan this one applies"),
+    Column("plan", JSONB, comment="the frozen plan: what is staged for each type, and its hash"),
+    Column("plan_until", DateTime(timezone=True), comment="until when the staged rows of the plan are kept"),
+    Column("sync", Text, index=True, comment="the sync that this run is one of"),
+    Column("source_version", Text, comment="what the source said of its state, such as an ETag"),
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("finished_at", DateTime(timezone=True)),
     Column("duration", Double, comment="seconds"),
@@ -105,6 +116,7 @@ IMPORT_ISSUE = Table(
     METADATA,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("run_id", Uuid, nullable=False),
+    Column("part", Integer, nullable=False, server_default="0", comment="which of the run's types, from 0"),
     Column("row", Integer),
     Column("column", Text),
     Column("field", Text),
@@ -120,6 +132,7 @@ REJECTED_ROW = Table(
     "rejected_row",
     METADATA,
     Column("run_id", Uuid, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False, server_default="0"),
     Column("row", Integer, primary_key=True, autoincrement=False),
     Column("data", JSONB, nullable=False, comment="source column → text, as it was in the source"),
 )

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
-from schemas.errors import TooManyErrors
-from schemas.reports import ROW, Extracted, Mapping, Status
-from schemas.resource import Resource
+from sqlalchemy import Connection
+
+from schemas.errors import PlanMoved, TooManyErrors
+from schemas.reports import ROW, Change, Issue, Missing, Mode, Moved, Severity, Status, issues_frame
 from schemas.resources import RESOURCES
-from schemas.rules import Inside, Reference
+from tasks.part import Part
 from tasks.run import Run
 from tasks.secrets import without_secrets
 from tasks.store import ledger
 from tasks.store.checks import compare_again, run_checks
-from tasks.store.compare import Comparison
+from tasks.store.frozen import Frozen
+from tasks.store.missing import Gone, Missed
 from tasks.store.plan import Planner
-from tasks.store.staging import Staging
+from tasks.store.target import Target, target_of
 
 # Rejected rows that are read from the source and kept at once.
 _SLICE = 50_000
 
+# Records that moved since a plan was made are told one by one up to this many.
+_MOST_MOVED = 10_000
 
-def load(run: Run, staging: Staging, extracted: Extracted, mapping: Mapping) -> None:
-    """Load the staged rows, or find out what loading them would do; the ledger has the outcome.
 
-    Raises TooManyErrors when the job's thresholds forbid it. It may be tried again after a Transient error: whatever
-    was committed is found as it is.
+def load(run: Run) -> None:
+    """Load the staged rows of all parts, or find out what loading them would do; the ledger has the outcome.
+
+    Raises TooManyErrors when the job's thresholds forbid it, PlanMoved when a frozen plan no longer holds. It may be
+    tried again after a Transient error: whatever was committed is found as it is.
     """
     if _already_done(run):
         return
-    staging.check_whole()
-    _hold_still(run, staging.resource)
-    comparison = _check(run, staging, mapping)
-    _keep_rejected(run, extracted, mapping)
-    problem = run.job.too_many(run.tally.rejected, run.tally.read)
+    for part in run.parts:
+        part.staging.check_whole()
+    _hold_still(run)
+    if run.moved and run.moved is not Moved.REBASE:
+        _check_frozen(run, run.moved)
+    _check(run)
+    _keep_rejected(run)
+    counts = run.counts
+    problem = run.job.too_many(counts.rejected, counts.read)
     if problem and not run.job.dry_run:
         raise TooManyErrors(f"{problem} Nothing was changed.")
-    _apply(run, staging, comparison, problem)
+    _apply(run, problem)
 
 
 def _already_done(run: Run) -> bool:
@@ -44,56 +55,211 @@ def _already_done(run: Run) -> bool:
         return ledger.is_completed(connection, run.run_id)
 
 
-def _hold_still(run: Run, resource: Resource) -> None:
-    """Keep the records that are referred to from changing; locks are taken in one order, so that no two runs block."""
+def _hold_still(run: Run) -> None:
+    """Keep other runs from writing these types, and the records that are referred to from changing.
+
+    Locks are taken in one order, so that no two runs wait for each other.
+    """
     if run.job.dry_run:
         return
-    named = {rule.to for rule in resource.set_rules if isinstance(rule, Reference | Inside)} - {resource.type}
+    own = {part.resource.type for part in run.parts}
+    named = {to for part in run.parts for to in part.resource.related}
     for name in reversed(list(RESOURCES)):
-        if name in named:
+        if name in own:
+            run.session.lock(RESOURCES[name], run.progress)
+        elif name in named:
             run.session.lock(RESOURCES[name], run.progress, shared=True)
 
 
-def _check(run: Run, staging: Staging, mapping: Mapping) -> Comparison:
+def _targets(run: Run) -> list[Target]:
+    """The two sides of each part; each sees the parts that are loaded before it."""
+    targets: list[Target] = []
+    for part in run.parts:
+        beside = {target.resource.type: target for target in targets}
+        targets.append(target_of(part.staging, run.job.empty, beside))
+    return targets
+
+
+def _check(run: Run) -> None:
+    """Ask the rules over many records, and compare what is left with what is stored."""
     run.progress("check", 0, None)
-    if staging.checked:
-        return compare_again(staging, run.job.empty)
-    keep = max(run.settings.max_issues - run.tally.kept, 0)
-    checked = run_checks(staging, mapping, run.job.mode, run.job.empty, keep)
-    run.tally.rules.update(checked.rules)
-    run.tally.rejected += checked.rejected
-    staging.checked = True
-    return checked.comparison
+    for part, target in zip(run.parts, _targets(run), strict=True):
+        if part.staging.checked:
+            part.comparison = compare_again(part.staging, target)
+            continue
+        keep = max(run.settings.max_issues - run.kept, 0)
+        checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep)
+        part.tally.rules.update(checked.rules)
+        part.tally.rejected += checked.rejected
+        part.comparison = checked.comparison
+        part.staging.checked = True
+        if checked.rejected and run.moved is Moved.REFUSE:
+            raise PlanMoved(
+                f"{checked.rejected:,} {part.resource.title} records no longer keep the rules, as what they go "
+                "with was changed since the plan was made. Nothing was changed: plan again."
+            )
 
 
-def _keep_rejected(run: Run, extracted: Extracted, mapping: Mapping) -> None:
+def _check_frozen(run: Run, moved: Moved) -> None:
+    """Find out what moved since the plan was made; it is left out, or the plan is refused."""
+    found: list[tuple[Part, int, int]] = []
+    with run.session.transaction() as connection:
+        for part, frozen in _frozen(run, connection):
+            count, issues = frozen.conflicts(_MOST_MOVED)
+            ledger.add_issues(connection, run.run_id, issues_frame(issues), part.number)
+            left_out = frozen.leave_out() if count and moved is Moved.SKIP else 0
+            found.append((part, count, left_out))
+    # Only now is it so: a transaction that fails takes nothing out.
+    for part, count, left_out in found:
+        part.staging.rows -= left_out
+        part.tally.rejected += left_out
+        if count:
+            part.tally.rules["moved", Severity.ERROR] += count
+    total = sum(count for _, count, _ in found)
+    if total and moved is Moved.REFUSE:
+        raise PlanMoved(
+            f"{total:,} records moved since the plan was made. Nothing was changed: plan again, or apply with "
+            "--moved skip to leave them out, or --moved rebase to plan them anew."
+        )
+
+
+def _frozen(run: Run, connection: Connection) -> list[tuple[Part, Frozen]]:
+    targets = _targets(run)
+    kept = run.plan or run.run_id
+    return [(part, Frozen(connection, target, kept)) for part, target in zip(run.parts, targets, strict=True)]
+
+
+def _keep_rejected(run: Run) -> None:
     """Keep the rejected rows as they stand in the source, so that they can be mended and imported again."""
-    if not run.tally.rejected:
-        return
+    for part in run.parts:
+        extracted = part.extracted
+        if not part.tally.rejected or extracted is None:
+            continue
+        with run.session.transaction() as connection:
+            numbers = ledger.rejected_numbers(connection, run.run_id, part.number)
+            ledger.forget_rejected_rows(connection, run.run_id, part.number)
+            columns = [name for name in extracted.columns if name not in part.mapping.secret]
+            rows = without_secrets(extracted, part.resource).rows(numbers).select(ROW, *columns)
+            for batch in rows.collect_batches(chunk_size=_SLICE, maintain_order=True):
+                ledger.add_rejected_rows(connection, run.run_id, batch, part.number)
+
+
+def _apply(run: Run, problem: str | None) -> None:
+    rows = sum(part.staging.rows for part in run.parts)
+    run.progress("plan", 0, rows, run.counts.rejected)
     with run.session.transaction() as connection:
-        numbers = ledger.rejected_numbers(connection, run.run_id)
-        ledger.forget_rejected_rows(connection, run.run_id)
-        columns = [name for name in extracted.columns if name not in mapping.secret]
-        rows = without_secrets(extracted, run.resource).rows(numbers).select(ROW, *columns)
-        for batch in rows.collect_batches(chunk_size=_SLICE, maintain_order=True):
-            ledger.add_rejected_rows(connection, run.run_id, batch)
+        planned = Planned(run, connection)
+        planned.make()
+        held = None if run.moved else planned.held()
+        counts = run.counts
+        shown: dict[str, Any] = {}
+        if run.job.dry_run or held:
+            shown = planned.shown()
+            if run.job.keep_plan or held:
+                planned.freeze()
+        else:
+            run.progress("apply", 0, counts.create + counts.update + counts.delete + counts.retire)
+            planned.apply()
+        status = Status.FAILED if held and not run.job.dry_run else Status.COMPLETED
+        ending = run.ending() | shown | {"message": problem or held}
+        ledger.close_run(connection, run.run_id, status, counts, **ending)
+    run.progress("done", counts.read, counts.read, counts.rejected)
 
 
-def _apply(run: Run, staging: Staging, comparison: Comparison, problem: str | None) -> None:
-    run.progress("plan", 0, staging.rows, run.tally.rejected)
-    with run.session.transaction() as connection:
-        planner = Planner(connection, staging, run.job.empty, comparison)
-        plan = planner.make()
-        shown = _shown(planner, run.settings.samples) if run.job.dry_run else {}
-        if not run.job.dry_run:
-            run.progress("apply", 0, plan.create + plan.update)
-            planner.apply(plan)
-        ending = run.ending() | shown | {"message": problem}
-        ledger.close_run(connection, run.run_id, Status.COMPLETED, run.tally.counts(plan), **ending)
-    run.progress("done", run.tally.read, run.tally.read, run.tally.rejected)
+class Planned:
+    """The plans of all parts of a run, inside the transaction that makes them and may apply them."""
 
+    def __init__(self, run: Run, connection: Connection) -> None:
+        self.run = run
+        self.connection = connection
+        self.targets = _targets(run)
+        pairs = zip(run.parts, self.targets, strict=True)
+        self.planners = [Planner(connection, part.staging, target, part.comparison) for part, target in pairs]
+        self.missed: dict[int, Missed] = {}
 
-def _shown(planner: Planner, most: int) -> dict[str, Any]:
-    """What a dry run shows beside its counts."""
-    changes = [ledger.change_to_json(change) for change in planner.changes(most)]
-    return {"changes": changes, "samples": planner.staged(most)}
+    def make(self) -> None:
+        """Find out what would become of every record."""
+        gone = self._gone()
+        for part, planner in zip(self.run.parts, self.planners, strict=True):
+            part.plan = planner.make(gone.get(part.number))
+
+    def _gone(self) -> dict[int, Gone]:
+        """What the sources no longer have: those that refer to others first, so that both may go."""
+        run = self.run
+        if run.job.mode is not Mode.SYNC or run.job.missing is Missing.IGNORE or not self._may_take_away():
+            return {}
+        everything = {target.resource.type: target for target in self.targets}
+        for part, target in zip(run.parts, self.targets, strict=True):
+            target.beside.update(everything)
+            self.missed[part.number] = Missed(self.connection, target, run.job.missing, run.run_id)
+            self.missed[part.number].clear()
+        found: dict[int, Gone] = {}
+        for part in reversed(run.parts):
+            found[part.number] = self._gone_of(part, self.missed[part.number])
+        return found
+
+    def _gone_of(self, part: Part, missed: Missed) -> Gone:
+        if self.run.moved and self.run.moved is not Moved.REBASE:
+            Frozen(self.connection, missed.target, self.run.plan or self.run.run_id).recall_missing()
+            return missed.count(0, [])
+        there = missed.find(part.scope)
+        kept = missed.spare() if self.run.job.missing is Missing.DELETE else []
+        if kept:
+            part.tally.rules["referred_to", Severity.WARNING] = len(kept)
+            ledger.add_issues(self.connection, self.run.run_id, issues_frame(kept), part.number)
+        return missed.count(there, kept)
+
+    def _may_take_away(self) -> bool:
+        """Nothing is taken away where it is not sure that the source was read whole."""
+        run, rejected = self.run, self.run.counts.rejected
+        if run.whole and (not rejected or (run.moved is not None and run.moved is not Moved.REBASE)):
+            return True
+        why = f"{rejected:,} rows are rejected" if rejected else "a part of the source could not be read"
+        issue = Issue("not_whole", f"nothing is deleted or retired, because {why}", Severity.WARNING)
+        ledger.add_issues(self.connection, run.run_id, issues_frame([issue]))
+        run.parts[0].tally.rules[issue.rule, Severity.WARNING] = 1
+        return False
+
+    def held(self) -> str | None:
+        """Say why a sync must wait for a yes."""
+        for part in self.run.parts:
+            if part.plan:
+                taken = part.plan.delete + part.plan.retire
+                if why := self.run.job.held_back(part.plan.update, taken, part.plan.there):
+                    approve = f"`cmdb approve {str(self.run.run_id)[:8]}` applies exactly this plan."
+                    return f"{part.resource.title}: {why} Nothing was changed; {approve}"
+        return None
+
+    def shown(self) -> dict[str, Any]:
+        """What a run that changes nothing shows beside its counts."""
+        most = self.run.settings.samples
+        changes: list[Change] = []
+        samples: list[dict[str, Any]] = []
+        for part, planner in zip(self.run.parts, self.planners, strict=True):
+            changes += planner.changes(most)
+            if part.number in self.missed:
+                changes += self.missed[part.number].changes(most)
+            samples += planner.staged(most)
+        return {"changes": [ledger.change_to_json(change) for change in changes], "samples": samples}
+
+    def freeze(self) -> None:
+        """Keep the plan, so that exactly it can be applied later."""
+        run = self.run
+        parts = []
+        for part, frozen in _frozen(run, self.connection):
+            checksum = frozen.freeze(missing=part.number in self.missed)
+            parts.append(part.frozen() | {"checksum": checksum})
+        text = json.dumps([str(run.run_id), run.job.model_dump(mode="json"), parts], sort_keys=True)
+        plan = {"hash": hashlib.sha256(text.encode()).hexdigest(), "parts": parts}
+        hours = run.settings.plan_hours if run.job.dry_run else run.settings.held_plan_hours
+        ledger.keep_plan(self.connection, run.run_id, plan, hours)
+
+    def apply(self) -> None:
+        """Carry all plans out: what others refer to first, and taken away last."""
+        for part, planner in zip(self.run.parts, self.planners, strict=True):
+            if part.plan:
+                planner.apply(part.plan)
+        for missed in reversed(list(self.missed.values())):
+            missed.take_away()
+        if self.run.plan:
+            ledger.end_plan(self.connection, self.run.plan, self.run.run_id)

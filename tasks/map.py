@@ -114,6 +114,14 @@ def _field(name: str, resource: Resource) -> str:
     raise MappingError(f"{resource.type} has no field '{name}': {hint}")
 
 
+def is_field(name: str, resource: Resource) -> bool:
+    """Say whether a type has a field of that name; an empty name is one, which leaves a column out."""
+    try:
+        return bool(_field(name, resource)) or not name
+    except MappingError:
+        return False
+
+
 def _refuse_doubles(matches: list[Match]) -> None:
     seen: dict[str, str] = {}
     for match in matches:

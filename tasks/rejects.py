@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -47,41 +47,66 @@ class Rejected:
         return "; ".join(_said(issue) for issue in self.issues)
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """The rejected rows of one type, and the columns of their source."""
+
+    title: str
+    columns: list[str]
+    rows: Iterator[Rejected]
+
+
+Writer = Callable[[list[Sheet], Path], int]
+
+
 def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
     """Write the rejected rows of a run to a .csv or .xlsx file; returns how many there are.
 
     The file is written aside and renamed when it is whole.
     """
-    writers = {".csv": _write_csv, ".xlsx": _write_workbook}
+    writers: dict[str, Writer] = {".csv": _write_csv, ".xlsx": _write_workbook}
     if path.suffix.lower() not in writers:
         raise UsageError(f"'{path.name}' is neither .csv nor .xlsx: name the file so.")
-    columns = ledger.rejected_columns(connection, run_id)
+    parts = ledger.rejected_columns(connection, run_id)
+    if path.suffix.lower() == ".csv" and len(parts) > 1:
+        raise UsageError("This run has several types, which one table can't hold: name a .xlsx file.")
+    sheets = [
+        Sheet(resource_type if len(parts) > 1 else "rejects", columns, _rejected(connection, run_id, part))
+        for part, (resource_type, columns) in enumerate(parts)
+    ]
     with aside(path) as hidden:
-        return writers[path.suffix.lower()](columns, _rejected(connection, run_id), hidden)
+        return writers[path.suffix.lower()](sheets, hidden)
 
 
-def _rejected(connection: Connection, run_id: UUID) -> Iterator[Rejected]:
+def _rejected(connection: Connection, run_id: UUID, part: int) -> Iterator[Rejected]:
     """The rejected rows in the order of the source, a few thousand in memory at a time."""
-    found = ledger.rejected_rows(connection, run_id)
+    found = ledger.rejected_rows(connection, run_id, part)
     for (row, data), rows in groupby(found, key=lambda found: (found[0], found[1])):
         yield Rejected(row, data, tuple(issue for _, _, issue in rows if issue))
 
 
-def _write_csv(columns: list[str], rows: Iterator[Rejected], path: Path) -> int:
+def _write_csv(sheets: list[Sheet], path: Path) -> int:
+    (only,) = sheets
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*columns, *NOTES])
-        for rejected in rows:
-            writer.writerow([*(rejected.data.get(name) for name in columns), rejected.row, rejected.reason])
+        writer.writerow([*only.columns, *NOTES])
+        for rejected in only.rows:
+            writer.writerow([*(rejected.data.get(name) for name in only.columns), rejected.row, rejected.reason])
             count += 1
     return count
 
 
-def _write_workbook(columns: list[str], rows: Iterator[Rejected], path: Path) -> int:
+def _write_workbook(sheets: list[Sheet], path: Path) -> int:
     """Write text cells, so that nothing is turned into a number; a wrong cell is marked and says why."""
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("rejects")
+    count = sum(_write_sheet(book, sheet.title, sheet.columns, sheet.rows) for sheet in sheets)
+    book.save(path)
+    return count
+
+
+def _write_sheet(book: Workbook, title: str, columns: list[str], rows: Iterator[Rejected]) -> int:
+    sheet = book.create_sheet(title)
     sheet.freeze_panes = "A2"
     for number, name in enumerate([*columns, *NOTES], start=1):
         sheet.column_dimensions[get_column_letter(number)].width = min(max(len(name) + 4, 14), _WIDEST)
@@ -92,7 +117,6 @@ def _write_workbook(columns: list[str], rows: Iterator[Rejected], path: Path) ->
         if count >= SHEET_ROWS:  # the header takes one row
             raise UsageError("There are more rejected rows than a worksheet holds: write them to a .csv file.")
         sheet.append(_cells(sheet, columns, rejected))
-    book.save(path)
     return count
 
 

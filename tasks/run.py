@@ -9,7 +9,6 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,68 +16,32 @@ from uuid import UUID, uuid4
 import polars as pl
 from polars.exceptions import PanicException
 
-from schemas.errors import Cancelled, CmdbError, StorageFull, TooManyErrors
-from schemas.jobs import ImportJob
-from schemas.reports import Counts, Progress, Report, Severity, Status, silent
-from schemas.resource import Resource
+from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooManyErrors
+from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
+from schemas.reports import Counts, Issue, Moved, Progress, Report, Status, silent
 from schemas.settings import Settings
+from tasks.part import Part, Tally
 from tasks.store import ledger
-from tasks.store.plan import Plan
 from tasks.store.session import Session
-from tasks.validate import Batch
-
-
-@dataclass
-class Tally:
-    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one."""
-
-    read: int = 0
-    passed: int = 0
-    rejected: int = 0
-    kept: int = 0
-    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def add(self, batch: Batch, keep: int) -> pl.DataFrame:
-        """Count a batch in; returns those of its issues that are to be kept: every error, `keep` others in all."""
-        self.read += batch.read
-        self.passed += batch.passed
-        self.rejected += len(batch.rejected)
-        for rule, severity, count in batch.issues.group_by("rule", "severity").len().iter_rows():
-            self.rules[rule, severity] += count
-        error = pl.col("severity") == Severity.ERROR
-        others = batch.issues.filter(~error).head(max(keep - self.kept, 0))
-        self.kept += len(others)
-        return pl.concat([batch.issues.filter(error), others]) if len(batch.issues) else batch.issues
-
-    def of(self, severity: Severity) -> int:
-        """How many issues of this severity there are."""
-        return sum(count for (_, kind), count in self.rules.items() if kind == severity)
-
-    def counts(self, plan: Plan | None = None) -> Counts:
-        """The counts of a report."""
-        return Counts(
-            read=self.read,
-            create=plan.create if plan else 0,
-            update=plan.update if plan else 0,
-            unchanged=plan.unchanged if plan else 0,
-            rejected=self.rejected,
-            warnings=self.of(Severity.WARNING),
-            repairs=self.of(Severity.REPAIR),
-        )
 
 
 class Run:
-    """One run of an import."""
+    """One run of an import, a sync or a plan that is applied: its request, and its parts, one for each type."""
 
-    def __init__(self, job: ImportJob, session: Session, settings: Settings, workdir: Path, progress: Progress) -> None:
+    def __init__(
+        self, job: LoadOptions, session: Session, settings: Settings, workdir: Path, progress: Progress
+    ) -> None:
         self.job = job
         self.session = session
         self.settings = settings
         self.workdir = workdir
         self.progress = progress
-        self.tally = Tally()
+        self.parts: tuple[Part, ...] = ()
+        self.notices: list[Issue] = []
+        self.whole = True
+        self.plan: UUID | None = None
+        self.moved: Moved | None = None
         self.started = time.monotonic()
-        self._resource: Resource | None = None
         self._report: Report | None = None
 
     @property
@@ -86,32 +49,35 @@ class Run:
         """The run's identity; under Prefect, the flow run's."""
         return self.session.run_id
 
-    def count_again(self) -> None:
-        """Forget what was counted and kept, before the source is validated from its beginning."""
-        self.tally = Tally()
+    def count_again(self, part: Part) -> None:
+        """Forget what was counted and kept of a part, before its source is validated from its beginning."""
+        part.tally = Tally()
         with self.session.transaction() as connection:
-            ledger.forget_issues(connection, self.run_id)
+            ledger.forget_issues(connection, self.run_id, part.number)
 
-    def keep_issues(self, issues: pl.DataFrame) -> None:
+    def keep_issues(self, part: Part, issues: pl.DataFrame) -> None:
         """Enter issues in the ledger."""
         with self.session.transaction() as connection:
-            ledger.add_issues(connection, self.run_id, issues)
+            ledger.add_issues(connection, self.run_id, issues, part.number)
+
+    @property
+    def counts(self) -> Counts:
+        """The counts of all parts together."""
+        return sum((part.report.counts for part in self.parts), Counts())
+
+    @property
+    def kept(self) -> int:
+        """How many warnings and repairs are kept one by one so far."""
+        return sum(part.tally.kept for part in self.parts)
 
     def ending(self) -> dict[str, Any]:
         """What the ledger keeps of the end of a run beside its counts."""
-        rules = [[rule, severity, count] for (rule, severity), count in sorted(self.tally.rules.items())]
-        return {"rules": rules, "duration": round(time.monotonic() - self.started, 3)}
-
-    @property
-    def resource(self) -> Resource:
-        """The type that the run imports, known once its columns are mapped."""
-        if self._resource is None:
-            raise LookupError("the run has no type before it is mapped")
-        return self._resource
-
-    def begin(self, resource: Resource) -> None:
-        """Set the type that the run imports."""
-        self._resource = resource
+        rules = sum((part.tally.rules for part in self.parts), Counter[tuple[str, str]]())
+        told = [[rule, severity, count] for (rule, severity), count in sorted(rules.items())]
+        ending: dict[str, Any] = {"rules": told, "duration": round(time.monotonic() - self.started, 3)}
+        if len(self.parts) > 1:
+            ending["parts"] = ledger.parts_to_json([part.report for part in self.parts])
+        return ending
 
     @property
     def report(self) -> Report:
@@ -129,13 +95,18 @@ class Run:
         """Enter the end of a run that applied nothing."""
         with self.session.transaction() as connection:
             if not ledger.is_completed(connection, self.run_id):
-                counts = self.tally.counts()
-                ledger.close_run(connection, self.run_id, status, counts, message=message, **self.ending())
+                for part in self.parts:
+                    part.plan = None
+                ledger.close_run(connection, self.run_id, status, self.counts, message=message, **self.ending())
 
 
 @contextlib.contextmanager
 def open_run(
-    job: ImportJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None
+    job: ImportJob | SyncJob | ApplyJob,
+    url: str,
+    settings: Settings,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
 ) -> Iterator[Run]:
     """Enter a run in the ledger, clean up after dead ones, and see to it that this one ends in the ledger too.
 
@@ -143,16 +114,18 @@ def open_run(
     """
     with Session(url, run_id or uuid4()) as session:
         ledger.reap(session)
+        asked, entry = _asked(job, session)
         who = job.requested_by or user()
-        ledger.open_run(session, source=job.source, mode=job.mode, dry_run=job.dry_run, options=job.options(), who=who)
+        entry |= {"mode": asked.mode, "dry_run": asked.dry_run, "options": job.options()}
+        ledger.open_run(session, source=job.source, who=who, **entry)
         workdir = settings.temporary / session.run_id.hex
-        run = Run(job, session, settings, workdir, progress)
+        run = Run(asked, session, settings, workdir, progress)
         try:
             with disk_watched():
                 workdir.mkdir(parents=True, exist_ok=True)
             yield run
             run.read_report()
-        except TooManyErrors as error:
+        except (TooManyErrors, PlanMoved) as error:
             run.close(Status.FAILED, str(error))
             run.read_report()
         except BaseException as error:
@@ -162,7 +135,21 @@ def open_run(
             shutil.rmtree(workdir, ignore_errors=True)
             # Where this can't be done, the next run does it.
             with contextlib.suppress(CmdbError), session.transaction() as connection:
-                ledger.drop_staging(connection, session.run_id)
+                if not ledger.is_kept(connection, session.run_id):
+                    ledger.drop_staging(connection, session.run_id)
+
+
+def _asked(job: ImportJob | SyncJob | ApplyJob, session: Session) -> tuple[LoadOptions, dict[str, Any]]:
+    """The options that hold for a run, and what the ledger keeps of it; of a plan, those it was made with."""
+    if isinstance(job, ImportJob):
+        return job, {}
+    if isinstance(job, SyncJob):
+        return job, {"sync": job.source}
+    with session.transaction() as connection:
+        kept = ledger.read_plan(connection, job.plan)
+    known = {name: value for name, value in kept.options.items() if name in LoadOptions.model_fields}
+    options = LoadOptions.model_validate(known | {"dry_run": False})
+    return options, {"applies": job.plan, "sync": kept.sync, "source_version": kept.version, "sha256": kept.sha256}
 
 
 def _close_after(run: Run, error: BaseException) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from schemas.reports import Extracted, Mapping, Stale
-from schemas.resources import resource
+from schemas.errors import MappingError
+from schemas.jobs import ImportJob, LoadOptions
+from schemas.reports import Extracted, Issue, Mapping, Mode, Severity, Stale
+from schemas.resource import Resource
+from schemas.resources import RESOURCES, resource
 from tasks import extract as reading
 from tasks import load as loading
 from tasks.ahead import ahead
 from tasks.formats import FORMATS
-from tasks.map import MapOptions, detect_type, map_columns, notices
+from tasks.map import MapOptions, detect_type, is_field, map_columns, notices
+from tasks.part import Part
 from tasks.run import Run, disk_watched
 from tasks.secrets import samples, without_secrets
 from tasks.store import ledger
@@ -23,39 +27,72 @@ from tasks.validate import Validator
 class Steps:
     """The steps by name: plain functions, or the same ones watched by Prefect (`tasks.watched`)."""
 
-    extract: Callable[[Run], Extracted]
-    map: Callable[[Run, Extracted], Mapping]
-    validate: Callable[[Run, Extracted, Mapping], Staging]
-    load: Callable[[Run, Staging, Extracted, Mapping], None]
+    extract: Callable[[Run, ImportJob], tuple[Extracted, ...]]
+    map: Callable[[Run, tuple[Extracted, ...]], tuple[Part, ...]]
+    validate: Callable[[Run, Part], None]
+    load: Callable[[Run], None]
 
 
-def extract(run: Run) -> Extracted:
-    """Open the source: its format, encoding and shape, and its records as lazy text columns."""
+def extract(run: Run, job: ImportJob) -> tuple[Extracted, ...]:
+    """Open the source: its format, encoding and shape, and the records of each of its types as lazy text columns."""
     run.progress("extract", 0, None)
-    job = run.job
     named = resource(job.resource_type) if job.resource_type else None
     with disk_watched():
-        return reading.extract(job, named, run.workdir, run.settings)
+        return (reading.extract(job, named, run.workdir, run.settings),)
 
 
-def map(run: Run, extracted: Extracted) -> Mapping:  # the step's name in the design
-    """Find the type and which column fills which field, and enter both in the ledger."""
+def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the step's name in the design
+    """Find the type of each source and which column fills which field, and enter both in the ledger."""
     job = run.job
-    ledger.describe_source(run.session, extracted, samples(extracted) if job.dry_run else {})
+    ledger.describe_source(run.session, sources[0], samples(sources[0]) if job.dry_run else {})
     saved_type, saved, constants = _saved(run)
-    name = job.resource_type or saved_type or extracted.resource_type
-    chosen = resource(name) if name else detect_type(extracted)
-    options = MapOptions(job.columns, constants | job.constants, saved, job.unknown)
-    mapping = map_columns(extracted.columns, chosen, options, job.mode)
-    if job.stale is Stale.OVERWRITE:
-        mapping = replace(mapping, seen=None)
-    said = [*extracted.notices, *notices(mapping, job.unknown)]
-    ledger.describe_run(run.session, extracted.sha256, chosen.type, mapping, said)
-    run.begin(chosen)
+    named = job.resource_type or saved_type
+    typed = [(resource(name) if (name := named or s.resource_type) else detect_type(s), s) for s in sources]
+    typed.sort(key=lambda pair: list(RESOURCES).index(pair[0].type))
+    given = MapOptions(job.columns, constants | job.constants, saved, job.unknown)
+    _refuse_unused(given, [chosen for chosen, _ in typed])
+    mapped = [(chosen, source, _mapped(job, chosen, source, given, alone=len(typed) == 1)) for chosen, source in typed]
+    parts = tuple(
+        Part(number, chosen, source.name, mapping, source, _scope(mapping))
+        for number, (chosen, source, mapping) in enumerate(mapped)
+    )
+    run.notices += [issue for part in parts for issue in _told(part, job)]
+    ledger.describe_run(run.session, sources[0].sha256, [part.report for part in parts], run.notices)
+    run.parts = parts
     if job.save_mapping:
         with run.session.transaction() as connection:
-            ledger.save_mapping(connection, job.save_mapping, chosen.type, mapping)
-    return mapping
+            ledger.save_mapping(connection, job.save_mapping, parts[0].resource.type, parts[0].mapping)
+    return parts
+
+
+def _mapped(job: LoadOptions, chosen: Resource, source: Extracted, given: MapOptions, *, alone: bool) -> Mapping:
+    """The mapping of one type; what is given for all types of a source holds for those that it fits."""
+    if not alone:
+        constants = {name: value for name, value in given.constants.items() if is_field(name, chosen)}
+        columns = {name: to for name, to in given.columns.items() if name in source.columns and is_field(to, chosen)}
+        given = replace(given, constants=constants, columns=columns)
+    mapping = map_columns(source.columns, chosen, given, job.mode)
+    return replace(mapping, seen=None) if job.stale is Stale.OVERWRITE else mapping
+
+
+def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:
+    """Refuse a constant that none of several types has a field for."""
+    for name in given.constants if len(types) > 1 else ():
+        if not any(is_field(name, chosen) for chosen in types):
+            listed = ", ".join(chosen.type for chosen in types)
+            raise MappingError(f"None of {listed} has a field '{name}': leave it out, or mend its name.")
+
+
+def _scope(mapping: Mapping) -> tuple[dict[str, str], ...]:
+    return (mapping.constants,) if mapping.constants else ()
+
+
+def _told(part: Part, job: LoadOptions) -> list[Issue]:
+    said = [*(part.extracted.notices if part.extracted else ()), *notices(part.mapping, job.unknown)]
+    if job.mode is Mode.SYNC and not part.scope:
+        text = f"no constants say which {part.resource.title} records this source holds: all are compared with it"
+        said.append(Issue("scope", text, Severity.WARNING))
+    return [replace(issue, part=part.number) for issue in said]
 
 
 def _saved(run: Run) -> tuple[str | None, dict[str, str], dict[str, str]]:
@@ -65,29 +102,40 @@ def _saved(run: Run) -> tuple[str | None, dict[str, str], dict[str, str]]:
         return ledger.load_mapping(connection, run.job.mapping)
 
 
-def validate(run: Run, extracted: Extracted, mapping: Mapping) -> Staging:
-    """Validate the records batch by batch, and stage each valid batch while the next is validated."""
-    chosen = run.resource
+def validate(run: Run, part: Part) -> None:
+    """Validate the records of a part batch by batch, and stage each valid batch while the next is validated."""
+    chosen, mapping, extracted = part.resource, part.mapping, part.extracted
+    if extracted is None:
+        raise LookupError("a part without a source has been validated before")
     if not run.job.dry_run:
         run.session.lock(chosen, run.progress)
-    run.count_again()
-    staging = Staging(run.session, chosen, mapping.fields, run.workdir, seen=mapping.seen is not None)
+    run.count_again(part)
+    staging = Staging(run.session, chosen, mapping.fields, run.workdir, seen=mapping.seen is not None, part=part.number)
     staging.create()
     guarded = FORMATS[extracted.format].guarded
     validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded)
     size = run.job.batch_size or run.settings.batch_size
+    before = sum(other.tally.passed for other in run.parts[: part.number])
+    total = _records(run)
     with disk_watched():
         for batch in ahead(validator.batches(without_secrets(extracted, chosen), size)):
             staging.add(batch.valid, batch.flawed)
-            run.keep_issues(run.tally.add(batch, run.settings.max_issues))
-            run.progress("validate", run.tally.passed, extracted.records, run.tally.rejected)
+            keep = run.settings.max_issues - run.kept + part.tally.kept
+            run.keep_issues(part, part.tally.add(batch, keep))
+            run.progress("validate", before + part.tally.passed, total, run.counts.rejected)
     staging.finish()
-    return staging
+    part.stage(staging)
 
 
-def load(run: Run, staging: Staging, extracted: Extracted, mapping: Mapping) -> None:
-    """Check, plan and apply the staged rows in one transaction with the ledger."""
-    loading.load(run, staging, extracted, mapping)
+def _records(run: Run) -> int | None:
+    """How many records all parts have, where every source tells."""
+    known = [part.extracted.records for part in run.parts if part.extracted]
+    return None if None in known else sum(filter(None, known))
+
+
+def load(run: Run) -> None:
+    """Check, plan and apply the staged rows of all parts in one transaction with the ledger."""
+    loading.load(run)
 
 
 PLAIN = Steps(extract, map, validate, load)

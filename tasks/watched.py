@@ -68,10 +68,10 @@ def _watched(step: Step, name: str, **options: Any) -> Step:
 _RETRIES: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 15], "retry_condition_fn": _passing}
 
 WATCHED = steps.Steps(
-    _watched(steps.extract, "extract", task_run_name="extract {run.job.source}"),
-    _watched(steps.map, "map", task_run_name="map {run.job.source}", **_RETRIES),
-    _watched(steps.validate, "validate", task_run_name="validate {run.resource.type}", **_RETRIES),
-    _watched(steps.load, "load", task_run_name="load {run.resource.type}", **_RETRIES),
+    _watched(steps.extract, "extract", task_run_name="extract {job.source}"),
+    _watched(steps.map, "map", task_run_name="map the columns", **_RETRIES),
+    _watched(steps.validate, "validate", task_run_name="validate {part.resource.type}", **_RETRIES),
+    _watched(steps.load, "load", task_run_name="load", **_RETRIES),
 )
 """The steps of an import as Prefect tasks, which appear as task runs of the flow run."""
 

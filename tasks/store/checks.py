@@ -43,12 +43,12 @@ from sqlalchemy.dialects.postgresql import CIDR, INET
 from schemas.reports import Empty, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
-from schemas.tables import IMPORT_ISSUE, ROW_NUMBER, SEEN_AT, TABLES
-from tasks.store.compare import PLANNED_UPDATE, Comparison, compare
+from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
+from tasks.store.compare import Comparison, compare, planned_updates
 from tasks.store.copy import copy_rows
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
-from tasks.store.target import Target, target_of
+from tasks.store.target import Target, records_of
 
 FOUND = Table(
     "found",
@@ -73,13 +73,12 @@ class Checked:
     comparison: Comparison
 
 
-def run_checks(staging: Staging, mapping: Mapping, mode: Mode, empty: Empty, keep: int) -> Checked:
+def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, keep: int) -> Checked:
     """Ask every rule over many records; `keep` is how many warnings the ledger may still take one by one.
 
     Overlaps are asked last, of the rows alone that the comparison with the stored records leaves: a block that is
     where it was has been asked of before.
     """
-    target = target_of(staging, empty)
     counts: Counter[tuple[str, str]] = Counter()
     with staging.session.transaction() as connection:
         FOUND.create(connection)
@@ -106,10 +105,10 @@ def run_checks(staging: Staging, mapping: Mapping, mode: Mode, empty: Empty, kee
     return Checked(dict(counts), rejected + overlapping, comparison)
 
 
-def compare_again(staging: Staging, empty: Empty) -> Comparison:
+def compare_again(staging: Staging, target: Target) -> Comparison:
     """Compare anew after a lost connection, which takes the list of updates with it; the rules have been asked."""
     with staging.session.transaction() as connection:
-        return compare(connection, target_of(staging, empty))
+        return compare(connection, target)
 
 
 def _found(
@@ -135,8 +134,9 @@ def _count(connection: Connection) -> Counter[tuple[str, str]]:
 def _keep_issues(connection: Connection, staging: Staging, mapping: Mapping, keep: int) -> None:
     columns = {match.field: match.column for match in mapping.matches}
     column = case(columns, value=FOUND.c.field) if columns else literal(None)
-    issue = {
+    issue: dict[str, ColumnElement[Any]] = {
         "run_id": literal(staging.session.run_id),
+        "part": literal(staging.part),
         "row": FOUND.c.row,
         "column": cast(column, Text),
         "field": FOUND.c.field,
@@ -196,7 +196,7 @@ def _stale(target: Target) -> Iterator[Select[Any]]:
     if SEEN_AT not in target.s.c:
         return
     s, then = target.s, "since this file was exported: export it anew, or import with --stale overwrite"
-    differs = select(PLANNED_UPDATE.c.row_number)
+    differs = select(planned_updates(target.part).c.row_number)
     later = select(literal(1)).select_from(target.t)
     moved = later.where(target.stored_key == target.staged_key, target.t.c.updated_at != s.c[SEEN_AT])
     changed = and_(s.c.row_number.in_(differs), exists(moved))
@@ -262,7 +262,11 @@ def _duplicates(connection: Connection, target: Target, sketch: Sketch) -> Itera
 def _reference(target: Target, rule: Reference) -> Iterator[Select[Any]]:
     to = RESOURCES[rule.to]
     named = TABLES[rule.to]
-    there = exists(select(literal(1)).select_from(named).where(named.c[to.key_column] == target.s.c[rule.field]))
+    stored = select(literal(1)).select_from(named).where(named.c[to.key_column] == target.s.c[rule.field])
+    there: ColumnElement[bool] = exists(stored)
+    if beside := target.beside.get(rule.to):
+        comes = select(literal(1)).select_from(beside.s).where(beside.staged_key == target.s.c[rule.field])
+        there = or_(there, exists(comes))
     broken = and_(target.s.c[rule.field].is_not(None), ~there)
     if rule.when:
         field, value = rule.when
@@ -275,8 +279,9 @@ def _reference(target: Target, rule: Reference) -> Iterator[Select[Any]]:
 def _inside(target: Target, rule: Inside) -> Iterator[Select[Any]]:
     if rule.reference not in target.fields:
         return
-    to, named = RESOURCES[rule.to], TABLES[rule.to]
-    is_the_one = named.c[to.key_column] == target.s.c[rule.reference]
+    to = RESOURCES[rule.to]
+    named = records_of(to, rule.blocks, target.beside)
+    is_the_one = named.c.key == target.s.c[rule.reference]
     within = [_within(target.s.c[rule.field], named.c[block]) for block in rule.blocks]
     known = exists(select(literal(1)).select_from(named).where(is_the_one))
     covered = exists(select(literal(1)).select_from(named).where(is_the_one, or_(*within)))
@@ -284,7 +289,7 @@ def _inside(target: Target, rule: Inside) -> Iterator[Select[Any]]:
     yield _finding(target, broken, rule.name, f"lies outside the blocks of its {to.title}", rule.field, rule.severity)
 
 
-def _within(block: ColumnElement[Any], blocks: Column[Any]) -> ColumnElement[bool]:
+def _within(block: ColumnElement[Any], blocks: ColumnElement[Any]) -> ColumnElement[bool]:
     inside = block.op("<<=", is_comparison=True)
     return inside(blocks) if isinstance(blocks.type, CIDR) else inside(any_(blocks))
 
@@ -328,7 +333,8 @@ def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, shared: T
     rows = select(s.c.row_number).where(or_(in_shared, s.c.row_number.in_(select(near.c.row_number))))
     if not comparison.known:
         return rows
-    moved = select(PLANNED_UPDATE.c.row_number).where(PLANNED_UPDATE.c.moved)
+    planned = planned_updates(target.part)
+    moved = select(planned.c.row_number).where(planned.c.moved)
     return rows.where(or_(s.c.row_number.in_(moved), ~target.stored()))
 
 
@@ -407,7 +413,7 @@ def _all_blocks(target: Target, rule: NoOverlap, suspects: Select[Any], *, other
             literal(value=False),
         )
         .select_from(t.join(scopes_of, _same(scopes_of, t, rule)))
-        .where(*(t.c[name].is_not(None) for name in names), ~is_staged)
+        .where(*(t.c[name].is_not(None) for name in names), t.c[RETIRED_AT].is_(None), ~is_staged)
     )
     return union_all(staged, stored).subquery()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import (
     Boolean,
@@ -20,20 +21,24 @@ from sqlalchemy import (
 )
 
 from schemas.rules import NoOverlap
+from schemas.tables import RETIRED_AT
 from tasks.store.session import set_local
 from tasks.store.target import Target
 
 SORTING = "256MB"
 """The memory that PostgreSQL may use to sort or join a run's rows: a million of them fit in it."""
 
-PLANNED_UPDATE = Table(
-    "planned_update",
-    MetaData(),
-    Column("row_number", Integer, nullable=False),
-    Column("moved", Boolean, nullable=False),
-    prefixes=["TEMPORARY"],
-)
-"""The staged rows whose records are there and differ; `moved` where a block or what it is compared within differs."""
+
+@cache
+def planned_updates(part: int) -> Table:
+    """The staged rows of a part whose records are there and differ; `moved` where a block, or its scope, differs."""
+    return Table(
+        f"planned_update_{part}",
+        MetaData(),
+        Column("row_number", Integer, nullable=False),
+        Column("moved", Boolean, nullable=False),
+        prefixes=["TEMPORARY"],
+    )
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,20 @@ class Comparison:
 
 
 def compare(connection: Connection, target: Target) -> Comparison:
-    """Compare the staged rows with the stored records, and list the updates in `PLANNED_UPDATE`."""
-    PLANNED_UPDATE.drop(connection, checkfirst=True)
-    PLANNED_UPDATE.create(connection)
+    """Compare the staged rows with the stored records, and list the updates in `planned_updates`."""
+    planned = planned_updates(target.part)
+    planned.drop(connection, checkfirst=True)
+    planned.create(connection)
     if not target.any_stored(connection):
         return Comparison()
     set_local(connection, "work_mem", SORTING)
-    differs = _any([target.differs(name) for name in target.written])
+    # A record that was set aside, and is seen again, comes back.
+    differs = _any([target.t.c[RETIRED_AT].is_not(None), *(target.differs(name) for name in target.written)])
     moved = _any([target.differs(name) for name in target.written if name in _watched(target)])
     row = target.s.c.row_number
     both = target.joined(row, differs.label("differs"), moved.label("moved")).cte("both")
     changed = select(both.c.row_number, both.c.moved).where(both.c.differs)
-    listed = insert(PLANNED_UPDATE).from_select(["row_number", "moved"], changed).cte("listed")
+    listed = insert(planned).from_select(["row_number", "moved"], changed).cte("listed")
     counts = select(func.count(), func.count().filter(both.c.differs), func.count().filter(both.c.moved))
     return Comparison(*connection.execute(counts.select_from(both).add_cte(listed)).one())
 

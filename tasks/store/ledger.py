@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import Connection, Row, and_, cast, delete, exists, func, literal, select, text, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects import postgresql
 
@@ -20,11 +36,13 @@ from schemas.reports import (
     Change,
     Counts,
     Extracted,
+    FrozenPlan,
     Issue,
     Mapping,
     Match,
     Mode,
     Origin,
+    PartReport,
     Report,
     RuleCount,
     Severity,
@@ -34,16 +52,18 @@ from schemas.tables import IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, SAVED_MAPPING
 from tasks.store.copy import copy_frame
 from tasks.store.session import Session, is_alive
 
-FLAWED = "_flawed"
-"""What the name of the table of a run's rejected rows adds to that of its staging table."""
+FLAWED, PLANNED = "_flawed", "_plan"
+"""What the names of the tables of rejected rows, and of a frozen plan, add to that of the staging table beside them."""
 
 
-def staging_name(run_id: UUID) -> str:
-    """Return the name of a run's staging table."""
-    return f"run_{run_id.hex}"
+def staging_name(run_id: UUID, part: int = 0) -> str:
+    """Return the name of the staging table of one of a run's types."""
+    return f"run_{run_id.hex}_{part}"
 
 
-def open_run(session: Session, *, source: str, mode: Mode, dry_run: bool, options: dict[str, Any], who: str) -> None:
+def open_run(
+    session: Session, *, source: str, mode: Mode, dry_run: bool, options: dict[str, Any], who: str, **more: Any
+) -> None:
     """Enter a run in the ledger as running; a run that is tried again is entered anew."""
     row = {
         "run_id": session.run_id,
@@ -53,6 +73,7 @@ def open_run(session: Session, *, source: str, mode: Mode, dry_run: bool, option
         "options": options,
         "status": Status.RUNNING,
         "requested_by": who,
+        **more,
     }
     with session.transaction() as connection:
         forget_issues(connection, session.run_id)
@@ -85,11 +106,13 @@ def describe_source(session: Session, extracted: Extracted, samples: dict[str, t
         connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(found))
 
 
-def describe_run(session: Session, sha256: str, resource_type: str, mapping: Mapping, notices: list[Issue]) -> None:
-    """Add the type and the mapping, and the completed run that imported the same bytes before."""
+def describe_run(session: Session, sha256: str, parts: list[PartReport], notices: list[Issue]) -> None:
+    """Add the types and mappings, and the completed run that imported the same bytes before."""
+    only = parts[0] if len(parts) == 1 else None
+    resource_type = only.resource_type if only else None
     before = (
         select(IMPORT_RUN.c.run_id)
-        .where(IMPORT_RUN.c.sha256 == sha256, IMPORT_RUN.c.resource_type == resource_type)
+        .where(IMPORT_RUN.c.sha256 == sha256, IMPORT_RUN.c.resource_type.is_not_distinct_from(resource_type))
         .where(IMPORT_RUN.c.status == Status.COMPLETED, ~IMPORT_RUN.c.dry_run, IMPORT_RUN.c.run_id != session.run_id)
         .order_by(IMPORT_RUN.c.started_at.desc())
         .limit(1)
@@ -97,11 +120,84 @@ def describe_run(session: Session, sha256: str, resource_type: str, mapping: Map
     with session.transaction() as connection:
         found = {
             "resource_type": resource_type,
-            "mapping": mapping_to_json(mapping),
+            "mapping": mapping_to_json(only.mapping) if only and only.mapping else null(),
+            "parts": null() if only else parts_to_json(parts),
             "notices": [asdict(notice) for notice in notices],
             "repeats": connection.scalar(before),
         }
         connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(found))
+
+
+def keep_plan(connection: Connection, run_id: UUID, plan: dict[str, Any], hours: float) -> None:
+    """Keep what a frozen plan is made of, and its staged rows for so many hours."""
+    until = datetime.now(UTC) + timedelta(hours=hours)
+    kept = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(plan=plan, plan_until=until)
+    connection.execute(kept)
+
+
+def is_kept(connection: Connection, run_id: UUID) -> bool:
+    """Say whether a run has a plan whose staged rows are kept still."""
+    kept = select(literal(1)).where(IMPORT_RUN.c.run_id == run_id, IMPORT_RUN.c.plan_until > func.now())
+    return connection.scalar(kept) is not None
+
+
+@dataclass(frozen=True)
+class KeptPlan:
+    """A frozen plan as the ledger has it: the request it was made for, what is staged, and what was found then."""
+
+    status: Status
+    source: str
+    options: dict[str, Any]
+    notices: list[Issue]
+    plan: dict[str, Any]
+    rules: list[tuple[str, str, int]]
+    sync: str | None
+    version: str | None
+    sha256: str | None
+
+
+def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
+    """Return the frozen plan of a run; raises UsageError where it has none, or none any more."""
+    run = connection.execute(select(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id)).one_or_none()
+    if run is None:
+        raise UsageError(f"There is no run {run_id}: `cmdb runs` lists them.")
+    if run.plan is None:
+        raise UsageError(f"Run {run_id} has no plan: `cmdb plan FILE` makes one.")
+    if run.plan.get("applied"):
+        raise UsageError(f"The plan of run {run_id} was applied by run {run.plan['applied']} already.")
+    if not is_kept(connection, run_id):
+        raise UsageError(f"The plan of run {run_id} was kept until {run.plan_until:%Y-%m-%d %H:%M %Z}: plan again.")
+    notices = [_issue(notice) for notice in run.notices or ()]
+    rules = [(rule, severity, count) for rule, severity, count in run.rules or ()]
+    return KeptPlan(
+        Status(run.status), run.source, run.options, notices, run.plan, rules, run.sync, run.source_version, run.sha256
+    )
+
+
+def end_plan(connection: Connection, run_id: UUID, applied_by: UUID) -> None:
+    """Note that a plan was applied, after which nothing is left to apply."""
+    plan = func.jsonb_set(IMPORT_RUN.c.plan, postgresql.array(["applied"]), func.to_jsonb(cast(applied_by, SqlText)))
+    connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(plan=plan))
+
+
+def last_version(connection: Connection, sync: str) -> tuple[UUID, str] | None:
+    """Return the last completed run of a sync, and what its source said of its state then."""
+    run = IMPORT_RUN.c
+    last = (
+        select(run.run_id, run.source_version)
+        .where(run.sync == sync, run.status == Status.COMPLETED, ~run.dry_run)
+        .order_by(run.started_at.desc())
+        .limit(1)
+    )
+    found = connection.execute(last).one_or_none()
+    return (found.run_id, found.source_version) if found and found.source_version else None
+
+
+def describe_version(session: Session, version: str | None) -> None:
+    """Add what a source says of its state."""
+    with session.transaction() as connection:
+        described = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(source_version=version)
+        connection.execute(described)
 
 
 def close_run(connection: Connection, run_id: UUID, status: Status, counts: Counts, **more: Any) -> None:
@@ -114,6 +210,7 @@ def close_run(connection: Connection, run_id: UUID, status: Status, counts: Coun
         "records_unchanged": counts.unchanged,
         "records_rejected": counts.rejected,
         "records_deleted": counts.delete,
+        "records_retired": counts.retire,
         "warnings": counts.warnings,
         "repairs": counts.repairs,
         "finished_at": datetime.now(UTC),
@@ -122,40 +219,47 @@ def close_run(connection: Connection, run_id: UUID, status: Status, counts: Coun
     connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(values))
 
 
-def add_issues(connection: Connection, run_id: UUID, issues: pl.DataFrame) -> None:
-    """Add issues of `ISSUE_SCHEMA` to a run."""
-    frame = issues.select(pl.lit(str(run_id)).alias("run_id"), *ISSUE_SCHEMA)
+def add_issues(connection: Connection, run_id: UUID, issues: pl.DataFrame, part: int = 0) -> None:
+    """Add issues of `ISSUE_SCHEMA` to one of the types of a run."""
+    frame = issues.select(pl.lit(str(run_id)).alias("run_id"), pl.lit(part).alias("part"), *ISSUE_SCHEMA)
     copy_frame(connection, IMPORT_ISSUE, frame)
 
 
-def add_rejected_rows(connection: Connection, run_id: UUID, rows: pl.DataFrame) -> None:
+def add_rejected_rows(connection: Connection, run_id: UUID, rows: pl.DataFrame, part: int = 0) -> None:
     """Keep rejected rows as they were in the source: `ROW` and text columns."""
     data = pl.struct(pl.exclude(ROW)).struct.json_encode().alias("data")
-    frame = rows.select(pl.lit(str(run_id)).alias("run_id"), pl.col(ROW).alias("row"), data)
+    run = pl.lit(str(run_id)).alias("run_id")
+    frame = rows.select(run, pl.lit(part).alias("part"), pl.col(ROW).alias("row"), data)
     copy_frame(connection, REJECTED_ROW, frame)
 
 
-def forget_issues(connection: Connection, run_id: UUID) -> None:
-    """Delete the issues of a run, before its source is validated from the beginning."""
-    connection.execute(delete(IMPORT_ISSUE).where(IMPORT_ISSUE.c.run_id == run_id))
+def forget_issues(connection: Connection, run_id: UUID, part: int | None = None) -> None:
+    """Delete the issues of a run, or of one of its types, before its source is validated from the beginning."""
+    forgotten = delete(IMPORT_ISSUE).where(IMPORT_ISSUE.c.run_id == run_id)
+    connection.execute(forgotten if part is None else forgotten.where(IMPORT_ISSUE.c.part == part))
 
 
-def forget_rejected_rows(connection: Connection, run_id: UUID) -> None:
-    """Delete the rejected rows of a run, before they are kept again."""
-    connection.execute(delete(REJECTED_ROW).where(REJECTED_ROW.c.run_id == run_id))
+def forget_rejected_rows(connection: Connection, run_id: UUID, part: int | None = None) -> None:
+    """Delete the rejected rows of a run, or of one of its types, before they are kept again."""
+    forgotten = delete(REJECTED_ROW).where(REJECTED_ROW.c.run_id == run_id)
+    connection.execute(forgotten if part is None else forgotten.where(REJECTED_ROW.c.part == part))
 
 
 def reap(session: Session) -> list[UUID]:
-    """Clean up after runs whose process died: drop their staging tables and close their entries."""
+    """Clean up after runs whose process died: drop their staging tables and close their entries.
+
+    What a frozen plan has staged is kept until its time is over.
+    """
     staged = text("select table_name from information_schema.tables where table_schema = :schema")
     running = select(IMPORT_RUN.c.run_id).where(IMPORT_RUN.c.status == Status.RUNNING)
     with session.transaction() as connection:
         names = connection.scalars(staged, {"schema": STAGING_SCHEMA})
-        staging = {UUID(name.removeprefix("run_").removesuffix(FLAWED)) for name in names}
+        staging = {UUID(name.removeprefix("run_").partition("_")[0]) for name in names}
         runs = staging | set(connection.scalars(running))
         dead = [run for run in sorted(runs) if run != session.run_id and not is_alive(connection, run)]
         for run in dead:
-            drop_staging(connection, run)
+            if not is_kept(connection, run):
+                drop_staging(connection, run)
             message = "The process of this run ended before it was done; nothing of it was applied."
             ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run, IMPORT_RUN.c.status == Status.RUNNING)
             connection.execute(ended.values(status=Status.FAILED, message=message, finished_at=datetime.now(UTC)))
@@ -164,9 +268,10 @@ def reap(session: Session) -> list[UUID]:
 
 def drop_staging(connection: Connection, run_id: UUID) -> None:
     """Drop the staging tables of a run, if there are any."""
-    name = staging_name(run_id)
-    tables = f'"{STAGING_SCHEMA}"."{name}", "{STAGING_SCHEMA}"."{name}{FLAWED}"'
-    connection.execute(text(f"drop table if exists {tables}"))
+    named = text("select tablename from pg_tables where schemaname = :schema and starts_with(tablename, :name)")
+    wanted = {"schema": STAGING_SCHEMA, "name": f"run_{run_id.hex}_"}
+    for name in list(connection.scalars(named, wanted)):
+        connection.execute(text(f'drop table if exists "{STAGING_SCHEMA}"."{name}"'))
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
@@ -193,12 +298,16 @@ def list_runs(
     resource_type: str | None = None,
     status: Status | None = None,
     requested_by: str | None = None,
+    sync: str | None = None,
     after: UUID | None = None,
 ) -> list[Report]:
     """Return the newest runs first; with `after`, those that began before that one."""
     run = IMPORT_RUN.c
     query = select(IMPORT_RUN).order_by(run.started_at.desc(), run.run_id.desc()).limit(limit)
-    for column, wanted in ((run.resource_type, resource_type), (run.status, status), (run.requested_by, requested_by)):
+    if resource_type:
+        among = run.parts.contains([{"resource_type": resource_type}])
+        query = query.where(or_(run.resource_type == resource_type, among))
+    for column, wanted in ((run.status, status), (run.requested_by, requested_by), (run.sync, sync)):
         query = query.where(column == wanted) if wanted else query
     if after:
         began = select(run.started_at).where(run.run_id == after).scalar_subquery()
@@ -220,9 +329,11 @@ class Figures:
 def figures(connection: Connection) -> list[Figures]:
     """Return the figures of all imports, by type and status."""
     run = IMPORT_RUN.c
-    actions = ("created", "updated", "deleted", "unchanged", "rejected")
+    actions = ("created", "updated", "deleted", "retired", "unchanged", "rejected")
     query = select(
-        func.coalesce(run.resource_type, "unknown").label("resource_type"),
+        func.coalesce(run.resource_type, case((run.parts.is_(None), "unknown"), else_="several")).label(
+            "resource_type"
+        ),
         run.status,
         func.count().label("runs"),
         func.coalesce(func.sum(run.duration), 0.0).label("seconds"),
@@ -257,9 +368,10 @@ def read_issues(
 ) -> list[Issue]:
     """Return the issues of a run, errors first, in the order of its rows."""
     rank = func.array_position(postgresql.array(list(Severity)), IMPORT_ISSUE.c.severity)
-    query = select(*(IMPORT_ISSUE.c[name] for name in ISSUE_SCHEMA)).where(IMPORT_ISSUE.c.run_id == run_id)
+    columns = (*(IMPORT_ISSUE.c[name] for name in ISSUE_SCHEMA), IMPORT_ISSUE.c.part)
+    query = select(*columns).where(IMPORT_ISSUE.c.run_id == run_id)
     query = query.where(IMPORT_ISSUE.c.severity == severity) if severity else query
-    query = query.order_by(rank, IMPORT_ISSUE.c.row, IMPORT_ISSUE.c.id).limit(limit).offset(offset)
+    query = query.order_by(rank, IMPORT_ISSUE.c.part, IMPORT_ISSUE.c.row, IMPORT_ISSUE.c.id).limit(limit).offset(offset)
     return [_issue(dict(row)) for row in connection.execute(query).mappings()]
 
 
@@ -277,12 +389,14 @@ def _report(row: Row[Any], issues: tuple[Issue, ...] = ()) -> Report:
         warnings=row.warnings,
         repairs=row.repairs,
         delete=row.records_deleted,
+        retire=row.records_retired,
     )
     rules = [RuleCount(rule, Severity(severity), count) for rule, severity, count in row.rules or ()]
+    parts = tuple(_part_from_json(part) for part in row.parts or ())
     return Report(
         run_id=str(row.run_id),
         status=Status(row.status),
-        resource_type=row.resource_type or "",
+        resource_type=row.resource_type or ", ".join(part.resource_type for part in parts),
         source=row.source,
         mode=Mode(row.mode),
         dry_run=row.dry_run,
@@ -294,31 +408,45 @@ def _report(row: Row[Any], issues: tuple[Issue, ...] = ()) -> Report:
         issues=issues,
         changes=tuple(change_from_json(change) for change in row.changes or ()),
         samples=tuple(row.samples or ()),
-        origin=Origin(**row.origin | {"columns": tuple(row.origin["columns"])}) if row.origin else None,
+        origin=_origin_from_json(row.origin) if row.origin else None,
         notices=tuple(_issue(notice) for notice in row.notices or ()),
         repeats=str(row.repeats) if row.repeats else None,
         started=row.started_at,
         requested_by=row.requested_by,
         undoes=str(row.undoes) if row.undoes else None,
+        applies=str(row.applies) if row.applies else None,
+        parts=parts,
+        plan=FrozenPlan(row.plan["hash"], row.plan_until, row.plan.get("applied")) if row.plan else None,
+        sync=row.sync,
+        version=row.source_version,
     )
 
 
-def rejected_columns(connection: Connection, run_id: UUID) -> list[str]:
-    """Return the source columns of a run in their order, without those that hold secrets."""
-    found = select(IMPORT_RUN.c.origin, IMPORT_RUN.c.mapping).where(IMPORT_RUN.c.run_id == run_id)
-    origin, mapping = connection.execute(found).one()
+def rejected_columns(connection: Connection, run_id: UUID) -> list[tuple[str, list[str]]]:
+    """Return each type of a run, and the columns of its source in their order, without those that hold secrets."""
+    run = IMPORT_RUN.c
+    found = select(run.resource_type, run.origin, run.mapping, run.parts).where(run.run_id == run_id)
+    resource_type, origin, mapping, parts = connection.execute(found).one()
+    only = {"resource_type": resource_type or "", "origin": origin, "mapping": mapping}
+    return [(part["resource_type"], _told_columns(part["origin"], part["mapping"])) for part in parts or [only]]
+
+
+def _told_columns(origin: dict[str, Any] | None, mapping: dict[str, Any] | None) -> list[str]:
     secret = mapping["secret"] if mapping else []
     return [name for name in origin["columns"] if name not in secret] if origin else []
 
 
-def rejected_rows(connection: Connection, run_id: UUID) -> Iterator[tuple[int, dict[str, str | None], Issue | None]]:
+def rejected_rows(
+    connection: Connection, run_id: UUID, part: int = 0
+) -> Iterator[tuple[int, dict[str, str | None], Issue | None]]:
     """Yield (row, source column → text, one of its errors) in the order of the source, from a server-side cursor."""
     row, issue = REJECTED_ROW.c, IMPORT_ISSUE.c
-    is_error = and_(issue.run_id == run_id, issue.row == row.row, issue.severity == Severity.ERROR)
+    of_row = and_(issue.run_id == run_id, issue.part == part, issue.row == row.row)
+    is_error = and_(of_row, issue.severity == Severity.ERROR)
     query = (
         select(row.row, row.data, *(issue[name].label(f"issue_{name}") for name in ISSUE_SCHEMA))
         .join_from(REJECTED_ROW, IMPORT_ISSUE, is_error, isouter=True)
-        .where(row.run_id == run_id)
+        .where(row.run_id == run_id, row.part == part)
         .order_by(row.row, issue.id)
     )
     streamed = connection.execution_options(yield_per=2_000).execute(query)
@@ -328,16 +456,21 @@ def rejected_rows(connection: Connection, run_id: UUID) -> Iterator[tuple[int, d
 
 
 def rejected_page(connection: Connection, run_id: UUID, *, limit: int, offset: int) -> tuple[int, list[dict[str, Any]]]:
-    """Return how many rows a run rejected, and some of them: `row`, `data` (source column → text) and `issues`."""
-    row = REJECTED_ROW.c
+    """Return how many rows a run rejected, and some of them: `row`, `data` (source column → text) and `issues`.
+
+    Of a run of several types, each has its `part` too.
+    """
+    row, issue = REJECTED_ROW.c, IMPORT_ISSUE.c
     total = int(connection.scalar(select(func.count()).where(row.run_id == run_id)) or 0)
-    query = select(row.row, row.data).where(row.run_id == run_id).order_by(row.row).limit(limit).offset(offset)
-    found = {each.row: {"row": each.row, "data": each.data, "issues": []} for each in connection.execute(query)}
-    issue = IMPORT_ISSUE.c
-    wrong = select(*(issue[name] for name in ISSUE_SCHEMA)).where(issue.run_id == run_id, issue.row.in_(list(found)))
-    wrong = wrong.where(issue.severity == Severity.ERROR).order_by(issue.row, issue.id)
-    for each in connection.execute(wrong).mappings():
-        found[each["row"]]["issues"].append(_issue(dict(each)))
+    query = select(row.part, row.row, row.data).where(row.run_id == run_id).order_by(row.part, row.row)
+    found = {
+        (each.part, each.row): {"part": each.part, "row": each.row, "data": each.data, "issues": []}
+        for each in connection.execute(query.limit(limit).offset(offset))
+    }
+    wrong = select(*(issue[name] for name in ISSUE_SCHEMA), issue.part).where(issue.run_id == run_id)
+    wrong = wrong.where(tuple_(issue.part, issue.row).in_(list(found)), issue.severity == Severity.ERROR)
+    for each in connection.execute(wrong.order_by(issue.row, issue.id)).mappings():
+        found[each["part"], each["row"]]["issues"].append(_issue(dict(each)))
     return total, list(found.values())
 
 
@@ -357,9 +490,10 @@ def daily(connection: Connection, *, days: int) -> list[dict[str, Any]]:
     ]
 
 
-def rejected_numbers(connection: Connection, run_id: UUID) -> pl.Series:
-    """Return the numbers of the rows that a run rejected, in order."""
-    query = select(IMPORT_ISSUE.c.row).where(IMPORT_ISSUE.c.run_id == run_id, IMPORT_ISSUE.c.row.is_not(None))
+def rejected_numbers(connection: Connection, run_id: UUID, part: int = 0) -> pl.Series:
+    """Return the numbers of the rows that a run rejected of one of its types, in order."""
+    issue = IMPORT_ISSUE.c
+    query = select(issue.row).where(issue.run_id == run_id, issue.part == part, issue.row.is_not(None))
     rows = connection.scalars(query.where(IMPORT_ISSUE.c.severity == Severity.ERROR).distinct())
     return pl.Series("row", list(rows), dtype=pl.UInt32).sort()
 
@@ -397,13 +531,37 @@ def mapping_from_json(data: dict[str, Any]) -> Mapping:
 
 def change_to_json(change: Change) -> dict[str, Any]:
     """Return a change as the ledger keeps it."""
-    return {"key": change.key, "action": change.action, "row": change.row, "fields": change.fields}
+    return asdict(change)
 
 
 def change_from_json(data: dict[str, Any]) -> Change:
     """Return a change that the ledger kept."""
     fields = {name: (before, after) for name, (before, after) in data["fields"].items()}
-    return Change(data["key"], data["action"], data["row"], fields)
+    return Change(data["key"], data["action"], data["row"], fields, data.get("resource_type", ""))
+
+
+def parts_to_json(parts: list[PartReport]) -> list[dict[str, Any]]:
+    """Return what a run did with each of its types, as the ledger keeps it."""
+    return [
+        asdict(part)
+        | {"mapping": mapping_to_json(part.mapping) if part.mapping else None}
+        | {"origin": asdict(part.origin) if part.origin else None}
+        for part in parts
+    ]
+
+
+def _part_from_json(data: dict[str, Any]) -> PartReport:
+    return PartReport(
+        data["resource_type"],
+        data["source"],
+        Counts(**data["counts"]),
+        mapping_from_json(data["mapping"]) if data["mapping"] else None,
+        _origin_from_json(data["origin"]) if data["origin"] else None,
+    )
+
+
+def _origin_from_json(data: dict[str, Any]) -> Origin:
+    return Origin(**data | {"columns": tuple(data["columns"])})
 
 
 def save_mapping(connection: Connection, name: str, resource_type: str, mapping: Mapping) -> None:

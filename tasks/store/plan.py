@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -12,10 +12,12 @@ from sqlalchemy import (
     Connection,
     Select,
     Text,
+    case,
     cast,
     func,
     insert,
     literal,
+    null,
     select,
     text,
     update,
@@ -23,21 +25,25 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
-from schemas.reports import Change, Empty
-from schemas.tables import CHANGE, ROW_NUMBER, SEEN_AT
-from tasks.store.compare import PLANNED_UPDATE, SORTING, Comparison
+from schemas.reports import Change
+from schemas.tables import CHANGE, RETIRED_AT, ROW_NUMBER, SEEN_AT
+from tasks.store.compare import SORTING, Comparison, planned_updates
+from tasks.store.missing import Gone
 from tasks.store.session import set_local
 from tasks.store.staging import Staging
-from tasks.store.target import Target, target_of
+from tasks.store.target import Target
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many records would be created, updated and left as they are."""
+    """How many records would be created, updated and left as they are; deleted or retired, of those `there`."""
 
     create: int
     update: int
     unchanged: int
+    delete: int = 0
+    retire: int = 0
+    there: int = 0
 
 
 # Rows from which on building the index anew is worth a lock.
@@ -45,34 +51,32 @@ _MANY = 10_000
 
 
 class Planner:
-    """The plan of one run, inside the transaction that makes it and may apply it."""
+    """The plan of one part of a run, inside the transaction that makes it and may apply it."""
 
-    def __init__(self, connection: Connection, staging: Staging, empty: Empty, comparison: Comparison) -> None:
+    def __init__(self, connection: Connection, staging: Staging, target: Target, comparison: Comparison) -> None:
         self.connection = connection
         self.staging = staging
         self.comparison = comparison
-        self.target: Target = target_of(staging, empty)
-        self.empty = empty
+        self.target = target
         self.written = self.target.written
+        self.updates = planned_updates(target.part)
 
-    def make(self) -> Plan:
-        """Say what the comparison means for the records."""
+    def make(self, missing: Gone | None = None) -> Plan:
+        """Say what the comparison, and what the source no longer has, mean for the records."""
         known, changed = self.comparison.known, self.comparison.changed
-        return Plan(self.staging.rows - known, changed, known - changed)
+        plan = Plan(self.staging.rows - known, changed, known - changed)
+        return replace(plan, delete=missing.delete, retire=missing.retire, there=missing.there) if missing else plan
 
     def _planned(self, *columns: ColumnElement[Any]) -> Select[Any]:
         s, t = self.target.s, self.target.t
-        planned = s.join(PLANNED_UPDATE, PLANNED_UPDATE.c.row_number == s.c.row_number)
+        planned = s.join(self.updates, self.updates.c.row_number == s.c.row_number)
         return select(*columns).select_from(planned.join(t, self.target.stored_key == self.target.staged_key))
 
-    def _after(self, name: str) -> ColumnElement[Any]:
-        """The value that a field would have: with `empty=keep`, an empty cell keeps the stored one."""
-        value = self.target.s.c[name]
-        return func.coalesce(value, self.target.t.c[name]) if self.empty is Empty.KEEP else value
-
     def _after_image(self) -> ColumnElement[Any]:
-        pairs = [part for name in self.written for part in (literal(name), self._after(name))]
-        return func.jsonb_build_object(*pairs)
+        pairs = [part for name in self.written for part in (literal(name), self.target.value(name))]
+        image = func.jsonb_build_object(*pairs)
+        restored = func.jsonb_build_object(literal(RETIRED_AT), null())
+        return case((self.target.t.c[RETIRED_AT].is_not(None), image.op("||")(restored)), else_=image)
 
     def changes(self, most: int) -> list[Change]:
         """Return the first changes, updates before new records, with the fields that differ before → after."""
@@ -80,18 +84,20 @@ class Planner:
 
     def _updates(self, most: int) -> list[Change]:
         s, key = self.target.s, cast(self.target.staged_key, Text)
-        first = select(PLANNED_UPDATE.c.row_number).order_by(PLANNED_UPDATE.c.row_number).limit(most)
+        first = select(self.updates.c.row_number).order_by(self.updates.c.row_number).limit(most)
         before = func.to_jsonb(text(f'"{self.target.t.name}".*'))
         query = self._planned(s.c.row_number, key, before, self._after_image()).where(s.c.row_number.in_(first))
         rows = self.connection.execute(query.order_by(s.c.row_number))
-        return [Change(key, "update", row, differing(before, after)) for row, key, before, after in rows]
+        kind = self.target.resource.type
+        return [Change(key, "update", row, differing(before, after), kind) for row, key, before, after in rows]
 
     def _creates(self, most: int) -> list[Change]:
         s, key = self.target.s, cast(self.target.staged_key, Text)
         first = select(s.c.row_number).where(~self.target.stored()).order_by(s.c.row_number).limit(most)
         record = func.to_jsonb(text(f'"{s.name}".*')).op("-")(ROW_NUMBER).op("-")(SEEN_AT)
         query = select(s.c.row_number, key, record).where(s.c.row_number.in_(first)).order_by(s.c.row_number)
-        return [Change(key, "create", row, differing({}, new)) for row, key, new in self.connection.execute(query)]
+        rows, kind = self.connection.execute(query), self.target.resource.type
+        return [Change(key, "create", row, differing({}, new), kind) for row, key, new in rows]
 
     def staged(self, samples: int) -> list[dict[str, Any]]:
         """The first staged rows as they would be stored."""
@@ -123,9 +129,9 @@ class Planner:
         s = self.target.s
         change = (
             update(self.target.t)
-            .where(self.target.stored_key == self.target.staged_key, s.c.row_number == PLANNED_UPDATE.c.row_number)
-            .values({name: self._after(name) for name in self.written})
-            .values(updated_at=func.now(), updated_by_run=self.staging.session.run_id)
+            .where(self.target.stored_key == self.target.staged_key, s.c.row_number == self.updates.c.row_number)
+            .values({name: self.target.value(name) for name in self.written})
+            .values(updated_at=func.now(), updated_by_run=self.staging.session.run_id, **{RETIRED_AT: None})
         )
         self.connection.execute(change)
 

@@ -24,8 +24,9 @@ _SCOPE, _FIRST, _LAST = "scope", "first", "last"
 class Sketch:
     """The keys and blocks of the staged rows as numbers, in files of a run's folder."""
 
-    def __init__(self, folder: Path, resource: Resource, fields: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, resource: Resource, fields: tuple[str, ...], part: int = 0) -> None:
         self._folder = folder
+        self._part = part
         self._resource = resource
         self._fields = fields
         self._files: list[Path] = []
@@ -37,7 +38,7 @@ class Sketch:
         """Take note of a typed batch."""
         key = self._resource.natural_key(self._fields).hash().alias("key")
         spans = [column for rule in self._rules for column in _span(batch, rule)]
-        path = self._folder / f"sketch-{len(self._files)}.arrow"
+        path = self._folder / f"sketch-{self._part}-{len(self._files)}.arrow"
         batch.select(ROW, key, *spans).write_ipc(path)
         self._files.append(path)
         self._rows += len(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import polars as pl
 from sqlalchemy import Table, func, inspect, select, text
@@ -12,33 +13,46 @@ from schemas.reports import ROW
 from schemas.resource import NATURAL_KEY, Resource
 from schemas.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, staged_columns, staging_table
 from tasks.store.copy import copy_frame
-from tasks.store.ledger import FLAWED, drop_staging, staging_name
+from tasks.store.ledger import FLAWED, staging_name
 from tasks.store.session import Session
 from tasks.store.sketch import Sketch
 
 
 class Staging:
-    """One run's staging table, unlogged: what it holds is worth nothing after the run."""
+    """The staging table of one of a run's types, unlogged: what it holds is worth little after the run.
+
+    `run_id` names the run that staged the rows, where that is another one, whose frozen plan is applied.
+    """
 
     def __init__(
-        self, session: Session, resource: Resource, fields: tuple[str, ...], folder: Path, *, seen: bool = False
+        self,
+        session: Session,
+        resource: Resource,
+        fields: tuple[str, ...],
+        folder: Path,
+        *,
+        seen: bool = False,
+        part: int = 0,
+        run_id: UUID | None = None,
     ) -> None:
         self.session = session
         self.resource = resource
         self.fields = fields
-        name = staging_name(session.run_id)
+        self.part = part
+        name = staging_name(run_id or session.run_id, part)
         self.table: Table = staging_table(name, resource, fields, seen=seen)
         self.flawed: Table = staging_table(f"{name}{FLAWED}", resource, fields, seen=seen)
         self.any_flawed = False
         self.checked = False
         self.rows = 0
-        self.sketch = Sketch(folder, resource, fields)
+        self.sketch = Sketch(folder, resource, fields, part)
 
     def create(self) -> None:
         """Make the table, empty."""
         with self.session.transaction() as connection:
             connection.execute(text(f'create schema if not exists "{STAGING_SCHEMA}"'))
-            drop_staging(connection, self.session.run_id)
+            for table in (self.flawed, self.table):
+                table.drop(connection, checkfirst=True)
             self.table.create(connection)
 
     def add(self, batch: pl.DataFrame, flawed: pl.DataFrame) -> None:

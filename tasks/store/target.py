@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, exists, literal, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    exists,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from schemas.reports import Empty
 from schemas.resource import Resource
@@ -15,13 +27,18 @@ from tasks.store.staging import Staging
 
 @dataclass(frozen=True)
 class Target:
-    """The staged rows `s`, the stored records `t`, the fields that the import speaks of, and its empty-cell policy."""
+    """The staged rows `s`, the stored records `t`, the fields that the import speaks of, and its empty-cell policy.
+
+    `beside` has the other types that the same run loads, as far as they have been checked.
+    """
 
     resource: Resource
     s: Table
     t: Table
     fields: tuple[str, ...]
     empty: Empty
+    part: int = 0
+    beside: dict[str, Target] = field(default_factory=dict)
 
     @property
     def staged_key(self) -> Column[Any]:
@@ -57,11 +74,31 @@ class Target:
         changed = stored.is_distinct_from(staged)
         return staged.is_not(None) & changed if self.empty is Empty.KEEP else changed
 
+    def value(self, name: str) -> ColumnElement[Any]:
+        """The value that a field of a staged row's record, joined to it, will have."""
+        if name not in self.s.c:
+            return self.t.c[name]
+        return func.coalesce(self.s.c[name], self.t.c[name]) if self.empty is Empty.KEEP else self.s.c[name]
+
     def any_stored(self, connection: Connection) -> bool:
         """Say whether there are any records of the type."""
         return connection.scalar(select(literal(1)).select_from(self.t).limit(1)) is not None
 
 
-def target_of(staging: Staging, empty: Empty) -> Target:
+def target_of(staging: Staging, empty: Empty, beside: dict[str, Target] | None = None) -> Target:
     """Return the two sides of a run."""
-    return Target(staging.resource, staging.table, TABLES[staging.resource.type], staging.fields, empty)
+    table = TABLES[staging.resource.type]
+    return Target(staging.resource, staging.table, table, staging.fields, empty, staging.part, beside or {})
+
+
+def records_of(resource: Resource, names: tuple[str, ...], beside: dict[str, Target]) -> FromClause:
+    """Return the records of a type with its `key` and some fields, as they will be once the run has loaded them."""
+    table = TABLES[resource.type]
+    target = beside.get(resource.type)
+    stored = select(table.c[resource.key_column].label("key"), *(table.c[name] for name in names))
+    if target is None:
+        return stored.subquery()
+    both = target.s.join(target.t, target.stored_key == target.staged_key, isouter=True)
+    staged = select(target.staged_key.label("key"), *(target.value(name).label(name) for name in names))
+    is_staged = exists(select(literal(1)).select_from(target.s).where(target.stored_key == target.staged_key))
+    return union_all(staged.select_from(both), stored.where(~is_staged)).subquery()

@@ -1,0 +1,115 @@
+"""A part: one resource type's share of a run, from the columns of its source to what is staged of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from schemas.reports import Counts, Extracted, Mapping, PartReport, Severity
+from schemas.resource import Resource
+from tasks.store.compare import Comparison
+from tasks.store.ledger import mapping_to_json
+
+if TYPE_CHECKING:
+    from tasks.store.plan import Plan
+    from tasks.store.staging import Staging
+    from tasks.validate import Batch
+
+
+@dataclass
+class Tally:
+    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one."""
+
+    read: int = 0
+    passed: int = 0
+    rejected: int = 0
+    kept: int = 0
+    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, batch: Batch, keep: int) -> pl.DataFrame:
+        """Count a batch in; returns those of its issues that are to be kept: every error, `keep` others in all."""
+        self.read += batch.read
+        self.passed += batch.passed
+        self.rejected += len(batch.rejected)
+        for rule, severity, count in batch.issues.group_by("rule", "severity").len().iter_rows():
+            self.rules[rule, severity] += count
+        error = pl.col("severity") == Severity.ERROR
+        others = batch.issues.filter(~error).head(max(keep - self.kept, 0))
+        self.kept += len(others)
+        return pl.concat([batch.issues.filter(error), others]) if len(batch.issues) else batch.issues
+
+    def of(self, severity: Severity) -> int:
+        """How many issues of this severity there are."""
+        return sum(count for (_, kind), count in self.rules.items() if kind == severity)
+
+    def counts(self, plan: Plan | None = None) -> Counts:
+        """The counts of a report."""
+        found = Counts(
+            read=self.read,
+            rejected=self.rejected,
+            warnings=self.of(Severity.WARNING),
+            repairs=self.of(Severity.REPAIR),
+        )
+        if plan is None:
+            return found
+        return replace(
+            found,
+            create=plan.create,
+            update=plan.update,
+            unchanged=plan.unchanged,
+            delete=plan.delete,
+            retire=plan.retire,
+        )
+
+
+@dataclass
+class Part:
+    """One type's share of a run; `extracted` is None where a frozen plan is applied, whose source was read before.
+
+    `scope` says which records the source speaks of, as alternatives of field → value; none means all of the type.
+    """
+
+    number: int
+    resource: Resource
+    source: str
+    mapping: Mapping
+    extracted: Extracted | None = None
+    scope: tuple[dict[str, str], ...] = ()
+    tally: Tally = field(default_factory=Tally)
+    comparison: Comparison = field(default_factory=Comparison)
+    plan: Plan | None = None
+    _staging: Staging | None = None
+
+    @property
+    def staging(self) -> Staging:
+        """Where its sound rows are staged, once they are validated."""
+        if self._staging is None:
+            raise LookupError(f"the rows of {self.resource.type} are not staged before they are validated")
+        return self._staging
+
+    def stage(self, staging: Staging) -> None:
+        """Set where its rows are staged."""
+        self._staging = staging
+
+    @property
+    def report(self) -> PartReport:
+        """What is told of it so far."""
+        origin = self.extracted.origin if self.extracted else None
+        return PartReport(self.resource.type, self.source, self.tally.counts(self.plan), self.mapping, origin)
+
+    def frozen(self) -> dict[str, Any]:
+        """What the ledger keeps of it with a frozen plan."""
+        told = self.report
+        return {
+            "type": self.resource.type,
+            "source": self.source,
+            "mapping": mapping_to_json(self.mapping),
+            "seen": self.mapping.seen is not None,
+            "rows": self.staging.rows,
+            "scope": list(self.scope),
+            "counts": asdict(told.counts),
+            "rules": [[rule, severity, count] for (rule, severity), count in sorted(self.tally.rules.items())],
+        }

@@ -1,0 +1,56 @@
+"""Reopen: the parts of a frozen plan as its run staged them, to be applied by another run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from schemas.errors import PlanMoved, UsageError
+from schemas.jobs import ApplyJob
+from schemas.reports import Counts
+from schemas.resources import RESOURCES
+from tasks.part import Part, Tally
+from tasks.run import Run
+from tasks.store import ledger
+from tasks.store.frozen import Frozen
+from tasks.store.staging import Staging
+from tasks.store.target import target_of
+
+
+def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
+    """Give a run the parts of a frozen plan; raises UsageError or PlanMoved where it is no longer what it was."""
+    with run.session.transaction() as connection:
+        kept = ledger.read_plan(connection, job.plan)
+        if job.hash and job.hash != kept.plan["hash"]:
+            raise UsageError(f"The plan of run {job.plan} is another one than the file's: plan again.")
+    run.plan, run.moved = job.plan, job.moved
+    run.notices = kept.notices
+    run.parts = tuple(_part(run, job.plan, number, data) for number, data in enumerate(kept.plan["parts"]))
+    ledger.describe_run(run.session, kept.sha256 or "", [part.report for part in run.parts], run.notices)
+    for part, data in zip(run.parts, kept.plan["parts"], strict=True):
+        _check_same(run, part, data["checksum"])
+    return run.parts
+
+
+def _part(run: Run, plan: UUID, number: int, data: dict[str, Any]) -> Part:
+    resource = RESOURCES[data["type"]]
+    mapping = ledger.mapping_from_json(data["mapping"])
+    counts = Counts(**data["counts"])
+    rules = Counter({(rule, severity): count for rule, severity, count in data["rules"]})
+    tally = Tally(read=counts.read, rejected=counts.rejected, rules=rules)
+    part = Part(number, resource, data["source"], mapping, None, tuple(data["scope"]), tally)
+    seen = data["seen"]
+    staging = Staging(run.session, resource, mapping.fields, run.workdir, seen=seen, part=number, run_id=plan)
+    staging.rows = data["rows"]
+    part.stage(staging)
+    return part
+
+
+def _check_same(run: Run, part: Part, checksum: str) -> None:
+    """Raise when what is staged is not what the plan was made of: a database that crashes loses it."""
+    part.staging.check_whole()
+    with run.session.transaction() as connection:
+        frozen = Frozen(connection, target_of(part.staging, run.job.empty), run.plan or run.run_id)
+        if not frozen.is_there() or frozen.checksum() != checksum:
+            raise PlanMoved("The database has lost what was staged for this plan: plan again.")

@@ -1,0 +1,53 @@
+"""several types, plans and syncs: what a run holds of each of its types, of its frozen plan, and of its sync."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+from schemas.resources import RESOURCES
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Apply the change."""
+    for resource in RESOURCES.values():
+        op.execute(f'alter table "{resource.table}" add column if not exists retired_at timestamptz')
+    for column in (
+        sa.Column("parts", JSONB(), comment="of a run of several types: what holds for each of them"),
+        sa.Column("records_retired", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("applies", sa.Uuid(), comment="the run whose frozen plan this one applies"),
+        sa.Column("plan", JSONB(), comment="the frozen plan: what is staged for each type, and its hash"),
+        sa.Column("plan_until", TIME, comment="until when the staged rows of the plan are kept"),
+        sa.Column("sync", sa.Text(), comment="the sync that this run is one of"),
+        sa.Column("source_version", sa.Text(), comment="what the source said of its state, such as an ETag"),
+    ):
+        op.add_column("import_run", column)
+    op.create_index(op.f("ix_import_run_applies"), "import_run", ["applies"])
+    op.create_index(op.f("ix_import_run_sync"), "import_run", ["sync"])
+    part = "which of the run's types, from 0"
+    op.add_column("import_issue", sa.Column("part", sa.Integer(), server_default="0", nullable=False, comment=part))
+    op.add_column("rejected_row", sa.Column("part", sa.Integer(), server_default="0", nullable=False))
+    op.drop_constraint("rejected_row_pkey", "rejected_row")
+    op.create_primary_key("rejected_row_pkey", "rejected_row", ["run_id", "part", "row"])
+
+
+def downgrade() -> None:
+    """Take the change back."""
+    op.drop_constraint("rejected_row_pkey", "rejected_row")
+    op.create_primary_key("rejected_row_pkey", "rejected_row", ["run_id", "row"])
+    op.drop_column("rejected_row", "part")
+    op.drop_column("import_issue", "part")
+    op.drop_index(op.f("ix_import_run_sync"), table_name="import_run")
+    op.drop_index(op.f("ix_import_run_applies"), table_name="import_run")
+    for name in ("source_version", "sync", "plan_until", "plan", "applies", "records_retired", "parts"):
+        op.drop_column("import_run", name)
+    for resource in RESOURCES.values():
+        op.drop_column(resource.table, "retired_at")

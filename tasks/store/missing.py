@@ -1,0 +1,198 @@
+"""What a sync takes away: the records in its scope that its source no longer has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import polars as pl
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import false as sql_false
+from sqlalchemy.dialects.postgresql import JSONB
+
+from schemas.reports import Change, Issue, Missing, Severity
+from schemas.resource import Resource
+from schemas.resources import RESOURCES
+from schemas.rules import Reference
+from schemas.tables import CHANGE, LINEAGE, RETIRED_AT, TABLES
+from tasks.store.target import Target, records_of
+
+# Records that stay because others refer to them are told one by one up to this many.
+_MOST = 1_000
+
+
+@dataclass(frozen=True)
+class Gone:
+    """How many records would be deleted or retired, and how many there are in the scope; what stays all the same."""
+
+    delete: int
+    retire: int
+    there: int
+    kept: tuple[Issue, ...] = ()
+
+
+@cache
+def missing_records(part: int) -> Table:
+    """The keys of the records of a part that its source no longer has, and the version that each was seen in."""
+    return Table(
+        f"missing_{part}",
+        MetaData(),
+        Column("key", Text(collation="C"), nullable=False),
+        Column("version", BigInteger, nullable=False),
+        prefixes=["TEMPORARY"],
+    )
+
+
+def version_of(table: Table) -> ColumnElement[int]:
+    """What differs once anybody has written a record: the transaction that wrote it."""
+    quoted = table.name.replace('"', '""')
+    return cast(cast(literal_column(f'"{quoted}".xmin'), Text), BigInteger)
+
+
+class Missed:
+    """The missing records of one part of a sync, inside the transaction that takes them away."""
+
+    def __init__(self, connection: Connection, target: Target, policy: Missing, run_id: Any) -> None:
+        self.connection = connection
+        self.target = target
+        self.policy = policy
+        self.run_id = run_id
+        self.keys = missing_records(target.part)
+
+    def clear(self) -> None:
+        """Make the list of missing records, empty."""
+        self.keys.drop(self.connection, checkfirst=True)
+        self.keys.create(self.connection)
+
+    def find(self, scope: tuple[dict[str, str], ...]) -> int:
+        """List the records in the scope that are not staged; returns how many records there are in it."""
+        t = self.target.t
+        within = [in_scope(self.target.resource, scope)] if scope else []
+        there = [*within, t.c[RETIRED_AT].is_(None)]
+        staged = select(literal(1)).select_from(self.target.s).where(self.target.staged_key == self.target.stored_key)
+        gone = select(cast(self.target.stored_key, Text), version_of(t)).where(
+            *(within if self.policy is Missing.DELETE else there), ~exists(staged)
+        )
+        self.clear()
+        self.connection.execute(insert(self.keys).from_select(["key", "version"], gone))
+        return int(self.connection.scalar(select(func.count()).select_from(t).where(*there)) or 0)
+
+    def spare(self) -> list[Issue]:
+        """Take those from the list that records which stay refer to; returns what to tell of them."""
+        told = []
+        for other, rule in referring(self.target.resource):
+            left = self._left(other, rule)
+            query = delete(self.keys).where(self.keys.c.key == left.c.named).returning(self.keys.c.key, left.c.key)
+            spared = dict(self.connection.execute(query).tuples().all())
+            title, kind = self.target.resource.title, RESOURCES[other].title
+            said = f"{title} '{{}}' is gone from the source and stays: {kind} '{{}}' refers to it"
+            told += [
+                Issue("referred_to", said.format(key, by), Severity.WARNING, value=key, part=self.target.part)
+                for key, by in list(spared.items())[:_MOST]
+            ]
+        return told
+
+    def _left(self, other: str, rule: Reference) -> Any:
+        """The records of another type that stay, each with the missing record that it names."""
+        resource = RESOURCES[other]
+        names = (rule.field, *((rule.when[0],) if rule.when else ()))
+        stays = records_of(resource, names, self.target.beside)
+        query = select(stays.c[rule.field].label("named"), func.min(cast(stays.c.key, Text)).label("key"))
+        query = query.where(cast(stays.c[rule.field], Text).in_(select(self.keys.c.key)))
+        if rule.when:
+            query = query.where(stays.c[rule.when[0]] == rule.when[1])
+        if beside := self.target.beside.get(other):
+            going = missing_records(beside.part)
+            query = query.where(~exists(select(literal(1)).where(going.c.key == cast(stays.c.key, Text))))
+        return query.group_by(stays.c[rule.field]).subquery()
+
+    def count(self, there: int, kept: list[Issue]) -> Gone:
+        """Say what the list comes to."""
+        listed = int(self.connection.scalar(select(func.count()).select_from(self.keys)) or 0)
+        deleted = self.policy is Missing.DELETE
+        return Gone(listed if deleted else 0, 0 if deleted else listed, there, tuple(kept))
+
+    def changes(self, most: int) -> list[Change]:
+        """Return the first of them with what they hold."""
+        action = "delete" if self.policy is Missing.DELETE else "retire"
+        record = func.to_jsonb(text(f'"{self.target.t.name}".*'))
+        query = self._listed(self.keys.c.key, record).order_by(self.keys.c.key).limit(most)
+        kind = self.target.resource.type
+        return [
+            Change(key, action, None, {name: (value, None) for name, value in row.items() if _shown(name, value)}, kind)
+            for key, row in self.connection.execute(query)
+        ]
+
+    def _listed(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        is_listed = self.keys.c.key == cast(self.target.stored_key, Text)
+        return select(*columns).select_from(self.keys.join(self.target.t, is_listed))
+
+    def take_away(self) -> None:
+        """Delete or retire the listed records, once their before-images are kept."""
+        t = self.target.t
+        retired = func.jsonb_build_object(literal(RETIRED_AT), func.now())
+        image: dict[str, ColumnElement[Any]] = {
+            "run_id": literal(self.run_id),
+            "resource_type": literal(self.target.resource.type),
+            "key": self.keys.c.key,
+            "row": null(),
+            "before": func.to_jsonb(text(f'"{t.name}".*')),
+            "after": literal(None, JSONB(none_as_null=False)) if self.policy is Missing.DELETE else retired,
+        }
+        rows = self._listed(*(value.label(name) for name, value in image.items()))
+        self.connection.execute(insert(CHANGE).from_select(list(image), rows))
+        is_listed = self.keys.c.key == cast(self.target.stored_key, Text)
+        if self.policy is Missing.DELETE:
+            self.connection.execute(delete(t).where(is_listed))
+        else:
+            values = {RETIRED_AT: func.now(), "updated_at": func.now(), "updated_by_run": self.run_id}
+            self.connection.execute(update(t).where(is_listed).values(values))
+
+
+def _shown(name: str, value: Any) -> bool:
+    return value is not None and name not in LINEAGE
+
+
+def referring(resource: Resource) -> Iterator[tuple[str, Reference]]:
+    """The rules by which records of other types refer to those of a type."""
+    for other in RESOURCES.values():
+        for rule in other.set_rules:
+            if isinstance(rule, Reference) and rule.to == resource.type and other.type != resource.type:
+                yield other.type, rule
+
+
+def in_scope(resource: Resource, scope: tuple[dict[str, str], ...]) -> ColumnElement[bool]:
+    """Say whether a record has the values of one of the alternatives."""
+    return or_(sql_false(), *(and_(*_equal(resource, values)) for values in scope))
+
+
+def _equal(resource: Resource, values: dict[str, str]) -> Iterator[ColumnElement[bool]]:
+    table = TABLES[resource.type]
+    for name, value in values.items():
+        kind = resource.fields[name].kind
+        read = kind.read(pl.Series([value], dtype=pl.String))[0]
+        yield table.c[name] == (value if read is None else read)
