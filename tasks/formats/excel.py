@@ -69,7 +69,7 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
                 wrong.append((name, error))
             else:
                 read |= sheets
-                parts = [*parts[:-1], *(_on_disk(source, before, len(parts)) for before in parts[-1:]), part]
+                parts = [*parts[:-1], *(_on_disk(source, before, len(parts) - 1) for before in parts[-1:]), part]
     if not parts and wrong:
         raise wrong[0][1]
     if not parts:

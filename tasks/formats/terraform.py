@@ -561,11 +561,8 @@ class _State:
             if addition.type == resource_type and addition.on in spooled.columns:
                 known = set(spooled.frame.select(addition.on).collect()[addition.on])
                 if kind not in ENTRIES and (unknown := len(values.keys() - known)):
-                    message = (
-                        f"{kind}: what it adds to {unknown:,} {RESOURCES[resource_type].title} records that the state "
-                        "does not hold is left out"
-                    )
-                    notices.append(_told(message))
+                    what = _several(unknown, RESOURCES[resource_type].title)
+                    notices.append(_told(f"what {kind} says of {what} of another state is left out"))
                 spooled = _joined(spooled, addition, values)
         return spooled
 
@@ -576,18 +573,22 @@ class _State:
         if others:
             names = [name for name, _ in others.most_common(_SHOWN)]
             more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            yield _told(f"{others.total():,} resources of {len(others)} other types are left out: {_list(names)}{more}")
+            yield _told(f"{_several(others.total(), 'resource')} of other types left out: {_list(names)}{more}")
         if self.deposed:
-            yield _told(f"{self.deposed:,} deposed objects, which Terraform is yet to destroy, are left out")
+            yield _told(f"{_several(self.deposed, 'deposed object')} left out, which Terraform is yet to destroy")
         if self.bare:
             yield _told(
-                f"{self.bare:,} resources are as Terraform 0.11 wrote them, and left out: run "
+                f"{_several(self.bare, 'resource')} left out that Terraform 0.11 wrote: run "
                 "`terraform apply -refresh-only` first"
             )
 
 
 def _told(message: str) -> Issue:
     return Issue(LEFT_OUT, message, Severity.WARNING)
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _list(names: list[str]) -> str:

@@ -70,7 +70,7 @@ def test_an_exported_workbook_is_corrected_and_imported(cli: Cli, two: None, tmp
         (("export", "--all", "-o", "x.parquet"), "or export each by itself"),
         (("export", "--all", "-o", "x.tfstate"), "tells no format: name it .csv"),
         (("export", "vpc", "-o", "x.json", "--format", "terraform"), "a Terraform state is read only: write CSV"),
-        (("export", "--all", "-o", "x.xlsx", "-w", "region eq x"), "site has no field 'region'"),
+        (("export", "--all", "-o", "x.xlsx", "-w", "region eq x"), "vrf has no field 'region'"),
         (("export", "vpc"), "Missing option '--output'"),
         (("export", "vpcc", "-o", "x.csv"), "did you mean vpc?"),
         (("export", "vpc", "-o", "x.pdf"), "tells no format: name it .csv"),
