@@ -190,17 +190,20 @@ TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc o
 
 
 @app.command(
-    epilog="Example: "
+    epilog="Example: cmdb export --all -o cmdb.xlsx\n\n"
     'cmdb export vpc -o vpcs.xlsx --where "region eq us-east-1 and tags.Owner in (network, core)"\n\n'
     'cmdb export prefix -o prefixes.csv.gz --where "prefix within 10.0.0.0/8" --since 7d --sort vrf,prefix\n\n'
     + EXIT_CODES
 )
 def export(
-    type: TypeArgument,  # the argument's name
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="FILE", help=".csv, .json, .ndjson (each also .gz), .xlsx or .parquet."),
     ],
+    type: Annotated[
+        str | None,
+        typer.Argument(metavar="TYPE,…", help="Such as vpc, or several as in vpc,subnet: `cmdb types`."),
+    ] = None,
     format: Annotated[str | None, typer.Option("--format", help="The format, where FILE does not tell.")] = None,
     where: Annotated[
         list[str] | None,
@@ -228,12 +231,23 @@ def export(
     guard: Annotated[
         bool, typer.Option("--guard/--no-guard", help="Write what looks like a formula with an apostrophe before it.")
     ] = True,
+    all_types: Annotated[
+        bool, typer.Option("--all", help="Every type: a sheet or a list of each in one file.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Export records to a file that imports again; the file is there whole or not at all."""
+    """Export records to a file that imports again; the file is there whole or not at all.
+
+    Several types go into one workbook or one JSON document, all of one moment.
+    """
+    types = _listed(type)
+    if all_types is bool(types):
+        raise UsageError("Name the TYPE to export, several as in vpc,subnet, or --all of them; not both.")
     job = _checked(
         ExportJob,
-        resource_type=type,
+        resource_type=types[0] if len(types) == 1 else None,
+        resource_types=types if len(types) > 1 else (),
+        all_types=all_types,
         path=output,
         format=format,
         where=both([parse(text) for text in where or ()]),

@@ -41,13 +41,17 @@ async def export(
         Header(max_length=255, description="The same key gives the same export again, and never a second one."),
     ] = None,
 ) -> ExportAccepted:
-    """Export records of a type to a file, to be fetched when it is done."""
+    """Export records of a type, of several or of all to a file, to be fetched when it is done."""
     here = service(request)
-    chosen, format = resource(asked.resource_type), FORMATS[asked.format]
+    format = FORMATS[asked.format]
     if asked.compress and not format.compressible:
         raise Refused(422, f"{format.title} is compressed by itself: leave 'compress' out.", "wrong-request")
+    chosen = [resource(name) for name in (asked.types or [asked.resource_type or ""]) if not asked.all]
+    if len(chosen) != 1 and format.write_all is None:
+        raise Refused(422, f"{format.title} holds one type: ask for 'excel' or 'json'.", "wrong-request")
     today = datetime.now(UTC).date().isoformat()
-    name = f"{chosen.table.replace('_', '-')}-{today}{format.suffixes[0]}{'.gz' if asked.compress else ''}"
+    what = chosen[0].table.replace("_", "-") if len(chosen) == 1 else "cmdb"
+    name = f"{what}-{today}{format.suffixes[0]}{'.gz' if asked.compress else ''}"
     folder = here.settings.storage / "exports" / str(uuid4())
     job = asked.job(str(folder / name), caller.name)
     with disk_watched():

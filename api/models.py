@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from flows.runs import EXPORT, IMPORT, Standing
@@ -379,9 +379,15 @@ class History(Model):
 
 
 class ExportRequest(Model):
-    """Which records and fields of a type, and how the file is to be."""
+    """Which records and fields of a type, of several or of all, and how the file is to be."""
 
-    resource_type: str = Field(description="Such as vpc or transitGateway.", examples=["vpc"])
+    resource_type: str | None = Field(None, description="Such as vpc or transitGateway.", examples=["vpc"])
+    types: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Several types, for a workbook with a sheet of each or a JSON document with a list of each.",
+    )
+    all: bool = Field(False, description="All types, in the same way.")
     format: Literal["csv", "json", "ndjson", "excel", "parquet"] = Field("csv", description="The format of the file.")
     where: Filter | None = Field(
         None,
@@ -413,10 +419,17 @@ class ExportRequest(Model):
     def _as_text(cls, value: Any) -> Any:
         return parse(value) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.resource_type is not None) + bool(self.types) + self.all != 1:
+            raise ValueError("give one of resourceType, types and all")
+        return self
+
     def job(self, path: str, owner: str) -> ExportJob:
         """Return the job that this asks for."""
         writing = {"delimiter", "bom", "guard"}
-        asked = self.model_dump(exclude={*writing, "saved_mapping", "compress", "where"})
+        asked = self.model_dump(exclude={*writing, "saved_mapping", "compress", "where", "types", "all"})
+        asked |= {"resource_types": self.types, "all_types": self.all}
         asked |= {"mapping": self.saved_mapping, "where": self.where, "path": path, "requested_by": owner}
         return ExportJob.model_validate(asked | {"write": WriteOptions(**self.model_dump(include=writing))})
 

@@ -269,10 +269,12 @@ def show_exported(console: Console, exported: Exported) -> None:
     """Print what an export wrote, and which stored values an import would reject today."""
     rate = _rate(exported.records, exported.duration)
     console.print(
-        Text.assemble(("completed", "bold green"), f"  {exported.resource_type} → {exported.path}"),
+        Text.assemble(("completed", "bold green"), f"  {exported.what} → {exported.path}"),
         Text(f"{_several(exported.records, 'record')}, {exported.size:,} bytes, {exported.duration:.1f} s{rate}"),
         sep="\n",
     )
+    if exported.resource_type is None:
+        console.print(", ".join(f"{name} {count:,}" for name, count in exported.types.items()), markup=False)
     for name, rule, count in exported.unfit:
         told = (
             f"{_several(count, 'stored value')} of {name} no longer fit its rules ({rule}): an import would reject them"
@@ -322,6 +324,7 @@ def exported_json(exported: Exported) -> dict[str, Any]:
         "format": exported.format,
         "columns": list(exported.columns),
         "records": exported.records,
+        "types": exported.types,
         "sizeBytes": exported.size,
         "durationSeconds": exported.duration,
         "unfit": [{"field": name, "rule": rule, "count": count} for name, rule, count in exported.unfit],

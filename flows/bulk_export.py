@@ -23,7 +23,7 @@ from tasks.watched import WATCHED_EXPORT, heard, publish_export, published
 
 def _run_name() -> str:
     job = flow_run.parameters["job"]
-    return f"{job.resource_type} to {job.path.name}"
+    return f"{job.what} to {job.path.name}"
 
 
 @flow(name="bulk-export", flow_run_name=_run_name, validate_parameters=True, persist_result=False)

@@ -56,9 +56,11 @@ def export_file(
     progress: Progress = silent,
     run_id: UUID | None = None,
 ) -> Exported:
-    """Export the records of a type to a file, which is there whole or not at all."""
+    """Export the records of a type, or of several, to a file, which is there whole or not at all."""
     with exporting.open_export(job, url, settings, progress, run_id) as run:
-        records = steps.query(run)
-        sound = steps.validate(run, records)
-        named = steps.map(run, sound)
-        return steps.write(run, sound, named)
+        tables = []
+        for part in run.parts:
+            records = steps.query(part)
+            sound = steps.validate(part, records)
+            tables.append(exporting.Table(part, sound, steps.map(part, sound)))
+        return steps.write(run, tables)

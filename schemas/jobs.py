@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from schemas.filters import Filter
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Stale, Unknown
@@ -215,11 +215,15 @@ class WriteOptions(BaseModel):
 
 
 class ExportJob(BaseModel):
-    """One export: which records and fields of a type, and the file they go to."""
+    """One export: which records and fields of a type, of several or of all, and the file they go to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    resource_type: str = Field(description="Such as vpc or transit-gateway.")
+    resource_type: str | None = Field(None, description="Such as vpc or transit-gateway.")
+    resource_types: tuple[str, ...] = Field(
+        (), description="Several types: a sheet of a workbook, or a list of a JSON document, for each that has records."
+    )
+    all_types: bool = Field(False, description="All types, in the same way.")
     path: Path = Field(description="The file to write, on a disk that the run can write to.")
     format: str | None = Field(None, description="csv, json, ndjson, excel or parquet; told by the file's name.")
     where: Filter | None = Field(None, description="Which records; all unless given.")
@@ -236,3 +240,19 @@ class ExportJob(BaseModel):
     lineage: bool = Field(False, description="Add when and by which run each record was created and last changed.")
     write: WriteOptions = Field(default_factory=WriteOptions, description="How to write the file.")
     requested_by: str | None = Field(None, max_length=255, description="Who asks.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.resource_type is not None) + bool(self.resource_types) + self.all_types != 1:
+            raise ValueError("name one type, or several, or ask for all of them")
+        return self
+
+    @property
+    def several(self) -> bool:
+        """Whether the file is a document of several types."""
+        return self.all_types or len(self.resource_types) > 1
+
+    @property
+    def what(self) -> str:
+        """What is exported, in a few words."""
+        return "all types" if self.all_types else self.resource_type or ", ".join(self.resource_types)

@@ -14,6 +14,10 @@ ROW = "__row__"
 """The column of a record's row number, as a spreadsheet shows it (JSON and Parquet: the record's number from 1)."""
 
 
+LEFT_OUT = "left_out"
+"""The rule of a notice that names what of a document is not read."""
+
+
 class Severity(StrEnum):
     """How much an issue matters: an error rejects its row, a warning and a repair do not."""
 
@@ -326,10 +330,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote; `unfit` counts the stored values that the type's rules of today would reject."""
+    """What an export wrote; `unfit` counts the stored values that the type's rules of today would reject.
+
+    A document of several types has no `resource_type` and no `columns` of one, but `types`: the records of each.
+    """
 
     run_id: str
-    resource_type: str
+    resource_type: str | None
     path: Path
     format: str
     columns: tuple[str, ...]
@@ -337,6 +344,12 @@ class Exported:
     size: int
     duration: float
     unfit: tuple[tuple[str, str, int], ...] = ()
+    types: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """What was exported, in a few words."""
+        return self.resource_type or f"{len(self.types)} types"
 
 
 class Progress(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,12 +20,11 @@ from pandera.errors import SchemaErrors
 from sqlalchemy import Connection
 
 from schemas.errors import UsageError
-from schemas.fields import Spec
 from schemas.filters import Condition, Filter, Op, both
 from schemas.jobs import ExportJob
 from schemas.reports import Exported, Progress, silent
 from schemas.resource import Resource
-from schemas.resources import resource
+from schemas.resources import RESOURCES, resource
 from schemas.settings import Settings
 from schemas.tables import LINEAGE
 from tasks.aside import aside
@@ -39,7 +38,10 @@ from tasks.store.query import Selection, field_name, moment, snapshot
 
 @dataclass
 class Export:
-    """One run of an export: the snapshot that it reads, its working folder, and what it has found."""
+    """One run of an export: the snapshot that it reads, its working folder, and what it has found.
+
+    Of a document of several types, each of its `parts` is the same run for one of them.
+    """
 
     job: ExportJob
     run_id: UUID
@@ -52,6 +54,13 @@ class Export:
     started: float = field(default_factory=time.monotonic)
     unfit: Counter[tuple[str, str]] = field(default_factory=Counter)
     readers: ExitStack = field(default_factory=ExitStack)
+    resources: tuple[Resource, ...] = ()
+
+    @property
+    def parts(self) -> Iterator[Export]:
+        """The run for each of its types, in the order of loading."""
+        for each in self.resources:
+            yield replace(self, resource=each, workdir=self.workdir / each.type, unfit=Counter())
 
 
 @dataclass(frozen=True)
@@ -76,13 +85,22 @@ class Mapped:
 
 
 @dataclass(frozen=True)
+class Table:
+    """The records of one type on their way into the file."""
+
+    export: Export
+    queried: Queried
+    mapped: Mapped
+
+
+@dataclass(frozen=True)
 class Steps:
     """The steps by name: plain functions, or the same ones watched by Prefect (`tasks.watched`)."""
 
     query: Callable[[Export], Queried]
     validate: Callable[[Export, Queried], Queried]
     map: Callable[[Export, Queried], Mapped]
-    write: Callable[[Export, Queried, Mapped], Exported]
+    write: Callable[[Export, Sequence[Table]], Exported]
 
 
 @contextmanager
@@ -90,7 +108,7 @@ def open_export(
     job: ExportJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None
 ) -> Iterator[Export]:
     """Open the snapshot that an export reads; raises UsageError for a type or a format that is not there."""
-    chosen, form = resource(job.resource_type), format_of(job)
+    chosen, form = _types(job), format_of(job)
     run = run_id or uuid4()
     workdir = settings.temporary / run.hex
     with told_plainly(), engine(url).connect() as connection:
@@ -100,7 +118,18 @@ def open_export(
             snapshot(connection, run)
             # Before the connection closes, whoever reads from it in a thread has to stop.
             with ExitStack() as readers:
-                yield Export(job, run, connection, settings, workdir, progress, chosen, form, readers=readers)
+                yield Export(
+                    job,
+                    run,
+                    connection,
+                    settings,
+                    workdir,
+                    progress,
+                    chosen[0],
+                    form,
+                    readers=readers,
+                    resources=chosen,
+                )
         except BaseException:
             # The server may be in the middle of a COPY: close the line, and it stops.
             connection.invalidate()
@@ -109,16 +138,30 @@ def open_export(
             shutil.rmtree(workdir, ignore_errors=True)
 
 
+def _types(job: ExportJob) -> tuple[Resource, ...]:
+    """The types that a job asks for, in the order of loading; raises UnknownType."""
+    asked = (job.resource_type,) if job.resource_type else job.resource_types
+    named = {resource(name).type for name in asked}
+    return tuple(each for each in RESOURCES.values() if job.all_types or each.type in named)
+
+
 def format_of(job: ExportJob) -> Format:
     """Return the format that was asked for, or the one of the file's name; raises UsageError."""
     if job.format:
         found = format_named(job.format)
     else:
         suffix = Path(job.path.name.lower().removesuffix(".gz")).suffix
-        named = [form for form in FORMATS.values() if suffix in form.suffixes]
+        named = [form for form in FORMATS.values() if suffix in form.suffixes and form.write]
         if not named:
             raise UsageError(f"'{job.path.name}' tells no format: name it .csv, .json, .ndjson, .xlsx or .parquet.")
         found = named[0]
+    if found.write is None:
+        raise UsageError(f"{found.title} is read only: write CSV, JSON, NDJSON, Excel or Parquet.")
+    if job.several and found.write_all is None:
+        raise UsageError(
+            f"A file of {found.title} holds records of one type: name it .xlsx or .json, which have a sheet or a list "
+            "for each type, or export each by itself."
+        )
     if compressed(job) and not found.compressible:
         raise UsageError(f"{found.title} is compressed by itself: leave .gz out of '{job.path.name}'.")
     return found
@@ -195,53 +238,88 @@ def map(export: Export, queried: Queried) -> Mapped:  # the step's name in the d
     return Mapped(columns, (frame.rename(renamed) for frame in queried.frames))
 
 
-def write(export: Export, queried: Queried, mapped: Mapped) -> Exported:
-    """Write the file aside and rename it when it is whole."""
-    job, fields = export.job, export.resource.fields
-    specs: dict[str, Spec | None] = {column: fields.get(name) for column, name in mapped.columns.items()}
+def write(export: Export, tables: Sequence[Table]) -> Exported:
+    """Write the file aside and rename it when it is whole; a document has the types that have records."""
+    job = export.job
+    tables = [table for table in tables if table.queried.records] or tables
+    total = sum(table.queried.records for table in tables)
     room = f"'{job.path}', or for the run's temporary files under CMDB_HOME: make room, or choose a larger disk"
     with disk_watched(room), aside(job.path) as path:
-        metadata = _metadata(export, queried) if job.metadata else {}
-        target = Target(path, export.workdir, export.resource.title, specs, job.write, metadata, compressed(job))
-        export.format.write(target, _counted(export, queried.records, mapped.frames))
+        metadata = _metadata(export, tables) if job.metadata else {}
+        count = _Count(export.progress, total)
+        targets = [(_target(table, path, metadata), count.through(table.mapped.frames)) for table in tables]
+        if job.several and export.format.write_all:
+            export.format.write_all(targets)
+        elif export.format.write:
+            export.format.write(*targets[0])
         size = path.stat().st_size
-    export.progress("done", queried.records, queried.records)
+    export.progress("done", total, total)
+    alone = None if job.several else tables[0]
     return Exported(
         run_id=str(export.run_id),
-        resource_type=export.resource.type,
+        resource_type=alone.export.resource.type if alone else None,
         path=job.path,
         format=export.format.name,
-        columns=tuple(mapped.columns),
-        records=queried.records,
+        columns=tuple(alone.mapped.columns) if alone else (),
+        records=total,
         size=size,
         duration=round(time.monotonic() - export.started, 3),
-        unfit=tuple((name, rule, count) for (name, rule), count in sorted(export.unfit.items())),
+        unfit=tuple(unfit for table in tables for unfit in _unfit(table)),
+        types={table.export.resource.type: table.queried.records for table in tables},
     )
 
 
-def _counted(export: Export, total: int, frames: Frames) -> Frames:
-    done = 0
-    export.progress("write", done, total)
-    for frame in frames:
-        yield frame
-        done += len(frame)
-        export.progress("write", done, total)
+def _target(table: Table, path: Path, metadata: dict[str, Any]) -> Target:
+    """What the records of one type are written to."""
+    part = table.export
+    part.workdir.mkdir(exist_ok=True)
+    specs = {column: part.resource.fields.get(name) for column, name in table.mapped.columns.items()}
+    names = (part.resource.type, part.resource.title)
+    return Target(path, part.workdir, *names, specs, part.job.write, metadata, compressed(part.job))
 
 
-def _metadata(export: Export, queried: Queried) -> dict[str, Any]:
+def _unfit(table: Table) -> Iterator[tuple[str, str, int]]:
+    part = table.export
+    before = f"{part.resource.type}." if part.job.several else ""
+    for (name, rule), count in sorted(part.unfit.items()):
+        yield f"{before}{name}", rule, count
+
+
+@dataclass
+class _Count:
+    """How many records are written, over all types."""
+
+    progress: Progress
+    total: int
+    done: int = 0
+
+    def through(self, frames: Frames) -> Frames:
+        """Hand frames on, and count them."""
+        self.progress("write", self.done, self.total)
+        for frame in frames:
+            yield frame
+            self.done += len(frame)
+            self.progress("write", self.done, self.total)
+
+
+def _metadata(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
     """What a file says of itself; the names are a contract."""
-    selection = queried.selection
-    return {
-        "resourceType": export.resource.type,
+    first = tables[0].queried.selection
+    resources = [table.export.resource for table in tables]
+    said = {
         "exportedAt": datetime.now(UTC).isoformat(timespec="seconds"),
         "exportedBy": export.job.requested_by or user(),
-        "records": queried.records,
-        "fields": list(selection.columns),
-        "where": str(selection.where) if selection.where else "",
-        "sort": list(selection.sort),
-        "schema": export.resource.fingerprint,
-        "run": str(export.run_id),
+        "records": sum(table.queried.records for table in tables),
     }
+    asked = {"where": str(first.where) if first.where else "", "sort": list(first.sort)}
+    if export.job.several:
+        schemas = {each.type: each.fingerprint for each in resources}
+        types = {table.export.resource.type: table.queried.records for table in tables}
+        return {"resourceTypes": types, **said, **asked, "schemas": schemas, "run": str(export.run_id)}
+    fields = {"fields": list(first.columns)}
+    only = resources[0]
+    stamp = {"schema": only.fingerprint, "run": str(export.run_id)}
+    return {"resourceType": only.type, **said, **fields, **asked, **stamp}
 
 
 PLAIN = Steps(query, validate, map, write)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path, PurePath
 from typing import Any
+
+import orjson
 
 from schemas.errors import SourceError
 from schemas.jobs import ImportJob, ReadOptions
 from schemas.reports import Extracted, Issue, Opened, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
+from schemas.resources import resource as resource_named
 from schemas.settings import Settings
+from tasks.documents import of_types
 from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Format, Source
 from tasks.formats.compressed import unpacked
@@ -26,6 +32,31 @@ _HEAD = 8192
 
 def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: Settings) -> Extracted:
     """Open the source of a job; raises SourceError with what to do when it can't be read as it stands."""
+    return _extracted(job, resource, workdir, settings, lambda format, source: (format.open(source),))[0]
+
+
+def extract_all(job: ImportJob, workdir: Path, settings: Settings) -> tuple[Extracted, ...]:
+    """Open the source of a job: a document of several types gives each as a part, in the order of loading.
+
+    A job that says which type, sheet or list it means, or how columns are mapped, is about one.
+    """
+    resource = resource_named(job.resource_type) if job.resource_type else None
+    if resource or job.read.sheet or job.read.records or job.mapping or job.save_mapping or job.columns:
+        return (extract(job, resource, workdir, settings),)
+    return of_types(_extracted(job, None, workdir, settings, _open_all))
+
+
+def _open_all(format: Format, source: Source) -> tuple[Opened, ...]:
+    return format.open_all(source) if format.open_all else (format.open(source),)
+
+
+def _extracted(
+    job: ImportJob,
+    resource: Resource | None,
+    workdir: Path,
+    settings: Settings,
+    opening: Callable[[Format, Source], tuple[Opened, ...]],
+) -> tuple[Extracted, ...]:
     path, name = job.path, job.source
     size = _size(path, name)
     limit = settings.max_file_mb << 20
@@ -35,10 +66,15 @@ def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: 
     format, source, encoding = _recognised(given)  # what it is
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(_sha256, path)
-        opened = format.open(source)
+        parts = opening(format, source)
+    known: dict[str, Any] = {"path": path, "name": name, "format": format.name, "size": size}
+    known |= {"sha256": digest.result()}
+    return tuple(Extracted(**known, **_found(opened, encoding, alone=len(parts) == 1)) for opened in parts)
+
+
+def _found(opened: Opened, encoding: str | None, *, alone: bool) -> dict[str, Any]:
     found = {item.name: getattr(opened, item.name) for item in fields(opened)}
-    found |= {"encoding": encoding or opened.encoding, **_stamped(opened)}
-    return Extracted(path=path, name=name, format=format.name, size=size, sha256=digest.result(), **found)
+    return found | {"encoding": encoding or opened.encoding, **_stamped(opened, alone=alone)}
 
 
 def recognised(path: Path, name: str, workdir: Path, settings: Settings) -> Format:
@@ -50,15 +86,30 @@ def recognised(path: Path, name: str, workdir: Path, settings: Settings) -> Form
     return format
 
 
-def _stamped(opened: Opened) -> dict[str, Any]:
-    """What an exported file's own metadata tells: its type, and whether that type was declared anew since."""
-    said = RESOURCES.get(str(opened.metadata.get("resourceType")))
-    if said is None:
+def _stamped(opened: Opened, *, alone: bool) -> dict[str, Any]:
+    """What an exported file's own metadata tells: its type, and whether that type was declared anew since.
+
+    Of several parts, the metadata of one type is that of the part of this type.
+    """
+    said, schema = _said(opened)
+    if said is None or (not alone and opened.resource_type != said.type):
         return {}
-    stale = opened.metadata.get("schema") != said.fingerprint
+    stale = schema != said.fingerprint
     message = f"the fields of {said.type} were declared anew since this file was exported: see whether they fit"
     notices = (*opened.notices, Issue("schema", message, Severity.WARNING)) if stale else opened.notices
     return {"resource_type": opened.resource_type or said.type, "notices": notices}
+
+
+def _said(opened: Opened) -> tuple[Resource | None, Any]:
+    """The type that the metadata tells, and the fingerprint that it had; of several types, that of this part."""
+    schemas = opened.metadata.get("schemas")
+    if isinstance(schemas, str):  # in a workbook, all metadata is text
+        with contextlib.suppress(orjson.JSONDecodeError):
+            schemas = orjson.loads(schemas)
+    if isinstance(schemas, dict):
+        own = opened.resource_type or (next(iter(schemas)) if len(schemas) == 1 else "")
+        return (RESOURCES.get(own), schemas[own]) if own in schemas else (None, None)
+    return RESOURCES.get(str(opened.metadata.get("resourceType"))), opened.metadata.get("schema")
 
 
 def _size(path: Path, name: str) -> int:
@@ -106,6 +157,8 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
     if asked:
         return _asked(asked, found, source), source, encoding
     told = next((f for f in FORMATS.values() if PurePath(source.name).suffix.lower() in f.suffixes), None)
+    if told and (told.name, found.name) == ("json", "terraform"):  # `terraform state pull > state.json`
+        told = found
     if told and told is not found and not _alike(told, found):
         raise SourceError(
             f"{given.name} is named as {told.title}, and its content is {found.title}: "
@@ -133,7 +186,7 @@ def _alike(told: Format, found: Format) -> bool:
 
 def _asked(name: str, found: Format, source: Source) -> Format:
     wanted = format_named(name)
-    text = ("csv", "json", "ndjson")
+    text = ("csv", "json", "ndjson", "terraform")
     if wanted is not found and not (wanted.name in text and found.name in text):
         raise SourceError(f"{source.name} is {found.title}, not {wanted.title}: give --format {found.name}.")
     return wanted

@@ -23,7 +23,7 @@ from schemas.reports import EXAMPLE, NOTE
 from schemas.resource import Resource
 from tasks.aside import aside
 from tasks.formats.workbook import SHEET_ROWS
-from tasks.formats.written import RECORDS
+from tasks.formats.written import ABOUT, FIELDS, RECORDS
 
 NOTES = f"{NOTE} note"
 """The last column: an import leaves a row out that says `example` there."""
@@ -92,7 +92,7 @@ def _workbook(resource: Resource, path: Path) -> None:
     _columns(sheet, resource)
     _drop_downs(book, sheet, resource)
     _documentation(book, resource)
-    about = book.create_sheet("About")
+    about = book.create_sheet(ABOUT)
     for said in (("", "value"), ("resourceType", resource.type), ("schema", resource.fingerprint)):
         about.append(said)
     about.sheet_state = "hidden"
@@ -164,7 +164,7 @@ def _drop_downs(book: Workbook, sheet: Worksheet, resource: Resource) -> None:
 
 
 def _documentation(book: Workbook, resource: Resource) -> None:
-    sheet = book.create_sheet("Fields")
+    sheet = book.create_sheet(FIELDS)
     sheet.append(["Column", "Field", "What it takes", "Values", "Example", "Meaning"])
     for cell in sheet[1]:
         cell.font, cell.fill = Font(bold=True), _HEADER

@@ -212,13 +212,14 @@ def publish_report(report: Report, rejects: Path | None) -> None:
 
 def publish_export(exported: Exported) -> None:
     """Keep what an export wrote as an artifact of its flow run, with a link to the file."""
-    lines = [f"# {exported.records:,} records of {exported.resource_type}", ""]
+    lines = [f"# {exported.records:,} records of {exported.what}", ""]
     lines += [f"[{_safe(exported.path.name)}]({exported.path.absolute().as_uri()}), {exported.size:,} bytes", ""]
+    lines += [f"- {count:,} of {name}" for name, count in exported.types.items() if exported.resource_type is None]
     lines += [f"- {count:,} values of {name} no longer fit its rules ({rule})" for name, rule, count in exported.unfit]
     create_markdown_artifact(
         key=f"export-{exported.run_id}",
         markdown="\n".join(lines),
-        description=f"{exported.resource_type} to {exported.path.name}",
+        description=f"{exported.what} to {exported.path.name}",
     )
 
 

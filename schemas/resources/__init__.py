@@ -48,9 +48,14 @@ _SPELLINGS = {
 }
 
 
+def named(name: str) -> Resource | None:
+    """Return the type that a sheet or a list is named after, however spelt (`VPCs`); None where it is none."""
+    return _SPELLINGS.get(plain(name))
+
+
 def resource(name: str) -> Resource:
     """Return the type of that name however spelt (`transit-gateway`, `TGW`); raises UnknownType."""
-    found = _SPELLINGS.get(plain(name))
+    found = named(name)
     if found:
         return found
     near = nearest(plain(name), _SPELLINGS)

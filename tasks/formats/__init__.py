@@ -8,11 +8,12 @@ from tasks.formats.delimited import CSV
 from tasks.formats.excel import EXCEL
 from tasks.formats.json import JSON, NDJSON
 from tasks.formats.parquet import PARQUET
+from tasks.formats.terraform import TERRAFORM
 
-FORMATS: dict[str, Format] = {format.name: format for format in (EXCEL, PARQUET, NDJSON, JSON, CSV)}
+FORMATS: dict[str, Format] = {format.name: format for format in (EXCEL, PARQUET, TERRAFORM, NDJSON, JSON, CSV)}
 """Every format by its name, in the order in which content is recognised; delimited text is what is left."""
 
-_SPELLINGS = {"xlsx": "excel", "tsv": "csv", "jsonl": "ndjson"}
+_SPELLINGS = {"xlsx": "excel", "tsv": "csv", "jsonl": "ndjson", "tfstate": "terraform"}
 
 
 def format_named(name: str) -> Format:

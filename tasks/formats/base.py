@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,14 @@ class Source:
 class Target:
     """A file to write: where it is, its columns by their header with the field each holds, and what to say of it.
 
-    `columns` has None for the columns of lineage, which are text. `metadata` is empty unless it was asked for.
-    `workdir` is a folder of the run's own; `compress` asks for gzip.
+    `name` and `title` are what a list and a sheet of its records are called. `columns` has None for the columns of
+    lineage, which are text. `metadata` is empty unless it was asked for. `workdir` is a folder of the run's own;
+    `compress` asks for gzip.
     """
 
     path: Path
     workdir: Path
+    name: str
     title: str
     columns: dict[str, Spec | None]
     options: WriteOptions
@@ -60,6 +62,8 @@ class Format:
 
     `matches` is asked of the path and the first bytes of a file. `write` takes frames of typed columns, named as the
     target's, and writes them as they come; `media` is the media type (IANA) of what it writes.
+    A document may hold records of several types: `open_all` opens each of its parts, and `write_all` writes them, its
+    targets having one path, metadata and options.
     `guarded` says that spreadsheets open it, and would run formulas; `titled`, that people read its header.
     """
 
@@ -68,8 +72,10 @@ class Format:
     suffixes: tuple[str, ...]
     matches: Callable[[Path, bytes], bool]
     open: Callable[[Source], Opened]
-    write: Callable[[Target, Frames], None]
+    write: Callable[[Target, Frames], None] | None
     media: str
+    open_all: Callable[[Source], tuple[Opened, ...]] | None = None
+    write_all: Callable[[Sequence[tuple[Target, Frames]]], None] | None = None
     guarded: bool = False
     titled: bool = False
     compressible: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import fastexcel
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW, Issue, Opened, Severity, issues_frame
+from schemas.reports import LEFT_OUT, ROW, Issue, Opened, Severity, issues_frame
+from schemas.resources import named
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.compressed import BROKEN_ZIP, refuse_bomb
 from tasks.formats.spool import odd_cells
 from tasks.formats.workbook import SHEET_ROWS, special_cells
-from tasks.formats.written import ABOUT, write_excel
+from tasks.formats.written import ABOUT, FIELDS, write_excel, write_sheets
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -40,15 +42,84 @@ def matches(path: Path, head: bytes) -> bool:
 
 def open_excel(source: Source) -> Opened:
     """Open a workbook: find the sheet and the header row; numbers keep all their digits."""
+    with _book(source) as book:
+        opened, _ = _opened(source, book, *_chosen(source, book))
+    return opened
+
+
+def open_sheets(source: Source) -> tuple[Opened, ...]:
+    """Open every visible sheet that holds a header and records; one that is named after a type is known by that.
+
+    A sheet of another name that can't be read, as notes can't, is left out with a notice. Of several sheets, one at a
+    time is held in memory.
+    """
+    parts: list[Opened] = []
+    wrong: list[tuple[str, SourceError]] = []
+    with _book(source) as book:
+        ours = ABOUT in book.sheet_names and len(book.sheet_names) > 1
+        read = {ABOUT, FIELDS} if ours else set()
+        for name in book.sheet_names:
+            if name in read or (cells := _table(book, name)) is None:
+                continue
+            try:
+                part, sheets = _opened(source, book, name, cells)
+            except SourceError as error:
+                if named(name) and not isinstance(error, _NoRecords):
+                    raise
+                wrong.append((name, error))
+            else:
+                read |= sheets
+                parts = [*parts[:-1], *(_on_disk(source, before, len(parts) - 1) for before in parts[-1:]), part]
+    if not parts and wrong:
+        raise wrong[0][1]
+    if not parts:
+        raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
+    left = [Issue(LEFT_OUT, f"sheet '{name}' is left out: {error}", Severity.WARNING) for name, error in wrong]
+    parts[0] = replace(parts[0], notices=(*parts[0].notices, *left))
+    return tuple(_on_its_name(source, parts)) if len(parts) > 1 else tuple(parts)
+
+
+def _on_its_name(source: Source, parts: list[Opened]) -> Iterator[Opened]:
+    """Tell the type of each sheet that is named after one."""
+    for number, part in enumerate(parts):
+        after = named(str(part.sheet))
+        last = _on_disk(source, part, number) if number == len(parts) - 1 else part
+        yield replace(last, resource_type=after.type if after else None)
+
+
+class _NoRecords(SourceError):
+    """A sheet has a header and nothing below it."""
+
+
+@contextmanager
+def _book(source: Source) -> Iterator[fastexcel.ExcelReader]:
+    """Give the workbook, and tell in a sentence why it can't be read."""
     refuse_bombs(source)
     try:
-        book = fastexcel.read_excel(source.path)
-        name, cells = _chosen(source, book)
+        yield fastexcel.read_excel(source.path)
     except fastexcel.FastExcelError as error:
         raise SourceError(
             f"{source.name} can't be opened as a workbook: it is damaged, or protected by a password. "
             f"Save it again without one. ({str(error).splitlines()[0][:120]})"
         ) from error
+
+
+def _table(book: fastexcel.ExcelReader, name: str) -> pl.DataFrame | None:
+    """The cells of a sheet; None where it is hidden, or has no more than a header."""
+    sheet = _sheet(book, name)
+    cells = sheet.to_polars()
+    return cells if sheet.visible == "visible" and len(cells) > 1 else None
+
+
+def _on_disk(source: Source, opened: Opened, number: int) -> Opened:
+    """The same with its records in the run's folder."""
+    path = source.workdir / f"sheet-{number}.arrow"
+    opened.frame.sink_ipc(path, compression="lz4")
+    return replace(opened, frame=pl.scan_ipc(path))
+
+
+def _opened(source: Source, book: fastexcel.ExcelReader, name: str, cells: pl.DataFrame) -> tuple[Opened, set[str]]:
+    """Open a sheet with those that go on from it; returns the names of them all too."""
     header = source.options.header_row or _header_row(source, cells)
     if header > len(cells):
         raise SourceError(
@@ -58,10 +129,11 @@ def open_excel(source: Source) -> Opened:
     if len(names) > source.max_columns:
         raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
     if len(cells) == header:
-        raise SourceError(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
-    records, faults, notices = [], [], list(told)
+        raise _NoRecords(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
+    records, faults, notices, sheets = [], [], list(told), set()
     for number, (sheet, rows) in enumerate([(name, cells), *_continued(source, book, name, cells.head(header))]):
         at = number * SHEET_ROWS
+        sheets.add(sheet)
         if at:
             message = f"sheet '{sheet}' goes on where the one before it ends: its row 1 is counted as row {at + 1:,}"
             notices.append(Issue("sheet", message, Severity.WARNING))
@@ -72,7 +144,7 @@ def open_excel(source: Source) -> Opened:
         part.columns = list(names)
         records.append(part.with_row_index(ROW, offset=at + header + 1))
     frame = pl.concat(records, rechunk=False)
-    return Opened(
+    opened = Opened(
         frame=frame.lazy(),
         columns=names,
         sheet=name,
@@ -82,6 +154,7 @@ def open_excel(source: Source) -> Opened:
         notices=tuple(notices),
         metadata=_metadata(book),
     )
+    return opened, sheets
 
 
 def _continued(
@@ -89,10 +162,15 @@ def _continued(
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the sheets that go on where this one is full, as an export writes them: 'VPCs 2' after 'VPCs'.
 
-    They begin with the same rows, the header included; a sheet that was asked for stands alone.
+    They begin with the same rows, the header included; a sheet that was asked for stands alone. A spreadsheet calls
+    the copy of a sheet 'VPCs (2)'.
     """
     number = 2
-    while not source.options.sheet and (sheet := f"{name} {number}") in book.sheet_names:
+    while not source.options.sheet:
+        spelt = (f"{name} {number}", f"{name} ({number})")
+        sheet = next((each for each in book.sheet_names if each in spelt), None)
+        if sheet is None:
+            return
         cells = _cells(book, sheet)
         if cells.width < head.width or not cells.head(len(head)).select(cells.columns[: head.width]).equals(head):
             return
@@ -140,7 +218,8 @@ def refuse_bombs(source: Source) -> None:
 def _chosen(source: Source, book: fastexcel.ExcelReader) -> tuple[str, pl.DataFrame]:
     """The sheet that was asked for, or the first visible one that holds a header and a record, with its cells.
 
-    A sheet is parsed whole, however few of its rows are asked for: so it is once.
+    One that is named after the type that was asked for comes before others. A sheet is parsed whole, however few of
+    its rows are asked for: so it is once.
     """
     names = book.sheet_names
     if source.options.sheet:
@@ -148,10 +227,9 @@ def _chosen(source: Source, book: fastexcel.ExcelReader) -> tuple[str, pl.DataFr
         if same:
             return same[0], _cells(book, same[0])
         raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
-    for name in names:
-        sheet = _sheet(book, name)
-        cells = sheet.to_polars()
-        if sheet.visible == "visible" and len(cells) > 1 and (name != ABOUT or len(names) == 1):
+    wanted = source.resource.type if source.resource else None
+    for name in sorted(names, key=lambda name: (after := named(name)) is None or after.type != wanted):
+        if (name != ABOUT or len(names) == 1) and (cells := _table(book, name)) is not None:
             return name, cells
     raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
 
@@ -205,6 +283,8 @@ EXCEL = Format(
     open_excel,
     write_excel,
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    open_sheets,
+    write_sheets,
     guarded=True,
     titled=True,
     compressible=False,

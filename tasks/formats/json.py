@@ -16,16 +16,16 @@ import orjson
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import NOTE, Issue, Opened, issues_frame
+from schemas.reports import LEFT_OUT, NOTE, Issue, Opened, Severity, issues_frame
 from schemas.resource import Resource
-from schemas.resources import RESOURCES
+from schemas.resources import RESOURCES, named
 from schemas.spelling import plain
-from tasks.formats.aws import flattener, recognise
+from tasks.formats.aws import DOCUMENTS, flattener, recognise
 from tasks.formats.base import Format, Source
 from tasks.formats.json_reader import DECODER, JsonReader
 from tasks.formats.spool import Chunk, Json, spool
 from tasks.formats.text import as_text
-from tasks.formats.written import METADATA, RECORDS, write_json, write_ndjson
+from tasks.formats.written import METADATA, RECORDS, write_json, write_lists, write_ndjson
 
 # Bytes and records that become columns at once: their text is what is held in memory.
 _CHUNK = 8 << 20
@@ -39,16 +39,25 @@ _SPACE = b" \t\r\n"
 
 def open_json(source: Source) -> Opened:
     """Open a JSON document: a list of objects, an object that holds one, or one object."""
+    return _document(source, several=False)[0]
+
+
+def open_lists(source: Source) -> tuple[Opened, ...]:
+    """Open, in one pass, each list of an object that is named after a type; any other document as `open_json` does."""
+    return _document(source, several=True)
+
+
+def _document(source: Source, *, several: bool) -> tuple[Opened, ...]:
     text = as_text(source)
     with text.path.open("rb") as file:
         reader = JsonReader(file, source.name)
         if source.options.records:
-            return _named(source, reader, source.options.records)
+            return (_named(source, reader, source.options.records),)
         if reader.peek() == "{":
-            return _object(source, reader, text.path)
+            return _object(source, reader, text.path, several=several)
         opened = _spooled(source, reader, _items(reader), None)
         reader.end()
-    return opened
+    return (opened,)
 
 
 def _items(reader: JsonReader) -> Iterator[Json]:
@@ -147,31 +156,63 @@ def _at(reader: JsonReader, path: list[str], names: dict[str, None]) -> Iterator
 _SHOWN = 12
 
 
-def _object(source: Source, reader: JsonReader, path: Path) -> Opened:
-    """An object: read its first list of objects, and see afterwards whether that was the one."""
+def _object(source: Source, reader: JsonReader, path: Path, *, several: bool) -> tuple[Opened, ...]:
+    """An object: read its lists that are named after types and its first list, and see afterwards which it was."""
     lists: list[str] = []
     outline: Json = {}
-    opened: Opened | None = None
+    opened: dict[str, Opened] = {}
     for name in reader.members():
         first = reader.first_item()
         outline[name] = [{}] if first == "{" else [] if first == "]" else None
         if first == "{":
             lists.append(name)
-        if first == "{" and opened is None:
-            opened = _spooled(source, reader, _items(reader), name)
+        if first == "{" and (not opened or (several and _type_of(name))):
+            opened[name] = _spooled(_apart(source, len(opened)), reader, _items(reader), name)
         elif first in ("{", "]"):
             reader.skip()
         else:
             outline[name] = reader.value()
     reader.end()
-    holder = _holder(source, outline)
     said = outline[METADATA] if isinstance(outline.get(METADATA), dict) else {}
-    if opened and holder == lists[0]:
-        return replace(opened, metadata=said)
+    parts = _parts(source, outline, lists) if several else []
+    if len(parts) > 1:
+        return tuple(replace(part, metadata=said) for part in _of_types(opened, parts, lists))
+    holder = _holder(source, outline)
+    if holder in opened:
+        return (replace(opened[holder], metadata=said),)
     with path.open("rb") as file:
         again = JsonReader(file, source.name)
         found = _named(source, again, holder) if holder in lists else _inside(source, None, again.value())
-    return replace(found, metadata=said)
+    return (replace(found, metadata=said),)
+
+
+def _apart(source: Source, number: int) -> Source:
+    """The source with a folder of its own for the columns of one of its lists."""
+    workdir = source.workdir / f"list-{number}"
+    workdir.mkdir(exist_ok=True)
+    return replace(source, workdir=workdir)
+
+
+def _type_of(name: str) -> Resource | None:
+    """The type that a list is named after: as AWS does, or however a type is spelt."""
+    return DOCUMENTS.get(name) or named(name)
+
+
+def _parts(source: Source, outline: Json, lists: list[str]) -> list[str]:
+    """The lists that are named after types, where the object is no record that holds them, nor a list beside them."""
+    if isinstance(outline.get(RECORDS), list) or _is_itself(source, outline):
+        return []
+    return [name for name in lists if _type_of(name)]
+
+
+def _of_types(opened: dict[str, Opened], parts: list[str], lists: list[str]) -> Iterator[Opened]:
+    left = [name for name in lists if name not in parts]
+    told = f"lists that are named after no type are left out: {', '.join(left[:_SHOWN])}"
+    notices = (Issue(LEFT_OUT, told, Severity.WARNING),) if left else ()
+    for name in parts:
+        found = _type_of(name)
+        yield replace(opened[name], resource_type=found.type if found else None, notices=notices)
+        notices = ()
 
 
 def _inside(source: Source, key: str | None, value: Json) -> Opened:
@@ -190,7 +231,8 @@ def _holder(source: Source, value: Json) -> str | None:
     lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
     known = [name for name in lists if recognise(name, {})]
     known = known or [name for name in (RECORDS,) if isinstance(value.get(name), list)]
-    if not known and _is_record(source, value):
+    known = known or [name for name in lists if source.resource and _type_of(name) is source.resource]
+    if not known and _is_itself(source, value):
         return None
     if len(lists) > 1 and len(known) != 1:
         raise SourceError(
@@ -200,6 +242,13 @@ def _holder(source: Source, value: Json) -> str | None:
     objects = [name for name, inner in value.items() if isinstance(inner, dict) and inner]
     alone = objects if len(objects) == 1 and not empty else []
     return next(iter(known or lists or alone or empty), None)
+
+
+def _is_itself(source: Source, value: Json) -> bool:
+    """Say whether an object is a record, with the lists in it that are named after types and without them."""
+    lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
+    rest = {name: inner for name, inner in value.items() if name not in lists or not _type_of(name)}
+    return _is_record(source, value) and _is_record(source, rest)
 
 
 def _is_record(source: Source, value: Json) -> bool:
@@ -320,7 +369,17 @@ def _start(head: bytes) -> bytes:
     return head.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE)
 
 
-JSON = Format("json", "a JSON document", (".json",), matches_json, open_json, write_json, "application/json")
+JSON = Format(
+    "json",
+    "a JSON document",
+    (".json",),
+    matches_json,
+    open_json,
+    write_json,
+    "application/json",
+    open_lists,
+    write_lists,
+)
 NDJSON = Format(
     "ndjson",
     "newline-delimited JSON",

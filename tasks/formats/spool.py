@@ -56,26 +56,45 @@ class Spooled:
 
 def spool(chunks: Iterable[Chunk], source: Source, flatten: Flatten | None) -> Spooled:
     """Write chunks of records to files of text columns."""
-    frames, count = [], 0
-    columns: dict[str, None] = {}
-    faults: list[Issue] = []
-    with _without_collector():
-        for number, chunk in enumerate(chunks):
-            frame = _frame(source, chunk, flatten)
-            columns |= dict.fromkeys(frame.columns[1:])
-            if len(columns) > source.max_columns:
-                raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
-            faults += odd_cells(frame, source.max_cell)
-            path = source.workdir / f"records-{number}.arrow"
-            frame.write_ipc(path, compression="lz4")
-            frames.append(pl.scan_ipc(path))
-            count += len(frame)
-    whole = pl.concat(frames, how="diagonal").select(ROW, *columns)
-    return Spooled(whole, tuple(columns), count, issues_frame(faults))
+    spooling = Spooling(source, flatten)
+    with without_collector():
+        for chunk in chunks:
+            spooling.add(chunk)
+    return spooling.spooled()
+
+
+class Spooling:
+    """Records on their way to files of text columns, for a reader that comes upon those of several types by turns."""
+
+    def __init__(self, source: Source, flatten: Flatten | None = None) -> None:
+        self.records = 0
+        self._source = source
+        self._flatten = flatten
+        self._frames: list[pl.LazyFrame] = []
+        self._columns: dict[str, None] = {}
+        self._faults: list[Issue] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """Write a chunk; raises SourceError where its records have too many different members."""
+        source = self._source
+        frame = _frame(source, chunk, self._flatten)
+        self._columns |= dict.fromkeys(frame.columns[1:])
+        if len(self._columns) > source.max_columns:
+            raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
+        self._faults += odd_cells(frame, source.max_cell)
+        path = source.workdir / f"records-{len(self._frames)}.arrow"
+        frame.write_ipc(path, compression="lz4")
+        self._frames.append(pl.scan_ipc(path))
+        self.records += len(frame)
+
+    def spooled(self) -> Spooled:
+        """Return all that was written."""
+        whole = pl.concat(self._frames, how="diagonal").select(ROW, *self._columns)
+        return Spooled(whole, tuple(self._columns), self.records, issues_frame(self._faults))
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Records hold no cycles, and looking for them in millions of objects takes a quarter of the time."""
     was = gc.isenabled()
     gc.disable()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -27,6 +27,9 @@ METADATA, RECORDS = "metadata", "records"
 
 ABOUT = "About"
 """The sheet of a workbook that holds the metadata."""
+
+FIELDS = "Fields"
+"""The sheet of a template that says what each column takes."""
 
 _RAW = (kinds.TAGS.name, kinds.JSON.name)
 
@@ -132,16 +135,34 @@ def write_ndjson(target: Target, frames: Frames) -> None:
 
 def write_json(target: Target, frames: Frames) -> None:
     """Write a list of objects; with metadata, an object that holds both."""
-    objects = _objects(target.columns)
     with _opened(target) as file:
         if target.metadata:
             head = orjson.dumps({METADATA: target.metadata}, option=orjson.OPT_INDENT_2).decode().removesuffix("\n}")
             file.write(f'{head},\n  "{RECORDS}": '.encode())
-        file.write(b"[")
-        for number, frame in enumerate(frames):
-            file.write(b",\n" if number else b"\n")
-            file.write(_joined(frame, objects, ",\n"))
-        file.write(b"\n]\n}\n" if target.metadata else b"\n]\n")
+        _write_list(file, target, frames)
+        file.write(b"\n}\n" if target.metadata else b"\n")
+
+
+def write_lists(tables: Sequence[tuple[Target, Frames]]) -> None:
+    """Write an object with a list for each type, named after it; metadata as its first member."""
+    first = tables[0][0]
+    with _opened(first) as file:
+        head = {METADATA: first.metadata} if first.metadata else {}
+        text = orjson.dumps(head, option=orjson.OPT_INDENT_2).decode().removesuffix("}").rstrip()
+        file.write(text.encode())
+        for number, (target, frames) in enumerate(tables):
+            file.write(f"{',' if number or head else ''}\n  {_key(target.name)}: ".encode())
+            _write_list(file, target, frames)
+        file.write(b"\n}\n")
+
+
+def _write_list(file: IO[bytes], target: Target, frames: Frames) -> None:
+    objects = _objects(target.columns)
+    file.write(b"[")
+    for number, frame in enumerate(frames):
+        file.write(b",\n" if number else b"\n")
+        file.write(_joined(frame, objects, ",\n"))
+    file.write(b"\n]")
 
 
 def _joined(frame: pl.DataFrame, objects: pl.Expr, separator: str) -> bytes:
@@ -175,30 +196,49 @@ def write_excel(target: Target, frames: Frames) -> None:
 
     Where a sheet ends, the next goes on under the same header.
     """
+    write_sheets([(target, frames)])
+
+
+def write_sheets(tables: Sequence[tuple[Target, Frames]]) -> None:
+    """Write a workbook with the sheets of each type, one after the other."""
+    sheets: list[tuple[str, Any]] = []
+    owner: dict[str, Target] = {}
+    for target, frames in tables:
+        for name, records in _sheets(target, frames):
+            sheets.append((name, records))
+            owner[name] = target
+    first = tables[0][0]
+    if first.metadata:
+        about = [{"": name, "value": _on_one_line(value)} for name, value in first.metadata.items()]
+        sheets.append((ABOUT, about))
+    write_worksheets(
+        sheets,
+        str(first.path),
+        freeze_panes={name: {"row": 1, "col": 1} for name in owner},
+        header_format=dict.fromkeys(owner, CellFormat().set_bold().set_background_color("#DDE6F0")),
+        column_formats={name: _formats(target) for name, target in owner.items()},
+        column_widths={name: _widths(target) for name, target in owner.items()},
+        autofilter=dict.fromkeys(owner, True),
+    )
+
+
+def _sheets(target: Target, frames: Frames) -> Iterator[tuple[str, Any]]:
+    """The name and the records of each sheet of a type."""
     empty = pl.DataFrame(schema=dict.fromkeys(target.columns, pl.String()))
     parts = _spooled(target, (_fitting(_cells(target, frame)) for frame in frames))
     records = pl.concat(parts) if parts else empty.lazy()
     count = int(records.select(pl.len()).collect().item())
     most = SHEET_ROWS - 1  # beside the header
-    sheets: list[tuple[str, Any]] = [
-        (_sheet_title(target, number), _stream(records.slice(start, most), count))
-        for number, start in enumerate(range(0, max(count, 1), most), start=1)
-    ]
-    if target.metadata:
-        about = [{"": name, "value": _on_one_line(value)} for name, value in target.metadata.items()]
-        sheets.append((ABOUT, about))
-    widths = {name: _width(name, spec) for name, spec in target.columns.items()}
-    formats = {name: CellFormat().set_num_format(_number_format(spec)) for name, spec in target.columns.items()}
-    names = [name for name, _ in sheets if name != ABOUT]
-    write_worksheets(
-        sheets,
-        str(target.path),
-        freeze_panes={name: {"row": 1, "col": 1} for name in names},
-        header_format=dict.fromkeys(names, CellFormat().set_bold().set_background_color("#DDE6F0")),
-        column_formats=dict.fromkeys(names, formats),
-        column_widths=dict.fromkeys(names, widths),
-        autofilter=dict.fromkeys(names, True),
-    )
+    for number, start in enumerate(range(0, max(count, 1), most), start=1):
+        yield _sheet_title(target, number), _stream(records.slice(start, most), count)
+
+
+def _formats(target: Target) -> dict[str, CellFormat]:
+    return {name: CellFormat().set_num_format(_number_format(spec)) for name, spec in target.columns.items()}
+
+
+def _widths(target: Target) -> dict[str, float]:
+    return {name: _width(name, spec) for name, spec in target.columns.items()}
 
 
 def _fitting(cells: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,98 @@
+"""Documents of several types: which of their parts are of which type, and in which order they are loaded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from schemas.errors import SourceError, UnknownType
+from schemas.reports import LEFT_OUT, ROW, Extracted, Issue, Severity
+from schemas.resource import Resource
+from schemas.resources import RESOURCES
+from tasks.formats.workbook import SHEET_ROWS
+from tasks.map import detect_type
+
+
+def of_types(parts: tuple[Extracted, ...]) -> tuple[Extracted, ...]:
+    """Return one part for each type that a document holds, in the order of loading.
+
+    A part that is not named after a type is known by its columns; what those do not tell is left out with a notice,
+    which the first part has. A document of one part, or one that holds nothing known, is as it is.
+    """
+    if len(parts) == 1:
+        return parts
+    typed: dict[str, list[Extracted]] = defaultdict(list)
+    left: list[Extracted] = []
+    for part in parts:
+        found = part.resource_type or _detected(part)
+        (typed[found] if found else left).append(part)
+    if not typed:
+        return parts[:1]
+    whole = [replace(_joined(RESOURCES[name], typed[name]), resource_type=name) for name in RESOURCES if name in typed]
+    told = [notice for part in left for notice in part.notices if notice.rule == LEFT_OUT]
+    notices = (*whole[0].notices, *told, *_left_out(left))
+    return (replace(whole[0], notices=notices), *whole[1:])
+
+
+def _detected(part: Extracted) -> str | None:
+    try:
+        return detect_type(part).type
+    except UnknownType:
+        return None
+
+
+def _left_out(parts: list[Extracted]) -> Iterator[Issue]:
+    if parts:
+        names = ", ".join(str(part.sheet or part.document) for part in parts)
+        message = f"these sheets are left out, as neither name nor columns tell a type: {names}"
+        yield Issue(LEFT_OUT, message, Severity.WARNING)
+
+
+def _joined(resource: Resource, parts: Sequence[Extracted]) -> Extracted:
+    """The parts of one type as one, the rows of each counted on from the one before it; raises SourceError."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    names = [str(part.sheet or part.document) for part in parts]
+    if any(set(part.columns) != set(first.columns) for part in parts):
+        option = "--sheet" if first.sheet else "--records"
+        raise SourceError(
+            f"{first.name} holds {resource.title} records under {_list(names)}, whose columns differ: give them the "
+            f"same columns, or import each by itself with {option}."
+        )
+    frames, faults, notices, at = [], [], list(first.notices), 0
+    for part, name in zip(parts, names, strict=True):
+        if at:
+            message = f"'{name}' is read as more of '{names[0]}': its row 1 is counted as row {at + 1:,}"
+            notices += [Issue("sheet", message, Severity.WARNING), *part.notices]
+        frames.append(part.frame.select((pl.col(ROW) + at).cast(pl.UInt32), *first.columns))
+        faults.append(_counted_on(part.faults, name, at))
+        at = _next_row(part, at)
+    return replace(
+        first,
+        frame=pl.concat(frames),
+        records=sum(part.records or 0 for part in parts),
+        faults=pl.concat(faults),
+        notices=tuple(notices),
+    )
+
+
+def _counted_on(faults: pl.DataFrame, name: str, at: int) -> pl.DataFrame:
+    """The faults of a part, their rows counted on from the parts before it."""
+    if not at:
+        return faults
+    message = pl.format("'{}', {}", pl.lit(name), "message")
+    return faults.with_columns((pl.col("row") + at).cast(pl.UInt32), message=message)
+
+
+def _next_row(part: Extracted, at: int) -> int:
+    """The number that the rows of the next part are counted on from; sheets count as if they were full."""
+    last = at + int(part.frame.select(pl.col(ROW).max()).collect().item())
+    return -(-last // SHEET_ROWS) * SHEET_ROWS if part.sheet else last
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
