@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     )
     batch_size: int = Field(50_000, ge=1_000, le=1_000_000, description="Records that are validated at once.")
     max_file_mb: int = Field(10_240, ge=1, description="The largest source, in MB after decompression, that is read.")
+    source_private: bool = Field(
+        False, description="Whether http(s):// sources may be on private addresses, this machine included."
+    )
+    source_folders: tuple[Path, ...] = Field(
+        (),
+        description="The folders that file:// and sqlite:// sources are read from, as a JSON list; any unless given.",
+    )
     max_columns: int = Field(1_000, ge=1, description="The most columns that a source may have.")
     max_cell_chars: int = Field(100_000, ge=1, description="The most characters that one cell may hold.")
     max_issues: int = Field(

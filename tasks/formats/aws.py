@@ -156,15 +156,16 @@ def _leave(
             continue
         inner = used.get(member, _ABSENT)
         if inner is _ABSENT:
-            flat.setdefault(f"{at}{member}", _without(value, secrets) if secrets else value)
+            flat.setdefault(f"{at}{member}", without(value, secrets) if secrets else value)
         elif inner is not None and isinstance(value, dict):
             _leave(flat, value, inner, secrets, f"{at}{member}.")
 
 
-def _without(value: Any, secrets: frozenset[str]) -> Any:
+def without(value: Any, secrets: frozenset[str]) -> Any:
+    """Return a value without its members of these names (in plain spelling), however deep."""
     if isinstance(value, dict):
-        return {key: _without(inner, secrets) for key, inner in value.items() if plain(key) not in secrets}
-    return [_without(inner, secrets) for inner in value] if isinstance(value, list) else value
+        return {key: without(inner, secrets) for key, inner in value.items() if plain(key) not in secrets}
+    return [without(inner, secrets) for inner in value] if isinstance(value, list) else value
 
 
 # Where a field stands -------------------------------------------------------------------------------------------------

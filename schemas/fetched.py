@@ -1,0 +1,45 @@
+"""What a source gave: its files, what it says of its state, and what of it could not be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schemas.reports import Issue
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """One file of a source, in the run's folder.
+
+    `name` is what the source calls it, and `resource_type` the type of its records where that is known. `records` is
+    None where the source does not count; a file of none is empty: there is nothing to import, and nothing is what the
+    source has. `constants` say which part of the source the file is, such as the account and the region; its records
+    say it too, so that several files of a type can be read as one.
+    """
+
+    path: Path
+    name: str
+    resource_type: str | None = None
+    records: int | None = None
+    constants: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The files of a source.
+
+    `version` is what the source says of its state, to be given back as `known` the next time; None where it says
+    nothing. `digest` is the SHA-256 over the names and the content of the files. `failures` are the files, pages,
+    regions or types that could not be read: with any of them, what is absent from the files may still exist.
+    """
+
+    files: tuple[FetchedFile, ...]
+    version: str | None = None
+    failures: tuple[Issue, ...] = ()
+    digest: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was read that the source has."""
+        return not self.failures

@@ -1,0 +1,54 @@
+"""Credentials: the secret of a name, from the environment or from a block of Prefect."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import orjson
+
+from schemas.errors import Unavailable, UsageError
+from schemas.secret import Secret
+
+VARIABLE = "CMDB_SECRET_"
+"""What the environment variable of a secret begins with: `CMDB_SECRET_CORE_NETBOX` is `core-netbox`."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+
+
+def secret_named(name: str) -> Secret:
+    """Return the secret of that name; raises UsageError with what to do where there is none.
+
+    It is looked up each time, so that a secret that was changed holds from the next run on.
+    """
+    if not _NAME.fullmatch(name):
+        # What is no name may be the secret itself: it is not repeated.
+        raise UsageError("credentials is the name of a secret: letters, digits, - and _, such as core-netbox.")
+    variable = VARIABLE + re.sub(r"\W|-", "_", name).upper()
+    text = os.environ.get(variable) or _of_prefect(name)
+    if not text:
+        raise UsageError(
+            f"There is no secret '{name}': set {variable}, or make a block of type Secret with that name in Prefect."
+        )
+    return Secret(name, text)
+
+
+def _of_prefect(name: str) -> str | None:
+    """The value of a Secret block; only where a server is named, as asking for one would start one."""
+    if not os.environ.get("PREFECT_API_URL"):
+        return None
+    from httpx import HTTPError
+    from prefect.blocks.system import Secret as Block
+
+    load: Any = Block.load  # its type leaves out how to be synchronous in any place
+    try:
+        # Names of blocks have no other signs.
+        value = load(name.lower().replace("_", "-"), _sync=True).get()
+    except ValueError:
+        return None
+    except HTTPError as error:
+        raise Unavailable(
+            f"The Prefect server, which may hold the secret '{name}', does not answer: is it running?"
+        ) from error
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -1,0 +1,104 @@
+"""Sources: places that give files to import, chosen by the scheme of an address; one file each, in `SOURCES`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from schemas.errors import CmdbError, SourceError, UsageError
+from schemas.fetched import Fetched, FetchedFile
+from schemas.secret import Secret
+from schemas.spelling import nearest
+from tasks.sources.aws import AWS
+from tasks.sources.base import Connector, Fetching, Request, refuse_secrets, unheard
+from tasks.sources.files import FILES
+from tasks.sources.http import HTTP
+from tasks.sources.netbox import NETBOX
+from tasks.sources.objects import OBJECTS
+from tasks.sources.s3 import S3
+from tasks.sources.sql import SQL, installed_dialect
+
+__all__ = ["SOURCES", "Connector", "Fetching", "Request", "fetch", "source_named", "unheard"]
+
+SOURCES: dict[str, Connector] = {source.name: source for source in (FILES, HTTP, S3, OBJECTS, AWS, SQL, NETBOX)}
+"""Every source by its name."""
+
+_SCHEMES = {scheme: source for source in SOURCES.values() for scheme in source.schemes}
+
+
+def source_named(url: str) -> Connector:
+    """Return the source of an address by its scheme; a path without one is a file. Raises UsageError."""
+    refuse_secrets(url)
+    # The letter before a colon is a drive of Windows.
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", url)
+    if match is None:
+        return FILES
+    scheme = match[1].lower()
+    # A database's driver may follow its name: postgresql+psycopg2.
+    found = _SCHEMES.get(scheme) or (SQL if _SCHEMES.get(scheme.partition("+")[0]) is SQL else None)
+    if found:
+        return found
+    if installed_dialect(scheme):
+        return SQL
+    near = nearest(scheme, _SCHEMES)
+    hint = f"did you mean {near}://?" if near else f"there are {', '.join(f'{name}://' for name in _SCHEMES)}."
+    raise UsageError(f"There is no source for {scheme}://: {hint}")
+
+
+def fetch(request: Request) -> Fetched | None:
+    """Fetch the files of a source into the request's folder; None where it still has the version that is known.
+
+    Raises SourceError where nothing of it could be read, and Transient where a later attempt may succeed. Nothing of
+    the secret is in what is raised or returned.
+    """
+    source = source_named(request.url)
+    mark = hashlib.sha256(request.url.encode()).hexdigest()[:16]
+    with _untold(request.secret):
+        fetched = source.fetch(replace(request, known=_known(request, mark)))
+    if fetched is None:
+        return None
+    failures = tuple(replace(issue, message=_hidden(issue.message, request.secret)) for issue in fetched.failures)
+    if not fetched.files:
+        more = f" ({len(failures) - 1:,} more could not be read.)" if len(failures) > 1 else ""
+        raise SourceError(f"{failures[0].message if failures else f'{request.shown} has nothing.'}{more}")
+    # A version is the state of one address: another's may be spelt alike.
+    version = f"{mark}:{fetched.version}" if fetched.version else None
+    return replace(fetched, failures=failures, version=version, digest=_digest(fetched.files))
+
+
+def _known(request: Request, mark: str) -> str | None:
+    """The version as the source gave it, if it was this address that gave it."""
+    before, _, version = (request.known or "").partition(":")
+    return version if before == mark else None
+
+
+def _digest(files: tuple[FetchedFile, ...]) -> str:
+    """The SHA-256 over the names and the content of files."""
+    total = hashlib.sha256()
+    for file in files:
+        with file.path.open("rb") as content:
+            total.update(f"{file.name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+@contextmanager
+def _untold(secret: Secret | None) -> Iterator[None]:
+    """Keep a secret out of an error: what is raised then has neither it nor the error that told it."""
+    try:
+        yield
+    except Exception as error:
+        told = "".join(traceback.format_exception(error))
+        if _hidden(told, secret) == told:
+            raise
+        clean = (type(error) if isinstance(error, CmdbError) else SourceError)(_hidden(str(error), secret))
+    else:
+        return
+    raise clean
+
+
+def _hidden(text: str, secret: Secret | None) -> str:
+    return secret.hidden(text) if secret else text

@@ -1,0 +1,330 @@
+"""The network of AWS accounts, as the EC2 API describes it: every type, region and account that is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Event, Lock
+from typing import Any, TypeAlias
+
+import boto3
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from schemas.errors import CmdbError, UsageError
+from schemas.fetched import Fetched, FetchedFile
+from schemas.reports import Issue
+from schemas.resource import Resource
+from schemas.resources import RESOURCES
+from schemas.spelling import plain
+from tasks.aside import aside
+from tasks.formats.aws import without
+from tasks.sources.base import Connector, Request
+from tasks.sources.boto import client, meaning, session, told_plainly
+from tasks.sources.written import free_path, lines
+
+CALLS = {
+    "vpc": "describe_vpcs",
+    "subnet": "describe_subnets",
+    "transitGateway": "describe_transit_gateways",
+    "transitGatewayAttachment": "describe_transit_gateway_attachments",
+    "transitGatewayRouteTable": "describe_transit_gateway_route_tables",
+    "customerGateway": "describe_customer_gateways",
+    "vpnGateway": "describe_vpn_gateways",
+    "vpnConnection": "describe_vpn_connections",
+    "vpcEndpoint": "describe_vpc_endpoints",
+    "vpcPeering": "describe_vpc_peering_connections",
+    "natGateway": "describe_nat_gateways",
+    "internetGateway": "describe_internet_gateways",
+    "routeTable": "describe_route_tables",
+    "securityGroup": "describe_security_groups",
+    "elasticIp": "describe_addresses",
+}
+"""The call of the EC2 API that describes the records of a type."""
+
+_OWNERS = {"transitGatewayAttachment": "TransitGatewayOwnerId", "vpcPeering": "RequesterVpcInfo.OwnerId"}
+"""The account that sees all of a record, where that is not the one that the record belongs to."""
+
+Fault: TypeAlias = BotoCoreError | ClientError | CmdbError
+"""What ends the reading of one list."""
+
+_OPTIONS = ("endpoint", "external_id", "role")
+_AT_ONCE = 8
+
+# As many records as every call gives at once: of route tables, there are no more.
+_PAGE = 100
+
+# Where nothing of a region can be read: it is switched off for the account, or does not exist.
+_NO_REGION = ("AuthFailure", "OptInRequired", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken")
+
+_ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One region of one account, and with what it is asked."""
+
+    account: str
+    region: str
+    endpoint: str | None
+    access: dict[str, str | None]
+
+    @property
+    def name(self) -> str:
+        """What messages and files call it."""
+        return f"{self.account}/{self.region}"
+
+
+def fetch(request: Request) -> Fetched:
+    """Describe the types one by one, in several regions at once; each list is a file of its own."""
+    types = _types(request)
+    sessions, failures = _accounts(request)
+    places = [place for account, of in sessions.items() for place in _places(request, account, of)]
+    reading = _Reading(request, types, frozenset(sessions))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            read = list(pool.map(reading.read, places))
+        finally:
+            reading.stop()
+    files = [each for found, _ in read for each in found]
+    failures += [issue for _, issues in read for issue in issues]
+    return Fetched(tuple(_without_doubles(types, files)), None, tuple(failures))
+
+
+def _types(request: Request) -> list[Resource]:
+    """The types that AWS describes, of those that are wanted."""
+    wanted = request.types or tuple(RESOURCES.values())
+    foreign = [resource.type for resource in request.types if not resource.document]
+    if foreign:
+        raise UsageError(f"aws:// has no {', '.join(foreign)}: it has {', '.join(CALLS)}.")
+    return [resource for resource in wanted if resource.document]
+
+
+# Accounts and regions -------------------------------------------------------------------------------------------------
+
+
+def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue]]:
+    """A session for each account, by its id, and what to tell of those that let nobody in."""
+    profile, roles = _who(request)
+    given = None if profile == "default" else profile
+    region = _regions(request)[0]
+    first = session(given, request.secret, None if region == "*" else region)
+    asked: list[str | None] = [*roles] or [None]
+    found: dict[str, Any] = {}
+    failures: list[Issue] = []
+    for role in asked:
+        name = role or f"the AWS account of '{profile}'"
+        try:
+            with told_plainly(name):
+                of = _assumed(request, first, role) if role else first
+                found[_identity(request, of)] = of
+        except CmdbError as error:
+            if len(asked) == 1:
+                raise
+            failures.append(Issue("account", str(error), value=role))
+    return found, failures
+
+
+def _who(request: Request) -> tuple[str, list[str]]:
+    """The profile that asks, and the roles that it takes on: `profile`, or `role@account,account`."""
+    who, at, accounts = request.address.netloc.rpartition("@")
+    roles = list(request.options(*_OPTIONS).get("role", []))
+    if not at:
+        profile = accounts or "default"
+    else:
+        profile = "default"
+        wrong = next((each for each in accounts.split(",") if not re.fullmatch(r"\d{12}", each)), None)
+        if wrong is not None:
+            raise UsageError(f"'{wrong}' is no AWS account: write aws://ROLE@123456789012,210987654321/REGION.")
+        roles += [f"arn:{_partition(request)}:iam::{each}:role/{who}" for each in accounts.split(",")]
+    for role in roles:
+        if not _ROLE.fullmatch(role):
+            raise UsageError(f"'{role}' is no role: write role=arn:aws:iam::123456789012:role/NAME.")
+    return profile, roles
+
+
+def _partition(request: Request) -> str:
+    """The part of AWS that a region lies in; each has roles of its own."""
+    region = _regions(request)[0]
+    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def _regions(request: Request) -> list[str]:
+    said = request.address.path.strip("/")
+    regions = list(dict.fromkeys(said.split(",")))
+    wrong = next((each for each in regions if each != "*" and not _REGION.fullmatch(each)), None)
+    if wrong is not None:
+        raise UsageError(
+            f"'{wrong}' is no AWS region: write aws://PROFILE/us-east-1,eu-west-1, or aws://PROFILE/* for all of them."
+        )
+    return regions
+
+
+def _assumed(request: Request, of: Any, role: str) -> Any:
+    """A session with the role's rights, which end after an hour."""
+    more = {}
+    if external := request.option("external_id", *_OPTIONS):
+        more["ExternalId"] = external
+    sts = client(of, "sts", None, request.option("endpoint", *_OPTIONS))
+    answer = sts.assume_role(RoleArn=role, RoleSessionName="cmdb", **more)["Credentials"]
+    return boto3.Session(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], of.region_name)
+
+
+def _identity(request: Request, of: Any) -> str:
+    sts = client(of, "sts", None, request.option("endpoint", *_OPTIONS))
+    return str(sts.get_caller_identity()["Account"])
+
+
+def _places(request: Request, account: str, of: Any) -> Iterator[Place]:
+    endpoint = request.option("endpoint", *_OPTIONS)
+    credentials = of.get_credentials().get_frozen_credentials()
+    access = {
+        "aws_access_key_id": credentials.access_key,
+        "aws_secret_access_key": credentials.secret_key,
+        "aws_session_token": credentials.token,
+    }
+    regions = _regions(request)
+    if "*" in regions:
+        with told_plainly(f"the list of regions of {account}"):
+            listed = client(of, "ec2", None, endpoint).describe_regions()["Regions"]
+        regions = sorted(region["RegionName"] for region in listed)
+    for region in regions:
+        yield Place(account, region, endpoint, access)
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+
+class _Reading:
+    """The reading of all places, in several threads; it keeps count for all of them."""
+
+    def __init__(self, request: Request, types: list[Resource], accounts: frozenset[str]) -> None:
+        self._request = request
+        self._types = types
+        self._accounts = accounts
+        self._lock = Lock()
+        self._told = (0, 0, 0)
+        self._stopped = Event()
+
+    def stop(self) -> None:
+        """Let no thread begin another list: nobody waits for it any more."""
+        self._stopped.set()
+
+    def read(self, place: Place) -> tuple[list[FetchedFile], list[Issue]]:
+        """Describe every type of one place."""
+        # A session belongs to one thread.
+        ec2 = client(boto3.Session(**place.access), "ec2", place.region, place.endpoint)
+        files: list[FetchedFile] = []
+        failures: list[Issue] = []
+        for resource in self._types:
+            file, error = (None, None) if self._stopped.is_set() else self._described(ec2, place, resource)
+            files += [file] if file else []
+            if error:
+                whole = _is_whole_region(error)
+                what = place.name if whole else f"{resource.type} of {place.name}"
+                text = str(error) if isinstance(error, CmdbError) else str(meaning(what, error))
+                failures.append(Issue("region" if whole else "type", text, value=what))
+                if whole:
+                    break
+        ec2.close()
+        return files, failures
+
+    def _described(self, ec2: Any, place: Place, resource: Resource) -> tuple[FetchedFile | None, Fault | None]:
+        """The records of one type; those that came before a page failed are kept, and the failure is told."""
+        name = f"{resource.type} {place.account} {place.region}.ndjson"
+        path = free_path(self._request.folder, name)
+        fault: Fault | None = None
+        with lines(path, name, self._request.limit) as written:
+            try:
+                for record in records(ec2, resource):
+                    owner = _at(record, _OWNERS.get(resource.type) or resource.fields["account_id"].aws)
+                    # Who shares a record with others sees all of it, and they see a part.
+                    if owner == place.account or owner not in self._accounts:
+                        written.write(complete(record, resource, place))
+            except (BotoCoreError, ClientError, CmdbError) as error:
+                fault = error
+        if fault and not written.count:
+            path.unlink()
+            return None, fault
+        self._tell(1, written.count, written.size)
+        constants = {"account_id": place.account, "region": place.region}
+        return FetchedFile(path, name, resource.type, written.count, constants), fault
+
+    def _tell(self, *more: int) -> None:
+        with self._lock:
+            files, count, size = (before + new for before, new in zip(self._told, more, strict=True))
+            self._told = (files, count, size)
+            self._request.told(files, count, size)
+
+
+def _is_whole_region(fault: Fault) -> bool:
+    if isinstance(fault, ClientError):
+        return fault.response.get("Error", {}).get("Code") in _NO_REGION
+    return isinstance(fault, HTTPClientError)
+
+
+def records(ec2: Any, resource: Resource) -> Iterator[dict[str, Any]]:
+    """The records of a type as the API has them, page by page where it has pages."""
+    call, key = CALLS[resource.type], _key(resource)
+    if not ec2.can_paginate(call):
+        yield from getattr(ec2, call)().get(key, ())
+        return
+    for page in ec2.get_paginator(call).paginate(PaginationConfig={"PageSize": _PAGE}):
+        yield from page.get(key, ())
+
+
+def _key(resource: Resource) -> str:
+    if resource.document is None:
+        raise TypeError(f"{resource.type} is no type of AWS")
+    return resource.document.key
+
+
+def complete(record: dict[str, Any], resource: Resource, place: Place) -> dict[str, Any]:
+    """Return a record without secrets, and with the account and the region that the API leaves out of most."""
+    secrets = frozenset(map(plain, resource.document.secrets)) if resource.document else frozenset()
+    whole: dict[str, Any] = without(record, secrets) if secrets else dict(record)
+    account = resource.fields["account_id"].aws or "account_id"
+    if "." not in account:
+        whole.setdefault(account, place.account)
+    whole.setdefault("region", place.region)
+    return whole
+
+
+def _at(record: dict[str, Any], path: str | None) -> Any:
+    value: Any = record
+    for part in path.split(".") if path else ("",):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+# Records that several places list -------------------------------------------------------------------------------------
+
+
+def _without_doubles(types: list[Resource], files: list[FetchedFile]) -> Iterator[FetchedFile]:
+    """The files by type, each record in the first of those that have it: a peering is listed on both of its sides."""
+    for resource in types:
+        seen: set[str] = set()
+        of_type = [file for file in files if file.resource_type == resource.type]
+        for file in of_type:
+            yield file if len(of_type) == 1 else _first_seen(file, resource, seen)
+
+
+def _first_seen(file: FetchedFile, resource: Resource, seen: set[str]) -> FetchedFile:
+    """Take the records that were seen before out of a file, and note those that were not."""
+    path, kept, dropped = resource.fields[resource.key[0]].aws, 0, 0
+    with aside(file.path) as hidden, file.path.open("rb") as source, hidden.open("wb") as target:
+        for line in source:
+            key = _at(orjson.loads(line), path)
+            if key in seen:
+                dropped += 1
+                continue
+            seen.update([key] if key else [])
+            target.write(line)
+            kept += 1
+    return replace(file, records=kept) if dropped else file
+
+
+AWS = Connector("aws", "The network of AWS accounts", ("aws",), "aws://default/us-east-1,eu-west-1", fetch)

@@ -1,0 +1,271 @@
+"""A file of the web: fetched where it has changed, and read on where the connection broke."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import Message
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+import httpx
+import orjson
+
+from schemas.errors import CmdbError, SourceError, Transient, UsageError
+from schemas.fetched import Fetched, FetchedFile
+from schemas.secret import Secret
+from tasks.aside import aside
+from tasks.formats import FORMATS
+from tasks.sources.base import Connector, Request
+from tasks.sources.peers import checked_addresses, is_public
+from tasks.sources.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
+from tasks.sources.written import free_path, refuse_size
+
+HOPS = 5
+"""The most redirects that are followed."""
+
+# Attempts in all, however much each of them brought: a server that drops every connection is no server.
+_MOST = 50
+_CHUNK = 1 << 20
+# A connection to an address was made for one name, and would be taken for another one's at that address.
+_NO_REUSE = httpx.Limits(max_keepalive_connections=0)
+_TIMES = httpx.Timeout(60, connect=10)
+_ENDINGS = {"text/tab-separated-values": ".tsv", "application/gzip": ".gz", "application/zip": ".zip"}
+_PLAIN_CODINGS = ("", "identity", "gzip", "x-gzip")
+
+
+def fetch(request: Request) -> Fetched | None:
+    """Fetch the file, unless the server says that it is as it was."""
+    if not request.address.hostname:
+        raise UsageError("The address names no host: write https://host/path.")
+    path = free_path(request.folder, "download")
+    with httpx.Client(verify=httpx.create_ssl_context(), trust_env=False, timeout=_TIMES, limits=_NO_REUSE) as client:
+        download = _Download(request, client)
+        with aside(path) as hidden:
+            changed = download.whole(hidden)
+    if not changed:
+        path.unlink()
+        return None
+    found = path.rename(free_path(request.folder, download.name))
+    request.told(1, 0, download.size)
+    return Fetched((FetchedFile(found, download.name, request.only),), download.version)
+
+
+class _Dropped(Exception):
+    """An attempt that may be made again, after as many seconds as the server asks for."""
+
+    def __init__(self, why: str, after: float | None = None) -> None:
+        super().__init__(why)
+        self.after = after
+
+
+class _Download:
+    """One file on its way: what has come of it, and what the server says of it."""
+
+    def __init__(self, request: Request, client: httpx.Client) -> None:
+        self.size = 0
+        self._request = request
+        self._client = client
+        self._headers: httpx.Headers = httpx.Headers()
+        try:
+            self._url = httpx.URL(request.url)
+        except httpx.InvalidURL:
+            raise UsageError("This is no address of the web: write https://host/path.") from None
+
+    def whole(self, path: Path) -> bool:
+        """Write the file to a path; False where it is as it was."""
+        path.touch()
+        failed = 0
+        for _ in range(_MOST):
+            before = self.size
+            try:
+                return self._attempt(path)
+            except (_Dropped, httpx.TransportError) as error:
+                failed = 1 if self.size > before else failed + 1
+                after = error.after if isinstance(error, _Dropped) else None
+                why = str(error) or type(error).__name__
+                if failed == ATTEMPTS or (after or 0) > LONGEST:
+                    raise self._given_up(why, after) from error
+                self._request.wait(pause(failed) if after is None else after)
+        raise self._given_up("the connection broke again and again", None)
+
+    def _given_up(self, why: str, after: float | None) -> CmdbError:
+        asks = f" It asks to be left alone for {after:,.0f} seconds." if after else ""
+        return Transient(f"{self._request.shown} could not be fetched: {why}.{asks}")
+
+    def _attempt(self, path: Path) -> bool:
+        with self._answer() as answer:
+            if answer.status_code == httpx.codes.NOT_MODIFIED:
+                return False
+            self._judge(answer)
+            self._read(answer, path)
+        return True
+
+    # Asking ----------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _answer(self) -> Iterator[httpx.Response]:
+        """Ask, and follow redirects; each hop is checked as the first address is."""
+        url = self._url
+        for _ in range(HOPS + 1):
+            with self._asked(url) as answer:
+                if answer.status_code not in (301, 302, 303, 307, 308):
+                    yield answer
+                    return
+                url = self._next(url, answer)
+        raise SourceError(f"{self._request.shown} leads on more than {HOPS} times: give the address that it ends at.")
+
+    def _next(self, url: httpx.URL, answer: httpx.Response) -> httpx.URL:
+        try:
+            following = url.join(answer.headers["Location"])
+        except (KeyError, httpx.InvalidURL):
+            raise SourceError(f"{self._request.shown} leads on to no address: see what the server answers.") from None
+        if following.scheme not in ("http", "https") or (url.scheme, following.scheme) == ("https", "http"):
+            raise SourceError(f"{self._request.shown} leads on from {url.scheme}:// to {following.scheme}://: refused.")
+        return following
+
+    @contextmanager
+    def _asked(self, url: httpx.URL) -> Iterator[httpx.Response]:
+        port = url.port or (443 if url.scheme == "https" else 80)
+        private = self._request.settings.source_private
+        addresses = checked_addresses(url.host, port, private=private)
+        headers = self._conditions() | self._credentials(url, addresses)
+        # One that does not answer leaves the others.
+        for number, address in enumerate(addresses, start=1):
+            pinned = url.copy_with(host=address, userinfo=b"")
+            asking = self._client.build_request(
+                "GET",
+                pinned,
+                headers=headers | {"Host": url.netloc.decode(), "Accept-Encoding": "identity", "User-Agent": "cmdb"},
+                extensions={"sni_hostname": url.host, "timeout": _TIMES.as_dict()},
+            )
+            try:
+                answer = self._client.send(asking, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if number == len(addresses):
+                    raise
+            else:
+                break
+        try:
+            yield answer
+        finally:
+            answer.close()
+
+    def _credentials(self, url: httpx.URL, addresses: list[str]) -> dict[str, str]:
+        """The headers of the secret, for the host that it was given for."""
+        secret = self._request.secret
+        if secret is None or _origin(url) != _origin(self._url):
+            return {}
+        if url.scheme == "http" and any(map(is_public, addresses)):
+            raise UsageError(f"{self._request.shown} would carry the secret '{secret.name}' unencrypted: use https://.")
+        return _headers(secret)
+
+    def _conditions(self) -> dict[str, str]:
+        """Ask for what is new, or for the rest of what has come in part."""
+        if self.size:
+            validator = self._strong()
+            return {"Range": f"bytes={self.size}-", "If-Range": validator} if validator else {}
+        known: dict[str, str] = orjson.loads(self._request.known) if self._request.known else {}
+        names = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
+        return {names[name]: value for name, value in known.items() if name in names}
+
+    def _strong(self) -> str | None:
+        """What tells that the rest is of the same file (RFC 9110, 13.1.5)."""
+        etag = self._headers.get("ETag", "")
+        return (etag if etag.startswith('"') else None) or (None if etag else self._headers.get("Last-Modified"))
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    def _judge(self, answer: httpx.Response) -> None:
+        """Raise what an answer means that brings no file."""
+        status, shown = answer.status_code, self._request.shown
+        if status in PASSING:
+            raise _Dropped(
+                f"the server answers {status} {answer.reason_phrase}", asked_for(answer.headers.get("Retry-After"))
+            )
+        if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and self.size:
+            self._begin(httpx.Headers())
+            raise _Dropped("the file was changed while it was read")
+        if status in (401, 403, 407):
+            what = "refuses the credentials" if self._request.secret else "wants credentials"
+            raise SourceError(f"{shown} {what} ({status}): give credentials=NAME of a secret that may read it.")
+        if status in (404, 410):
+            raise SourceError(f"{shown} does not exist ({status}): is it spelt right, or was it moved?")
+        if status not in (200, 206):
+            raise SourceError(f"{shown} answers {status} {answer.reason_phrase}, and no file.")
+        if answer.headers.get("Content-Encoding", "").lower() not in _PLAIN_CODINGS:
+            raise SourceError(f"{shown} is sent in an encoding that was not asked for: ask its server for plain files.")
+
+    def _read(self, answer: httpx.Response, path: Path) -> None:
+        if answer.status_code == 206 and not self._continues(answer):
+            self._begin(httpx.Headers())
+            raise _Dropped("the server sends another part than was asked for")
+        if answer.status_code == 200:
+            self._begin(answer.headers)
+        limit, shown = self._request.limit, self._request.shown
+        refuse_size(shown, self.size + _length(answer), limit)
+        with path.open("ab") as file:
+            file.truncate(self.size)
+            for chunk in answer.iter_raw(_CHUNK):
+                refuse_size(shown, self.size + len(chunk), limit)
+                file.write(chunk)
+                self.size += len(chunk)
+                self._request.told(0, 0, self.size)
+        if not self.size:
+            raise SourceError(f"{shown} is an empty file: nothing to import.")
+
+    def _continues(self, answer: httpx.Response) -> bool:
+        return bool(self.size) and answer.headers.get("Content-Range", "").startswith(f"bytes {self.size}-")
+
+    def _begin(self, headers: httpx.Headers) -> None:
+        self.size, self._headers = 0, headers
+
+    # What it is ------------------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> str | None:
+        """What the server says of the file's state."""
+        said = {name: self._headers[name] for name in ("ETag", "Last-Modified") if name in self._headers}
+        return orjson.dumps(said).decode() if said else None
+
+    @property
+    def name(self) -> str:
+        """What the file is called, with an ending that tells what it is."""
+        name = _told_name(self._headers) or PurePosixPath(unquote(self._url.path)).name or self._url.host
+        media = self._headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        endings = {format.media: format.suffixes[0] for format in FORMATS.values()} | _ENDINGS
+        known = {suffix for format in FORMATS.values() for suffix in format.suffixes} | {*_ENDINGS.values(), ".txt"}
+        return name if PurePosixPath(name).suffix.lower() in known else name + endings.get(media, "")
+
+
+def _headers(secret: Secret) -> dict[str, str]:
+    """A token, user and password, or headers by their names."""
+    if not secret.members:
+        text = secret.text.strip()
+        return {"Authorization": text if re.match(r"(?i)(basic|bearer|token) ", text) else f"Bearer {text}"}
+    user, password = secret.member("user", "username"), secret.member("password")
+    if user is None or password is None:
+        return {name: value.strip() for name, value in secret.members.items()}
+    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _length(answer: httpx.Response) -> int:
+    said = answer.headers.get("Content-Length", "")
+    return int(said) if said.isdigit() else 0
+
+
+def _told_name(headers: httpx.Headers) -> str | None:
+    """The name of Content-Disposition (RFC 6266), which may be a path that is none of ours."""
+    message = Message()
+    message["Content-Disposition"] = headers.get("Content-Disposition", "")
+    told = message.get_filename()
+    return PurePosixPath(told.replace("\\", "/")).name if told else None
+
+
+HTTP = Connector("http", "A file of the web", ("https", "http"), "https://ipam.example.com/export/prefixes.csv", fetch)
