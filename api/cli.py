@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 import orjson
 import typer
@@ -22,18 +23,23 @@ from sqlalchemy import Connection
 from api import render
 from api.watch import Watch
 from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
-from schemas.errors import CmdbError, UsageError
+from schemas.errors import CmdbError, Unavailable, UsageError
 from schemas.filters import both, parse
-from schemas.jobs import ExportJob, ImportJob, ReadOptions, UndoJob, WriteOptions
-from schemas.reports import Empty, Mode, OnError, Report, Stale, Status, Unknown
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SyncJob, UndoJob, WriteOptions
+from schemas.reports import Empty, Missing, Mode, Moved, OnError, Report, Stale, Status, Unknown
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
+from tasks.aside import aside
 from tasks.rejects import write_rejects
 from tasks.store import browse, ledger
 from tasks.store.database import address, database
+from tasks.store.difference import difference
 from tasks.store.engine import engine, told_plainly
 from tasks.store.migrate import upgrade
 from tasks.templates import write_template
+
+if TYPE_CHECKING:
+    from flows.syncs import Scheduled
 
 DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -67,7 +73,9 @@ Constant = Annotated[
 ]
 Saved = Annotated[str | None, typer.Option("--mapping", metavar="NAME", help="Use a saved mapping.")]
 Save = Annotated[str | None, typer.Option("--save-mapping", metavar="NAME", help="Save the mapping under a name.")]
-ModeOption = Annotated[Mode, typer.Option("--mode", help="Create new records, update known ones, or both.")]
+ModeOption = Annotated[
+    Mode, typer.Option("--mode", help="Create, update, both, or sync: also take away, see --missing.")
+]
 UnknownOption = Annotated[Unknown, typer.Option("--unknown", help="What to do about columns that fit no field.")]
 EmptyOption = Annotated[Empty, typer.Option("--empty", help="Whether an empty cell clears what is stored.")]
 StaleOption = Annotated[
@@ -83,6 +91,15 @@ Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands 
 HeaderRow = Annotated[int | None, typer.Option("--header-row", min=1, help="The row that holds the column names.")]
 Sheet = Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook.")]
 Records = Annotated[str | None, typer.Option("--records", help="The member of a JSON document that holds the list.")]
+MissingOption = Annotated[
+    Missing, typer.Option("--missing", help="What mode sync does about records that the source no longer has.")
+]
+MaxDelete = Annotated[
+    str, typer.Option("--max-delete", metavar="N|P%", help="Hold a sync back that would take away more records.")
+]
+MaxUpdate = Annotated[
+    str | None, typer.Option("--max-update", metavar="N|P%", help="Hold a sync back that would update more records.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for scripts.")]
 
 
@@ -115,6 +132,9 @@ def import_(
     max_errors: MaxErrors = None,
     empty: EmptyOption = Empty.CLEAR,
     stale: StaleOption = Stale.REFUSE,
+    missing: MissingOption = Missing.RETIRE,
+    max_delete: MaxDelete = "20%",
+    max_update: MaxUpdate = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
@@ -139,6 +159,9 @@ def import_(
         max_errors=max_errors,
         empty=empty,
         stale=stale,
+        missing=missing,
+        max_delete=max_delete,
+        max_update=max_update,
         dry_run=dry_run,
         read=_read(format, encoding, delimiter, header_row, sheet, records),
     )
@@ -431,6 +454,150 @@ def db_upgrade() -> None:
     out.print("The database was upgraded." if changed else "The database is up to date.")
 
 
+@app.command(epilog="Example: cmdb plan vpcs.csv -o plan.json && cmdb apply plan.json\n\n" + EXIT_CODES)
+def plan(
+    file: File,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PLAN", help="The file of the plan.")],
+    type: Type = None,  # the option's name
+    mode: ModeOption = Mode.UPSERT,
+    map: Mapped = None,  # the option's name
+    set: Constant = None,  # the option's name
+    mapping: Saved = None,
+    on_error: OnErrorOption = OnError.CONTINUE,
+    max_errors: MaxErrors = None,
+    empty: EmptyOption = Empty.CLEAR,
+    stale: StaleOption = Stale.REFUSE,
+    missing: MissingOption = Missing.RETIRE,
+    format: Format = None,  # the option's name
+    sheet: Sheet = None,
+    records: Records = None,
+    json: Json = False,
+) -> None:
+    """Keep what importing a file would do, so that exactly it can be done later: `cmdb apply PLAN`.
+
+    The rows are validated and staged now; applying reads nothing, and sees what was changed in between.
+    """
+    job = _checked(
+        ImportJob,
+        path=file,
+        resource_type=type,
+        mode=mode,
+        columns=_pairs(map, "--map"),
+        constants=_pairs(set, "--set"),
+        mapping=mapping,
+        on_error=on_error,
+        max_errors=max_errors,
+        empty=empty,
+        stale=stale,
+        missing=missing,
+        dry_run=True,
+        keep_plan=True,
+        read=_read(format, None, None, None, sheet, records),
+    )
+    with Watch(err, quiet=json) as watch:
+        report = carry_out(job, settings(), watch.progress, watch.say)
+    with aside(output) as hidden:
+        hidden.write_bytes(orjson.dumps(render.plan_json(report), option=orjson.OPT_INDENT_2, default=str))
+    _print_json(render.plan_json(report)) if json else render.show_report(out, report)
+    if report.plan and report.plan.until:
+        err.print(f"{output} holds the plan, which is kept until {report.plan.until:%Y-%m-%d %H:%M %Z}.", markup=False)
+    sys.exit(_exit_code(report))
+
+
+MovedOption = Annotated[
+    Moved, typer.Option("--moved", help="What to do when records were changed since the plan was made.")
+]
+
+
+@app.command(epilog="Example: cmdb apply plan.json --moved skip\n\n" + EXIT_CODES)
+def apply(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="The file of a plan, or the id of the run that made it.")],
+    moved: MovedOption = Moved.REFUSE,
+    json: Json = False,
+) -> None:
+    """Do exactly what a plan says: nothing is read or validated again, and what moved since is seen."""
+    known = _plan_file(Path(plan)) if Path(plan).is_file() else {"plan": _run_id(plan)}
+    _carry_out(_checked(ApplyJob, **known, moved=moved), json)
+
+
+@app.command(epilog="Example: cmdb approve 3f2a9c1e\n\n" + EXIT_CODES)
+def approve(run: RunArgument, moved: MovedOption = Moved.REFUSE, json: Json = False) -> None:
+    """Say yes to a sync that was held back, because it would change too much: exactly its plan is applied."""
+    _carry_out(_checked(ApplyJob, plan=_run_id(run), moved=moved), json)
+
+
+@app.command(
+    epilog="Example: cmdb sync https://ipam.example.com/prefixes.csv --type prefix --missing retire\n\n"
+    "cmdb sync aws://default/us-east-1,eu-west-1 --name aws --max-delete 5%\n\n" + EXIT_CODES
+)
+def sync(
+    source: Annotated[
+        str, typer.Argument(metavar="URL|NAME", help="Where the records are, or a sync's name: see `cmdb syncs`.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="What to call this sync; its address unless given.")
+    ] = None,
+    type: Annotated[list[str] | None, typer.Option("--type", "-t", help="Only this resource type. Repeatable.")] = None,
+    set: Constant = None,  # the option's name
+    map: Mapped = None,  # the option's name
+    mapping: Saved = None,
+    missing: MissingOption = Missing.RETIRE,
+    max_delete: MaxDelete = "20%",
+    max_update: MaxUpdate = None,
+    max_errors: MaxErrors = None,
+    on_error: OnErrorOption = OnError.CONTINUE,
+    empty: EmptyOption = Empty.CLEAR,
+    credentials: Annotated[
+        str | None,
+        typer.Option("--credentials", metavar="NAME", help="The secret CMDB_SECRET_NAME, or a Prefect block."),
+    ] = None,
+    always: Annotated[bool, typer.Option("--always", help="Read also what says that it has not changed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring the records of a source into the CMDB, and take away what it no longer has."""
+    job = _known_sync(source) or _checked(
+        SyncJob,
+        url=source,
+        name=name,
+        types=tuple(type or ()),
+        columns=_pairs(map, "--map"),
+        constants=_pairs(set, "--set"),
+        mapping=mapping,
+        missing=missing,
+        max_delete=max_delete,
+        max_update=max_update,
+        max_errors=max_errors,
+        on_error=on_error,
+        empty=empty,
+        credentials=credentials,
+    )
+    _carry_out(job.model_copy(update={"always": always or job.always, "dry_run": dry_run}), json)
+
+
+@app.command(epilog="Example: cmdb syncs")
+def syncs(json: Json = False) -> None:
+    """List the syncs: when each ran last and will run next, and when it last changed anything."""
+    scheduled = _scheduled()
+    with _reading() as connection:
+        found = ledger.list_syncs(connection)
+    rows = render.syncs_json(found, scheduled)
+    _print_json(rows) if json else out.print(render.syncs_table(rows) if rows else "No sync yet: cmdb sync URL")
+
+
+@app.command(epilog="Example: cmdb diff 3f2a9c1e 81d0b7aa")
+def diff(
+    before: Annotated[str, typer.Argument(metavar="RUN", help="The earlier run of a sync.")],
+    after: Annotated[str, typer.Argument(metavar="RUN", help="The later one.")],
+    json: Json = False,
+) -> None:
+    """Compare two runs: what each saw of its source, and what the later one and those between changed."""
+    with _reading() as connection:
+        runs = [ledger.find_run(connection, each) for each in (before, after)]
+        found = difference(connection, *runs)
+    _print_json(render.difference_json(found)) if json else render.show_difference(out, found)
+
+
 @app.command("settings")
 def settings_(json: Json = False) -> None:
     """Show every setting, its value (secrets masked) and where it comes from."""
@@ -469,7 +636,7 @@ def main() -> None:
         sys.exit(DONE)
 
 
-def _carry_out(job: ImportJob, json: bool) -> None:
+def _carry_out(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:
     with Watch(err, quiet=json) as watch:
         report = carry_out(job, settings(), watch.progress, watch.say)
     if json:
@@ -485,7 +652,47 @@ def _exit_code(report: Report) -> int:
     return REJECTS if report.counts.rejected else DONE
 
 
-Asked = TypeVar("Asked", ImportJob, ExportJob, WriteOptions)
+def _plan_file(path: Path) -> dict[str, Any]:
+    """Read the plan's run and hash from the file that `cmdb plan` wrote."""
+    try:
+        found = orjson.loads(path.read_bytes())
+        return {"plan": found["planId"], "hash": found["hash"]}
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is no plan: `cmdb plan FILE -o {path.name}` writes one.") from error
+
+
+def _known_sync(source: str) -> SyncJob | None:
+    """The sync of that name, as it is on schedule or was asked for last; None where an address or a file is meant."""
+    if ":" in source or Path(source).exists():
+        return None
+    for each in _scheduled():
+        if source in (each.deployment, each.job.source):
+            return each.job
+    with _reading() as connection:
+        syncs = {each.name: each for each in ledger.list_syncs(connection)}
+    if source not in syncs:
+        known = f"there are {', '.join(sorted(syncs))}" if syncs else "there is none yet"
+        raise UsageError(f"There is no sync '{source}', and no such file: {known}.")
+    return _checked(SyncJob, **{"name": source} | syncs[source].options)
+
+
+def _scheduled() -> list[Scheduled]:
+    """The syncs on schedule; none where no Prefect server answers."""
+    try:
+        hand_over_to_prefect(settings())
+    except Unavailable:
+        return []
+    from flows.syncs import scheduled  # Prefect takes a second to import, and reads its settings as it does
+
+    return scheduled()
+
+
+def _run_id(reference: str) -> UUID:
+    with _reading() as connection:
+        return ledger.find_run(connection, reference)
+
+
+Asked = TypeVar("Asked", ImportJob, SyncJob, ApplyJob, ExportJob, WriteOptions)
 
 
 def _checked(kind: type[Asked], **parameters: Any) -> Asked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -12,9 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.filters import Op
-from schemas.reports import Change, Counts, Exported, Issue, Mapping, Report, Severity, Status
+from schemas.reports import Change, Counts, Exported, Issue, Mapping, PartReport, Report, Severity, Status
 from schemas.resource import Resource
 from schemas.settings import Settings
+from tasks.store.difference import Difference
+from tasks.store.ledger import SyncState
 from tasks.store.query import OPERATORS
 
 _COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.REPAIR: "cyan"}
@@ -43,7 +46,7 @@ def show_report(console: Console, report: Report) -> None:
 
 def _headline(report: Report) -> list[RenderableType]:
     counts = report.counts
-    verb = "would be " if report.dry_run else ""
+    verb = "would be " if report.dry_run or report.status is not Status.COMPLETED else ""
     rate = _rate(counts.read, report.duration)
     status = f"{report.status}{' (dry run: nothing was changed)' if report.dry_run else ''}"
     lines = [
@@ -64,9 +67,11 @@ def _headline(report: Report) -> list[RenderableType]:
 
 
 def _done(counts: Counts, verb: str) -> str:
+    taken = f", {counts.delete:,} {verb}deleted" if counts.delete else ""
+    taken += f", {counts.retire:,} {verb}retired" if counts.retire else ""
     return (
         f"{counts.read:,} read: {counts.create:,} {verb}created, {counts.update:,} {verb}updated, "
-        f"{counts.unchanged:,} unchanged, {counts.rejected:,} rejected"
+        f"{counts.unchanged:,} unchanged, {counts.rejected:,} rejected{taken}"
         f"  ({_several(counts.warnings, 'warning')}, {_several(counts.repairs, 'repair')})"
     )
 
@@ -87,14 +92,16 @@ def _several(count: int, what: str) -> str:
 
 
 def _parts(report: Report) -> Iterable[RenderableType]:
-    if report.dry_run and report.origin:
+    if report.parts:
+        yield parts_table(report)
+    if report.dry_run and report.origin and not report.parts:
         yield _origin(report)
     if report.dry_run and report.mapping:
         yield mapping_table(report.mapping)
     if report.dry_run and report.samples:
         yield samples_table(report.samples)
-    if report.dry_run and report.changes:
-        yield changes_table(report.changes, report.counts.create + report.counts.update)
+    if report.changes and (report.dry_run or report.plan):
+        yield changes_table(report.changes, _changes(report.counts))
     for notice in report.notices:
         yield Text(notice.message, style=_COLOUR[notice.severity])
     if report.rules:
@@ -121,6 +128,104 @@ def _origin(report: Report) -> RenderableType:
     return Text(", ".join(f"{name} {value}" for name, value in facts.items() if value is not None))
 
 
+def _changes(counts: Counts) -> int:
+    return counts.create + counts.update + counts.delete + counts.retire
+
+
+def parts_table(report: Report) -> Table:
+    """What a run of several types did with each of them."""
+    table = _table("type", "source", "read", "created", "updated", "unchanged", "rejected", "taken away")
+    for part in report.parts:
+        counts = part.counts
+        figures = (counts.read, counts.create, counts.update, counts.unchanged, counts.rejected)
+        taken = counts.delete + counts.retire
+        table.add_row(part.resource_type, escape(part.source), *(f"{figure:,}" for figure in (*figures, taken)))
+    return table
+
+
+def syncs_table(rows: list[dict[str, Any]]) -> Table:
+    """The syncs: when each ran last and will run next, and when it last changed anything."""
+    table = _table("sync", "source", "last run", "status", "next run", "schedule", "last change")
+    for row in rows:
+        schedule = ", ".join(row["schedules"]) + ("" if row["active"] or not row["schedules"] else " (off)")
+        cells = (row["name"], row["url"], _when(row["lastRun"]), row["status"] or "", _when(row["nextRun"]))
+        table.add_row(*(escape(str(cell)) for cell in (*cells, schedule, _when(row["lastChange"]))))
+    return table
+
+
+def _when(time: datetime | None) -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else ""
+
+
+def syncs_json(found: list[SyncState], scheduled: Iterable[Any]) -> list[dict[str, Any]]:
+    """The syncs as scripts read them: those that ran, and those that are only on schedule yet."""
+    on_schedule = {each.job.source: each for each in scheduled}
+    ran = {each.name: each for each in found}
+    rows = []
+    for name in sorted({*on_schedule, *ran}):
+        plan, state = on_schedule.get(name), ran.get(name)
+        rows.append(
+            {
+                "name": name,
+                "url": plan.job.url if plan else state.options.get("url", "") if state else "",
+                "lastRun": state.last.started if state else None,
+                "lastRunId": state.last.run_id if state else None,
+                "status": state.last.status if state else None,
+                "lastChange": state.changed.started if state and state.changed else None,
+                "nextRun": plan.next_run if plan else None,
+                "schedules": list(plan.schedules) if plan else [],
+                "active": plan.active if plan else False,
+            }
+        )
+    return rows
+
+
+def difference_json(found: Difference) -> dict[str, Any]:
+    """What lies between two runs, as scripts read it."""
+    return {
+        "before": _seen(found.before),
+        "after": _seen(found.after),
+        "counts": found.counts,
+        "changes": [asdict(change) for change in found.changes],
+    }
+
+
+def _seen(report: Report) -> dict[str, Any]:
+    return {
+        "runId": report.run_id,
+        "startedAt": report.started,
+        "source": report.source,
+        "sourceVersion": report.version,
+        "counts": asdict(report.counts),
+    }
+
+
+def show_difference(console: Console, found: Difference) -> None:
+    """Print what lies between two runs."""
+    table = _table("", "earlier", "later")
+    for name in ("source", "version", "started"):
+        values = (getattr(report, name) for report in (found.before, found.after))
+        table.add_row(name, *(escape(str(value or "")) for value in values))
+    for name in asdict(found.before.counts):
+        values = (getattr(report.counts, name) for report in (found.before, found.after))
+        table.add_row(name, *(f"{value:,}" for value in values))
+    console.print(table)
+    console.print(", ".join(f"{count:,} {what}" for what, count in found.counts.items()))
+    if found.changes:
+        console.print(changes_table(found.changes, sum(found.counts.values())))
+
+
+def plan_json(report: Report) -> dict[str, Any]:
+    """A frozen plan as a file holds it: what identifies it, and what it would do."""
+    plan = report.plan
+    return {
+        "planId": report.run_id,
+        "hash": plan.hash if plan else None,
+        "until": plan.until if plan else None,
+        **{name: value for name, value in report_json(report).items() if name not in ("runId", "plan", "samples")},
+    }
+
+
 def mapping_table(mapping: Mapping) -> Table:
     """Which column fills which field, and how surely."""
     table = _table("column", "field", "confidence", "how", title="Mapping")
@@ -142,16 +247,27 @@ def samples_table(samples: tuple[dict[str, Any], ...]) -> Table:
     return table
 
 
+_WHOLE = {
+    "create": "[green]new record[/green]",
+    "created": "[green]new record[/green]",
+    "delete": "[red]deleted[/red]",
+    "deleted": "[red]deleted[/red]",
+    "retire": "[yellow]retired[/yellow]",
+    "retired": "[yellow]retired[/yellow]",
+}
+
+
 def changes_table(changes: tuple[Change, ...], total: int) -> Table:
     """Field-level before → after of the first changes."""
     table = _table("row", "record", "field", "before", "after", title="Changes")
     for change in changes:
-        if change.action == "create":
-            table.add_row(str(change.row), escape(change.key), "[green]new record[/green]", "", "")
+        row = str(change.row or "")
+        if change.action in _WHOLE:
+            table.add_row(row, escape(change.key), _WHOLE[change.action], "", "")
             continue
         for name, (before, after) in change.fields.items():
             table.add_row(
-                str(change.row),
+                row,
                 escape(change.key),
                 name,
                 f"[red]{escape(shown(before))}[/red]",
@@ -254,12 +370,15 @@ def next_steps(report: Report) -> list[str]:
     if report.undoes:
         force = f"cmdb undo {report.undoes[:8]} --force   takes back what was edited since, too"
         return [force] if report.counts.rejected else []
-    if report.counts.rejected:
+    if report.counts.rejected and not report.applies:
         steps.append(
             f"cmdb rejects {short} -o rejects.xlsx   the rejected rows, their wrong cells marked, to mend and import"
         )
-    if report.dry_run and report.counts.create + report.counts.update:
-        steps.append(f"cmdb import {report.source}   does it")
+    if report.plan and not report.plan.applied:
+        steps.append(f"cmdb {'apply' if report.dry_run else 'approve'} {short}   does exactly this")
+    elif report.dry_run and _changes(report.counts):
+        verb = "sync" if report.sync else "import"
+        steps.append(f"cmdb {verb} {report.source}   does it")
     if report.counts.warnings + report.counts.repairs + report.counts.rejected > len(report.issues):
         steps.append(f"cmdb show {short} --issues 1000   all that was found")
     return steps
@@ -301,6 +420,11 @@ def report_json(report: Report) -> dict[str, Any]:
         "startedAt": report.started.isoformat() if report.started else None,
         "repeats": report.repeats,
         "undoes": report.undoes,
+        "applies": report.applies,
+        "sync": report.sync,
+        "sourceVersion": report.version,
+        "plan": plan_kept_json(report),
+        "parts": [_part_json(part) for part in report.parts],
         "notices": [issue_json(notice) for notice in report.notices],
         "rules": [{"rule": r.rule, "severity": r.severity, "count": r.count} for r in report.rules],
         "issues": [issue_json(issue) for issue in report.issues],
@@ -309,10 +433,21 @@ def report_json(report: Report) -> dict[str, Any]:
         result |= origin_json(report)
     if report.mapping:
         result["mapping"] = mapping_json(report.mapping)
-    if report.dry_run:
+    if report.dry_run or report.plan:
         result["samples"] = [_sample_json(sample) for sample in report.samples]
         result["changes"] = [change_json(change) for change in report.changes]
     return result
+
+
+def plan_kept_json(report: Report) -> dict[str, Any] | None:
+    """The frozen plan of a run, if it has one."""
+    plan = report.plan
+    return {"id": report.run_id, "hash": plan.hash, "until": plan.until, "applied": plan.applied} if plan else None
+
+
+def _part_json(part: PartReport) -> dict[str, Any]:
+    mapping = mapping_json(part.mapping) if part.mapping else None
+    return {"type": part.resource_type, "source": part.source, "counts": asdict(part.counts), "mapping": mapping}
 
 
 def exported_json(exported: Exported) -> dict[str, Any]:

@@ -51,6 +51,8 @@ _IMPORT, _EXPORT = "flows.bulk_import.bulk_import", "flows.bulk_export.bulk_expo
 DEPLOYMENTS = (
     Deployment("api", _IMPORT, "Imports that the API asks for."),
     Deployment("api", _EXPORT, "Exports that the API asks for."),
+    Deployment("api", "flows.bulk_sync.bulk_sync", "Syncs that the API asks for."),
+    Deployment("api", "flows.bulk_apply.bulk_apply", "Plans that the API is asked to apply."),
     Deployment("api", "flows.bulk_undo.bulk_undo", "Undos that the API asks for."),
     Deployment(
         "maintenance",

@@ -9,25 +9,32 @@ from importlib import import_module
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flows.sentences import export_file, import_file
+from flows.sentences import apply_plan, export_file, import_file, sync_source
 from schemas.errors import Unavailable
-from schemas.jobs import ExportJob, ImportJob, UndoJob
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Progress, Report
 from schemas.settings import Settings
 from tasks.store.database import database
 from tasks.undo import undo
 
 Say = Callable[[str], None]
-Job = ImportJob | ExportJob | UndoJob
+Job = ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob
 Result = TypeVar("Result", Report, Exported)
+
+_SENTENCES: dict[type, tuple[str, Callable[..., Report]]] = {
+    ImportJob: ("bulk_import", import_file),
+    SyncJob: ("bulk_sync", sync_source),
+    ApplyJob: ("bulk_apply", apply_plan),
+}
 
 # A server on this machine answers within milliseconds; nobody should wait longer for one that is away.
 _PATIENCE = 0.5
 
 
-def carry_out(job: ImportJob, settings: Settings, progress: Progress, say: Say) -> Report:
-    """Carry an import out and return its report; `say` is told where."""
-    return _carried_out(job, "bulk_import", import_file, settings, progress, say)
+def carry_out(job: ImportJob | SyncJob | ApplyJob, settings: Settings, progress: Progress, say: Say) -> Report:
+    """Carry an import, a sync or a plan out and return its report; `say` is told where."""
+    flow, sentence = _SENTENCES[type(job)]
+    return _carried_out(job, flow, sentence, settings, progress, say)
 
 
 def carry_out_export(job: ExportJob, settings: Settings, progress: Progress, say: Say) -> Exported:

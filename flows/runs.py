@@ -33,7 +33,7 @@ from sqlalchemy import Connection
 
 from schemas import errors
 from schemas.errors import Unavailable
-from schemas.jobs import ExportJob, ImportJob, UndoJob
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Status
 from tasks.store import ledger
 from tasks.store.engine import engine, told_plainly
@@ -42,7 +42,11 @@ from tasks.store.session import interrupt, is_alive
 Found = TypeVar("Found")
 
 IMPORT, EXPORT, UNDO = "bulk-import", "bulk-export", "bulk-undo"
+SYNC, APPLY = "bulk-sync", "bulk-apply"
 """The flows by their names; the deployment `api` of each takes what the facade asks for."""
+
+# A run that writes is looked at as an import, whichever of these it is.
+_WRITING = (IMPORT, SYNC, APPLY, UNDO)
 
 _OWNER = "by:"
 
@@ -114,7 +118,7 @@ class Runs:
     # Asking ----------------------------------------------------------------------------------------------------------
 
     async def start(
-        self, flow: str, job: ImportJob | ExportJob | UndoJob, owner: str, key: str | None = None
+        self, flow: str, job: ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob, owner: str, key: str | None = None
     ) -> FlowRun:
         """Ask for a run; the same owner's same key gives the run that it gave before."""
         parameters = {"job": job.model_dump(mode="json", exclude_defaults=True)}
@@ -149,8 +153,7 @@ class Runs:
                 run = await self.client.read_flow_run(run_id)
             except ObjectNotFound:
                 return None
-            # An undo is looked at as the import that it is.
-            if await self._flow_name(run) not in ((IMPORT, UNDO) if flow == IMPORT else (flow,)):
+            if await self._flow_name(run) not in (_WRITING if flow == IMPORT else (flow,)):
                 return None
             shown = await self._progress(run_id)
         return await self._settled(_standing(run, flow, shown))
@@ -234,7 +237,7 @@ class Runs:
         """End the runs whose process died, and hand those that never began to a worker again; returns them."""
         with _told():
             found = await self.client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[IMPORT, EXPORT, UNDO])),
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[*_WRITING, EXPORT])),
                 flow_run_filter=FlowRunFilter(
                     state=FlowRunFilterState(
                         type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from schemas.jobs import ApplyJob, ExportJob, ImportJob
-from schemas.reports import Exported, Progress, Report, silent
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob
+from schemas.reports import Exported, Progress, Report, Status, silent
 from schemas.settings import Settings
 from tasks import export as exporting
+from tasks.fetch import UNCHANGED
 from tasks.reopen import reopen
 from tasks.run import open_run
 from tasks.steps import PLAIN, Steps
@@ -28,6 +29,27 @@ def import_file(
         for part in steps.map(run, sources):
             steps.validate(run, part)
         steps.load(run)
+    return run.report
+
+
+def sync_source(
+    job: SyncJob,
+    url: str,
+    settings: Settings,
+    *,
+    steps: Steps = PLAIN,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
+) -> Report:
+    """Bring the records of a source into the CMDB; a source that is as it was changes nothing."""
+    with open_run(job, url, settings, progress, run_id) as run:
+        fetched = steps.fetch(run, job)
+        if fetched is None:
+            run.close(Status.COMPLETED, UNCHANGED)
+        else:
+            for part in steps.map(run, steps.read(run, job, fetched)):
+                steps.validate(run, part)
+            steps.load(run)
     return run.report
 
 

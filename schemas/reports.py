@@ -289,11 +289,11 @@ class PartReport:
 class FrozenPlan:
     """A frozen plan: what is staged, kept until `until`, and the hash by which it is known to be the same.
 
-    `applied` is the run that applied it.
+    `applied` is the run that applied it, after which it is kept no longer.
     """
 
     hash: str
-    until: datetime
+    until: datetime | None
     applied: str | None = None
 
 

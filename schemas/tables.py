@@ -141,7 +141,7 @@ CHANGE = Table(
     "change",
     METADATA,
     Column("run_id", Uuid, primary_key=True),
-    Column("resource_type", Text, nullable=False),
+    Column("resource_type", Text, primary_key=True),
     Column("key", Text(collation="C"), primary_key=True),
     Column("row", Integer),
     Column("before", JSONB, nullable=False, comment="the whole record before the run; JSON null where there was none"),

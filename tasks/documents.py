@@ -63,18 +63,40 @@ def _joined(resource: Resource, parts: Sequence[Extracted]) -> Extracted:
             f"{first.name} holds {resource.title} records under {_list(names)}, whose columns differ: give them the "
             f"same columns, or import each by itself with {option}."
         )
-    frames, faults, notices, at = [], [], list(first.notices), 0
+    return _one_after_another(parts, names)
+
+
+def files_of_types(parts: Sequence[Extracted]) -> tuple[Extracted, ...]:
+    """Return one part for each type that the files of a source hold, in the order of loading.
+
+    The type of each is known. Files of one type are read one after the other; what the records of one do not speak of
+    is empty, as it is in a document where only some of the records speak of it.
+    """
+    found = [
+        _one_after_another(same, [part.name for part in same])
+        for name in RESOURCES
+        if (same := [part for part in parts if part.resource_type == name])
+    ]
+    return tuple(found)
+
+
+def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extracted:
+    first, at = parts[0], 0
+    columns = tuple(dict.fromkeys(column for part in parts for column in part.columns))
+    frames, faults, notices = [], [], list(first.notices)
     for part, name in zip(parts, names, strict=True):
         if at:
             message = f"'{name}' is read as more of '{names[0]}': its row 1 is counted as row {at + 1:,}"
             notices += [Issue("sheet", message, Severity.WARNING), *part.notices]
-        frames.append(part.frame.select((pl.col(ROW) + at).cast(pl.UInt32), *first.columns))
+        frames.append(part.frame.select((pl.col(ROW) + at).cast(pl.UInt32), *part.columns))
         faults.append(_counted_on(part.faults, name, at))
         at = _next_row(part, at)
+    counted = [part.records for part in parts]
     return replace(
         first,
-        frame=pl.concat(frames),
-        records=sum(part.records or 0 for part in parts),
+        frame=pl.concat(frames, how="diagonal").select(ROW, *columns),
+        columns=columns,
+        records=None if None in counted else sum(filter(None, counted)),
         faults=pl.concat(faults),
         notices=tuple(notices),
     )
@@ -90,7 +112,7 @@ def _counted_on(faults: pl.DataFrame, name: str, at: int) -> pl.DataFrame:
 
 def _next_row(part: Extracted, at: int) -> int:
     """The number that the rows of the next part are counted on from; sheets count as if they were full."""
-    last = at + int(part.frame.select(pl.col(ROW).max()).collect().item())
+    last = at + int(part.frame.select(pl.col(ROW).max()).collect().item() or 0)
     return -(-last // SHEET_ROWS) * SHEET_ROWS if part.sheet else last
 
 

@@ -239,7 +239,8 @@ class Planned:
             changes += planner.changes(most)
             if part.number in self.missed:
                 changes += self.missed[part.number].changes(most)
-            samples += planner.staged(most)
+            # Records of several types do not fit into one table.
+            samples += planner.staged(most) if len(self.run.parts) == 1 else []
         return {"changes": [ledger.change_to_json(change) for change in changes], "samples": samples}
 
     def freeze(self) -> None:

@@ -39,6 +39,7 @@ class Run:
         self.parts: tuple[Part, ...] = ()
         self.notices: list[Issue] = []
         self.whole = True
+        self.scopes: dict[str, tuple[dict[str, str], ...]] = {}
         self.plan: UUID | None = None
         self.moved: Moved | None = None
         self.started = time.monotonic()
@@ -116,7 +117,7 @@ def open_run(
         ledger.reap(session)
         asked, entry = _asked(job, session)
         who = job.requested_by or user()
-        entry |= {"mode": asked.mode, "dry_run": asked.dry_run, "options": job.options()}
+        entry = {"mode": asked.mode, "dry_run": asked.dry_run, "options": job.options()} | entry
         ledger.open_run(session, source=job.source, who=who, **entry)
         workdir = settings.temporary / session.run_id.hex
         run = Run(asked, session, settings, workdir, progress)
@@ -135,8 +136,9 @@ def open_run(
             shutil.rmtree(workdir, ignore_errors=True)
             # Where this can't be done, the next run does it.
             with contextlib.suppress(CmdbError), session.transaction() as connection:
-                if not ledger.is_kept(connection, session.run_id):
-                    ledger.drop_staging(connection, session.run_id)
+                for staged in filter(None, (session.run_id, run.plan)):
+                    if not ledger.is_kept(connection, staged):
+                        ledger.drop_staging(connection, staged)
 
 
 def _asked(job: ImportJob | SyncJob | ApplyJob, session: Session) -> tuple[LoadOptions, dict[str, Any]]:
@@ -148,8 +150,9 @@ def _asked(job: ImportJob | SyncJob | ApplyJob, session: Session) -> tuple[LoadO
     with session.transaction() as connection:
         kept = ledger.read_plan(connection, job.plan)
     known = {name: value for name, value in kept.options.items() if name in LoadOptions.model_fields}
-    options = LoadOptions.model_validate(known | {"dry_run": False})
-    return options, {"applies": job.plan, "sync": kept.sync, "source_version": kept.version, "sha256": kept.sha256}
+    options = LoadOptions.model_validate(known | {"mode": kept.mode, "dry_run": False})
+    entry = {"applies": job.plan, "sync": kept.sync, "source_version": kept.version, "sha256": kept.sha256}
+    return options, entry | {"options": kept.options | job.options()}
 
 
 def _close_after(run: Run, error: BaseException) -> None:

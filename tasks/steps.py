@@ -1,4 +1,4 @@
-"""The four steps of an import, as a flow says them: extract, map, validate, load."""
+"""The four steps of an import, as a flow says them: extract, map, validate, load; a sync fetches and reads first."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from schemas.errors import MappingError
-from schemas.jobs import ImportJob, LoadOptions
+from schemas.fetched import Fetched
+from schemas.jobs import ImportJob, LoadOptions, SyncJob
 from schemas.reports import Extracted, Issue, Mapping, Mode, Severity, Stale
 from schemas.resource import Resource
 from schemas.resources import RESOURCES, resource
 from tasks import extract as reading
+from tasks import fetch as fetching
 from tasks import load as loading
 from tasks.ahead import ahead
 from tasks.formats import FORMATS
@@ -28,6 +30,8 @@ class Steps:
     """The steps by name: plain functions, or the same ones watched by Prefect (`tasks.watched`)."""
 
     extract: Callable[[Run, ImportJob], tuple[Extracted, ...]]
+    fetch: Callable[[Run, SyncJob], Fetched | None]
+    read: Callable[[Run, SyncJob, Fetched], tuple[Extracted, ...]]
     map: Callable[[Run, tuple[Extracted, ...]], tuple[Part, ...]]
     validate: Callable[[Run, Part], None]
     load: Callable[[Run], None]
@@ -36,9 +40,20 @@ class Steps:
 def extract(run: Run, job: ImportJob) -> tuple[Extracted, ...]:
     """Open the source: its format, encoding and shape, and the records of each of its types as lazy text columns."""
     run.progress("extract", 0, None)
-    named = resource(job.resource_type) if job.resource_type else None
     with disk_watched():
-        return (reading.extract(job, named, run.workdir, run.settings),)
+        return reading.extract_all(job, run.workdir, run.settings)
+
+
+def fetch(run: Run, job: SyncJob) -> Fetched | None:
+    """Fetch the files of a source; None where it is as it was at the last completed run of this sync."""
+    return fetching.fetch(run, job)
+
+
+def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
+    """Open the files of a source: the records of each of its types as lazy text columns."""
+    run.progress("extract", 0, None)
+    with disk_watched():
+        return fetching.read(run, job, fetched)
 
 
 def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the step's name in the design
@@ -53,7 +68,7 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     _refuse_unused(given, [chosen for chosen, _ in typed])
     mapped = [(chosen, source, _mapped(job, chosen, source, given, alone=len(typed) == 1)) for chosen, source in typed]
     parts = tuple(
-        Part(number, chosen, source.name, mapping, source, _scope(mapping))
+        Part(number, chosen, source.name, mapping, source, _scope(mapping, run.scopes.get(chosen.type, ())))
         for number, (chosen, source, mapping) in enumerate(mapped)
     )
     run.notices += [issue for part in parts for issue in _told(part, job)]
@@ -83,8 +98,10 @@ def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:
             raise MappingError(f"None of {listed} has a field '{name}': leave it out, or mend its name.")
 
 
-def _scope(mapping: Mapping) -> tuple[dict[str, str], ...]:
-    return (mapping.constants,) if mapping.constants else ()
+def _scope(mapping: Mapping, given: tuple[dict[str, str], ...]) -> tuple[dict[str, str], ...]:
+    """Which records a source speaks of: those with its constants and, where it tells, of one of the given parts."""
+    scopes = tuple(part | mapping.constants for part in given or ({},))
+    return scopes if all(scopes) else ()
 
 
 def _told(part: Part, job: LoadOptions) -> list[Issue]:
@@ -138,5 +155,5 @@ def load(run: Run) -> None:
     loading.load(run)
 
 
-PLAIN = Steps(extract, map, validate, load)
+PLAIN = Steps(extract, fetch, read, map, validate, load)
 """The steps as plain functions."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 from schemas.errors import UsageError
 from schemas.jobs import UndoJob
-from schemas.reports import Counts, Issue, Progress, Report, Severity, Status, issues_frame, silent
+from schemas.reports import Change, Counts, Issue, PartReport, Progress, Report, Severity, Status, issues_frame, silent
 from schemas.resource import Resource
-from schemas.resources import resource
+from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.run import status_after, user
 from tasks.store import ledger
@@ -25,34 +26,37 @@ _MOST = 10_000
 
 def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None) -> Report:
     """Take a run back in one transaction; raises UsageError where there is nothing to take back."""
-    chosen = _checked(job, url)
+    types = _checked(job, url)
     began = time.monotonic()
     with Session(url, run_id or uuid4()) as session:
         ledger.reap(session)
         who = job.requested_by or user()
         ledger.open_run(session, source=job.source, mode=job.mode, dry_run=job.dry_run, options=job.options(), who=who)
-        ledger.describe_undo(session, chosen.type, job.run)
+        parts = [PartReport(chosen.type, job.source, Counts()) for chosen in types]
+        ledger.describe_undo(session, parts, job.run)
         with _entered(session):
             if not job.dry_run:
-                session.lock(chosen, progress)
-            _take_back(job, chosen, session, settings, progress, began)
+                for chosen in types:
+                    session.lock(chosen, progress)
+            _take_back(job, types, session, settings, progress, began)
         with session.transaction() as connection:
             return ledger.read_report(connection, session.run_id, samples=settings.samples)
 
 
-def _checked(job: UndoJob, url: str) -> Resource:
-    """The type of a run that can be taken back."""
+def _checked(job: UndoJob, url: str) -> list[Resource]:
+    """The types of a run that can be taken back, those first that refer to others."""
     with told_plainly(), engine(url).begin() as connection:
         if ledger.status_of(connection, job.run) is None:
             raise UsageError(f"There is no run {job.run}: `cmdb runs` lists them.")
         report = ledger.read_report(connection, job.run, samples=0)
         by = ledger.undone_by(connection, job.run)
+        types = ledger.types_of(connection, job.run)
     if report.dry_run or report.status is not Status.COMPLETED:
         what = "was a dry run" if report.dry_run else f"has {report.status}"
         raise UsageError(f"Run {job.run} {what} and changed nothing: there is nothing to take back.")
     if by and not job.force:
         raise UsageError(f"Run {job.run} was taken back by run {by} already: undo that one to have it again.")
-    return resource(report.resource_type)
+    return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types]
 
 
 @contextmanager
@@ -69,25 +73,32 @@ def _entered(session: Session) -> Iterator[None]:
 
 
 def _take_back(
-    job: UndoJob, chosen: Resource, session: Session, settings: Settings, progress: Progress, began: float
+    job: UndoJob, types: list[Resource], session: Session, settings: Settings, progress: Progress, began: float
 ) -> None:
     progress("plan", 0, None)
     with session.transaction() as connection:
-        undoing = Undoing(connection, chosen, job.run, session.run_id, force=job.force)
-        found = undoing.plan()
-        total = found.delete + found.update + found.create
-        changes = undoing.changes(settings.samples)
-        ledger.add_issues(connection, session.run_id, issues_frame(_moved(undoing)))
-        if not job.dry_run:
-            progress("apply", 0, total)
-            undoing.apply()
-        ending = {
-            "rules": [["edited_since", Severity.ERROR, found.moved]] if found.moved else [],
+        parts: list[PartReport] = []
+        changes: list[Change] = []
+        for number, chosen in enumerate(types):
+            undoing = Undoing(connection, chosen, job.run, session.run_id, force=job.force)
+            counts = _counts(undoing.plan())
+            changes += undoing.changes(settings.samples)
+            ledger.add_issues(connection, session.run_id, issues_frame(_moved(undoing)), number)
+            parts.append(PartReport(chosen.type, job.source, counts))
+            if not job.dry_run:
+                progress("apply", 0, counts.read - counts.rejected)
+                undoing.apply()
+        total = sum((part.counts for part in parts), Counts())
+        ending: dict[str, Any] = {
+            "rules": [["edited_since", Severity.ERROR, total.rejected]] if total.rejected else [],
             "changes": [ledger.change_to_json(change) for change in changes],
             "duration": round(time.monotonic() - began, 3),
         }
-        ledger.close_run(connection, session.run_id, Status.COMPLETED, _counts(found), **ending)
-    progress("done", total, total)
+        if len(parts) > 1:
+            ending["parts"] = ledger.parts_to_json(parts)
+        ledger.close_run(connection, session.run_id, Status.COMPLETED, total, **ending)
+    done = total.read - total.rejected
+    progress("done", done, done)
 
 
 def _moved(undoing: Undoing) -> list[Issue]:

@@ -35,8 +35,9 @@ LISTENER: ContextVar[Progress] = ContextVar("listener", default=silent)
 # How long each phase takes of a run, in percent: validating reads and stages every row, the rest is one transaction.
 _SHARE = {
     "extract": (0, 2),
-    "waiting": (2, 2),
+    "fetch": (0, 2),
     "validate": (2, 55),
+    "waiting": (55, 55),
     "check": (55, 60),
     "plan": (60, 65),
     "apply": (65, 99),
@@ -69,6 +70,8 @@ _RETRIES: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 15], "re
 
 WATCHED = steps.Steps(
     _watched(steps.extract, "extract", task_run_name="extract {job.source}"),
+    _watched(steps.fetch, "fetch", task_run_name="fetch {job.source}", **_RETRIES),
+    _watched(steps.read, "read", task_run_name="read {job.source}"),
     _watched(steps.map, "map", task_run_name="map the columns", **_RETRIES),
     _watched(steps.validate, "validate", task_run_name="validate {part.resource.type}", **_RETRIES),
     _watched(steps.load, "load", task_run_name="load", **_RETRIES),
@@ -232,6 +235,8 @@ def report_markdown(report: Report, rejects: Path | None) -> str:
         "updated": counts.update,
         "unchanged": counts.unchanged,
         "rejected": counts.rejected,
+        "deleted": counts.delete,
+        "retired": counts.retire,
         "warnings": counts.warnings,
         "repairs": counts.repairs,
     }

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET
 from schemas import kinds
 from schemas.filters import Filter
 from schemas.resource import Resource
-from schemas.tables import CHANGE, IMPORT_RUN, LINEAGE, TABLES
+from schemas.tables import CHANGE, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES
 from tasks.store.query import condition, field_name
 
 _SEARCHED = (
@@ -85,7 +85,7 @@ def _changes(connection: Connection, resource: Resource, key: str) -> list[dict[
             "at": plain(row.finished_at),
             "source": row.source,
             "requested_by": row.requested_by,
-            "action": "deleted" if row.after is None else "created" if row.before is None else "updated",
+            "action": _action(row.before, row.after),
             "fields": {
                 name: {"before": row.before.get(name), "after": after}
                 for name, after in row.after.items()
@@ -97,6 +97,16 @@ def _changes(connection: Connection, resource: Resource, key: str) -> list[dict[
         }
         for row in connection.execute(query)
     ]
+
+
+def _action(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+    if after is None:
+        return "deleted"
+    if before is None:
+        return "created"
+    if RETIRED_AT not in after:
+        return "updated"
+    return "retired" if after[RETIRED_AT] else "restored"
 
 
 def _run(connection: Connection, run_id: UUID | None) -> dict[str, Any] | None:

@@ -82,11 +82,21 @@ def open_run(
         connection.execute(entered.on_conflict_do_update(index_elements=["run_id"], set_=row))
 
 
-def describe_undo(session: Session, resource_type: str, run_id: UUID) -> None:
+def describe_undo(session: Session, parts: list[PartReport], run_id: UUID) -> None:
     """Add which run is taken back."""
-    found = {"resource_type": resource_type, "undoes": run_id}
+    found: dict[str, Any] = {"undoes": run_id, "parts": parts_to_json(parts)}
+    if len(parts) == 1:
+        found = {"undoes": run_id, "resource_type": parts[0].resource_type}
     with session.transaction() as connection:
         connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(found))
+
+
+def types_of(connection: Connection, run_id: UUID) -> tuple[str, ...]:
+    """Return the types whose records a run wrote."""
+    run = connection.execute(
+        select(IMPORT_RUN.c.resource_type, IMPORT_RUN.c.parts).where(IMPORT_RUN.c.run_id == run_id)
+    ).one()
+    return (run.resource_type,) if run.resource_type else tuple(part["resource_type"] for part in run.parts or ())
 
 
 def undone_by(connection: Connection, run_id: UUID) -> UUID | None:
@@ -101,7 +111,7 @@ def undone_by(connection: Connection, run_id: UUID) -> UUID | None:
 def describe_source(session: Session, extracted: Extracted, samples: dict[str, tuple[str, ...]]) -> None:
     """Add what was found out about the source, before anything is made of it."""
     origin = asdict(replace(extracted.origin, samples=samples))
-    found = {"sha256": extracted.sha256, "origin": origin}
+    found: dict[str, Any] = {"sha256": func.coalesce(IMPORT_RUN.c.sha256, extracted.sha256), "origin": origin}
     with session.transaction() as connection:
         connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(found))
 
@@ -145,7 +155,7 @@ def is_kept(connection: Connection, run_id: UUID) -> bool:
 class KeptPlan:
     """A frozen plan as the ledger has it: the request it was made for, what is staged, and what was found then."""
 
-    status: Status
+    mode: Mode
     source: str
     options: dict[str, Any]
     notices: list[Issue]
@@ -170,34 +180,45 @@ def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
     notices = [_issue(notice) for notice in run.notices or ()]
     rules = [(rule, severity, count) for rule, severity, count in run.rules or ()]
     return KeptPlan(
-        Status(run.status), run.source, run.options, notices, run.plan, rules, run.sync, run.source_version, run.sha256
+        Mode(run.mode), run.source, run.options, notices, run.plan, rules, run.sync, run.source_version, run.sha256
     )
 
 
 def end_plan(connection: Connection, run_id: UUID, applied_by: UUID) -> None:
     """Note that a plan was applied, after which nothing is left to apply."""
     plan = func.jsonb_set(IMPORT_RUN.c.plan, postgresql.array(["applied"]), func.to_jsonb(cast(applied_by, SqlText)))
-    connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(plan=plan))
+    ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(plan=plan, plan_until=null())
+    connection.execute(ended)
 
 
-def last_version(connection: Connection, sync: str) -> tuple[UUID, str] | None:
-    """Return the last completed run of a sync, and what its source said of its state then."""
+@dataclass(frozen=True)
+class Seen:
+    """What the last completed run of a sync saw of its source: what that said of its state, and a digest of it."""
+
+    run_id: UUID
+    version: str | None
+    digest: str | None
+    options: dict[str, Any]
+
+
+def last_seen(connection: Connection, sync: str) -> Seen | None:
+    """Return what the last completed run of a sync saw of its source; None for the first one."""
     run = IMPORT_RUN.c
     last = (
-        select(run.run_id, run.source_version)
+        select(run.run_id, run.source_version, run.sha256, run.options)
         .where(run.sync == sync, run.status == Status.COMPLETED, ~run.dry_run)
         .order_by(run.started_at.desc())
         .limit(1)
     )
     found = connection.execute(last).one_or_none()
-    return (found.run_id, found.source_version) if found and found.source_version else None
+    return Seen(found.run_id, found.source_version, found.sha256, found.options) if found else None
 
 
-def describe_version(session: Session, version: str | None) -> None:
-    """Add what a source says of its state."""
+def describe_seen(session: Session, version: str | None, digest: str | None) -> None:
+    """Add what a source said of its state, and a digest of what it gave."""
+    seen = {"source_version": version, "sha256": digest}
     with session.transaction() as connection:
-        described = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(source_version=version)
-        connection.execute(described)
+        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(seen))
 
 
 def close_run(connection: Connection, run_id: UUID, status: Status, counts: Counts, **more: Any) -> None:
@@ -507,6 +528,29 @@ def status_of(connection: Connection, run_id: UUID) -> Status | None:
 def is_completed(connection: Connection, run_id: UUID) -> bool:
     """Say whether a run was applied: its ledger row is written in the transaction that applies it."""
     return status_of(connection, run_id) is Status.COMPLETED
+
+
+@dataclass(frozen=True)
+class SyncState:
+    """Where a sync stands: its last run, the last one that changed anything, and what it was asked for."""
+
+    name: str
+    options: dict[str, Any]
+    last: Report
+    changed: Report | None
+
+
+def list_syncs(connection: Connection) -> list[SyncState]:
+    """Return where each sync stands, by name; dry runs are none of their runs."""
+    run = IMPORT_RUN.c
+    runs = select(IMPORT_RUN).where(run.sync.is_not(None), ~run.dry_run).order_by(run.sync, run.started_at.desc())
+    changes = run.records_created + run.records_updated + run.records_deleted + run.records_retired
+    did = runs.where(changes > 0, run.status == Status.COMPLETED).distinct(run.sync)
+    changed = {row.sync: _report(row) for row in connection.execute(did)}
+    newest = connection.execute(runs.distinct(run.sync)).all()
+    asked = runs.where(run.applies.is_(None)).distinct(run.sync)
+    options = {row.sync: row.options for row in connection.execute(asked)}
+    return [SyncState(row.sync, options.get(row.sync, {}), _report(row), changed.get(row.sync)) for row in newest]
 
 
 # Mappings and changes as JSON -----------------------------------------------------------------------------------------

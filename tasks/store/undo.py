@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from schemas.reports import Change
 from schemas.resource import Resource
-from schemas.tables import LINEAGE, TABLES
+from schemas.tables import LINEAGE, RETIRED_AT, TABLES
 from tasks.store.plan import differing
 
 # What is to be done about each record that the run touched: `delete`, `update`, `create`; `moved` is what somebody has
@@ -23,7 +23,8 @@ create temp table undo_plan on commit drop as
 select cast(t.{key} as text) as key, cast(null as integer) as row, {edited_created} as action
   from {table} t
  where t.created_by_run = :run
-   and not exists (select 1 from change c where c.run_id = :run and c.key = cast(t.{key} as text))
+   and not exists (
+       select 1 from change c where c.run_id = :run and c.resource_type = :type and c.key = cast(t.{key} as text))
 union all
 select c.key, c.row, case
     when c.after = 'null' then case when t.{key} is null then 'create' when {forced} then 'update' else 'moved' end
@@ -35,7 +36,7 @@ select c.key, c.row, case
   from change c
   left join {table} t on cast(t.{key} as text) = c.key
   cross join lateral jsonb_populate_record(null::{table}, case when c.after = 'null' then '{{}}' else c.after end) a
- where c.run_id = :run
+ where c.run_id = :run and c.resource_type = :type
 """
 
 _IMAGES = """
@@ -47,7 +48,7 @@ select :undo, :type, p.key, p.row,
            when 'create' then {whole}
            else (select jsonb_object_agg(name, c.before -> name) from unnest({written}) name) end
   from undo_plan p
-  left join change c on c.run_id = :run and c.key = p.key
+  left join change c on c.run_id = :run and c.resource_type = :type and c.key = p.key
   left join {table} t on cast(t.{key} as text) = p.key
  where p.action in ('delete', 'update', 'create')
 """
@@ -58,7 +59,7 @@ _UPDATE = """
 update {table} t
    set {assignments}, updated_at = now(), updated_by_run = b.updated_by_run
   from undo_plan p
-  join change c on c.run_id = :run and c.key = p.key
+  join change c on c.run_id = :run and c.resource_type = :type and c.key = p.key
   cross join lateral jsonb_populate_record(null::{table}, c.before) b
  where p.action = 'update' and cast(t.{key} as text) = p.key
 """
@@ -67,7 +68,7 @@ _CREATE = """
 insert into {table}
 select b.*
   from undo_plan p
-  join change c on c.run_id = :run and c.key = p.key
+  join change c on c.run_id = :run and c.resource_type = :type and c.key = p.key
   cross join lateral jsonb_populate_record(null::{table}, c.before || jsonb_build_object('updated_at', now())) b
  where p.action = 'create'
 """
@@ -76,7 +77,7 @@ select b.*
 _CHANGES = """
 select p.key, p.row, p.action, to_jsonb(t.*), c.before, c.after
   from undo_plan p
-  left join change c on c.run_id = :run and c.key = p.key
+  left join change c on c.run_id = :run and c.resource_type = :type and c.key = p.key
   left join {table} t on cast(t.{key} as text) = p.key
  where p.action in ('delete', 'update', 'create')
  order by p.row, p.key
@@ -95,7 +96,7 @@ class Undone:
 
 
 class Undoing:
-    """Taking one run back, inside the transaction that does it."""
+    """Taking back what one run did with one type, inside the transaction that does it."""
 
     def __init__(self, connection: Connection, resource: Resource, run: UUID, undo: UUID, *, force: bool) -> None:
         self.connection = connection
@@ -104,7 +105,8 @@ class Undoing:
         self.parts = _parts(connection, resource, force=force)
 
     def plan(self) -> Undone:
-        """Find out what would be done; it holds until the transaction ends."""
+        """Find out what would be done; it holds until the transaction ends, or the next type is planned."""
+        self.connection.execute(text("drop table if exists undo_plan"))
         self._execute(_PLAN)
         self.connection.execute(text("analyze undo_plan"))
         found = self.connection.execute(text("select action, count(*) from undo_plan group by action"))
@@ -124,9 +126,11 @@ class Undoing:
     def changes(self, most: int) -> list[Change]:
         """Return the first records with what would be done to them, as fields before → after."""
         query = text(_CHANGES.format(**self.parts))
-        rows = self.connection.execute(query, {"run": self.ids["run"], "most": most})
+        wanted = {"run": self.ids["run"], "type": self.resource.type, "most": most}
+        rows = self.connection.execute(query, wanted)
         return [
-            Change(key, action, row, self._fields(now, before, after)) for key, row, action, now, before, after in rows
+            Change(key, action, row, self._fields(now, before, after), self.resource.type)
+            for key, row, action, now, before, after in rows
         ]
 
     def _fields(self, now: object, before: object, after: object) -> dict[str, tuple[object, object]]:
@@ -146,7 +150,8 @@ def _parts(connection: Connection, resource: Resource, *, force: bool) -> dict[s
     """What the statements above are filled with: names of the type's table and columns, quoted."""
     quote = connection.dialect.identifier_preparer.quote
     columns = [column.name for column in TABLES[resource.type].columns]
-    fields = [name for name in columns if name != resource.key_column and name not in LINEAGE]
+    kept = [name for name in LINEAGE if name != RETIRED_AT]
+    fields = [name for name in columns if name != resource.key_column and name not in kept]
     whole = f"c.before - array[{', '.join(repr(name) for name in LINEAGE)}]"
     # A record that was created is as it was while nobody but its run has written it.
     created = "'delete'" if force else "case when t.updated_by_run = :run then 'delete' else 'moved' end"

@@ -37,10 +37,14 @@ def upgrade() -> None:
     op.add_column("rejected_row", sa.Column("part", sa.Integer(), server_default="0", nullable=False))
     op.drop_constraint("rejected_row_pkey", "rejected_row")
     op.create_primary_key("rejected_row_pkey", "rejected_row", ["run_id", "part", "row"])
+    op.drop_constraint("change_pkey", "change")
+    op.create_primary_key("change_pkey", "change", ["run_id", "resource_type", "key"])
 
 
 def downgrade() -> None:
     """Take the change back."""
+    op.drop_constraint("change_pkey", "change")
+    op.create_primary_key("change_pkey", "change", ["run_id", "key"])
     op.drop_constraint("rejected_row_pkey", "rejected_row")
     op.create_primary_key("rejected_row_pkey", "rejected_row", ["run_id", "row"])
     op.drop_column("rejected_row", "part")

@@ -1,0 +1,34 @@
+"""The flow `bulk-sync`: the records of a source into the CMDB, and away what it no longer has, watched by Prefect.
+
+Needs a Prefect server (`PREFECT_API_URL`) and the settings of `schemas.settings` (`CMDB_…`) in its environment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.reported import reported, reported_here
+from flows.sentences import sync_source
+from schemas.jobs import SyncJob
+from schemas.reports import Progress, Report
+from schemas.settings import settings
+from tasks.watched import WATCHED
+
+
+def _run_name() -> str:
+    return f"sync {flow_run.parameters['job'].source}"
+
+
+@flow(name="bulk-sync", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
+def bulk_sync(job: Annotated[SyncJob, Field(description="What to sync, and how.")]) -> Any:
+    """Sync a source: fetch, read, map, validate, load. A source that is as it was changes nothing."""
+    return reported(lambda url, told, run: sync_source(job, url, settings(), steps=WATCHED, progress=told, run_id=run))
+
+
+def run_here(job: SyncJob, progress: Progress) -> Report:
+    """Carry the flow out in this process, telling `progress` too; returns the report, raises what went wrong."""
+    return reported_here(bulk_sync, job, progress)

@@ -1,0 +1,65 @@
+"""What every flow that writes does alike: it tells its progress, keeps its report, and ends in a state that says how.
+
+Needs a Prefect server (`PREFECT_API_URL`) and the settings of `schemas.settings` (`CMDB_…`) in its environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import states
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+
+from schemas.errors import Cancelled, RunFailed
+from schemas.reports import Progress, Report, Status
+from schemas.settings import settings
+from tasks.rejects import write_rejects
+from tasks.store import ledger
+from tasks.store.database import database
+from tasks.store.engine import engine
+from tasks.watched import heard, publish_report, published
+
+
+def reported(carry_out: Callable[[str, Progress, UUID], Report]) -> Any:
+    """Carry a run out on the database, and return what its flow ends with; raises RunFailed where nothing was applied.
+
+    The state tells the end, and an artifact holds the report.
+    """
+    try:
+        with database(settings()) as url, published() as progress:
+            report = carry_out(url, progress, UUID(flow_run.id))
+            publish_report(report, _rejects_file(report, url))
+            if report.status is not Status.COMPLETED:
+                raise RunFailed(report.message)
+    except Cancelled as stopped:
+        return states.Cancelled(message=str(stopped))
+    return report.run_id
+
+
+def _rejects_file(report: Report, url: str) -> Path | None:
+    """Write the rejected rows of a run to a file in the storage folder, where the report links to it."""
+    if not report.counts.rejected or report.undoes or report.applies:
+        return None
+    path = settings().storage / "rejects" / f"{report.run_id}.{'xlsx' if report.parts else 'csv'}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with engine(url).connect() as connection:
+        write_rejects(connection, UUID(report.run_id), path)
+    return path
+
+
+def reported_here(flow: Callable[..., Any], job: Any, progress: Progress) -> Report:
+    """Carry a flow out in this process, telling `progress` too; returns the report, raises what went wrong."""
+    return _report_of(heard(flow, job, progress, return_state=True))
+
+
+def _report_of(state: State[Any]) -> Report:
+    """Return the report of a flow run that has one; raises what kept the others from having one."""
+    if not state.is_completed() and not isinstance(error := state.result(raise_on_failure=False), RunFailed):
+        raise error
+    with database(settings()) as url, engine(url).connect() as connection:
+        run_id = ledger.find_run(connection, str(state.state_details.flow_run_id))
+        return ledger.read_report(connection, run_id, samples=settings().samples)

@@ -1,0 +1,133 @@
+"""Fetch: the files of a sync's source, and their records; and whether the source is as it was."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from schemas.errors import SourceError, UsageError
+from schemas.fetched import Fetched, FetchedFile
+from schemas.jobs import ImportJob, LoadOptions, SyncJob
+from schemas.reports import ROW, Extracted
+from schemas.resource import Resource
+from schemas.resources import resource
+from tasks.credentials import secret_named
+from tasks.documents import files_of_types
+from tasks.extract import extract_all
+from tasks.map import detect_type
+from tasks.run import Run, disk_watched
+from tasks.sources import Request
+from tasks.sources import fetch as fetched_from
+from tasks.store import ledger
+
+UNCHANGED = "unchanged: the source is as it was at the last run of this sync, and nothing was done."
+"""What is told of a sync whose source has not changed."""
+
+# What may differ between two runs of a sync without making another one of it.
+_SAME = {"dry_run", "keep_plan", "batch_size", "always", "notify", "credentials", "moved", "hash"}
+
+
+def fetch(run: Run, job: SyncJob) -> Fetched | None:
+    """Fetch the files of a source; None where it is as it was at the last completed run of this sync.
+
+    What could not be read of it is a notice, and nothing is then taken away. Raises SourceError when nothing could be
+    read, Transient when a later attempt may succeed.
+    """
+    run.progress("fetch", 0, None)
+    seen = _last(run, job)
+    folder = run.workdir / "source"
+    folder.mkdir(parents=True, exist_ok=True)
+    request = Request(
+        url=job.url,
+        folder=folder,
+        settings=run.settings,
+        types=tuple(resource(name) for name in _types(job)),
+        known=seen.version if seen else None,
+        secret=secret_named(job.credentials) if job.credentials else None,
+        told=lambda files, records, size: run.progress("fetch", records or files, None),  # noqa: ARG005
+    )
+    with disk_watched():
+        fetched = fetched_from(request)
+    if fetched is None or (seen and fetched.whole and fetched.digest == seen.digest):
+        if seen:
+            ledger.describe_seen(run.session, seen.version, seen.digest)
+        return None
+    run.whole = fetched.whole
+    run.notices += fetched.failures
+    # A part that could not be read this time is to be read the next time.
+    ledger.describe_seen(run.session, *((fetched.version, fetched.digest) if fetched.whole else (None, None)))
+    return fetched
+
+
+def _types(job: SyncJob) -> tuple[str, ...]:
+    return job.types or ((job.resource_type,) if job.resource_type else ())
+
+
+def _last(run: Run, job: SyncJob) -> ledger.Seen | None:
+    """What the last run of this sync saw, if it was asked for the same."""
+    if job.always:
+        return None
+    with run.session.transaction() as connection:
+        seen = ledger.last_seen(connection, job.source)
+    return seen if seen and _asked(seen.options) == _asked(job.options()) else None
+
+
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _SAME}
+
+
+def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
+    """Open the files of a source, one part for each type that they hold."""
+    parts: list[Extracted] = []
+    scopes: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for number, file in enumerate(fetched.files):
+        opened = _empty(file) if file.records == 0 else _opened(run, job, file, run.workdir / f"file-{number}")
+        parts += opened
+        for part in opened:
+            scopes[part.resource_type or ""].append(file.constants)
+    # Where one file does not say which records it is about, all of them speak of all records.
+    run.scopes = {name: tuple(given) if all(given) else () for name, given in scopes.items()}
+    wanted = [resource(name).type for name in _types(job)]
+    chosen = [part for part in parts if not wanted or part.resource_type in wanted]
+    if not chosen:
+        raise SourceError(f"{job.source} has nothing of the types that were asked for: {', '.join(wanted)}.")
+    return files_of_types(chosen)
+
+
+def _opened(run: Run, job: SyncJob, file: FetchedFile, workdir: Path) -> list[Extracted]:
+    workdir.mkdir(parents=True, exist_ok=True)
+    options: dict[str, Any] = {name: getattr(job, name) for name in LoadOptions.model_fields}
+    options["resource_type"] = file.resource_type or job.resource_type
+    found = extract_all(ImportJob(path=file.path, name=file.name, **options), workdir, run.settings)
+    named = options["resource_type"]
+    return [replace(part, resource_type=(resource(named) if named else _type_of(part)).type) for part in found]
+
+
+def _type_of(part: Extracted) -> Resource:
+    return resource(part.resource_type) if part.resource_type else detect_type(part)
+
+
+def _empty(file: FetchedFile) -> list[Extracted]:
+    """A file of no records, of a type that is known: nothing is what the source has."""
+    if file.resource_type is None:
+        raise UsageError(f"{file.name} is empty, and its type is not known: give one with --type.")
+    chosen = resource(file.resource_type)
+    columns = tuple(dict.fromkeys((*chosen.key, *chosen.required)))
+    frame = pl.LazyFrame(schema={ROW: pl.UInt32, **dict.fromkeys(columns, pl.String)})
+    return [
+        Extracted(
+            frame=frame,
+            columns=columns,
+            records=0,
+            resource_type=chosen.type,
+            path=file.path,
+            name=file.name,
+            format="ndjson",
+            size=0,
+            sha256="",
+        )
+    ]
