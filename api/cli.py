@@ -193,7 +193,7 @@ TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc o
     epilog="Example: "
     'cmdb export vpc -o vpcs.xlsx --where "region eq us-east-1 and tags.Owner in (network, core)"\n\n'
     'cmdb export prefix -o prefixes.csv.gz --where "prefix within 10.0.0.0/8" --since 7d --sort vrf,prefix\n\n'
-    + EXIT_CODES
+    "cmdb export subnet -o before.xlsx --as-of 2026-11-24T08:30Z\n\n" + EXIT_CODES
 )
 def export(
     type: TypeArgument,  # the argument's name
@@ -212,6 +212,9 @@ def export(
     sort: Annotated[str | None, typer.Option("--sort", metavar="A,-B", help="Sort by fields; - reverses.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="Changed since 2026-11-24, or 7d, 12h, 30m ago.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Last changed until then.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="TIME", help="Records as they were then: 2026-11-24T08:30Z, or 7d.")
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many records.")] = None,
     titles: Annotated[
         bool | None, typer.Option("--titles/--names", help="Column headers: titles (Excel) or field names (the rest).")
@@ -241,6 +244,7 @@ def export(
         sort=_listed(sort),
         since=since,
         until=until,
+        as_of=as_of,
         limit=limit,
         titles=titles,
         mapping=mapping,

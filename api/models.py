@@ -398,6 +398,9 @@ class ExportRequest(Model):
     limit: int | None = Field(None, ge=1, description="At most so many records.")
     since: str | None = Field(None, description="Changed since: a date, a time, or 7d.", max_length=40)
     until: str | None = Field(None, description="Last changed until.", max_length=40)
+    as_of: str | None = Field(
+        None, description="The records as they were at that time: a date, a time, or 7d.", max_length=40
+    )
     saved_mapping: str | None = Field(None, description="A saved mapping, in reverse.", max_length=255)
     metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
     lineage: bool = Field(False, description="Add when and by which run each record was made and changed.")

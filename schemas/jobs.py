@@ -152,6 +152,9 @@ class ExportJob(BaseModel):
     limit: int | None = Field(None, ge=1, description="At most so many records.")
     since: str | None = Field(None, description="Records that were changed at that time or later: 2026-11-24, or 7d.")
     until: str | None = Field(None, description="Records that were last changed at that time or before.")
+    as_of: str | None = Field(
+        None, description="The records as they were at that time: 2026-11-24T08:30Z, or 7d; of a day, at its beginning."
+    )
     metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
     lineage: bool = Field(False, description="Add when and by which run each record was created and last changed.")
     write: WriteOptions = Field(default_factory=WriteOptions, description="How to write the file.")

@@ -33,6 +33,7 @@ from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Format, Frames, Target
 from tasks.run import disk_watched, user
 from tasks.store import ledger
+from tasks.store.as_of import as_of
 from tasks.store.engine import engine, told_plainly
 from tasks.store.query import Selection, field_name, moment, snapshot
 
@@ -58,13 +59,15 @@ class Export:
 class Queried:
     """The selected records: how many, and their typed frames, which can be read once.
 
-    `saved` is the saved mapping whose columns the file is to have, column → field.
+    `saved` is the saved mapping whose columns the file is to have, column → field; `past` the moment as of which the
+    records are.
     """
 
     selection: Selection
     records: int
     frames: Frames
     saved: dict[str, str]
+    past: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -138,10 +141,12 @@ def query(export: Export) -> Queried:
     columns = tuple(dict.fromkeys(field_name(chosen, name) for name in names))
     lineage = LINEAGE if job.lineage else ()
     sort = tuple(f"{'-' * name.startswith('-')}{field_name(chosen, name.removeprefix('-'))}" for name in job.sort)
-    selection = Selection(chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit)
+    past = moment(job.as_of) if job.as_of else None
+    of = as_of(export.connection, chosen, past) if past else None
+    selection = Selection(chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit, of)
     count = selection.count(export.connection)
     frames = export.readers.enter_context(closing(selection.frames(export.connection, export.settings.batch_size)))
-    return Queried(selection, count, frames, saved)
+    return Queried(selection, count, frames, saved, past)
 
 
 def _where(job: ExportJob) -> Filter | None:
@@ -231,6 +236,7 @@ def _counted(export: Export, total: int, frames: Frames) -> Frames:
 def _metadata(export: Export, queried: Queried) -> dict[str, Any]:
     """What a file says of itself; the names are a contract."""
     selection = queried.selection
+    past = {"asOf": queried.past.isoformat()} if queried.past else {}
     return {
         "resourceType": export.resource.type,
         "exportedAt": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -241,6 +247,7 @@ def _metadata(export: Export, queried: Queried) -> dict[str, Any]:
         "sort": list(selection.sort),
         "schema": export.resource.fingerprint,
         "run": str(export.run_id),
+        **past,
     }
 
 
