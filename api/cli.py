@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -25,10 +26,12 @@ from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_
 from schemas.errors import CmdbError, UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, UndoJob, WriteOptions
+from schemas.listing import listed
 from schemas.reports import Empty, Mode, OnError, Report, Stale, Status, Unknown
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
 from tasks.rejects import write_rejects
+from tasks.rule_files import load_rules
 from tasks.store import browse, ledger
 from tasks.store.database import address, database
 from tasks.store.engine import engine, told_plainly
@@ -77,6 +80,10 @@ OnErrorOption = Annotated[OnError, typer.Option("--on-error", help="Leave reject
 MaxErrors = Annotated[
     str | None, typer.Option("--max-errors", metavar="N|P%", help="Load nothing when more rows are rejected.")
 ]
+WithoutRule = Annotated[
+    list[str] | None,
+    typer.Option("--without-rule", metavar="NAME", help="Leave a rule of your own out: `cmdb rules`. Repeatable."),
+]
 Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, excel or parquet.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the fields.")]
@@ -115,6 +122,7 @@ def import_(
     max_errors: MaxErrors = None,
     empty: EmptyOption = Empty.CLEAR,
     stale: StaleOption = Stale.REFUSE,
+    without_rule: WithoutRule = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
@@ -139,6 +147,7 @@ def import_(
         max_errors=max_errors,
         empty=empty,
         stale=stale,
+        without_rules=without_rule or (),
         dry_run=dry_run,
         read=_read(format, encoding, delimiter, header_row, sheet, records),
     )
@@ -156,6 +165,7 @@ def preview(
     unknown: UnknownOption = Unknown.WARN,
     empty: EmptyOption = Empty.CLEAR,
     stale: StaleOption = Stale.REFUSE,
+    without_rule: WithoutRule = None,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -175,6 +185,7 @@ def preview(
         unknown=unknown,
         empty=empty,
         stale=stale,
+        without_rule=without_rule,
         dry_run=True,
         format=format,
         encoding=encoding,
@@ -286,6 +297,20 @@ def types(
         return
     chosen = resource(type)
     _print_json(render.fields_json(chosen)) if json else out.print(render.fields_table(chosen))
+
+
+@app.command(epilog="Example: CMDB_RULES=rules.py cmdb rules vpc")
+def rules(
+    type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Only those of this type.")] = None,
+    json: Json = False,
+) -> None:
+    """List the rules of rows and records: the built-in ones, then your own, each with its file and line.
+
+    What a single cell takes is told by `cmdb types TYPE`.
+    """
+    chosen = resource(type).type if type else None
+    found = listed(load_rules(settings().rules), chosen)
+    _print_json([asdict(each) for each in found]) if json else out.print(render.rules_listed(found))
 
 
 @app.command(epilog="Example: cmdb runs --type vpc --limit 5")

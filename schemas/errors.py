@@ -7,6 +7,7 @@
     ├── RunFailed             the run began, and nothing of it was applied
     │   ├── SourceError       the source can't be read as it stands: empty, binary, broken, too large
     │   ├── TooManyErrors     more rejected rows than `max_errors` or `on_error` allow
+    │   ├── RuleFailed        a rule of the user's own can't be loaded or asked
     │   └── Cancelled         somebody asked the run to stop
     ├── Unavailable           something this run needs does not answer
     │   ├── DatabaseDown      no connection, or wrong credentials
@@ -24,6 +25,7 @@ __all__ = [
     "CmdbError",
     "DatabaseDown",
     "MappingError",
+    "RuleFailed",
     "RunFailed",
     "SourceError",
     "StorageFull",
@@ -61,6 +63,10 @@ class SourceError(RunFailed):
 
 class TooManyErrors(RunFailed):
     """More rejected rows than `max_errors` or `on_error` allow."""
+
+
+class RuleFailed(RunFailed):
+    """A rule of the user's own can't be loaded, raises, or gives no answer."""
 
 
 class Cancelled(RunFailed):

@@ -61,6 +61,7 @@ class ImportJob(BaseModel):
         Stale.REFUSE,
         description="Whether records that were changed since the file was exported with its lineage are written over.",
     )
+    without_rules: tuple[str, ...] = Field((), description="Rules of your own that are not asked this time.")
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
     read: ReadOptions = Field(default_factory=ReadOptions, description="How to read the source.")
     batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")

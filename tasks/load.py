@@ -9,6 +9,7 @@ from schemas.reports import ROW, Extracted, Mapping, Status
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, Reference
+from tasks.rules import OfRecords, of_cells
 from tasks.run import Run
 from tasks.secrets import without_secrets
 from tasks.store import ledger
@@ -59,11 +60,17 @@ def _check(run: Run, staging: Staging, mapping: Mapping) -> Comparison:
     if staging.checked:
         return compare_again(staging, run.job.empty)
     keep = max(run.settings.max_issues - run.tally.kept, 0)
-    checked = run_checks(staging, mapping, run.job.mode, run.job.empty, keep)
+    checked = run_checks(staging, mapping, run.job.mode, run.job.empty, keep, _own(run, mapping))
     run.tally.rules.update(checked.rules)
     run.tally.rejected += checked.rejected
     staging.checked = True
     return checked.comparison
+
+
+def _own(run: Run, mapping: Mapping) -> OfRecords:
+    """The user's own rules that are asked of all records, or of what is stored too."""
+    rules = tuple(rule for rule in run.rules if not of_cells(rule, mapping, run.job.mode, run.job.empty))
+    return OfRecords(rules, mapping, run.workdir, run.settings.batch_size)
 
 
 def _keep_rejected(run: Run, extracted: Extracted, mapping: Mapping) -> None:

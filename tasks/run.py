@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import polars as pl
 from polars.exceptions import PanicException
 
+from schemas.custom import Rule
 from schemas.errors import Cancelled, CmdbError, StorageFull, TooManyErrors
 from schemas.jobs import ImportJob
 from schemas.reports import Counts, Progress, Report, Severity, Status, silent
@@ -77,6 +78,7 @@ class Run:
         self.workdir = workdir
         self.progress = progress
         self.tally = Tally()
+        self.rules: tuple[Rule, ...] = ()
         self.started = time.monotonic()
         self._resource: Resource | None = None
         self._report: Report | None = None

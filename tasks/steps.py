@@ -12,6 +12,8 @@ from tasks import load as loading
 from tasks.ahead import ahead
 from tasks.formats import FORMATS
 from tasks.map import MapOptions, detect_type, map_columns, notices
+from tasks.rule_files import load_rules, rules_for
+from tasks.rules import of_cells, try_out
 from tasks.run import Run, disk_watched
 from tasks.secrets import samples, without_secrets
 from tasks.store import ledger
@@ -49,7 +51,9 @@ def map(run: Run, extracted: Extracted) -> Mapping:  # the step's name in the de
     mapping = map_columns(extracted.columns, chosen, options, job.mode)
     if job.stale is Stale.OVERWRITE:
         mapping = replace(mapping, seen=None)
-    said = [*extracted.notices, *notices(mapping, job.unknown)]
+    run.rules, left_out = rules_for(load_rules(run.settings.rules), chosen, job.without_rules)
+    try_out(run.rules, chosen)
+    said = [*extracted.notices, *notices(mapping, job.unknown), *left_out]
     ledger.describe_run(run.session, extracted.sha256, chosen.type, mapping, said)
     run.begin(chosen)
     if job.save_mapping:
@@ -74,7 +78,8 @@ def validate(run: Run, extracted: Extracted, mapping: Mapping) -> Staging:
     staging = Staging(run.session, chosen, mapping.fields, run.workdir, seen=mapping.seen is not None)
     staging.create()
     guarded = FORMATS[extracted.format].guarded
-    validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded)
+    own = tuple(rule for rule in run.rules if of_cells(rule, mapping, run.job.mode, run.job.empty))
+    validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own)
     size = run.job.batch_size or run.settings.batch_size
     with disk_watched():
         for batch in ahead(validator.batches(without_secrets(extracted, chosen), size)):

@@ -66,7 +66,7 @@ class Selection:
 
     def _chosen(self) -> Select[Any]:
         table = self._records
-        query = select(*(_written(table.c[name]).label(name) for name in self.columns)).select_from(table)
+        query = select(*(written(table.c[name]).label(name) for name in self.columns)).select_from(table)
         if self.where:
             query = query.where(condition(self.resource, self.where, table))
         for name in (*self.sort, self.resource.key_column):
@@ -84,19 +84,25 @@ class Selection:
     def frames(self, connection: Connection, size: int) -> Generator[pl.DataFrame, None, None]:
         """Read the records in frames of up to `size`, the next one while this is used."""
         set_local(connection, "work_mem", SORTING)
-        dialect = connection.dialect
-        compiled = self._chosen().compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        cursor = connection.connection.cursor()
-        query = cursor.mogrify(str(compiled), compiled.params).decode()
         types = {name: _dtype(self.resource, name) for name in self.columns}
+        yield from frames_of(connection, self._chosen(), types, size)
 
-        def copy(put: Callable[[bytes], None]) -> None:
-            rows = _Rows(put, size)
-            cursor.copy_expert(f"copy ({query}) to stdout (format csv)", rows)
-            rows.end()
 
-        for lines in pushed(copy):
-            yield _frame(lines, types)
+def frames_of(
+    connection: Connection, chosen: Select[Any], types: dict[str, pl.DataType], size: int
+) -> Generator[pl.DataFrame, None, None]:
+    """Read what a query chooses by COPY, in frames of up to `size` rows of these types, the next while this is used."""
+    compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    cursor = connection.connection.cursor()
+    query = cursor.mogrify(str(compiled), compiled.params).decode()
+
+    def copy(put: Callable[[bytes], None]) -> None:
+        rows = _Rows(put, size)
+        cursor.copy_expert(f"copy ({query}) to stdout (format csv)", rows)
+        rows.end()
+
+    for lines in pushed(copy):
+        yield _frame(lines, types)
 
 
 class _Rows:
@@ -124,7 +130,7 @@ def snapshot(connection: Connection, run_id: UUID) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(run_lock(run_id))))
 
 
-def _written(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def written(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """A column as COPY writes it: lists between commas, addresses bare, times as ISO 8601 in UTC."""
     if isinstance(column.type, ARRAY):
         return func.array_to_string(column, ",")
