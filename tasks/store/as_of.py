@@ -26,6 +26,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     true,
     union_all,
@@ -68,8 +69,9 @@ def _images(resource: Resource, moment: datetime) -> Subquery:
         .order_by(CHANGE.c.key, later.c.finished_at)
         .subquery("first_change")
     )
+    of_type = CHANGE.c.resource_type == resource.type
     same = and_(CHANGE.c.run_id == first.c.run_id, CHANGE.c.key == first.c.key)
-    return select(CHANGE.c.key, CHANGE.c.before).join(first, same).subquery("was")
+    return select(CHANGE.c.key, CHANGE.c.before).join(first, same).where(of_type).subquery("was")
 
 
 def _later(moment: datetime) -> Subquery:
@@ -95,7 +97,8 @@ def _check_known(connection: Connection, resource: Resource, moment: datetime) -
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     if moment > now:
         raise UsageError(f"{_said(moment)} is yet to come: it is {_said(now)}.")
-    of_type = _applied().where(run.resource_type == resource.type)
+    # A run of no one type may have been one of this type, too.
+    of_type = _applied().where(or_(run.resource_type == resource.type, run.resource_type.is_(None)))
     first = connection.scalar(of_type.with_only_columns(func.min(run.finished_at)))
     if first is None:
         raise UsageError(f"No run of {resource.type} is known, nor what it was before: export it as it is.")

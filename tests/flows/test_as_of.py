@@ -157,6 +157,16 @@ def test_records_of_no_run(database_url: str, tmp_path: Path) -> None:
     assert again == keys
 
 
+def test_a_run_of_no_one_type(database_url: str, tmp_path: Path) -> None:
+    """It counts by its before-images and its records, whatever type its ledger row names."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1)])
+    then = now(database_url)
+    run([vpc(1, name="new"), vpc(2)])
+    execute(database_url, "update import_run set resource_type = null")
+    assert [record["name"] for record in exported(database_url, tmp_path, as_of=then)] == ["net-1"]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.xlsx", "a.parquet"])
 def test_the_file_says_so(database_url: str, tmp_path: Path, name: str) -> None:
     """With metadata it tells of which moment it is, and an import warns; what was changed since is put back."""
