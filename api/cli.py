@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -26,11 +27,13 @@ from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_
 from schemas.errors import CmdbError, Unavailable, UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SyncJob, UndoJob, WriteOptions
+from schemas.listing import listed
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Report, Stale, Status, Unknown
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
 from tasks.aside import aside
 from tasks.rejects import write_rejects
+from tasks.rule_files import load_rules
 from tasks.store import browse, ledger
 from tasks.store.database import address, database
 from tasks.store.difference import difference
@@ -85,6 +88,10 @@ OnErrorOption = Annotated[OnError, typer.Option("--on-error", help="Leave reject
 MaxErrors = Annotated[
     str | None, typer.Option("--max-errors", metavar="N|P%", help="Load nothing when more rows are rejected.")
 ]
+WithoutRule = Annotated[
+    list[str] | None,
+    typer.Option("--without-rule", metavar="NAME", help="Leave a rule of your own out: `cmdb rules`. Repeatable."),
+]
 Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, excel or parquet.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the fields.")]
@@ -135,6 +142,7 @@ def import_(
     missing: MissingOption = Missing.RETIRE,
     max_delete: MaxDelete = "20%",
     max_update: MaxUpdate = None,
+    without_rule: WithoutRule = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
@@ -162,6 +170,7 @@ def import_(
         missing=missing,
         max_delete=max_delete,
         max_update=max_update,
+        without_rules=without_rule or (),
         dry_run=dry_run,
         read=_read(format, encoding, delimiter, header_row, sheet, records),
     )
@@ -179,6 +188,7 @@ def preview(
     unknown: UnknownOption = Unknown.WARN,
     empty: EmptyOption = Empty.CLEAR,
     stale: StaleOption = Stale.REFUSE,
+    without_rule: WithoutRule = None,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -198,6 +208,7 @@ def preview(
         unknown=unknown,
         empty=empty,
         stale=stale,
+        without_rule=without_rule,
         dry_run=True,
         format=format,
         encoding=encoding,
@@ -216,7 +227,7 @@ TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc o
     epilog="Example: cmdb export --all -o cmdb.xlsx\n\n"
     'cmdb export vpc -o vpcs.xlsx --where "region eq us-east-1 and tags.Owner in (network, core)"\n\n'
     'cmdb export prefix -o prefixes.csv.gz --where "prefix within 10.0.0.0/8" --since 7d --sort vrf,prefix\n\n'
-    + EXIT_CODES
+    "cmdb export subnet -o before.xlsx --as-of 2026-11-24T08:30Z\n\n" + EXIT_CODES
 )
 def export(
     output: Annotated[
@@ -238,6 +249,9 @@ def export(
     sort: Annotated[str | None, typer.Option("--sort", metavar="A,-B", help="Sort by fields; - reverses.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="Changed since 2026-11-24, or 7d, 12h, 30m ago.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Last changed until then.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="TIME", help="Records as they were then: 2026-11-24T08:30Z, or 7d.")
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many records.")] = None,
     titles: Annotated[
         bool | None, typer.Option("--titles/--names", help="Column headers: titles (Excel) or field names (the rest).")
@@ -278,6 +292,7 @@ def export(
         sort=_listed(sort),
         since=since,
         until=until,
+        as_of=as_of,
         limit=limit,
         titles=titles,
         mapping=mapping,
@@ -319,6 +334,20 @@ def types(
         return
     chosen = resource(type)
     _print_json(render.fields_json(chosen)) if json else out.print(render.fields_table(chosen))
+
+
+@app.command(epilog="Example: CMDB_RULES=rules.py cmdb rules vpc")
+def rules(
+    type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Only those of this type.")] = None,
+    json: Json = False,
+) -> None:
+    """List the rules of rows and records: the built-in ones, then your own, each with its file and line.
+
+    What a single cell takes is told by `cmdb types TYPE`.
+    """
+    chosen = resource(type).type if type else None
+    found = listed(load_rules(settings().rules), chosen)
+    _print_json([asdict(each) for each in found]) if json else out.print(render.rules_listed(found))
 
 
 @app.command(epilog="Example: cmdb runs --type vpc --limit 5")

@@ -166,7 +166,7 @@ async def execute(
 async def _asked(request: Request, here: Service, caller: Caller) -> tuple[ImportOptions, Upload]:
     """What a request asks for, and the file that it sends or names."""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form(max_files=1, max_fields=40, max_part_size=_PART) as form:
+        async with request.form(max_files=1, max_fields=60, max_part_size=_PART) as form:
             options = _options(form)
             if "file" in form:
                 return options, await _kept(here, form, caller)
@@ -191,7 +191,9 @@ def _options(form: FormData) -> ImportOptions:
             continue
         if isinstance(value, UploadFile):
             raise Refused(422, f"The part '{name}' is a file: only 'file' may be one.", "wrong-request")
-        if value:
+        if name == "withoutRules":
+            given.setdefault(name, []).extend([value] if value else [])
+        elif value:
             given[name] = _json(name, value) if name in ("mapping", "constants") else value
     try:
         return ImportOptions.model_validate(given)

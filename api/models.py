@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from flows.runs import EXPORT, IMPORT, Standing
 from schemas.filters import Filter, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, WriteOptions
-from schemas.reports import Empty, Mode, OnError, Stale, Unknown
+from schemas.reports import Empty, Mode, OnError, Severity, Stale, Unknown
 
 
 class Model(BaseModel):
@@ -45,6 +45,9 @@ class ImportOptions(Model):
     unknown: Unknown = Field(Unknown.WARN, description="What to do about columns that fit no field.")
     empty: Empty = Field(Empty.CLEAR, description="Whether an empty cell clears a stored value.")
     stale: Stale = Field(Stale.REFUSE, description="What to do about records that were changed since the export.")
+    without_rules: list[str] = Field(
+        default_factory=list, max_length=20, description="Rules of your own that are not asked this time."
+    )
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
     batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
     format: str | None = Field(
@@ -404,6 +407,9 @@ class ExportRequest(Model):
     limit: int | None = Field(None, ge=1, description="At most so many records.")
     since: str | None = Field(None, description="Changed since: a date, a time, or 7d.", max_length=40)
     until: str | None = Field(None, description="Last changed until.", max_length=40)
+    as_of: str | None = Field(
+        None, description="The records as they were at that time: a date, a time, or 7d.", max_length=40
+    )
     saved_mapping: str | None = Field(None, description="A saved mapping, in reverse.", max_length=255)
     metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
     lineage: bool = Field(False, description="Add when and by which run each record was made and changed.")
@@ -432,6 +438,18 @@ class ExportRequest(Model):
         asked |= {"resource_types": self.types, "all_types": self.all}
         asked |= {"mapping": self.saved_mapping, "where": self.where, "path": path, "requested_by": owner}
         return ExportJob.model_validate(asked | {"write": WriteOptions(**self.model_dump(include=writing))})
+
+
+class RuleSummary(Model):
+    """One rule of rows or records."""
+
+    name: str
+    types: list[str] = Field(description="The resource types that it is asked of.")
+    fields: list[str] = Field(description="The fields that it reads, the one to mend first.")
+    severity: Severity
+    message: str
+    scope: Literal["row", "records"]
+    source: str = Field(description="built in; of a rule of your own, its file and line.")
 
 
 class ResourceSummary(Model):

@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.filters import Op
+from schemas.listing import Listed
 from schemas.reports import Change, Counts, Exported, Issue, Mapping, PartReport, Report, Severity, Status
 from schemas.resource import Resource
+from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.store.difference import Difference
 from tasks.store.ledger import SyncState
@@ -235,6 +237,17 @@ def mapping_table(mapping: Mapping) -> Table:
         table.add_row(f"[dim]= {escape(value)}[/dim]", name, "100%", "constant")
     for column in mapping.unknown:
         table.add_row(escape(column), "[yellow]left out[/yellow]", "", "")
+    return table
+
+
+def rules_listed(rules: list[Listed]) -> Table:
+    """The rules of rows and records, and where each is from."""
+    table = _table("rule", "", "of", "what", "from")
+    for rule in rules:
+        types = "every type" if len(rule.types) == len(RESOURCES) else ", ".join(rule.types)
+        words = f"{', '.join(rule.fields)}: {rule.message}"
+        colour = _COLOUR[rule.severity]
+        table.add_row(rule.name, f"[{colour}]{rule.severity}[/{colour}]", types, escape(words), escape(rule.source))
     return table
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse
 
 from api.downloads import sent
-from api.models import ResourceDetail, ResourceSummary
+from api.models import ResourceDetail, ResourceSummary, RuleSummary
 from api.problems import responses
 from api.render import fields_json
 from api.security import Reader
 from api.service import service
 from schemas.json_schema import json_schema
+from schemas.listing import listed
 from schemas.resource import Resource
 from schemas.resources import RESOURCES, resource
+from tasks.rule_files import load_rules
 from tasks.templates import write_template
 
 router = APIRouter(prefix="/api", tags=["resources"])
@@ -40,6 +43,19 @@ async def resource_detail(resource_type: str, caller: Reader) -> ResourceDetail:
     return ResourceDetail(
         **_named(chosen), required=list(chosen.required), fields=fields, record_schema=json_schema(chosen)
     )
+
+
+@router.get("/rules", responses=responses(404))
+async def rules(
+    request: Request,
+    caller: Reader,
+    resource_type: Annotated[str | None, Query(alias="resourceType", description="Only those of this type.")] = None,
+) -> list[RuleSummary]:
+    """The rules of rows and records: the built-in ones, then the user's own."""
+    del caller  # who may read may read this
+    chosen = resource(resource_type).type if resource_type else None
+    own = await run_sync(load_rules, service(request).settings.rules)
+    return [RuleSummary.model_validate(asdict(each)) for each in listed(own, chosen)]
 
 
 def _named(chosen: Resource) -> dict[str, object]:

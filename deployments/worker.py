@@ -39,6 +39,8 @@ def _parts(settings: Settings, folder: Path, name: str | None) -> list[Part]:
         # `python` in the command of a run is this one.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", _LOOK),
+        # Files by their whole path: a run begins in a folder of its own.
+        "CMDB_RULES": ",".join(settings.rules),
         SOCKET: str(path),
     }
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]

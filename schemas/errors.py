@@ -8,6 +8,7 @@
     │   ├── SourceError       the source can't be read as it stands: empty, binary, broken, too large
     │   ├── TooManyErrors     more rejected rows than `max_errors` or `on_error` allow
     │   ├── PlanMoved         the records that a frozen plan speaks of were changed since
+    │   ├── RuleFailed        a rule of the user's own can't be loaded or asked
     │   └── Cancelled         somebody asked the run to stop
     ├── Unavailable           something this run needs does not answer
     │   ├── DatabaseDown      no connection, or wrong credentials
@@ -26,6 +27,7 @@ __all__ = [
     "DatabaseDown",
     "MappingError",
     "PlanMoved",
+    "RuleFailed",
     "RunFailed",
     "SourceError",
     "StorageFull",
@@ -67,6 +69,10 @@ class TooManyErrors(RunFailed):
 
 class PlanMoved(RunFailed):
     """The records that a frozen plan speaks of were changed since it was made."""
+
+
+class RuleFailed(RunFailed):
+    """A rule of the user's own can't be loaded, raises, or gives no answer."""
 
 
 class Cancelled(RunFailed):

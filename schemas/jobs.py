@@ -75,6 +75,7 @@ class LoadOptions(BaseModel):
         None,
         description="Hold a sync back that would update more than this: a count, or a share of the records there.",
     )
+    without_rules: tuple[str, ...] = Field((), description="Rules of your own that are not asked this time.")
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
     keep_plan: bool = Field(False, description="Keep the plan of a dry run, so that exactly it can be applied.")
     read: ReadOptions = Field(default_factory=ReadOptions, description="How to read the source.")
@@ -236,6 +237,9 @@ class ExportJob(BaseModel):
     limit: int | None = Field(None, ge=1, description="At most so many records.")
     since: str | None = Field(None, description="Records that were changed at that time or later: 2026-11-24, or 7d.")
     until: str | None = Field(None, description="Records that were last changed at that time or before.")
+    as_of: str | None = Field(
+        None, description="The records as they were at that time: 2026-11-24T08:30Z, or 7d; of a day, at its beginning."
+    )
     metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
     lineage: bool = Field(False, description="Add when and by which run each record was created and last changed.")
     write: WriteOptions = Field(default_factory=WriteOptions, description="How to write the file.")

@@ -59,6 +59,12 @@ class Reference:
     name: str = "reference"
     severity: Severity = Severity.ERROR
 
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        only = f", where {self.when[0]} is {self.when[1]}" if self.when else ""
+        return f"is not a known {self.to}{only}"
+
 
 @dataclass(frozen=True)
 class NoOverlap:
@@ -68,6 +74,11 @@ class NoOverlap:
     within: tuple[str, ...]
     name: str = "overlap"
     severity: Severity = Severity.ERROR
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        return f"overlaps another in the same {' and '.join(self.within)}"
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,11 @@ class Inside:
     blocks: tuple[str, ...]
     name: str = "inside"
     severity: Severity = Severity.ERROR
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        return f"lies outside the blocks of its {self.to}: {', '.join(self.blocks)}"
 
 
 SetRule = Reference | NoOverlap | Inside

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SCOPES = ("read", "write", "admin")
 """What a key may do: look, change, and see what other keys did; each includes the ones before."""
@@ -115,6 +116,11 @@ class Settings(BaseSettings):
     )
     preview_seconds: float = Field(30, ge=0, description="How long a preview is waited for; then it is asked for.")
     max_runs: int = Field(4, ge=1, le=100, description="The most runs that one worker carries out at once.")
+    rules: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Rules of your own, beside those of installed packages: files (rules.py) and modules "
+        "(package.module), as a JSON list or between commas.",
+    )
     samples: int = Field(10, ge=0, le=1_000, description="Sample rows and issues that a report shows.")
 
     @field_validator("storage_url")
@@ -123,6 +129,20 @@ class Settings(BaseSettings):
         if value and "://" in value and not value.startswith("file://"):
             raise ValueError("write a folder, or file:///folder: other stores are not supported yet")
         return value
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _list_of_rules(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return json.loads(value) if value.lstrip().startswith("[") else [part for part in value.split(",") if part]
+
+    @field_validator("rules")
+    @classmethod
+    def _from_anywhere(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """A file is named by its whole path: a worker's runs begin in other folders."""
+        names = [name.strip() for name in value]
+        return tuple(str(Path(name).expanduser().absolute()) if name.endswith(".py") else name for name in names)
 
     @property
     def storage(self) -> Path:

@@ -32,6 +32,7 @@ from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Format, Frames, Target
 from tasks.run import disk_watched, user
 from tasks.store import ledger
+from tasks.store.as_of import as_of, is_known
 from tasks.store.engine import engine, told_plainly
 from tasks.store.query import Selection, field_name, moment, snapshot
 
@@ -55,6 +56,7 @@ class Export:
     unfit: Counter[tuple[str, str]] = field(default_factory=Counter)
     readers: ExitStack = field(default_factory=ExitStack)
     resources: tuple[Resource, ...] = ()
+    past: datetime | None = None
 
     @property
     def parts(self) -> Iterator[Export]:
@@ -67,13 +69,15 @@ class Export:
 class Queried:
     """The selected records: how many, and their typed frames, which can be read once.
 
-    `saved` is the saved mapping whose columns the file is to have, column → field.
+    `saved` is the saved mapping whose columns the file is to have, column → field; `past` the moment as of which the
+    records are.
     """
 
     selection: Selection
     records: int
     frames: Frames
     saved: dict[str, str]
+    past: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ def open_export(
             with disk_watched():
                 workdir.mkdir(parents=True, exist_ok=True)
             snapshot(connection, run)
+            past = moment(job.as_of) if job.as_of else None
+            if past and job.all_types:
+                chosen = _known(connection, chosen, past)
             # Before the connection closes, whoever reads from it in a thread has to stop.
             with ExitStack() as readers:
                 yield Export(
@@ -129,6 +136,7 @@ def open_export(
                     form,
                     readers=readers,
                     resources=chosen,
+                    past=past,
                 )
         except BaseException:
             # The server may be in the middle of a COPY: close the line, and it stops.
@@ -143,6 +151,14 @@ def _types(job: ExportJob) -> tuple[Resource, ...]:
     asked = (job.resource_type,) if job.resource_type else job.resource_types
     named = {resource(name).type for name in asked}
     return tuple(each for each in RESOURCES.values() if job.all_types or each.type in named)
+
+
+def _known(connection: Connection, types: tuple[Resource, ...], past: datetime) -> tuple[Resource, ...]:
+    """Those of all types of which it is known what they were at a moment; raises UsageError for none."""
+    known = tuple(each for each in types if is_known(connection, each, past))
+    if not known:
+        raise UsageError(f"Of no type is it known what it was at {past.isoformat()}: name a later time.")
+    return known
 
 
 def format_of(job: ExportJob) -> Format:
@@ -181,10 +197,12 @@ def query(export: Export) -> Queried:
     columns = tuple(dict.fromkeys(field_name(chosen, name) for name in names))
     lineage = LINEAGE if job.lineage else ()
     sort = tuple(f"{'-' * name.startswith('-')}{field_name(chosen, name.removeprefix('-'))}" for name in job.sort)
-    selection = Selection(chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit)
+    past = export.past
+    of = as_of(export.connection, chosen, past) if past else None
+    selection = Selection(chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit, of)
     count = selection.count(export.connection)
     frames = export.readers.enter_context(closing(selection.frames(export.connection, export.settings.batch_size)))
-    return Queried(selection, count, frames, saved)
+    return Queried(selection, count, frames, saved, past)
 
 
 def _where(job: ExportJob) -> Filter | None:
@@ -305,11 +323,13 @@ class _Count:
 def _metadata(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
     """What a file says of itself; the names are a contract."""
     first = tables[0].queried.selection
+    past = tables[0].queried.past
     resources = [table.export.resource for table in tables]
     said = {
         "exportedAt": datetime.now(UTC).isoformat(timespec="seconds"),
         "exportedBy": export.job.requested_by or user(),
         "records": sum(table.queried.records for table in tables),
+        **({"asOf": past.isoformat()} if past else {}),
     }
     asked = {"where": str(first.where) if first.where else "", "sort": list(first.sort)}
     if export.job.several:

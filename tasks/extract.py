@@ -87,17 +87,21 @@ def recognised(path: Path, name: str, workdir: Path, settings: Settings) -> Form
 
 
 def _stamped(opened: Opened, *, alone: bool) -> dict[str, Any]:
-    """What an exported file's own metadata tells: its type, and whether that type was declared anew since.
+    """What an exported file's own metadata tells: its type, whether that was declared anew since, how old it is.
 
     Of several parts, the metadata of one type is that of the part of this type.
     """
     said, schema = _said(opened)
     if said is None or (not alone and opened.resource_type != said.type):
         return {}
-    stale = schema != said.fingerprint
-    message = f"the fields of {said.type} were declared anew since this file was exported: see whether they fit"
-    notices = (*opened.notices, Issue("schema", message, Severity.WARNING)) if stale else opened.notices
-    return {"resource_type": opened.resource_type or said.type, "notices": notices}
+    told = []
+    if schema != said.fingerprint:
+        message = f"the fields of {said.type} were declared anew since this file was exported: see whether they fit"
+        told.append(Issue("schema", message, Severity.WARNING))
+    if past := opened.metadata.get("asOf"):
+        message = f"the file holds records as they were at {str(past)[:40]}: what changed since is written over"
+        told.append(Issue("as_of", message, Severity.WARNING))
+    return {"resource_type": opened.resource_type or said.type, "notices": (*opened.notices, *told)}
 
 
 def _said(opened: Opened) -> tuple[Resource | None, Any]:

@@ -12,6 +12,7 @@ from schemas.errors import PlanMoved, TooManyErrors
 from schemas.reports import ROW, Change, Issue, Missing, Mode, Moved, Severity, Status, issues_frame
 from schemas.resources import RESOURCES
 from tasks.part import Part
+from tasks.rules import OfRecords, of_cells
 from tasks.run import Run
 from tasks.secrets import without_secrets
 from tasks.store import ledger
@@ -88,7 +89,7 @@ def _check(run: Run) -> None:
             part.comparison = compare_again(part.staging, target)
             continue
         keep = max(run.settings.max_issues - run.kept, 0)
-        checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep)
+        checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep, _own(run, part))
         part.tally.rules.update(checked.rules)
         part.tally.rejected += checked.rejected
         part.comparison = checked.comparison
@@ -98,6 +99,13 @@ def _check(run: Run) -> None:
                 f"{checked.rejected:,} {part.resource.title} records no longer keep the rules, as what they go "
                 "with was changed since the plan was made. Nothing was changed: plan again."
             )
+
+
+def _own(run: Run, part: Part) -> OfRecords:
+    """The user's own rules that are asked of all records, or of what is stored too."""
+    mapping = part.mapping
+    rules = tuple(rule for rule in part.rules if not of_cells(rule, mapping, run.job.mode, run.job.empty))
+    return OfRecords(rules, mapping, run.workdir, run.settings.batch_size)
 
 
 def _check_frozen(run: Run, moved: Moved) -> None:

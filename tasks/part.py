@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from schemas.custom import Rule
 from schemas.reports import Counts, Extracted, Mapping, PartReport, Severity
 from schemas.resource import Resource
 from tasks.store.compare import Comparison
@@ -78,6 +79,7 @@ class Part:
     mapping: Mapping
     extracted: Extracted | None = None
     scope: tuple[dict[str, str], ...] = ()
+    rules: tuple[Rule, ...] = ()
     tally: Tally = field(default_factory=Tally)
     comparison: Comparison = field(default_factory=Comparison)
     plan: Plan | None = None

@@ -12,6 +12,7 @@ from schemas.reports import Counts
 from schemas.resources import RESOURCES
 from tasks.part import Part, Tally
 from tasks.run import Run
+from tasks.steps import add_rules
 from tasks.store import ledger
 from tasks.store.frozen import Frozen
 from tasks.store.staging import Staging
@@ -27,6 +28,7 @@ def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
     run.plan, run.moved = job.plan, job.moved
     run.notices = kept.notices
     run.parts = tuple(_part(run, job.plan, number, data) for number, data in enumerate(kept.plan["parts"]))
+    add_rules(run, run.parts)
     ledger.describe_run(run.session, kept.sha256 or "", [part.report for part in run.parts], run.notices)
     for part, data in zip(run.parts, kept.plan["parts"], strict=True):
         _check_same(run, part, data["checksum"])
@@ -39,7 +41,7 @@ def _part(run: Run, plan: UUID, number: int, data: dict[str, Any]) -> Part:
     counts = Counts(**data["counts"])
     rules = Counter({(rule, severity): count for rule, severity, count in data["rules"]})
     tally = Tally(read=counts.read, rejected=counts.rejected, rules=rules)
-    part = Part(number, resource, data["source"], mapping, None, tuple(data["scope"]), tally)
+    part = Part(number, resource, data["source"], mapping, None, tuple(data["scope"]), tally=tally)
     seen = data["seen"]
     staging = Staging(run.session, resource, mapping.fields, run.workdir, seen=seen, part=number, run_id=plan)
     staging.rows = data["rows"]

@@ -115,9 +115,9 @@ def open_run(
     """
     with Session(url, run_id or uuid4()) as session:
         ledger.reap(session)
-        asked, entry = _asked(job, session)
+        asked, more = _asked(job, session)
         who = job.requested_by or user()
-        entry = {"mode": asked.mode, "dry_run": asked.dry_run, "options": job.options()} | entry
+        entry: dict[str, Any] = {"mode": asked.mode, "dry_run": asked.dry_run, "options": job.options()} | more
         ledger.open_run(session, source=job.source, who=who, **entry)
         workdir = settings.temporary / session.run_id.hex
         run = Run(asked, session, settings, workdir, progress)

@@ -18,6 +18,8 @@ from tasks.ahead import ahead
 from tasks.formats import FORMATS
 from tasks.map import MapOptions, detect_type, is_field, map_columns, notices
 from tasks.part import Part
+from tasks.rule_files import load_rules, rules_for
+from tasks.rules import of_cells, try_out
 from tasks.run import Run, disk_watched
 from tasks.secrets import samples, without_secrets
 from tasks.store import ledger
@@ -72,12 +74,24 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
         for number, (chosen, source, mapping) in enumerate(mapped)
     )
     run.notices += [issue for part in parts for issue in _told(part, job)]
+    run.notices += add_rules(run, parts)
     ledger.describe_run(run.session, sources[0].sha256, [part.report for part in parts], run.notices)
     run.parts = parts
     if job.save_mapping:
         with run.session.transaction() as connection:
             ledger.save_mapping(connection, job.save_mapping, parts[0].resource.type, parts[0].mapping)
     return parts
+
+
+def add_rules(run: Run, parts: tuple[Part, ...]) -> list[Issue]:
+    """Give each part the user's own rules of its type; returns what to tell of those that are left out."""
+    loaded = load_rules(run.settings.rules)
+    left_out: dict[str, Issue] = {}
+    for part in parts:
+        part.rules, left = rules_for(loaded, part.resource, run.job.without_rules)
+        try_out(part.rules, part.resource)
+        left_out |= {issue.message: issue for issue in left}
+    return list(left_out.values())
 
 
 def _mapped(job: LoadOptions, chosen: Resource, source: Extracted, given: MapOptions, *, alone: bool) -> Mapping:
@@ -130,7 +144,8 @@ def validate(run: Run, part: Part) -> None:
     staging = Staging(run.session, chosen, mapping.fields, run.workdir, seen=mapping.seen is not None, part=part.number)
     staging.create()
     guarded = FORMATS[extracted.format].guarded
-    validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded)
+    own = tuple(rule for rule in part.rules if of_cells(rule, mapping, run.job.mode, run.job.empty))
+    validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own)
     size = run.job.batch_size or run.settings.batch_size
     before = sum(other.tally.passed for other in run.parts[: part.number])
     total = _records(run)

@@ -9,6 +9,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
 
+from schemas.custom import Rule
 from schemas.fields import Spec
 from schemas.kinds import Kind
 from schemas.reports import EXAMPLE, ISSUE_SCHEMA, NOTE, ROW, Empty, Extracted, Mapping, Mode, Severity, issues_frame
@@ -17,6 +18,7 @@ from schemas.rules import RowRule
 from schemas.spelling import nearest
 from schemas.tables import SEEN_AT
 from tasks.formats.guard import is_free, unguarded
+from tasks.rules import broken_cells
 
 # What pandera calls the checks that `schemas.fields` names as pandera's keywords do.
 _KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
@@ -47,7 +49,8 @@ class Batch:
 class Validator:
     """The rules of one import: a type, a mapping, and which empty cells are an error.
 
-    `guarded` says that the source is of a format in which an apostrophe may stand before what looks like a formula.
+    `guarded` says that the source is of a format in which an apostrophe may stand before what looks like a formula;
+    `own` are the user's own rules that are asked of cells.
     """
 
     resource: Resource
@@ -55,6 +58,7 @@ class Validator:
     mode: Mode = Mode.UPSERT
     empty: Empty = Empty.CLEAR
     guarded: bool = False
+    own: tuple[Rule, ...] = ()
 
     def batches(self, extracted: Extracted, size: int) -> Iterator[Batch]:
         """Read a source in batches of `size` rows, in its order, and validate each."""
@@ -79,6 +83,7 @@ class Validator:
         wrong = pl.concat([told, self._no_time(text), *(cells for cells in unreadable if not cells.is_empty())])
         failed = self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti")
         rules = [self._broken(text, typed, rule) for rule in self.resource.row_rules]
+        rules += [broken_cells(rule, self.resource, self.mapping, typed) for rule in self.own]
         repairs = [self._repairs(text, typed, name) for name in self.mapping.fields]
         issues = pl.concat([wrong, failed, *rules, self._no_key(typed), *repairs])
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()

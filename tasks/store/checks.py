@@ -45,7 +45,7 @@ from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
 from tasks.store.compare import Comparison, compare, planned_updates
-from tasks.store.copy import copy_rows
+from tasks.store.copy import copy_frame, copy_rows
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
 from tasks.store.target import Target, records_of
@@ -73,7 +73,11 @@ class Checked:
     comparison: Comparison
 
 
-def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, keep: int) -> Checked:
+Own = Callable[[Connection, Target], Iterator[pl.DataFrame]]
+"""The user's own rules: frames of issues, asked for once the rows are staged."""
+
+
+def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, keep: int, own: Own) -> Checked:
     """Ask every rule over many records; `keep` is how many warnings the ledger may still take one by one.
 
     Overlaps are asked last, of the rows alone that the comparison with the stored records leaves: a block that is
@@ -82,6 +86,8 @@ def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, k
     counts: Counter[tuple[str, str]] = Counter()
     with staging.session.transaction() as connection:
         FOUND.create(connection)
+        for issues in own(connection, target):
+            copy_frame(connection, FOUND, issues.select(FOUND.c.keys()))
         queries = [*_duplicates(connection, target, staging.sketch), *_queries(target, mode)]
         if staging.any_flawed:
             # A row that is rejected already is asked of all the same, so that it is mended once.
@@ -117,7 +123,7 @@ def _found(
     """Ask the queries, move what they find to the ledger, and take the rows that are rejected out of staging."""
     for query in queries:
         connection.execute(insert(FOUND).from_select(FOUND.c.keys(), query))
-    counts = _count(connection) if queries else Counter()
+    counts = _count(connection)
     if not counts:
         return counts, 0
     _keep_issues(connection, staging, mapping, keep)

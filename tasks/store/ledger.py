@@ -234,7 +234,8 @@ def close_run(connection: Connection, run_id: UUID, status: Status, counts: Coun
         "records_retired": counts.retire,
         "warnings": counts.warnings,
         "repairs": counts.repairs,
-        "finished_at": datetime.now(UTC),
+        # By the database's clock: it tells what was there at a moment, whichever machine carried the run out.
+        "finished_at": func.clock_timestamp(),
         **more,
     }
     connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(values))

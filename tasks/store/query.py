@@ -11,10 +11,10 @@ from uuid import UUID
 
 import polars as pl
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     DateTime,
+    FromClause,
     Select,
     String,
     Text,
@@ -48,19 +48,27 @@ _ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 @dataclass(frozen=True)
 class Selection:
-    """Records of a type: the columns in their order (fields and `LINEAGE`), which of them, sorted how, how many."""
+    """Records of a type: the columns in their order (fields and `LINEAGE`), which of them, sorted how, how many.
+
+    `of` is what they are read from in place of their table, with its columns: the records as they were (`as_of`).
+    """
 
     resource: Resource
     columns: tuple[str, ...]
     where: Filter | None = None
     sort: tuple[str, ...] = ()
     limit: int | None = None
+    of: FromClause | None = None
+
+    @property
+    def _records(self) -> FromClause:
+        return TABLES[self.resource.type] if self.of is None else self.of
 
     def _chosen(self) -> Select[Any]:
-        table = TABLES[self.resource.type]
-        query = select(*(_written(table.c[name]).label(name) for name in self.columns)).select_from(table)
+        table = self._records
+        query = select(*(written(table.c[name]).label(name) for name in self.columns)).select_from(table)
         if self.where:
-            query = query.where(condition(self.resource, self.where))
+            query = query.where(condition(self.resource, self.where, table))
         for name in (*self.sort, self.resource.key_column):
             column = table.c[name.removeprefix("-")]
             query = query.order_by(column.desc().nulls_last() if name.startswith("-") else column.asc().nulls_last())
@@ -68,27 +76,33 @@ class Selection:
 
     def count(self, connection: Connection) -> int:
         """Return how many records there are; raises UsageError where the filter does not fit the type."""
-        query = select(literal(1)).select_from(TABLES[self.resource.type])
+        query = select(literal(1)).select_from(self._records)
         if self.where:
-            query = query.where(condition(self.resource, self.where))
+            query = query.where(condition(self.resource, self.where, self._records))
         return int(connection.scalar(select(func.count()).select_from(query.limit(self.limit).subquery())) or 0)
 
     def frames(self, connection: Connection, size: int) -> Generator[pl.DataFrame, None, None]:
         """Read the records in frames of up to `size`, the next one while this is used."""
         set_local(connection, "work_mem", SORTING)
-        dialect = connection.dialect
-        compiled = self._chosen().compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        cursor = connection.connection.cursor()
-        query = cursor.mogrify(str(compiled), compiled.params).decode()
         types = {name: _dtype(self.resource, name) for name in self.columns}
+        yield from frames_of(connection, self._chosen(), types, size)
 
-        def copy(put: Callable[[bytes], None]) -> None:
-            rows = _Rows(put, size)
-            cursor.copy_expert(f"copy ({query}) to stdout (format csv)", rows)
-            rows.end()
 
-        for lines in pushed(copy):
-            yield _frame(lines, types)
+def frames_of(
+    connection: Connection, chosen: Select[Any], types: dict[str, pl.DataType], size: int
+) -> Generator[pl.DataFrame, None, None]:
+    """Read what a query chooses by COPY, in frames of up to `size` rows of these types, the next while this is used."""
+    compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    cursor = connection.connection.cursor()
+    query = cursor.mogrify(str(compiled), compiled.params).decode()
+
+    def copy(put: Callable[[bytes], None]) -> None:
+        rows = _Rows(put, size)
+        cursor.copy_expert(f"copy ({query}) to stdout (format csv)", rows)
+        rows.end()
+
+    for lines in pushed(copy):
+        yield _frame(lines, types)
 
 
 class _Rows:
@@ -116,7 +130,7 @@ def snapshot(connection: Connection, run_id: UUID) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(run_lock(run_id))))
 
 
-def _written(column: Column[Any]) -> ColumnElement[Any]:
+def written(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """A column as COPY writes it: lists between commas, addresses bare, times as ISO 8601 in UTC."""
     if isinstance(column.type, ARRAY):
         return func.array_to_string(column, ",")
@@ -184,17 +198,20 @@ def field_name(resource: Resource, name: str) -> str:
     raise UsageError(f"{resource.type} has no field '{name}': {hint}")
 
 
-def condition(resource: Resource, where: Filter) -> ColumnElement[bool]:
-    """Return a filter as SQL, its values bound; raises UsageError where it does not fit the type."""
+def condition(resource: Resource, where: Filter, records: FromClause | None = None) -> ColumnElement[bool]:
+    """Return a filter as SQL, its values bound; raises UsageError where it does not fit the type.
+
+    It is asked of the type's table, or of `records`, which have the columns of it.
+    """
+    table = TABLES[resource.type] if records is None else records
     if isinstance(where, All):
-        return and_(*(condition(resource, part) for part in where.all))
+        return and_(*(condition(resource, part, table) for part in where.all))
     if isinstance(where, Any_):
-        return or_(*(condition(resource, part) for part in where.any))
-    return _condition(resource, where)
+        return or_(*(condition(resource, part, table) for part in where.any))
+    return _condition(resource, where, table)
 
 
-def _condition(resource: Resource, asked: Condition) -> ColumnElement[bool]:
-    table = TABLES[resource.type]
+def _condition(resource: Resource, asked: Condition, table: FromClause) -> ColumnElement[bool]:
     head, dot, tag = asked.field.partition(".")
     name = field_name(resource, head if dot else asked.field)
     column: ColumnElement[Any] = table.c[name]

@@ -78,7 +78,8 @@ class Target:
         """The value that a field of a staged row's record, joined to it, will have."""
         if name not in self.s.c:
             return self.t.c[name]
-        return func.coalesce(self.s.c[name], self.t.c[name]) if self.empty is Empty.KEEP else self.s.c[name]
+        staged = self.s.c[name]
+        return func.coalesce(staged, self.t.c[name], type_=staged.type) if self.empty is Empty.KEEP else staged
 
     def any_stored(self, connection: Connection) -> bool:
         """Say whether there are any records of the type."""

@@ -59,6 +59,7 @@ def test_the_document(system: System) -> None:
         "GET /api/templates/{format}/{resource_type}",
         "GET /api/resources",
         "GET /api/resources/{resource_type}",
+        "GET /api/rules",
         "GET /healthz",
         "GET /readyz",
         "GET /metrics",

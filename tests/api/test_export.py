@@ -31,6 +31,16 @@ def two(cli: Cli, tmp_path: Path) -> None:
     assert cli("import", str(write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2, region="eu-west-1")]))).code == 0
 
 
+def test_export_as_of_a_moment(cli: Cli, two: None, tmp_path: Path) -> None:
+    """`--as-of` writes what was there; a time before all that is known is refused with the time to ask for."""
+    del two
+    path = tmp_path / "out.csv"
+    assert cli("export", "vpc", "-o", str(path), "--as-of", "0m", "--metadata").code == 0
+    assert "# asOf: 20" in path.read_text()
+    done = cli("export", "vpc", "-o", str(path), "--as-of", "7d")
+    assert (done.code, "is not known: it is since 20" in done.err) == (2, True)
+
+
 def test_export_prints_what_it_wrote(cli: Cli, two: None, tmp_path: Path) -> None:
     """The file and the number of records; as JSON with the names of the contract; every option does its part."""
     del two

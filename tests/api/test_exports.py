@@ -38,6 +38,24 @@ def export(client: httpx.Client, **asked: Any) -> str:
     return found
 
 
+def test_as_of(client: httpx.Client, tmp_path: Path) -> None:
+    """The records as they were, and why a moment that is to come fails."""
+    later = follow(client, export(client, asOf="2999-01-01"), what="export")[-1]
+    assert (later["status"], "is yet to come" in later["message"]) == ("failed", True)
+    before = len(client.get(f"/api/export/download/{_done(client, asOf='0m')}").text.split())
+    follow(client, execute(client, write_csv(tmp_path / "more.csv", [vpc(9)])))
+    # While it began, the newest import had not happened yet.
+    began = client.get("/api/imports").json()["items"][0]["startedAt"]
+    assert len(client.get(f"/api/export/download/{_done(client, asOf=began)}").text.split()) == before
+    assert len(client.get(f"/api/export/download/{_done(client)}").text.split()) == before + 1
+
+
+def _done(client: httpx.Client, **asked: Any) -> str:
+    run = export(client, **asked)
+    assert follow(client, run, what="export")[-1]["status"] == "completed"
+    return run
+
+
 WHERE = [
     {"field": "region", "op": "eq", "value": "us-east-1"},
     "region eq us-east-1",

@@ -14,6 +14,7 @@ const WORDS = [
   [/--sheet/, "“Sheet”"],
   [/--delimiter/, "“Delimiter”"],
   [/with --stale overwrite/, "with “Is written over”"],
+  [/Correct it, or leave it out with --without-rule \S+/, "Whoever keeps the rules has to correct it."],
   [/; see `cmdb [^`]*`/, ""],
 ];
 
