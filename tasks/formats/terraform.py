@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ class Entry:
 
     type: str
     fields: Mapping[str, Read]
+
+    @cached_property
+    def reads(self) -> dict[str, Read]:
+        """What each field of a record is read from, those of every type included."""
+        return COMMON | dict(self.fields)
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,14 @@ def _tags(attributes: Json) -> Json:
     return tags if isinstance(tags, dict) else {}
 
 
+_spelt = lru_cache(4096)(plain)  # the same few keys of tags come again and again
+
+
 def _tag(name: str) -> Read:
+    wanted = plain(name)
+
     def read(attributes: Json) -> Any:
-        return next((value for key, value in _tags(attributes).items() if plain(key) == plain(name)), None)
+        return next((value for key, value in _tags(attributes).items() if _spelt(key) == wanted), None)
 
     return read
 
@@ -432,7 +443,7 @@ def _read(read: Read, attributes: Json) -> Any:
 def _record(entry: Entry, attributes: Json, address: str) -> Json | None:
     """The record of a resource; None for one without its key. What its attributes do not speak of is no member."""
     record: Json = {ADDRESS: address}
-    for name, read in (COMMON | dict(entry.fields)).items():
+    for name, read in entry.reads.items():
         value = _read(read, attributes)
         if value is not None or (isinstance(read, str) and read in attributes):
             record[name] = value
@@ -480,23 +491,13 @@ class _State:
     bare: int = 0
     added: dict[str, dict[str, list[Any]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
 
-    def take(self, reader: JsonReader) -> None:
-        """Read a resource; Terraform writes what it is before its instances, of which one is held at a time."""
-        resource: Json = {}
-        instances: Any = []
-        for name in reader.members():
-            if name != "instances":
-                resource[name] = reader.value()
-            elif {"mode", "type"} <= resource.keys() and reader.peek() == "[":
-                self._instances(resource, reader.values())
-            else:
-                instances = reader.value()
-        self._instances(resource, iter(instances if isinstance(instances, list) else []))
-
-    def _instances(self, resource: Json, instances: Iterator[Any]) -> None:
-        kind = str(resource.get("type"))
-        for instance in instances:
-            if not isinstance(instance, dict) or resource.get("mode") != "managed":
+    def take(self, resource: Any) -> None:
+        """Read a resource and its instances: one, or those of `count` or `for_each`."""
+        if not isinstance(resource, dict) or resource.get("mode") != "managed":
+            return
+        kind, instances = str(resource.get("type")), resource.get("instances")
+        for instance in instances if isinstance(instances, list) else ():
+            if not isinstance(instance, dict):
                 continue
             if instance.get("deposed"):
                 self.deposed += 1
@@ -632,8 +633,8 @@ def open_states(source: Source) -> tuple[Opened, ...]:
                 version = reader.value()
                 _refuse(source, version)
             elif name == "resources" and reader.peek() == "[":
-                for _ in reader.items():
-                    state.take(reader)
+                for resource in reader.values():
+                    state.take(resource)
                     if reader.read - read > _CHUNK:
                         read = reader.read
                         for resource_type in list(state.held):
