@@ -72,7 +72,13 @@ def test_sheets_that_are_named_after_types(tmp_path: Path) -> None:
 
 def test_sheets_of_other_names_are_known_by_their_columns_or_left_out(tmp_path: Path) -> None:
     """What is no table of ours is named in a notice; hidden sheets are none."""
-    sheets = {"Read__me": NOTES, "Sheet1": VPCS, "Sheet2": SUBNETS, "Old": [[], *SITES], "Costs": [["a", "b"], [1, 2]]}
+    sheets: dict[str, list[list[Any]]] = {
+        "Read__me": NOTES,
+        "Sheet1": VPCS,
+        "Sheet2": SUBNETS,
+        "Old": [[], *SITES],
+        "Costs": [["a", "b"], [1, 2]],
+    }
     found = parts(workbook(tmp_path / "a.xlsx", **sheets))
     assert types(found) == [("vpc", "Sheet1", 2), ("subnet", "Sheet2", 1)]
     assert said(found) == ["these sheets are left out, as neither name nor columns tell a type: Read me, Costs"]
