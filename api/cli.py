@@ -64,7 +64,9 @@ _WIDE = None if sys.stdout.isatty() else 200
 out = Console(highlight=False, width=_WIDE)
 err = Console(stderr=True, highlight=False, width=_WIDE)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, Excel or Parquet; also .gz or .zip.")]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, Excel, Parquet, a Terraform state; also .gz or .zip.")
+]
 Type = Annotated[str | None, typer.Option("--type", "-t", help="The resource type; found out when the columns tell.")]
 Mapped = Annotated[
     list[str] | None,
@@ -88,11 +90,15 @@ OnErrorOption = Annotated[OnError, typer.Option("--on-error", help="Leave reject
 MaxErrors = Annotated[
     str | None, typer.Option("--max-errors", metavar="N|P%", help="Load nothing when more rows are rejected.")
 ]
+<<<<<<< HEAD
 WithoutRule = Annotated[
     list[str] | None,
     typer.Option("--without-rule", metavar="NAME", help="Leave a rule of your own out: `cmdb rules`. Repeatable."),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, excel or parquet.")]
+=======
+Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, excel, parquet or terraform.")]
+>>>>>>> documents
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the fields.")]
 HeaderRow = Annotated[int | None, typer.Option("--header-row", min=1, help="The row that holds the column names.")]

@@ -56,6 +56,22 @@ def test_export_prints_what_it_wrote(cli: Cli, two: None, tmp_path: Path) -> Non
     assert path.read_bytes().decode() == "\ufeffName;Region\r\nnet-1;us-east-1\r\n"
 
 
+def test_several_types_go_into_one_file(cli: Cli, two: None, tmp_path: Path) -> None:
+    """All of them, or those that are named; it prints how many records there are of each."""
+    del two
+    path = tmp_path / "cmdb.xlsx"
+    assert (
+        cli("import", str(write_csv(tmp_path / "sites.csv", [{"name": "fra", "slug": "fra"}])), "-t", "site").code == 0
+    )
+    done = cli("export", "--all", "-o", str(path), "--metadata")
+    assert (done.code, done.err) == (0, "")
+    assert f"2 types → {path}" in " ".join(done.out.split())
+    assert "vpc 2, site 1" in done.out
+    assert openpyxl.load_workbook(path).sheetnames == ["VPC", "Site", "About"]
+    report = json.loads(cli("export", "Sites, vpc", "-o", str(tmp_path / "two.json.gz"), "--json").out)
+    assert (report["resourceType"], report["types"], report["records"]) == (None, {"vpc": 2, "site": 1}, 3)
+
+
 def test_an_exported_workbook_is_corrected_and_imported(cli: Cli, two: None, tmp_path: Path) -> None:
     """The way of a person with a spreadsheet: export, change a cell, import; one record is updated."""
     del two

@@ -106,6 +106,21 @@ def test_compressed(client: httpx.Client) -> None:
     assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
 
 
+@pytest.mark.parametrize("asked", [{"types": ["subnet", "VPCs"]}, {"all": True}])
+def test_several_types(client: httpx.Client, tmp_path: Path, asked: dict[str, Any]) -> None:
+    """One workbook with a sheet of each type that has records; formats of one table are refused."""
+    run = export(client, resourceType=None, format="excel", **asked)
+    assert follow(client, run, what="export")[-1]["status"] == "completed"
+    got = client.get(f"/api/export/download/{run}")
+    assert 'filename="cmdb-20' in got.headers["content-disposition"]
+    path = tmp_path / "cmdb.xlsx"
+    path.write_bytes(got.content)
+    assert openpyxl.load_workbook(path)["VPC"].max_row == 4
+    for wrong in ({"format": "csv"}, {"resourceType": "vpc", "format": "json"}):
+        assert client.post("/api/export", json=asked | wrong).status_code == 422
+    assert client.post("/api/export", json={"format": "json"}).status_code == 422
+
+
 def test_a_key_asks_once(client: httpx.Client, system: System) -> None:
     """The same Idempotency-Key gives the same export, and leaves no folder behind."""
     headers = {"Idempotency-Key": uuid4().hex}

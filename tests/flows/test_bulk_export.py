@@ -40,6 +40,21 @@ def test_a_run_is_a_flow_run_with_four_task_runs_and_an_artifact(
     assert "- 1 values of region no longer fit its rules (str_matches)" in written
 
 
+def test_each_type_of_a_document_has_its_task_runs(prefect_api: str, records: str, tmp_path: Path) -> None:
+    """They are written by one; the artifact tells the records of each type."""
+    path = tmp_path / "out.json"
+    done = cmdb(records, prefect_api, "export", "subnet,vpc", "-o", str(path), "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["resourceType"], report["types"], list(json.loads(path.read_text()))) == (None, {"vpc": 2}, ["vpc"])
+    run, tasks, artifacts = flow_run(prefect_api, report["runId"])
+    assert (run["state_name"], run["name"]) == ("Completed", "subnet, vpc to out.json")
+    wanted = [f"{step} {kind}" for kind in ("vpc", "subnet") for step in ("query", "validate", "map")]
+    assert set(tasks) == {*wanted, "write out.json"}
+    assert "- 2 of vpc" in artifacts["markdown"]["data"]
+    assert "- 1 values of vpc.region no longer fit its rules (str_matches)" in artifacts["markdown"]["data"]
+
+
 def test_a_wrong_filter_fails_the_run_with_one_sentence(prefect_api: str, records: str, tmp_path: Path) -> None:
     """The command has exit code 2 and no stack trace; the flow run failed, and no file is there."""
     path = tmp_path / "wrong.csv"

@@ -72,7 +72,7 @@ def test_sheets_that_are_named_after_types(tmp_path: Path) -> None:
 
 def test_sheets_of_other_names_are_known_by_their_columns_or_left_out(tmp_path: Path) -> None:
     """What is no table of ours is named in a notice; hidden sheets are none."""
-    sheets: dict[str, Any] = {
+    sheets: dict[str, list[list[Any]]] = {
         "Read__me": NOTES,
         "Sheet1": VPCS,
         "Sheet2": SUBNETS,

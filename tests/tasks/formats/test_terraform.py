@@ -13,7 +13,8 @@ from schemas.jobs import ImportJob
 from schemas.reports import Extracted
 from schemas.resources import RESOURCES
 from tasks.extract import extract_all
-from tasks.formats.terraform import ADDITIONS, ADDRESS, ENTRIES
+from tasks.formats.terraform import ADDRESS
+from tasks.formats.terraform_aws import ADDITIONS, ENTRIES
 from tests.support import with_settings
 
 STATE = Path(__file__).parents[2] / "data" / "documents" / "network.tfstate"
