@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 import polars as pl
 
 from schemas.reports import Severity
@@ -35,15 +37,60 @@ class RowRule:
 # Private AS numbers (EC2 API, AmazonSideAsn; RFC 6996).
 PRIVATE_ASNS = ((64_512, 65_534), (4_200_000_000, 4_294_967_294))
 
+# AS numbers that Amazon's side of a VPN had before one could be chosen, by region (Site-to-Site VPN User Guide).
+AMAZON_ASNS = (7224, 9059, 10124, 17943)
 
-def private_asn(field: str) -> RowRule:
-    """Return the rule that a field holds a private AS number."""
+
+def private_asn(field: str, *, but: tuple[int, ...] = ()) -> RowRule:
+    """Return the rule that a field holds a private AS number, or one of those in `but`."""
 
     def broken() -> pl.Expr:
-        return ~pl.any_horizontal(pl.col(field).is_between(least, most) for least, most in PRIVATE_ASNS)
+        private = pl.any_horizontal(pl.col(field).is_between(least, most) for least, most in PRIVATE_ASNS)
+        return ~private & ~pl.col(field).is_in(but)
 
     wanted = " or ".join(f"{least} to {most}" for least, most in PRIVATE_ASNS)
     return RowRule("range", field, (field,), broken, f"is not a private AS number: {wanted}")
+
+
+Objects = list[dict[str, Any]]
+"""What a field of JSON that lists things holds."""
+
+
+def listed_objects(field: str, broken: Callable[[Objects], bool]) -> pl.Expr:
+    """Ask about the objects that a field of JSON lists, each distinct text once; what lists none is kept."""
+
+    def asked(text: str) -> bool:
+        value = orjson.loads(text)
+        return _is_list_of_objects(value) and broken(value)
+
+    return _each(field, asked)
+
+
+def objects_rule(name: str, field: str, broken: Callable[[Objects], bool], message: str) -> RowRule:
+    """Return a rule about the objects that a field of JSON lists."""
+    return RowRule(name, field, (field,), lambda: listed_objects(field, broken), message)
+
+
+def lists_objects(field: str, example: str) -> RowRule:
+    """Return the rule that a field of JSON is a list of objects."""
+
+    def broken() -> pl.Expr:
+        return _each(field, lambda text: not _is_list_of_objects(orjson.loads(text)))
+
+    return RowRule("shape", field, (field,), broken, f"is not a list of objects such as {example}")
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _each(field: str, asked: Callable[[str], bool]) -> pl.Expr:
+    def whole(column: pl.Series) -> pl.Series:
+        distinct = column.drop_nulls().unique()
+        answers = pl.Series([asked(text) for text in distinct], dtype=pl.Boolean)
+        return column.replace_strict(distinct, answers, default=None, return_dtype=pl.Boolean)
+
+    return pl.col(field).map_batches(whole, return_dtype=pl.Boolean, is_elementwise=True)
 
 
 @dataclass(frozen=True)
