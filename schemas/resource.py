@@ -13,7 +13,7 @@ import polars as pl
 
 from schemas import fields as f
 from schemas.fields import SPEC, Spec
-from schemas.rules import Inside, NoOverlap, Reference, RowRule, SetRule
+from schemas.rules import Inside, Reference, RowRule, SetRule, WatchedRule
 from schemas.spelling import plain
 
 NATURAL_KEY = "natural_key"
@@ -100,7 +100,7 @@ class Resource:
             used += [rule.field, *rule.fields]
         for check in self.set_rules:
             used.append(check.field)
-            used += check.within if isinstance(check, NoOverlap) else ()
+            used += check.watched if isinstance(check, WatchedRule) else ()
             used += [check.reference] if isinstance(check, Inside) else []
             used += [check.when[0]] if isinstance(check, Reference) and check.when else []
         return used

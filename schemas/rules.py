@@ -116,6 +116,11 @@ class NoOverlap:
     name: str = "overlap"
     severity: Severity = Severity.ERROR
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within)
+
 
 @dataclass(frozen=True)
 class Inside:
@@ -129,4 +134,62 @@ class Inside:
     severity: Severity = Severity.ERROR
 
 
-SetRule = Reference | NoOverlap | Inside
+@dataclass(frozen=True)
+class Unique:
+    """No two records that agree in `within` have the same value in `field`; with `only`, that value alone is rare."""
+
+    field: str
+    within: tuple[str, ...] = ()
+    only: bool | None = None
+    name: str = "unique"
+    severity: Severity = Severity.ERROR
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within)
+
+
+@dataclass(frozen=True)
+class Contained:
+    """Where records that agree in `within` have containers, the block in `field` lies in one or is one.
+
+    A container is a record whose field holds the value of `container` = (field, value). An empty field of `within` is
+    a value like any other, as the global table is a table. IPv4 and IPv6 have containers of their own.
+    """
+
+    field: str
+    within: tuple[str, ...]
+    container: tuple[str, str]
+    name: str = "container"
+    severity: Severity = Severity.WARNING
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within, self.container[0])
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Networks that are connected (`schemas.connections`) have no addresses in common.
+
+    It is a rule of the networks and of what connects them, so that it is kept whichever of them is loaded last.
+    `fields` are those that decide, `field` the one to mend.
+    """
+
+    field: str
+    fields: tuple[str, ...]
+    name: str = "connected_overlap"
+    severity: Severity = Severity.ERROR
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return self.fields
+
+
+WatchedRule = NoOverlap | Unique | Contained | Apart
+"""Rules that are asked again of the records alone whose `watched` fields change."""
+
+SetRule = Reference | Inside | WatchedRule

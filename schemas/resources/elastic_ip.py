@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from schemas import fields as f
 from schemas.resource import AwsRecord, Document, Resource
+from schemas.rules import Unique
 
 
 class ElasticIp(AwsRecord):
@@ -44,4 +45,5 @@ ELASTIC_IP = Resource(
     key=("allocation_id",),
     aliases=("eip", "elastic ip address", "address"),
     document=Document("Addresses"),
+    set_rules=(Unique("public_ip"),),
 )

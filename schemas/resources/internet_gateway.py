@@ -6,8 +6,9 @@ Source: EC2 API, InternetGateway and AttachInternetGateway.
 from __future__ import annotations
 
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Reference
+from schemas.rules import Reference, Unique
 
 
 class InternetGateway(AwsRecord):
@@ -32,5 +33,6 @@ INTERNET_GATEWAY = Resource(
     key=("internet_gateway_id",),
     aliases=("igw",),
     document=Document("InternetGateways"),
-    set_rules=(Reference("vpc_id", "vpc"),),
+    # AWS attaches one to a VPC; the one before it may be recorded still.
+    set_rules=(Reference("vpc_id", "vpc"), Unique("vpc_id", severity=Severity.WARNING)),
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas import fields as f
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Objects, Reference, lists_objects, objects_rule
+from schemas.rules import Objects, Reference, Unique, lists_objects, objects_rule
 
 # A route of an instance names the instance's network interface, too: that is one target.
 _TARGETS = (
@@ -113,5 +113,5 @@ ROUTE_TABLE = Resource(
             "repeated_destination", "routes", _repeated_destination, "has two routes to one destination: keep one"
         ),
     ),
-    set_rules=(Reference("vpc_id", "vpc"),),
+    set_rules=(Reference("vpc_id", "vpc"), Unique("main", within=("vpc_id",), only=True)),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas import fields as f
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Objects, Reference, lists_objects, objects_rule
+from schemas.rules import Objects, Reference, Unique, lists_objects, objects_rule
 
 _RULES = (
     '[{"direction":"ingress","from_port":443,"ipv4_ranges":[{"CidrIp":"10.0.0.0/8"}],"protocol":"tcp","to_port":443}]'
@@ -78,5 +78,5 @@ SECURITY_GROUP = Resource(
         objects_rule("ports", "rules", _no_port, "has a rule of TCP or UDP whose ports are not 0 to 65535"),
         objects_rule("port_order", "rules", _falling, "has a rule whose first port is above its last"),
     ),
-    set_rules=(Reference("vpc_id", "vpc"),),
+    set_rules=(Reference("vpc_id", "vpc"), Unique("group_name", within=("vpc_id",))),
 )

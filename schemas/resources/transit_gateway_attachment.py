@@ -8,8 +8,9 @@ from __future__ import annotations
 import polars as pl
 
 from schemas import fields as f
+from schemas.connections import ATTACHMENT
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Reference, RowRule
+from schemas.rules import Apart, Reference, RowRule
 
 
 class TransitGatewayAttachment(AwsRecord):
@@ -101,5 +102,6 @@ TRANSIT_GATEWAY_ATTACHMENT = Resource(
         Reference("resource_id", "vpc", when=("resource_type", "vpc")),
         Reference("resource_id", "vpnConnection", when=("resource_type", "vpn")),
         Reference("resource_id", "transitGateway", when=("resource_type", "peering")),
+        Apart("resource_id", ATTACHMENT.fields),
     ),
 )

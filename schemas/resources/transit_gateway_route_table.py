@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schemas import fields as f
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Reference
+from schemas.rules import Reference, Unique
 
 
 class TransitGatewayRouteTable(AwsRecord):
@@ -52,5 +52,9 @@ TRANSIT_GATEWAY_ROUTE_TABLE = Resource(
     key=("transit_gateway_route_table_id",),
     aliases=("tgw route table", "tgw rtb"),
     document=Document("TransitGatewayRouteTables"),
-    set_rules=(Reference("transit_gateway_id", "transitGateway"),),
+    set_rules=(
+        Reference("transit_gateway_id", "transitGateway"),
+        Unique("default_association", within=("transit_gateway_id",), only=True),
+        Unique("default_propagation", within=("transit_gateway_id",), only=True),
+    ),
 )

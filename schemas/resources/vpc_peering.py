@@ -8,9 +8,10 @@ from __future__ import annotations
 import polars as pl
 
 from schemas import fields as f
+from schemas.connections import PEERING
 from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Reference, RowRule
+from schemas.rules import Apart, Reference, RowRule
 
 
 class VpcPeering(AwsRecord):
@@ -82,5 +83,6 @@ VPC_PEERING = Resource(
         # The other side may belong to somebody whose VPCs are not recorded.
         Reference("requester_vpc_id", "vpc", severity=Severity.WARNING),
         Reference("accepter_vpc_id", "vpc", severity=Severity.WARNING),
+        Apart("accepter_vpc_id", PEERING.fields),
     ),
 )

@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
 )
 
-from schemas.rules import NoOverlap
+from schemas.rules import WatchedRule
 from tasks.store.session import set_local
 from tasks.store.target import Target
 
@@ -33,7 +33,7 @@ PLANNED_UPDATE = Table(
     Column("moved", Boolean, nullable=False),
     prefixes=["TEMPORARY"],
 )
-"""The staged rows whose records are there and differ; `moved` where a block or what it is compared within differs."""
+"""The staged rows whose records are there and differ; `moved` where a field differs that a rule watches."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def compare(connection: Connection, target: Target) -> Comparison:
 
 
 def _watched(target: Target) -> set[str]:
-    rules = [rule for rule in target.resource.set_rules if isinstance(rule, NoOverlap)]
-    return {name for rule in rules for name in (rule.field, *rule.within)}
+    rules = [rule for rule in target.resource.set_rules if isinstance(rule, WatchedRule)]
+    return {name for rule in rules for name in rule.watched}
 
 
 def _any(conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:
