@@ -90,15 +90,11 @@ OnErrorOption = Annotated[OnError, typer.Option("--on-error", help="Leave reject
 MaxErrors = Annotated[
     str | None, typer.Option("--max-errors", metavar="N|P%", help="Load nothing when more rows are rejected.")
 ]
-<<<<<<< HEAD
 WithoutRule = Annotated[
     list[str] | None,
     typer.Option("--without-rule", metavar="NAME", help="Leave a rule of your own out: `cmdb rules`. Repeatable."),
 ]
-Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, excel or parquet.")]
-=======
 Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, excel, parquet or terraform.")]
->>>>>>> documents
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the fields.")]
 HeaderRow = Annotated[int | None, typer.Option("--header-row", min=1, help="The row that holds the column names.")]
@@ -269,6 +265,9 @@ def export(
     lineage: Annotated[
         bool, typer.Option("--lineage", help="Add when and by which run each record was made and changed.")
     ] = False,
+    retired: Annotated[
+        bool, typer.Option("--retired", help="Retired records, too: those that their source no longer has.")
+    ] = False,
     delimiter: Annotated[str, typer.Option("--delimiter", help="What stands between the fields of a CSV file.")] = ",",
     bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV file with a byte order mark, for Excel.")] = False,
     guard: Annotated[
@@ -304,6 +303,7 @@ def export(
         mapping=mapping,
         metadata=metadata,
         lineage=lineage,
+        retired=retired,
         write=_checked(WriteOptions, delimiter=_sign(delimiter) or ",", bom=bom, guard=guard),
     )
     with Watch(err, quiet=json) as watch:

@@ -31,12 +31,13 @@ async def records(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50,
     offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
+    retired: Annotated[bool, Query(description="Retired records, too.")] = False,
 ) -> RecordPage:
     """Records of a type, in the order of their natural key unless another is given."""
     del caller  # who may read may read this
     chosen = resource(resource_type)
     order = tuple(name.strip() for name in (sort or "").split(",") if name.strip())
-    wanted = browse.Wanted(chosen, parse(where) if where else None, search, order, limit, offset)
+    wanted = browse.Wanted(chosen, parse(where) if where else None, search, order, limit, offset, retired)
     total, items = await service(request).asked(lambda connection: browse.page(connection, wanted))
     following = request.url.include_query_params(limit=limit, offset=offset + limit)
     shown = [

@@ -12,7 +12,7 @@ from deployments.served import COMMAND, DEPLOYMENTS, EXAMPLES, POOL, Deployment
 from schemas.fields import Spec
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
-from schemas.rules import Inside, NoOverlap, Reference
+from schemas.rules import Apart, Contained, Inside, NoOverlap, Reference, SetRule, Unique
 
 TARGET = Path(__file__).with_name("types.md")
 PREFECT_YAML = Path(__file__).parents[1] / "deployments" / "prefect.yaml"
@@ -80,15 +80,28 @@ def _row(resource: Resource, name: str, spec: Spec) -> str:
 
 def _rules(resource: Resource) -> list[str]:
     rules = [f"{rule.field} {rule.message} ({rule.severity})" for rule in resource.row_rules]
-    for check in resource.set_rules:
-        if isinstance(check, Reference):
-            when = f", where {check.when[0]} is {check.when[1]}" if check.when else ""
-            rules.append(f"{check.field} names a known {RESOURCES[check.to].title}{when} ({check.severity})")
-        elif isinstance(check, Inside):
-            rules.append(f"{check.field} lies inside {' or '.join(check.blocks)} of its {check.to} ({check.severity})")
-        elif isinstance(check, NoOverlap):
-            rules.append(f"{check.field} overlaps no other of the same {' and '.join(check.within)} ({check.severity})")
+    rules += [f"{_said(check)} ({check.severity})" for check in resource.set_rules]
     return [*(f"- {rule}" for rule in rules), *([""] if rules else [])]
+
+
+def _said(check: SetRule) -> str:
+    match check:
+        case Reference(field, to, when):
+            condition = f", where {when[0]} is {when[1]}" if when else ""
+            return f"{field} names a known {RESOURCES[to].title}{condition}"
+        case Inside(field, _, to, blocks):
+            return f"{field} lies inside {' or '.join(blocks)} of its {to}"
+        case NoOverlap(field, within):
+            return f"{field} overlaps no other of the same {' and '.join(within)}"
+        case Unique(field, within, only):
+            holders = f" of one {' and '.join(within)}" if within else ""
+            value = "is yes in" if only else "is the same in"
+            return f"{field} {value} no two records{holders}"
+        case Contained(field, within, (name, value)):
+            same = " and ".join(within)
+            return f"{field} lies in a {value} of the same {same} where it has any, unless {name} is {value}"
+        case Apart(field):
+            return f"{field}: networks that a peering or a transit gateway connects have no overlapping blocks"
 
 
 if __name__ == "__main__":

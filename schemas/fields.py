@@ -19,6 +19,19 @@ SPEC = "cmdb"
 """The key of a field's `Spec` in pandera's metadata."""
 
 
+# Regions that a near miss is compared with (AWS General Reference, 2026); a newer one is accepted all the same.
+# fmt: off
+REGIONS = (
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
+    "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
+    "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1",
+    "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2",
+    "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1",
+    "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
+)
+# fmt: on
+
+
 @dataclass(frozen=True)
 class Spec:
     """What cmdb knows of a field beside pandera's dtype and checks.
@@ -76,16 +89,31 @@ def aws_id(prefix: str, title: str, **more: Any) -> Any:
     return declare(spec, str_matches=rf"^{prefix}-([0-9a-f]{{8}}|[0-9a-f]{{17}})$")
 
 
+def region(title: str, **more: Any) -> Any:
+    """Return an AWS region code."""
+    return code(
+        title,
+        # Direction words rather than a list: a region that AWS opens tomorrow is accepted, `us-eest-1` is not.
+        matches=r"^[a-z]{2}(-gov|-iso[a-z]?)?-(north|south|east|west|central)(east|west)?-[1-9]$",
+        says="is not an AWS region code such as us-east-1",
+        choices=REGIONS,
+        example="us-east-1",
+        **more,
+    )
+
+
 def account(title: str, **more: Any) -> Any:
     """Return an AWS account id: 12 digits, as text; fewer are padded with zeros, as a repair."""
     return declare(Spec(kinds.ACCOUNT, title, **more))
 
 
-def enum(title: str, *values: str, **more: Any) -> Any:
-    """One of the values, in any case."""
+def enum(title: str, *values: str, any_case: bool = False, **more: Any) -> Any:
+    """One of the values, in any case; another case than the list's is told, but for `any_case`."""
     says = {"isin": ("choice", f"is not one of {', '.join(values)}")}
     more.setdefault("example", values[0])
-    return declare(Spec(kinds.enum(values), title, choices=values, says=says, **more), isin=list(values))
+    return declare(
+        Spec(kinds.enum(values, any_case=any_case), title, choices=values, says=says, **more), isin=list(values)
+    )
 
 
 def boolean(title: str, **more: Any) -> Any:

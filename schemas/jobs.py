@@ -242,6 +242,7 @@ class ExportJob(BaseModel):
     )
     metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
     lineage: bool = Field(False, description="Add when and by which run each record was created and last changed.")
+    retired: bool = Field(False, description="Retired records, too: those that their source no longer has.")
     write: WriteOptions = Field(default_factory=WriteOptions, description="How to write the file.")
     requested_by: str | None = Field(None, max_length=255, description="Who asks.")
 

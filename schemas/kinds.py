@@ -82,8 +82,11 @@ TEXT = Kind("text", pl.String(), Text(), _as_it_is, "text")
 CODE = Kind("code", pl.String(), Text(), _lower, "text", repair="written in lower case")
 
 
-def enum(values: tuple[str, ...]) -> Kind:
-    """One of `values`, in any case; what is none of them stays as it is, for the field's check to reject."""
+def enum(values: tuple[str, ...], *, any_case: bool = False) -> Kind:
+    """One of `values`, in any case; what is none of them stays as it is, for the field's check to reject.
+
+    With `any_case`, one case is as good as another, and another than the list's is no repair.
+    """
     canonical = {value.lower(): value for value in values}
 
     def read(column: pl.Series) -> pl.Series:
@@ -93,7 +96,8 @@ def enum(values: tuple[str, ...]) -> Kind:
         return column.replace(altered) if altered else column
 
     wants = f"one of {', '.join(values)}"
-    return Kind("enum", pl.String(), Text(), read, wants, repair="written as the list has it", choices=values)
+    repair = None if any_case else "written as the list has it"
+    return Kind("enum", pl.String(), Text(), read, wants, repair=repair, choices=values)
 
 
 # Numbers --------------------------------------------------------------------------------------------------------------

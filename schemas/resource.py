@@ -12,25 +12,13 @@ import pandera.polars as pa
 import polars as pl
 
 from schemas import fields as f
+from schemas.connections import CONNECTIONS, NETWORK
 from schemas.fields import SPEC, Spec
-from schemas.rules import Inside, NoOverlap, Reference, RowRule, SetRule
+from schemas.rules import Apart, Inside, Reference, RowRule, SetRule, WatchedRule
 from schemas.spelling import plain
 
 NATURAL_KEY = "natural_key"
 """The column of a natural key that is more than one field."""
-
-
-# Regions that a near miss is compared with (AWS General Reference, 2026); a newer one is accepted all the same.
-# fmt: off
-REGIONS = (
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
-    "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
-    "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1",
-    "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2",
-    "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1",
-    "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
-)
-# fmt: on
 
 
 class Record(pa.DataFrameModel):
@@ -47,15 +35,7 @@ class AwsRecord(Record):
     account_id: str = f.account(
         "Account ID", example="012345678901", aliases=("account", "owner id", "aws account"), aws="OwnerId"
     )
-    region: str = f.code(
-        "Region",
-        # Direction words rather than a list: a region that AWS opens tomorrow is accepted, `us-eest-1` is not.
-        matches=r"^[a-z]{2}(-gov|-iso[a-z]?)?-(north|south|east|west|central)(east|west)?-[1-9]$",
-        says="is not an AWS region code such as us-east-1",
-        choices=REGIONS,
-        example="us-east-1",
-        aliases=("aws region", "region code"),
-    )
+    region: str = f.region("Region", aliases=("aws region", "region code"))
     environment: str = f.text("Environment", longest=255, example="production", aliases=("env",))
     project: str = f.text("Project", longest=255, example="core")
     owner: str = f.text("Owner", longest=255, example="network-team")
@@ -121,7 +101,7 @@ class Resource:
             used += [rule.field, *rule.fields]
         for check in self.set_rules:
             used.append(check.field)
-            used += check.within if isinstance(check, NoOverlap) else ()
+            used += check.watched if isinstance(check, WatchedRule) else ()
             used += [check.reference] if isinstance(check, Inside) else []
             used += [check.when[0]] if isinstance(check, Reference) and check.when else []
         return used
@@ -164,7 +144,9 @@ class Resource:
     @property
     def related(self) -> tuple[str, ...]:
         """The other types whose records its rules look at."""
-        named = (rule.to for rule in self.set_rules if isinstance(rule, Reference | Inside))
+        named = [rule.to for rule in self.set_rules if isinstance(rule, Reference | Inside)]
+        if any(isinstance(rule, Apart) for rule in self.set_rules):
+            named += [NETWORK, *(connection.type for connection in CONNECTIONS)]
         return tuple(dict.fromkeys(name for name in named if name != self.type))
 
     @property

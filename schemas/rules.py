@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 import polars as pl
 
 from schemas.reports import Severity
@@ -35,15 +37,60 @@ class RowRule:
 # Private AS numbers (EC2 API, AmazonSideAsn; RFC 6996).
 PRIVATE_ASNS = ((64_512, 65_534), (4_200_000_000, 4_294_967_294))
 
+# AS numbers that Amazon's side of a VPN had before one could be chosen, by region (Site-to-Site VPN User Guide).
+AMAZON_ASNS = (7224, 9059, 10124, 17943)
 
-def private_asn(field: str) -> RowRule:
-    """Return the rule that a field holds a private AS number."""
+
+def private_asn(field: str, *, but: tuple[int, ...] = ()) -> RowRule:
+    """Return the rule that a field holds a private AS number, or one of those in `but`."""
 
     def broken() -> pl.Expr:
-        return ~pl.any_horizontal(pl.col(field).is_between(least, most) for least, most in PRIVATE_ASNS)
+        private = pl.any_horizontal(pl.col(field).is_between(least, most) for least, most in PRIVATE_ASNS)
+        return ~private & ~pl.col(field).is_in(but)
 
     wanted = " or ".join(f"{least} to {most}" for least, most in PRIVATE_ASNS)
     return RowRule("range", field, (field,), broken, f"is not a private AS number: {wanted}")
+
+
+Objects = list[dict[str, Any]]
+"""What a field of JSON that lists things holds."""
+
+
+def listed_objects(field: str, broken: Callable[[Objects], bool]) -> pl.Expr:
+    """Ask about the objects that a field of JSON lists, each distinct text once; what lists none is kept."""
+
+    def asked(text: str) -> bool:
+        value = orjson.loads(text)
+        return _is_list_of_objects(value) and broken(value)
+
+    return _each(field, asked)
+
+
+def objects_rule(name: str, field: str, broken: Callable[[Objects], bool], message: str) -> RowRule:
+    """Return a rule about the objects that a field of JSON lists."""
+    return RowRule(name, field, (field,), lambda: listed_objects(field, broken), message)
+
+
+def lists_objects(field: str, example: str) -> RowRule:
+    """Return the rule that a field of JSON is a list of objects."""
+
+    def broken() -> pl.Expr:
+        return _each(field, lambda text: not _is_list_of_objects(orjson.loads(text)))
+
+    return RowRule("shape", field, (field,), broken, f"is not a list of objects such as {example}")
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _each(field: str, asked: Callable[[str], bool]) -> pl.Expr:
+    def whole(column: pl.Series) -> pl.Series:
+        distinct = column.drop_nulls().unique()
+        answers = pl.Series([asked(text) for text in distinct], dtype=pl.Boolean)
+        return column.replace_strict(distinct, answers, default=None, return_dtype=pl.Boolean)
+
+    return pl.col(field).map_batches(whole, return_dtype=pl.Boolean, is_elementwise=True)
 
 
 @dataclass(frozen=True)
@@ -80,6 +127,11 @@ class NoOverlap:
         """What is wrong where the rule is broken."""
         return f"overlaps another in the same {' and '.join(self.within)}"
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within)
+
 
 @dataclass(frozen=True)
 class Inside:
@@ -98,4 +150,79 @@ class Inside:
         return f"lies outside the blocks of its {self.to}: {', '.join(self.blocks)}"
 
 
-SetRule = Reference | NoOverlap | Inside
+@dataclass(frozen=True)
+class Unique:
+    """No two records that agree in `within` have the same value in `field`; with `only`, that value alone is rare."""
+
+    field: str
+    within: tuple[str, ...] = ()
+    only: bool | None = None
+    name: str = "unique"
+    severity: Severity = Severity.ERROR
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        scope = f" in the same {' and '.join(self.within)}" if self.within else ""
+        return f"is the value of another record{scope}"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within)
+
+
+@dataclass(frozen=True)
+class Contained:
+    """Where records that agree in `within` have containers, the block in `field` lies in one or is one.
+
+    A container is a record whose field holds the value of `container` = (field, value). An empty field of `within` is
+    a value like any other, as the global table is a table. IPv4 and IPv6 have containers of their own.
+    """
+
+    field: str
+    within: tuple[str, ...]
+    container: tuple[str, str]
+    name: str = "container"
+    severity: Severity = Severity.WARNING
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        field, value = self.container
+        return f"lies in none of the records whose {field} is {value}"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within, self.container[0])
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Networks that are connected (`schemas.connections`) have no addresses in common.
+
+    It is a rule of the networks and of what connects them, so that it is kept whichever of them is loaded last.
+    `fields` are those that decide, `field` the one to mend.
+    """
+
+    field: str
+    fields: tuple[str, ...]
+    name: str = "connected_overlap"
+    severity: Severity = Severity.ERROR
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        return "connects networks whose blocks overlap, or is one of them"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return self.fields
+
+
+WatchedRule = NoOverlap | Unique | Contained | Apart
+"""Rules that are asked again of the records alone whose `watched` fields change."""
+
+SetRule = Reference | Inside | WatchedRule

@@ -199,7 +199,9 @@ def query(export: Export) -> Queried:
     sort = tuple(f"{'-' * name.startswith('-')}{field_name(chosen, name.removeprefix('-'))}" for name in job.sort)
     past = export.past
     of = as_of(export.connection, chosen, past) if past else None
-    selection = Selection(chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit, of)
+    selection = Selection(
+        chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit, of, job.retired
+    )
     count = selection.count(export.connection)
     frames = export.readers.enter_context(closing(selection.frames(export.connection, export.settings.batch_size)))
     return Queried(selection, count, frames, saved, past)

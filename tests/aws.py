@@ -46,7 +46,7 @@ def ec2(region: str = REGION) -> Iterator[Any]:
 def describe_documents() -> dict[str, Document]:
     """Return the document of each AWS type, by the type's name, telling of one small network."""
     with ec2() as client:
-        _create(client)
+        ours = [{"Name": "vpc-id", "Values": [_create(client)]}]
         described = {
             "vpc": client.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}]),
             "subnet": client.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["false"]}]),
@@ -56,6 +56,13 @@ def describe_documents() -> dict[str, Document]:
             "vpnGateway": client.describe_vpn_gateways(),
             "vpnConnection": client.describe_vpn_connections(),
             "vpcEndpoint": client.describe_vpc_endpoints(),
+            "transitGatewayRouteTable": client.describe_transit_gateway_route_tables(),
+            "vpcPeering": client.describe_vpc_peering_connections(),
+            "internetGateway": client.describe_internet_gateways(),
+            "elasticIp": client.describe_addresses(),
+            "natGateway": client.describe_nat_gateways(Filters=ours),
+            "routeTable": client.describe_route_tables(Filters=ours),
+            "securityGroup": client.describe_security_groups(Filters=ours),
         }
     return {name: _printed(document) for name, document in described.items()}
 
@@ -72,7 +79,8 @@ def _tags(kind: str, name: str) -> list[Document]:
     return [{"ResourceType": kind, "Tags": [*tags, {"Key": "environment", "Value": "production"}]}]
 
 
-def _create(client: Any) -> None:
+def _create(client: Any) -> str:
+    """Make the network; returns the VPC that it is about."""
     vpc = client.create_vpc(
         CidrBlock="10.20.0.0/16", AmazonProvidedIpv6CidrBlock=True, TagSpecifications=_tags("vpc", "core")
     )["Vpc"]["VpcId"]
@@ -100,6 +108,26 @@ def _create(client: Any) -> None:
     client.create_vpn_connection(CustomerGatewayId=office, Type="ipsec.1", TransitGatewayId=gateway)
     client.create_vpn_connection(CustomerGatewayId=office, Type="ipsec.1", VpnGatewayId=private)
     _create_endpoints(client, vpc, subnets)
+    _create_ways_out(client, vpc, subnets[0])
+    return str(vpc)
+
+
+def _create_ways_out(client: Any, vpc: str, subnet: str) -> None:
+    other = client.create_vpc(CidrBlock="10.40.0.0/16", TagSpecifications=_tags("vpc", "partner"))["Vpc"]["VpcId"]
+    peering = client.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=other)["VpcPeeringConnection"]
+    client.accept_vpc_peering_connection(VpcPeeringConnectionId=peering["VpcPeeringConnectionId"])
+    internet = client.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    client.attach_internet_gateway(InternetGatewayId=internet, VpcId=vpc)
+    address = client.allocate_address(Domain="vpc")["AllocationId"]
+    nat = client.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    routes = client.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    client.create_route(RouteTableId=routes, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
+    client.create_route(RouteTableId=routes, DestinationIpv6CidrBlock="::/0", GatewayId=internet)
+    client.associate_route_table(RouteTableId=routes, SubnetId=subnet)
+    group = client.create_security_group(GroupName="web", Description="HTTPS", VpcId=vpc)["GroupId"]
+    ranges = [{"CidrIp": "10.0.0.0/8", "Description": "everybody"}]
+    allowed = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 443, "IpRanges": ranges}
+    client.authorize_security_group_ingress(GroupId=group, IpPermissions=[allowed])
 
 
 def _create_endpoints(client: Any, vpc: str, subnets: list[str]) -> None:

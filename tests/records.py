@@ -10,11 +10,11 @@ from tests.support import importer, write_csv
 Row = dict[str, str]
 
 LEAST: dict[str, Row] = {
-    "vpc": {"vpc_id": "vpc-00000002", "cidr_block": "10.2.0.0/16"},
+    "vpc": {"vpc_id": "vpc-0b1b2c3d4e5f60718", "cidr_block": "10.9.0.0/16"},
     "subnet": {
         "subnet_id": "subnet-00000002",
-        "vpc_id": "vpc-00000002",
-        "cidr_block": "10.2.2.0/24",
+        "vpc_id": "vpc-0b1b2c3d4e5f60718",
+        "cidr_block": "10.9.2.0/24",
         "availability_zone": "us-east-1b",
     },
     "transitGateway": {"transit_gateway_id": "tgw-00000002"},
@@ -26,7 +26,7 @@ LEAST: dict[str, Row] = {
     },
     "vpcEndpoint": {
         "vpc_endpoint_id": "vpce-00000002",
-        "vpc_id": "vpc-00000002",
+        "vpc_id": "vpc-0b1b2c3d4e5f60718",
         "service_name": "com.amazonaws.us-east-1.dynamodb",
         "endpoint_type": "Gateway",
     },
@@ -40,14 +40,29 @@ LEAST: dict[str, Row] = {
         "transit_gateway_attachment_id": "tgw-attach-00000002",
         "transit_gateway_id": "tgw-00000002",
         "resource_type": "vpc",
-        "resource_id": "vpc-00000002",
+        "resource_id": "vpc-0b1b2c3d4e5f60718",
     },
+    "transitGatewayRouteTable": {
+        "transit_gateway_route_table_id": "tgw-rtb-00000002",
+        "transit_gateway_id": "tgw-00000002",
+    },
+    "vpcPeering": {
+        "vpc_peering_id": "pcx-00000002",
+        "requester_vpc_id": "vpc-0b1b2c3d4e5f60718",
+        "accepter_vpc_id": "vpc-0a1b2c3d4e5f60718",
+    },
+    "internetGateway": {"internet_gateway_id": "igw-00000002"},
+    "elasticIp": {"allocation_id": "eipalloc-00000002", "public_ip": "203.0.113.9"},
+    "natGateway": {"nat_gateway_id": "nat-00000002", "vpc_id": "vpc-0b1b2c3d4e5f60718"},
+    "routeTable": {"route_table_id": "rtb-00000002", "vpc_id": "vpc-0b1b2c3d4e5f60718"},
+    "securityGroup": {"security_group_id": "sg-00000002", "group_name": "second", "vpc_id": "vpc-0b1b2c3d4e5f60718"},
     "site": {"name": "second"},
     "vrf": {"name": "second"},
     "vlan": {"vid": "111", "name": "second"},
     "prefix": {"prefix": "10.11.0.0/16"},
     "asn": {"asn": "65002"},
     "device": {"name": "second"},
+    "circuit": {"provider": "second", "cid": "2"},
 }
 
 

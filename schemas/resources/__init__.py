@@ -5,16 +5,24 @@ from __future__ import annotations
 from schemas.errors import UnknownType
 from schemas.resource import Resource
 from schemas.resources.asn import ASN
+from schemas.resources.circuit import CIRCUIT
 from schemas.resources.customer_gateway import CUSTOMER_GATEWAY
 from schemas.resources.device import DEVICE
+from schemas.resources.elastic_ip import ELASTIC_IP
+from schemas.resources.internet_gateway import INTERNET_GATEWAY
+from schemas.resources.nat_gateway import NAT_GATEWAY
 from schemas.resources.prefix import PREFIX
+from schemas.resources.route_table import ROUTE_TABLE
+from schemas.resources.security_group import SECURITY_GROUP
 from schemas.resources.site import SITE
 from schemas.resources.subnet import SUBNET
 from schemas.resources.transit_gateway import TRANSIT_GATEWAY
 from schemas.resources.transit_gateway_attachment import TRANSIT_GATEWAY_ATTACHMENT
+from schemas.resources.transit_gateway_route_table import TRANSIT_GATEWAY_ROUTE_TABLE
 from schemas.resources.vlan import VLAN
 from schemas.resources.vpc import VPC
 from schemas.resources.vpc_endpoint import VPC_ENDPOINT
+from schemas.resources.vpc_peering import VPC_PEERING
 from schemas.resources.vpn_connection import VPN_CONNECTION
 from schemas.resources.vpn_gateway import VPN_GATEWAY
 from schemas.resources.vrf import VRF
@@ -24,17 +32,25 @@ _ALL = (
     VPC,
     SUBNET,
     TRANSIT_GATEWAY,
+    TRANSIT_GATEWAY_ROUTE_TABLE,
     CUSTOMER_GATEWAY,
     VPC_ENDPOINT,
     VPN_GATEWAY,
     VPN_CONNECTION,
     TRANSIT_GATEWAY_ATTACHMENT,
+    VPC_PEERING,
+    INTERNET_GATEWAY,
+    ELASTIC_IP,
+    NAT_GATEWAY,
+    ROUTE_TABLE,
+    SECURITY_GROUP,
     SITE,
     VRF,
     VLAN,
     PREFIX,
     ASN,
     DEVICE,
+    CIRCUIT,
 )
 
 RESOURCES: dict[str, Resource] = {resource.type: resource for resource in _ALL}

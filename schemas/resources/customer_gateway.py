@@ -10,9 +10,7 @@ import polars as pl
 from schemas import fields as f
 from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import RowRule
-
-RESERVED_ASNS = (7224, 9059, 10124, 17943)
+from schemas.rules import AMAZON_ASNS, RowRule
 
 
 class CustomerGateway(AwsRecord):
@@ -46,7 +44,7 @@ def _without_address() -> pl.Expr:
 
 
 def _reserved() -> pl.Expr:
-    return pl.col("bgp_asn").is_in(RESERVED_ASNS)
+    return pl.col("bgp_asn").is_in(AMAZON_ASNS)
 
 
 CUSTOMER_GATEWAY = Resource(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from schemas import fields as f
 from schemas.resource import Record, Resource
-from schemas.rules import Reference
+from schemas.rules import Contained, Reference
 
 
 class Prefix(Record):
@@ -50,5 +50,9 @@ PREFIX = Resource(
     "Prefix",
     Prefix,
     key=("vrf", "prefix"),
-    set_rules=(Reference("vrf", "vrf"), Reference("site", "site")),
+    set_rules=(
+        Reference("vrf", "vrf"),
+        Reference("site", "site"),
+        Contained("prefix", within=("vrf",), container=("status", "container")),
+    ),
 )

@@ -8,8 +8,9 @@ from __future__ import annotations
 import polars as pl
 
 from schemas import fields as f
+from schemas.connections import ATTACHMENT
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Reference
+from schemas.rules import Apart, Reference, RowRule
 
 
 class TransitGatewayAttachment(AwsRecord):
@@ -34,7 +35,8 @@ class TransitGatewayAttachment(AwsRecord):
     )
     resource_type: str = f.enum(
         "Resource type",
-        *("vpc", "vpn", "direct-connect-gateway", "peering", "connect"),
+        *("vpc", "vpn", "vpn-concentrator", "direct-connect-gateway", "connect", "peering", "tgw-peering"),
+        *("network-function", "client-vpn"),
         required=True,
         aliases=("attachment type",),
         aws="ResourceType",
@@ -64,6 +66,20 @@ class TransitGatewayAttachment(AwsRecord):
     )
 
 
+# What has no records of its own to be looked for among is known by its form.
+_FORMS = {
+    "direct-connect-gateway": r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+    "connect": r"^tgw-attach-[0-9a-f]+$",
+}
+
+
+def _of_another_form() -> pl.Expr:
+    resource = pl.col("resource_id")
+    return pl.any_horizontal(
+        (pl.col("resource_type") == kind) & ~resource.str.contains(form) for kind, form in _FORMS.items()
+    )
+
+
 TRANSIT_GATEWAY_ATTACHMENT = Resource(
     "transitGatewayAttachment",
     "Transit gateway attachment",
@@ -71,10 +87,21 @@ TRANSIT_GATEWAY_ATTACHMENT = Resource(
     key=("transit_gateway_attachment_id",),
     aliases=("tgw attachment", "attachment"),
     document=Document("TransitGatewayAttachments"),
+    row_rules=(
+        RowRule(
+            "resource_form",
+            "resource_id",
+            ("resource_id", "resource_type"),
+            _of_another_form,
+            "is no resource of that type: a Direct Connect gateway is a UUID, what carries a Connect attachment is "
+            "another attachment (tgw-attach-…)",
+        ),
+    ),
     set_rules=(
         Reference("transit_gateway_id", "transitGateway"),
         Reference("resource_id", "vpc", when=("resource_type", "vpc")),
         Reference("resource_id", "vpnConnection", when=("resource_type", "vpn")),
         Reference("resource_id", "transitGateway", when=("resource_type", "peering")),
+        Apart("resource_id", ATTACHMENT.fields),
     ),
 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 import polars as pl
 
 from schemas import fields as f
+from schemas.connections import BLOCKS
 from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import NoOverlap
+from schemas.rules import Apart, NoOverlap
 
 
 class Vpc(AwsRecord):
@@ -54,5 +55,8 @@ VPC = Resource(
     Vpc,
     key=("vpc_id",),
     document=Document("Vpcs"),
-    set_rules=(NoOverlap("cidr_block", within=("account_id", "region"), severity=Severity.WARNING),),
+    set_rules=(
+        NoOverlap("cidr_block", within=("account_id", "region"), severity=Severity.WARNING),
+        Apart("cidr_block", BLOCKS),
+    ),
 )

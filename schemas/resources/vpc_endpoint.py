@@ -44,6 +44,8 @@ class VpcEndpoint(AwsRecord):
         "State",
         *("PendingAcceptance", "Pending", "Available", "Deleting", "Deleted", "Rejected", "Failed", "Expired"),
         *("Partial",),
+        # The API's model has them so, and its answers begin with a small letter.
+        any_case=True,
         aliases=("status",),
         example="Available",
         aws="State",

@@ -1,13 +1,16 @@
 """VPN gateway: the Amazon side of a site-to-site VPN of one VPC.
 
-Source: EC2 API, VpnGateway.
+Source: EC2 API, VpnGateway; Site-to-Site VPN User Guide (the AS numbers of gateways from before one could be chosen).
 """
 
 from __future__ import annotations
 
+import polars as pl
+
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Reference, private_asn
+from schemas.rules import AMAZON_ASNS, Reference, RowRule, private_asn
 
 
 class VpnGateway(AwsRecord):
@@ -36,6 +39,10 @@ class VpnGateway(AwsRecord):
     )
 
 
+def _of_old() -> pl.Expr:
+    return pl.col("amazon_side_asn").is_in(AMAZON_ASNS)
+
+
 VPN_GATEWAY = Resource(
     "vpnGateway",
     "VPN gateway",
@@ -43,6 +50,16 @@ VPN_GATEWAY = Resource(
     key=("vpn_gateway_id",),
     aliases=("vgw", "virtual private gateway"),
     document=Document("VpnGateways"),
-    row_rules=(private_asn("amazon_side_asn"),),
+    row_rules=(
+        private_asn("amazon_side_asn", but=AMAZON_ASNS),
+        RowRule(
+            "amazon_asn",
+            "amazon_side_asn",
+            ("amazon_side_asn",),
+            _of_old,
+            "is Amazon's public AS number, which only VPN gateways made before July 2018 have",
+            Severity.WARNING,
+        ),
+    ),
     set_rules=(Reference("vpc_id", "vpc"),),
 )

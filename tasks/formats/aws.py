@@ -194,7 +194,7 @@ def _reads(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     elif node["type"] == "subexpression":
         paths = [path for part in node["children"] for path in _reads(part)]
         yield tuple(part for path in paths for part in path)
-    elif node["type"] == "or_expression":
+    elif node["type"] in ("or_expression", "multi_select_list"):
         for part in node["children"]:
             yield from _reads(part)
     elif node["children"]:

@@ -36,6 +36,7 @@ class Wanted:
     sort: tuple[str, ...] = ()
     limit: int = 50
     offset: int = 0
+    retired: bool = False
 
 
 def page(connection: Connection, wanted: Wanted) -> tuple[int, list[dict[str, Any]]]:
@@ -43,6 +44,7 @@ def page(connection: Connection, wanted: Wanted) -> tuple[int, list[dict[str, An
     resource = wanted.resource
     table = TABLES[resource.type]
     conditions = [condition(resource, wanted.where)] if wanted.where else []
+    conditions += [] if wanted.retired else [table.c[RETIRED_AT].is_(None)]
     if wanted.search:
         texts = [cast(table.c[name], String) for name, spec in resource.fields.items() if spec.kind.name in _SEARCHED]
         conditions.append(or_(*(text.icontains(wanted.search, autoescape=True) for text in texts)))

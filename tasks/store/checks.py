@@ -37,15 +37,16 @@ from sqlalchemy import (
     text,
     union_all,
 )
-from sqlalchemy import true as sql_true
-from sqlalchemy.dialects.postgresql import CIDR, INET
+from sqlalchemy.dialects.postgresql import CIDR
 
 from schemas.reports import Empty, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
+from tasks.store.blocks import islands
 from tasks.store.compare import Comparison, compare, planned_updates
 from tasks.store.copy import copy_frame, copy_rows
+from tasks.store.network import network_checks
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
 from tasks.store.target import Target, records_of
@@ -100,7 +101,9 @@ def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, k
         if stale:
             rejected += stale
             comparison = compare(connection, target)
-        overlaps = [*_overlaps(connection, target, staging.sketch, staging.rows - rejected, comparison)]
+        left = staging.rows - rejected
+        overlaps = [*_overlaps(connection, target, staging.sketch, left, comparison)]
+        overlaps += network_checks(connection, target, left, comparison)
         kept = sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
         found, overlapping = _found(connection, staging, mapping, target, overlaps, max(keep - kept, 0))
         counts += found
@@ -345,19 +348,9 @@ def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, shared: T
 
 
 def _no_overlap(target: Target, rule: NoOverlap, suspects: Select[Any], *, others: bool) -> Select[Any]:
-    """Blocks nest or are disjoint: sorted, a block that starts inside the widest so far overlaps it.
-
-    Such runs of overlapping blocks are "islands", and the first block of an island covers all the others.
-    """
+    """Find the blocks that share an island, each with another of it: the first block covers all the others."""
     blocks = _all_blocks(target, rule, suspects, others=others)
-    scope = [blocks.c[name] for name in rule.within]
-    in_order = [blocks.c.block, blocks.c.key]
-    furthest = func.max(_last_address(blocks.c.block)).over(partition_by=scope, order_by=in_order, rows=(None, -1))
-    starts = func.coalesce(furthest < _first_address(blocks.c.block), sql_true())
-    marked = select(*blocks.c, cast(starts, Integer).label("starts")).subquery()
-    scope = [marked.c[name] for name in rule.within]
-    number = func.sum(marked.c.starts).over(partition_by=scope, order_by=[marked.c.block, marked.c.key])
-    numbered = select(*marked.c, number.label("island")).subquery()
+    numbered = islands(blocks, rule.within, "key")
     island = [*(numbered.c[name] for name in rule.within), numbered.c.island]
     order = [numbered.c.block, numbered.c.key]
     seen = select(
@@ -422,18 +415,6 @@ def _all_blocks(target: Target, rule: NoOverlap, suspects: Select[Any], *, other
         .where(*(t.c[name].is_not(None) for name in names), t.c[RETIRED_AT].is_(None), ~is_staged)
     )
     return union_all(staged, stored).subquery()
-
-
-def _first_address(block: ColumnElement[Any]) -> ColumnElement[Any]:
-    return _host(cast(func.network(block), INET), block)
-
-
-def _last_address(block: ColumnElement[Any]) -> ColumnElement[Any]:
-    return _host(func.broadcast(block), block)
-
-
-def _host(address: ColumnElement[Any], block: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.set_masklen(address, case((func.family(block) == 4, 32), else_=128), type_=INET)
 
 
 _CHECKS: dict[type, Callable[[Target, Any], Iterator[Select[Any]]]] = {

@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from schemas.rules import NoOverlap
+from schemas.rules import WatchedRule
 from schemas.tables import RETIRED_AT
 from tasks.store.session import set_local
 from tasks.store.target import Target
@@ -70,8 +70,8 @@ def compare(connection: Connection, target: Target) -> Comparison:
 
 
 def _watched(target: Target) -> set[str]:
-    rules = [rule for rule in target.resource.set_rules if isinstance(rule, NoOverlap)]
-    return {name for rule in rules for name in (rule.field, *rule.within)}
+    rules = [rule for rule in target.resource.set_rules if isinstance(rule, WatchedRule)]
+    return {name for rule in rules for name in rule.watched}
 
 
 def _any(conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:

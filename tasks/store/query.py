@@ -38,7 +38,7 @@ from schemas.filters import All, Any_, Condition, Filter, Op
 from schemas.kinds import Kind
 from schemas.resource import Resource
 from schemas.spelling import nearest, plain
-from schemas.tables import LINEAGE, TABLES
+from schemas.tables import LINEAGE, RETIRED_AT, TABLES
 from tasks.ahead import pushed
 from tasks.store.compare import SORTING
 from tasks.store.session import run_lock, set_local
@@ -59,16 +59,22 @@ class Selection:
     sort: tuple[str, ...] = ()
     limit: int | None = None
     of: FromClause | None = None
+    retired: bool = False
 
     @property
     def _records(self) -> FromClause:
         return TABLES[self.resource.type] if self.of is None else self.of
 
+    def _conditions(self) -> list[ColumnElement[bool]]:
+        """What the records have to be: retired ones are left out unless they are asked for."""
+        records = self._records
+        asked = [condition(self.resource, self.where, records)] if self.where else []
+        return asked if self.retired else [*asked, records.c[RETIRED_AT].is_(None)]
+
     def _chosen(self) -> Select[Any]:
         table = self._records
         query = select(*(written(table.c[name]).label(name) for name in self.columns)).select_from(table)
-        if self.where:
-            query = query.where(condition(self.resource, self.where, table))
+        query = query.where(*self._conditions())
         for name in (*self.sort, self.resource.key_column):
             column = table.c[name.removeprefix("-")]
             query = query.order_by(column.desc().nulls_last() if name.startswith("-") else column.asc().nulls_last())
@@ -77,8 +83,7 @@ class Selection:
     def count(self, connection: Connection) -> int:
         """Return how many records there are; raises UsageError where the filter does not fit the type."""
         query = select(literal(1)).select_from(self._records)
-        if self.where:
-            query = query.where(condition(self.resource, self.where, self._records))
+        query = query.where(*self._conditions())
         return int(connection.scalar(select(func.count()).select_from(query.limit(self.limit).subquery())) or 0)
 
     def frames(self, connection: Connection, size: int) -> Generator[pl.DataFrame, None, None]:

@@ -46,3 +46,15 @@ def test_names_owners_and_nested_members_arrive(database_url: str, tmp_path: Pat
     everything = json.dumps([stored(database_url, name) for name in documents], default=str)
     assert "PreSharedKey" not in everything
     assert "pre_shared_key" not in everything
+
+
+def test_both_spellings_of_an_endpoints_state(database_url: str, tmp_path: Path) -> None:
+    """The API's model says `Available` and its answers `available`: neither is told as a repair."""
+    row = {"vpc_id": "vpc-0a1b2c3d", "service_name": "com.amazonaws.us-east-1.s3", "endpoint_type": "Gateway"}
+    run = importer(database_url, tmp_path)
+    run([{"vpc_id": "vpc-0a1b2c3d", "cidr_block": "10.0.0.0/16"}], resource_type="vpc")
+    states = ("available", "Available", "pendingAcceptance")
+    report = run([row | {"vpce id": f"vpce-{n:08x}", "state": state} for n, state in enumerate(states)])
+    assert (report.counts.create, report.issues) == (3, ())
+    kept = [record["state"] for record in stored(database_url, "vpcEndpoint")]
+    assert kept == ["Available", "Available", "PendingAcceptance"]

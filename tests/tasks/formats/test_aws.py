@@ -73,10 +73,10 @@ def test_recognised_by_each_record(name: str) -> None:
         {},
         {"VpcId": "vpc-1"},
         {"vpc_id": "vpc-1", "cidr_block": "10.0.0.0/16"},
-        {"TransitGatewayRouteTableId": "tgw-rtb-1", "TransitGatewayId": "tgw-1", "State": "available", "Tags": []},
-        {"NatGatewayId": "nat-1", "SubnetId": "subnet-1", "VpcId": "vpc-1", "State": "available", "Tags": []},
+        {"TransitGatewayPolicyTableId": "tgw-ptb-1", "TransitGatewayId": "tgw-1", "State": "available", "Tags": []},
+        {"AllocationId": "eipalloc-1", "PublicIp": "203.0.113.20", "NetworkInterfaceId": "eni-1"},
         {"NetworkInterfaceId": "eni-1", "SubnetId": "subnet-1", "VpcId": "vpc-1", "AvailabilityZone": "us-east-1a"},
-        {"RouteTableId": "rtb-1", "VpcId": "vpc-1", "OwnerId": "012345678901", "Routes": [], "Tags": []},
+        {"NetworkAclId": "acl-1", "VpcId": "vpc-1", "OwnerId": "012345678901", "Associations": [], "Tags": []},
     ],
     ids=lambda record: next(iter(record), "empty"),
 )
@@ -114,6 +114,12 @@ def test_nothing_is_lost_but_secrets(name: str) -> None:
             "Groups",
             "BgpAsn",
             "VpcAttachments",
+            "Attachments",
+            "NatGatewayAddresses",
+            "Associations",
+            "Routes",
+            "IpPermissions",
+            "IpPermissionsEgress",
         }
         assert set(record) - heads <= read_by_a_path | {"CustomerGatewayConfiguration"}
 
@@ -141,6 +147,28 @@ def test_values_of_each_type() -> None:
     }
     assert len(endpoints[f"com.amazonaws.{REGION}.ec2"]["security_group_ids"]) == 1
     assert endpoints[f"com.amazonaws.{REGION}.s3"]["security_group_ids"] == []
+
+
+def test_values_of_lists() -> None:
+    """What AWS lists within a record is JSON of the CMDB's own names, and nothing of it is lost."""
+
+    def flat(name: str) -> list[dict[str, Any]]:
+        return [flattener(RESOURCES[name])(record) for record in records(name)]
+
+    [gateway], [nat], [address] = flat("internetGateway"), flat("natGateway"), flat("elasticIp")
+    [main] = [table for table in flat("routeTable") if table["main"]]
+    [routes] = [table["routes"] for table in flat("routeTable") if table["routes"][-1]["destination"] == "::/0"]
+    assert main["VpcId"] == gateway["vpc_id"]
+    targets = {route["destination"]: route["target"] for route in routes}
+    assert (targets["10.21.0.0/16"], targets["0.0.0.0/0"]) == ("local", nat["NatGatewayId"])
+    assert targets["::/0"] == gateway["InternetGatewayId"]
+    assert nat["addresses"][0]["allocation_id"] == address["AllocationId"]
+    [rules] = [group["rules"] for group in flat("securityGroup") if group["GroupName"] == "web"]
+    assert [(rule["direction"], rule["protocol"], rule["to_port"]) for rule in rules] == [
+        ("ingress", "tcp", 443),
+        ("egress", "-1", None),
+    ]
+    assert rules[0]["ipv4_ranges"] == [{"CidrIp": "10.0.0.0/8", "Description": "everybody"}]
 
 
 # What a record leaves open --------------------------------------------------------------------------------------------

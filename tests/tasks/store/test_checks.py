@@ -69,7 +69,7 @@ def test_an_attachments_resource_is_of_its_type(database_url: str, tmp_path: Pat
             "resource_id": resource,
         }
         for number, (kind, resource) in enumerate(
-            [("vpc", vpc_id(1)), ("vpc", vpc_id(2)), ("vpn", vpc_id(1)), ("direct-connect-gateway", "anything")]
+            [("vpc", vpc_id(1)), ("vpc", vpc_id(2)), ("vpn", vpc_id(1)), ("client-vpn", "anything"), ("connect", "x")]
         )
     ]
     report = run(rows)
@@ -77,6 +77,7 @@ def test_an_attachments_resource_is_of_its_type(database_url: str, tmp_path: Pat
     assert {(issue.row, issue.rule) for issue in issues_of(database_url, report)} == {
         (3, "reference"),
         (4, "reference"),
+        (6, "resource_form"),
     }
 
 

@@ -6,20 +6,43 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from schemas.resources import RESOURCES
-
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
 TIME = sa.DateTime(timezone=True)
+TABLES = (
+    "vpc",
+    "subnet",
+    "transit_gateway",
+    "transit_gateway_route_table",
+    "customer_gateway",
+    "vpc_endpoint",
+    "vpn_gateway",
+    "vpn_connection",
+    "transit_gateway_attachment",
+    "vpc_peering",
+    "internet_gateway",
+    "elastic_ip",
+    "nat_gateway",
+    "route_table",
+    "security_group",
+    "site",
+    "vrf",
+    "vlan",
+    "prefix",
+    "asn",
+    "device",
+    "circuit",
+)
+"""The resource types at the time of this revision."""
 
 
 def upgrade() -> None:
     """Apply the change."""
-    for resource in RESOURCES.values():
-        op.execute(f'alter table "{resource.table}" add column if not exists retired_at timestamptz')
+    for table in TABLES:
+        op.add_column(table, sa.Column("retired_at", TIME))
     for column in (
         sa.Column("parts", JSONB(), comment="of a run of several types: what holds for each of them"),
         sa.Column("records_retired", sa.BigInteger(), server_default="0", nullable=False),
@@ -53,5 +76,5 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_import_run_applies"), table_name="import_run")
     for name in ("source_version", "sync", "plan_until", "plan", "applies", "records_retired", "parts"):
         op.drop_column("import_run", name)
-    for resource in RESOURCES.values():
-        op.drop_column(resource.table, "retired_at")
+    for table in TABLES:
+        op.drop_column(table, "retired_at")

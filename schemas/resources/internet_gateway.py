@@ -1,0 +1,38 @@
+"""Internet gateway: connects one VPC to the internet.
+
+Source: EC2 API, InternetGateway and AttachInternetGateway.
+"""
+
+from __future__ import annotations
+
+from schemas import fields as f
+from schemas.reports import Severity
+from schemas.resource import AwsRecord, Document, Resource
+from schemas.rules import Reference, Unique
+
+
+class InternetGateway(AwsRecord):
+    """Connects one VPC to the internet."""
+
+    internet_gateway_id: str = f.aws_id(
+        "igw", "Internet gateway ID", required=True, aliases=("igw id", "igw", "id"), aws="InternetGatewayId"
+    )
+    vpc_id: str = f.aws_id(
+        "vpc",
+        "VPC ID",
+        aliases=("vpc", "attached vpc", "attached vpc id"),
+        aws="Attachments[?State!='detached'].VpcId | [0]",
+        description="The VPC that it is attached to: one at most.",
+    )
+
+
+INTERNET_GATEWAY = Resource(
+    "internetGateway",
+    "Internet gateway",
+    InternetGateway,
+    key=("internet_gateway_id",),
+    aliases=("igw",),
+    document=Document("InternetGateways"),
+    # AWS attaches one to a VPC; the one before it may be recorded still.
+    set_rules=(Reference("vpc_id", "vpc"), Unique("vpc_id", severity=Severity.WARNING)),
+)

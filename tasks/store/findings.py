@@ -1,0 +1,30 @@
+"""How a check of many records tells what it found: one query, whose rows are findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import INET
+
+from schemas.rules import WatchedRule
+from tasks.store.after import Records
+from tasks.store.compare import Comparison
+from tasks.store.target import Target
+
+Check = Callable[[Connection, Target, Any, Comparison, Records], Iterator[Select[Any]]]
+"""Gives the queries that find what breaks a rule; the last argument gives the records of the other types."""
+
+
+def finding(
+    rule: WatchedRule, row: ColumnElement[Any], value: ColumnElement[Any], says: str, *names: ColumnElement[Any]
+) -> Select[Any]:
+    """Return a query of findings: the message is `says` with the value and `names` in the places of %s."""
+    severity = literal(str(rule.severity))
+    return select(row, literal(rule.field), value, literal(rule.name), severity, func.format(says, value, *names))
+
+
+def shown(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a value as text; PostgreSQL alone would write an address with /32."""
+    return func.host(column) if isinstance(column.type, INET) else cast(column, Text)

@@ -1,0 +1,262 @@
+"""Rules of networks: what they find is what comparing every pair finds, however the records came in."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert
+
+from schemas.connections import ATTACHMENT, PEERING
+from schemas.reports import Report
+from schemas.resources import RESOURCES
+from schemas.tables import TABLES
+from tasks.store.engine import engine
+from tests.support import execute, importer, issues_of, vpc_id
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Row = dict[str, str]
+
+LAW = settings(
+    max_examples=30,
+    deadline=None,
+    # To shrink an example takes minutes.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def blocks(shortest: int = 20, longest: int = 28) -> st.SearchStrategy[str]:
+    """Blocks of few addresses, so that they meet; one in three is IPv6."""
+    four = st.builds(
+        lambda address, length: ipaddress.ip_network((0x0A000000 + address * 64, length), strict=False),
+        st.integers(0, 80),
+        st.integers(shortest, longest),
+    )
+    six = st.builds(
+        lambda address, length: ipaddress.ip_network((0xFD << 120 | address << 64, length), strict=False),
+        st.integers(0, 80),
+        st.integers(shortest + 36, longest + 36),
+    )
+    return st.one_of(four, four, six).map(str)
+
+
+def network(text: str) -> Network:
+    """Return a block as Python's own library reads it."""
+    return ipaddress.ip_network(text)
+
+
+def meet(one: str, other: str) -> bool:
+    """Say whether two blocks have an address in common."""
+    first, second = network(one), network(other)
+    return first.version == second.version and first.overlaps(second)
+
+
+def found(url: str, report: Report, rule: str) -> set[int]:
+    """Return the rows of a file that broke a rule, the first being 0."""
+    return {issue.row - 2 for issue in issues_of(url, report) if issue.rule == rule and issue.row}
+
+
+# What lies in a container ---------------------------------------------------------------------------------------------
+
+PREFIXES = st.dictionaries(
+    st.tuples(st.sampled_from(["", "65000:1"]), blocks()),
+    st.sampled_from(["", "container", "active", "active"]),
+    min_size=1,
+    max_size=14,
+)
+
+
+def outside(prefixes: dict[tuple[str, str], str]) -> set[tuple[str, str]]:
+    """The prefixes that lie in no container though their VRF has one of their family."""
+
+    def containers(vrf: str, block: Network) -> Iterator[Network]:
+        for (other, text), status in prefixes.items():
+            if other == vrf and status == "container" and network(text).version == block.version:
+                yield network(text)
+
+    stray = set()
+    for (vrf, text), status in prefixes.items():
+        all_of_them = list(containers(vrf, network(text)))
+        inside = any(network(text).subnet_of(each) for each in all_of_them)  # type: ignore[arg-type]  # one family
+        if status != "container" and all_of_them and not inside:
+            stray.add((vrf, text))
+    return stray
+
+
+def put(url: str, resource_type: str, rows: list[Row]) -> None:
+    """Store records as they are, past all rules."""
+    resource = RESOURCES[resource_type]
+    lists = {name for name, spec in resource.fields.items() if isinstance(spec.kind.dtype, pl.List)}
+    records = []
+    for row in rows:
+        record: dict[str, Any] = {name: text or None for name, text in row.items()}
+        record |= {name: row[name].split(",") if row[name] else None for name in lists & row.keys()}
+        if resource.key_column not in record:
+            record[resource.key_column] = "/".join(row[name] for name in resource.key)
+        records.append(record)
+    if records:
+        with engine(url).begin() as connection:
+            connection.execute(insert(TABLES[resource_type]), records)
+
+
+def half(data: st.DataObject, rows: list[Row], before: dict[str, Row]) -> tuple[list[Row], list[Row]]:
+    """Draw which rows are stored before the file: as they are, and so not in it, or as in `before`, and then in it."""
+    how = [data.draw(st.sampled_from(["new", "stored", "changed"])) for _ in rows]
+    first = [next(iter(row)) for row in rows]
+    old = [row for row, way in zip(rows, how, strict=True) if way == "stored"]
+    old += [before[row[key]] for row, way, key in zip(rows, how, first, strict=True) if way == "changed"]
+    return old, [row for row, way in zip(rows, how, strict=True) if way != "stored"]
+
+
+@LAW
+@given(prefixes=PREFIXES, data=st.data())
+def test_prefixes_outside_their_containers(
+    database_url: str, tmp_path: Path, prefixes: dict[tuple[str, str], str], data: st.DataObject
+) -> None:
+    """The rows of the file that lie in none, whatever of it was stored before, and be it with another status."""
+    execute(database_url, "truncate prefix, vrf")
+    put(database_url, "vrf", [{"natural_key": "65000:1", "rd": "65000:1", "name": "red"}])
+    rows = [{"prefix": text, "vrf": vrf, "status": status} for (vrf, text), status in prefixes.items()]
+    before = {row["prefix"]: row | {"status": data.draw(st.sampled_from(["container", "active"]))} for row in rows}
+    before = {key: row for key, row in before.items() if sum(other["prefix"] == key for other in rows) == 1}
+    old, file = half(data, [row for row in rows if row["prefix"] in before], before)
+    file += [row for row in rows if row["prefix"] not in before]
+    put(database_url, "prefix", old)
+    if not file:
+        return
+    run = importer(database_url, tmp_path)
+    report = run(file, resource_type="prefix")
+    same = {(row["vrf"], row["prefix"]) for row in old if row in file}
+    stray = outside(prefixes) - same
+    assert found(database_url, report, "container") == {
+        number for number, row in enumerate(file) if (row["vrf"], row["prefix"]) in stray
+    }
+    assert report.counts.rejected == 0
+    assert run(file, resource_type="prefix").counts.warnings == 0
+
+
+# What is connected ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A few VPCs by number with their blocks, peerings between two of them, and attachments to gateways."""
+
+    vpcs: dict[int, list[str]]
+    peerings: list[tuple[int, int, str]]
+    attachments: list[tuple[int, int, str]]
+
+    def hubs(self) -> list[set[int]]:
+        """The sets of VPCs that are connected."""
+        alive = [{one, other} for one, other, state in self.peerings if state not in PEERING.dead]
+        gateways: dict[int, set[int]] = {}
+        for gateway, number, state in self.attachments:
+            if state not in ATTACHMENT.dead:
+                gateways.setdefault(gateway, set()).add(number)
+        return [*alive, *gateways.values()]
+
+    def clash(self, one: int, hub: set[int]) -> bool:
+        """Say whether a VPC has addresses in common with another of a hub."""
+        others = [block for number in hub if number != one for block in self.vpcs[number]]
+        return one in hub and any(meet(*pair) for pair in product(self.vpcs[one], others))
+
+
+NUMBERS = st.integers(1, 5)
+DRAWN = st.builds(
+    Drawn,
+    vpcs=st.fixed_dictionaries({number: st.lists(blocks(), min_size=1, max_size=3) for number in range(1, 6)}),
+    peerings=st.lists(
+        st.tuples(NUMBERS, NUMBERS, st.sampled_from(["", "active", "deleted"])).filter(lambda it: it[0] != it[1]),
+        min_size=1,
+        max_size=4,
+    ),
+    attachments=st.lists(
+        st.tuples(st.integers(1, 2), NUMBERS, st.sampled_from(["available", "deleted", "available"])),
+        min_size=1,
+        max_size=5,
+    ),
+)
+
+
+def vpc_row(number: int, held: list[str]) -> Row:
+    """A VPC whose first IPv4 block is its own, or one that meets none."""
+    four = [block for block in held if ":" not in block]
+    return {
+        "vpc_id": vpc_id(number),
+        "cidr_block": four[0] if four else f"192.168.{number}.0/24",
+        "secondary_cidr_blocks": ",".join(four[1:]),
+        "ipv6_cidr_blocks": ",".join(block for block in held if ":" in block),
+    }
+
+
+def rows_of(drawn: Drawn) -> dict[str, list[Row]]:
+    """The three files of what was drawn, by type."""
+    peerings = [
+        {
+            "vpc_peering_id": f"pcx-{n:08x}",
+            "requester_vpc_id": vpc_id(one),
+            "accepter_vpc_id": vpc_id(other),
+            "state": state,
+        }
+        for n, (one, other, state) in enumerate(drawn.peerings)
+    ]
+    attachments = [
+        {
+            "transit_gateway_attachment_id": f"tgw-attach-{n:08x}",
+            "transit_gateway_id": f"tgw-{gateway:08x}",
+            "resource_type": "vpc",
+            "resource_id": vpc_id(number),
+            "state": state,
+        }
+        for n, (gateway, number, state) in enumerate(drawn.attachments)
+    ]
+    vpcs = [vpc_row(number, held) for number, held in drawn.vpcs.items()]
+    return {"vpc": vpcs, "vpcPeering": peerings, "transitGatewayAttachment": attachments}
+
+
+def clashing(drawn: Drawn, resource_type: str, row: Row) -> bool:
+    """Say whether a record clashes, by comparing every pair of blocks."""
+    number = next(n for n in drawn.vpcs if vpc_id(n) in row.values())
+    if resource_type == "vpc":
+        return any(drawn.clash(number, hub) for hub in drawn.hubs())
+    if row["state"] in ATTACHMENT.dead:
+        return False
+    if resource_type == PEERING.type:
+        return drawn.clash(number, {n for n in drawn.vpcs if vpc_id(n) in row.values()})
+    gateway = int(row["transit_gateway_id"].removeprefix("tgw-"))
+    beside = {n for at, n, state in drawn.attachments if at == gateway and state not in ATTACHMENT.dead}
+    return drawn.clash(number, beside)
+
+
+@pytest.mark.parametrize("last", ["vpc", "vpcPeering", "transitGatewayAttachment"])
+@LAW
+@given(drawn=DRAWN, data=st.data())
+def test_networks_that_are_connected(
+    database_url: str, tmp_path: Path, last: str, drawn: Drawn, data: st.DataObject
+) -> None:
+    """Whichever of the three is loaded last finds what overlaps, beside what is stored of its own type already."""
+    execute(database_url, "truncate vpc, vpc_peering, transit_gateway_attachment, transit_gateway")
+    put(database_url, "transitGateway", [{"transit_gateway_id": f"tgw-{n:08x}"} for n in (1, 2)])
+    files = rows_of(drawn)
+    for name in files:
+        if name != last:
+            put(database_url, name, files[name])
+    other = vpc_row(9, data.draw(st.lists(blocks(), min_size=1, max_size=2))) if last == "vpc" else {"state": "deleted"}
+    before = {key: row | other | {first: key} for row in files[last] for first, key in [next(iter(row.items()))]}
+    old, file = half(data, files[last], before)
+    put(database_url, last, old)
+    if not file:
+        return
+    report = importer(database_url, tmp_path)(file, resource_type=last)
+    wanted = {n for n, row in enumerate(file) if row not in old and clashing(drawn, last, row)}
+    assert found(database_url, report, "connected_overlap") == wanted
+    assert report.counts.rejected == len(wanted)
