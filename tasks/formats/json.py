@@ -165,6 +165,8 @@ def _object(source: Source, reader: JsonReader, path: Path, *, several: bool) ->
         first = reader.first_item()
         outline[name] = [{}] if first == "{" else [] if first == "]" else None
         if first == "{":
+            if name in lists:
+                raise SourceError(f"{source.name} has two lists of the name '{name}': put their records into one.")
             lists.append(name)
         if first == "{" and (not opened or (several and _type_of(name))):
             opened[name] = _spooled(_apart(source, len(opened)), reader, _items(reader), name)
