@@ -157,13 +157,13 @@ def test_records_of_no_run(database_url: str, tmp_path: Path) -> None:
     assert again == keys
 
 
-def test_a_run_of_no_one_type(database_url: str, tmp_path: Path) -> None:
-    """It counts by its before-images and its records, whatever type its ledger row names."""
+def test_a_run_of_several_types(database_url: str, tmp_path: Path) -> None:
+    """It counts by its before-images and its records, and is one of each of its types."""
     run = importer(database_url, tmp_path)
     run([vpc(1)])
     then = now(database_url)
     run([vpc(1, name="new"), vpc(2)])
-    execute(database_url, "update import_run set resource_type = null")
+    execute(database_url, """update import_run set resource_type = null, parts = '[{"resource_type": "vpc"}]'""")
     assert [record["name"] for record in exported(database_url, tmp_path, as_of=then)] == ["net-1"]
 
 

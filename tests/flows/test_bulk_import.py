@@ -53,7 +53,7 @@ def test_a_run_is_a_flow_run_with_four_task_runs_and_a_report(
     report = json.loads(done.stdout)
     run, tasks, artifacts = flow_run(prefect_api, report["runId"])
     assert (run["state_name"], run["name"]) == ("Completed", "upsert records from vpcs.csv")
-    assert set(tasks) == {"extract vpcs.csv", "map vpcs.csv", "validate vpc", "load vpc"}
+    assert set(tasks) == {"extract vpcs.csv", "map the columns", "validate vpc", "load"}
     assert {task["state_name"] for task in tasks.values()} == {"Completed"}
     progress = json.loads(artifacts["progress"]["description"])
     assert (progress["status"], progress["processedRecords"], progress["percent"]) == ("completed", 2, 100)
@@ -74,7 +74,7 @@ def test_a_run_past_its_threshold_is_a_failed_flow_run(prefect_api: str, databas
     run, tasks, _ = flow_run(prefect_api, report["runId"])
     assert run["state_name"] == "Failed"
     assert "Nothing was changed" in run["state"]["message"]
-    assert tasks["load vpc"]["state_name"] == "Failed"
+    assert tasks["load"]["state_name"] == "Failed"
     assert stored(database_url, "vpc") == []
 
 
@@ -92,7 +92,7 @@ def test_a_cut_connection_is_tried_again(prefect_api: str, database_url: str, so
     done = cmdb(database_url, prefect_api, str(source), program=program)
     assert done.returncode == 0, done.stderr
     run, tasks, _ = flow_run(prefect_api, done.stdout.strip())
-    assert (run["state_name"], tasks["load vpc"]["run_count"]) == ("Completed", 2)
+    assert (run["state_name"], tasks["load"]["run_count"]) == ("Completed", 2)
     assert len(stored(database_url, "vpc")) == 1
     assert execute(database_url, "select status, records_created, records_rejected from import_run") == [
         ("completed", 1, 1)

@@ -193,7 +193,7 @@ def test_fields_in_their_order_and_with_titles(database_url: str, tmp_path: Path
     asked = ("Region", "vpc_id", "cidr", "region")
     assert export(database_url, path, fields=asked, titles=True).columns == ("Region", "VPC ID", "CIDR block")
     assert lines(path) == ["Region,VPC ID,CIDR block", f"us-east-1,{vpc_id(1)},10.0.1.0/24", ""]
-    lineage = ("created_at", "updated_at", "created_by_run", "updated_by_run")
+    lineage = ("created_at", "updated_at", "created_by_run", "updated_by_run", "retired_at")
     assert export(database_url, path, fields=("vpc_id",), lineage=True).columns == ("vpc_id", *lineage)
 
 
