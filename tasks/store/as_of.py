@@ -35,7 +35,7 @@ from sqlalchemy import (
 from schemas.errors import UsageError
 from schemas.reports import Status
 from schemas.resource import Resource
-from schemas.tables import CHANGE, IMPORT_RUN, TABLES
+from schemas.tables import CHANGES, IMPORT_RUN, TABLES
 
 
 def as_of(connection: Connection, resource: Resource, moment: datetime) -> FromClause:
@@ -62,16 +62,16 @@ def _images(resource: Resource, moment: datetime) -> Subquery:
     """The key and the image of each record that a run has changed since, from before the first that did."""
     later = _later(moment)
     first = (
-        select(CHANGE.c.key, CHANGE.c.run_id)
-        .join(later, later.c.run_id == CHANGE.c.run_id)
-        .where(CHANGE.c.resource_type == resource.type)
-        .distinct(CHANGE.c.key)
-        .order_by(CHANGE.c.key, later.c.finished_at)
+        select(CHANGES.c.key, CHANGES.c.run_id)
+        .join(later, later.c.run_id == CHANGES.c.run_id)
+        .where(CHANGES.c.resource_type == resource.type)
+        .distinct(CHANGES.c.key)
+        .order_by(CHANGES.c.key, later.c.finished_at)
         .subquery("first_change")
     )
-    of_type = CHANGE.c.resource_type == resource.type
-    same = and_(CHANGE.c.run_id == first.c.run_id, CHANGE.c.key == first.c.key)
-    return select(CHANGE.c.key, CHANGE.c.before).join(first, same).where(of_type).subquery("was")
+    of_type = CHANGES.c.resource_type == resource.type
+    same = and_(CHANGES.c.run_id == first.c.run_id, CHANGES.c.key == first.c.key)
+    return select(CHANGES.c.key, CHANGES.c.before).join(first, same).where(of_type).subquery("was")
 
 
 def _later(moment: datetime) -> Subquery:
@@ -102,7 +102,7 @@ def _check_known(connection: Connection, resource: Resource, moment: datetime) -
     first = connection.scalar(of_type.with_only_columns(func.min(run.finished_at)))
     if first is None:
         raise UsageError(f"No run of {resource.type} is known, nor what it was before: export it as it is.")
-    images = exists(select(literal(1)).where(CHANGE.c.run_id == run.run_id))
+    images = exists(select(literal(1)).where(CHANGES.c.run_id == run.run_id))
     lost = of_type.where(run.records_updated + run.records_deleted + run.records_retired > 0, ~images)
     since = max(first, connection.scalar(lost.with_only_columns(func.max(run.finished_at))) or first)
     if moment < since:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET
 from schemas import kinds
 from schemas.filters import Filter
 from schemas.resource import Resource
-from schemas.tables import CHANGE, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES
+from schemas.tables import CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES
 from tasks.store.query import condition, field_name
 
 _SEARCHED = (
@@ -76,9 +76,9 @@ def record(connection: Connection, resource: Resource, key: str) -> dict[str, An
 def _changes(connection: Connection, resource: Resource, key: str) -> list[dict[str, Any]]:
     run = IMPORT_RUN.c
     query = (
-        select(CHANGE.c.before, CHANGE.c.after, run.run_id, run.source, run.requested_by, run.finished_at)
-        .join_from(CHANGE, IMPORT_RUN, CHANGE.c.run_id == run.run_id)
-        .where(CHANGE.c.resource_type == resource.type, CHANGE.c.key == key)
+        select(CHANGES.c.before, CHANGES.c.after, run.run_id, run.source, run.requested_by, run.finished_at)
+        .join_from(CHANGES, IMPORT_RUN, CHANGES.c.run_id == run.run_id)
+        .where(CHANGES.c.resource_type == resource.type, CHANGES.c.key == key)
         .order_by(run.started_at.desc())
     )
     return [

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from schemas.errors import UsageError
 from schemas.reports import Change, Report, Status
 from schemas.resources import RESOURCES
-from schemas.tables import CHANGE, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES
+from schemas.tables import CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES
 from tasks.store import ledger
 
 
@@ -62,12 +62,12 @@ def _created(connection: Connection, runs: list[UUID], most: int) -> list[tuple[
 
 def _changed(connection: Connection, runs: list[UUID], most: int) -> tuple[dict[str, int], list[Change]]:
     """What was there before and is another now, deleted or set aside: from its first image to its last."""
-    change = CHANGE.c
+    change = CHANGES.c
     of_record: dict[str, Any] = {"partition_by": [change.resource_type, change.key]}
     first = func.first_value(change.before).over(order_by=IMPORT_RUN.c.started_at, **of_record)
     last = func.first_value(change.after).over(order_by=IMPORT_RUN.c.started_at.desc(), **of_record)
     query = select(change.resource_type, change.key, first.label("before"), last.label("after")).join_from(
-        CHANGE, IMPORT_RUN, IMPORT_RUN.c.run_id == change.run_id
+        CHANGES, IMPORT_RUN, IMPORT_RUN.c.run_id == change.run_id
     )
     each = query.where(change.run_id.in_(runs)).distinct(change.resource_type, change.key).subquery()
     was_there = each.c.before != literal(None, postgresql.JSONB(none_as_null=False))

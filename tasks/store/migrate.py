@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
 from schemas.errors import UsageError
-from schemas.tables import REVISION
+from schemas.resources import RESOURCES
+from schemas.tables import CHANGE, CHANGES, GONE, REVISION
 from tasks.store.engine import told_plainly
 
 SCRIPTS = Path(__file__).with_name("migrations")
@@ -33,7 +34,27 @@ def upgrade(engine: Engine) -> bool:
         if revision(connection) == REVISION:
             return False
         _run_alembic(connection)
+        connection.execute(text(_changes_view(connection)))
         return True
+
+
+_VIEW = "create or replace view {view} as select {names} from change{deleted}"
+
+_DELETED = """
+union all
+select g.gone_by_run, cast('{type}' as text), cast(g.{key} as text) collate "C", cast(null as integer),
+       to_jsonb(g) - 'gone_by_run', cast('null' as jsonb)
+  from {gone} g"""
+
+
+def _changes_view(connection: Connection) -> str:
+    """Return the view of all that runs changed, which every new type is added to."""
+    quote = connection.dialect.identifier_preparer.quote
+    deleted = [
+        _DELETED.format(type=each.type, key=quote(each.key_column), gone=quote(GONE[each.type].name))
+        for each in RESOURCES.values()
+    ]
+    return _VIEW.format(view=CHANGES.name, names=", ".join(CHANGE.columns.keys()), deleted="".join(deleted))
 
 
 def _run_alembic(connection: Connection) -> None:

@@ -32,13 +32,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import false as sql_false
-from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.reports import Change, Issue, Missing, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.rules import Reference
-from schemas.tables import CHANGE, LINEAGE, RETIRED_AT, TABLES
+from schemas.tables import CHANGE, GONE, GONE_BY, LINEAGE, RETIRED_AT, TABLES
 from tasks.store.target import Target, records_of
 
 # Records that stay because others refer to them are told one by one up to this many.
@@ -153,6 +152,19 @@ class Missed:
 
     def take_away(self) -> None:
         """Delete or retire the listed records, once their before-images are kept."""
+        if self.policy is Missing.DELETE:
+            self._delete()
+        else:
+            self._retire()
+
+    def _delete(self) -> None:
+        t, gone = self.target.t, GONE[self.target.resource.type]
+        names = t.columns.keys()
+        rows = self._listed(*t.columns, literal(self.run_id))
+        self.connection.execute(insert(gone).from_select([*names, GONE_BY], rows))
+        self.connection.execute(delete(t).where(self.keys.c.key == cast(self.target.stored_key, Text)))
+
+    def _retire(self) -> None:
         t = self.target.t
         retired = func.jsonb_build_object(literal(RETIRED_AT), func.now())
         image: dict[str, ColumnElement[Any]] = {
@@ -161,16 +173,13 @@ class Missed:
             "key": self.keys.c.key,
             "row": null(),
             "before": func.to_jsonb(text(f'"{t.name}".*')),
-            "after": literal(None, JSONB(none_as_null=False)) if self.policy is Missing.DELETE else retired,
+            "after": retired,
         }
         rows = self._listed(*(value.label(name) for name, value in image.items()))
         self.connection.execute(insert(CHANGE).from_select(list(image), rows))
         is_listed = self.keys.c.key == cast(self.target.stored_key, Text)
-        if self.policy is Missing.DELETE:
-            self.connection.execute(delete(t).where(is_listed))
-        else:
-            values = {RETIRED_AT: func.now(), "updated_at": func.now(), "updated_by_run": self.run_id}
-            self.connection.execute(update(t).where(is_listed).values(values))
+        values = {RETIRED_AT: func.now(), "updated_at": func.now(), "updated_by_run": self.run_id}
+        self.connection.execute(update(t).where(is_listed).values(values))
 
 
 def _shown(name: str, value: Any) -> bool:

@@ -11,6 +11,17 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+KEYS = {
+    "asn": "asn",
+    "circuit": "natural_key",
+    "device": "name",
+    "elastic_ip": "allocation_id",
+    "prefix": "natural_key",
+    "site": "name",
+    "vlan": "natural_key",
+    "vrf": "natural_key",
+}
+"""The columns of the natural keys that are not called after their table."""
 TIME = sa.DateTime(timezone=True)
 TABLES = (
     "vpc",
@@ -62,10 +73,20 @@ def upgrade() -> None:
     op.create_primary_key("rejected_row_pkey", "rejected_row", ["run_id", "part", "row"])
     op.drop_constraint("change_pkey", "change")
     op.create_primary_key("change_pkey", "change", ["run_id", "resource_type", "key"])
+    for table in TABLES:
+        key = KEYS.get(table, f"{table}_id")
+        found_by = f"cast({key} as text)" if table == "asn" else key
+        op.execute(f'create table "{table}_gone" (like "{table}")')
+        op.add_column(f"{table}_gone", sa.Column("gone_by_run", sa.Uuid(), nullable=False))
+        op.execute(f'create index "{table}_gone_key" on "{table}_gone" (({found_by}))')
+        op.create_index(f"{table}_gone_run", f"{table}_gone", ["gone_by_run"])
 
 
 def downgrade() -> None:
     """Take the change back."""
+    op.execute("drop view if exists all_changes")
+    for table in TABLES:
+        op.drop_table(f"{table}_gone")
     op.drop_constraint("change_pkey", "change")
     op.create_primary_key("change_pkey", "change", ["run_id", "key"])
     op.drop_constraint("rejected_row_pkey", "rejected_row")
