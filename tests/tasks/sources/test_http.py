@@ -212,7 +212,7 @@ def test_redirects_are_followed_so_far(server: Site, tmp_path: Path) -> None:
 def test_a_redirect_leads_nowhere_else(server: Site, tmp_path: Path, to: str) -> None:
     """Neither to what tells a machine its credentials, nor out of the web."""
     server.respond = Script(Answer(302, {"Location": to}))
-    with pytest.raises((SourceError, UsageError), match="where no source is|refused"):
+    with pytest.raises((SourceError, UsageError), match=r"where no source is|refused"):
         fetch(request(f"{server.url}/x", tmp_path))
     server.respond = Script(Answer(302))
     with pytest.raises(SourceError, match="leads on to no address"):
@@ -264,9 +264,10 @@ def test_private_addresses_are_asked_only_when_allowed(tmp_path: Path, host: str
         fetch(request(f"http://{host}:1/x.csv", tmp_path, limits={"source_private": False}))
 
 
-@pytest.mark.parametrize(
-    "host", ["169.254.169.254", "0.0.0.0", "[fd00:ec2::254]", "224.0.0.1", "[::ffff:169.254.169.254]"]
-)
+NEVER = ["169.254.169.254", "0.0.0.0", "[fd00:ec2::254]", "224.0.0.1", "[::ffff:169.254.169.254]"]  # noqa: S104
+
+
+@pytest.mark.parametrize("host", NEVER)
 def test_some_addresses_are_never_asked(tmp_path: Path, host: str) -> None:
     """A machine's own credentials are no source."""
     with pytest.raises(UsageError, match="where no source is"):
