@@ -20,8 +20,8 @@ Document = dict[str, Any]
 
 
 @contextmanager
-def ec2(region: str = REGION) -> Iterator[Any]:
-    """Give an EC2 client of a moto server that lives as long as the block, whatever AWS settings the developer has."""
+def aws() -> Iterator[str]:
+    """Give the address of a moto server that lives as long as the block, whatever AWS settings the developer has."""
     with warnings.catch_warnings():
         # What moto's dependencies say of each other when they are imported is no matter of ours.
         warnings.simplefilter("ignore")
@@ -34,19 +34,25 @@ def ec2(region: str = REGION) -> Iterator[Any]:
         server.start()
         try:
             host, port = server.get_host_and_port()
-            session = boto3.Session("test", "test", region_name=region)
-            client = session.client("ec2", endpoint_url=f"http://{host}:{port}")
-            yield client
-            client.close()
+            yield f"http://{host}:{port}"
         finally:
             server.stop()
+
+
+@contextmanager
+def ec2(region: str = REGION) -> Iterator[Any]:
+    """Give an EC2 client of a moto server that lives as long as the block."""
+    with aws() as endpoint:
+        client = boto3.Session("test", "test", region_name=region).client("ec2", endpoint_url=endpoint)
+        yield client
+        client.close()
 
 
 @cache
 def describe_documents() -> dict[str, Document]:
     """Return the document of each AWS type, by the type's name, telling of one small network."""
     with ec2() as client:
-        ours = [{"Name": "vpc-id", "Values": [_create(client)]}]
+        ours = [{"Name": "vpc-id", "Values": [create_network(client)]}]
         described = {
             "vpc": client.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}]),
             "subnet": client.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["false"]}]),
@@ -79,8 +85,8 @@ def _tags(kind: str, name: str) -> list[Document]:
     return [{"ResourceType": kind, "Tags": [*tags, {"Key": "environment", "Value": "production"}]}]
 
 
-def _create(client: Any) -> str:
-    """Make the network; returns the VPC that it is about."""
+def create_network(client: Any) -> str:
+    """Create one small network, with something of every type; returns the VPC that it is about."""
     vpc = client.create_vpc(
         CidrBlock="10.20.0.0/16", AmazonProvidedIpv6CidrBlock=True, TagSpecifications=_tags("vpc", "core")
     )["Vpc"]["VpcId"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from schemas.errors import CmdbError, SourceError, UsageError
@@ -57,8 +55,7 @@ def fetch(request: Request) -> Fetched | None:
     """
     source = source_named(request.url)
     mark = hashlib.sha256(request.url.encode()).hexdigest()[:16]
-    with _untold(request.secret):
-        fetched = source.fetch(replace(request, known=_known(request, mark)))
+    fetched = _untold(source, replace(request, known=_known(request, mark)))
     if fetched is None:
         return None
     failures = tuple(replace(issue, message=_hidden(issue.message, request.secret)) for issue in fetched.failures)
@@ -85,18 +82,15 @@ def _digest(files: tuple[FetchedFile, ...]) -> str:
     return total.hexdigest()
 
 
-@contextmanager
-def _untold(secret: Secret | None) -> Iterator[None]:
-    """Keep a secret out of an error: what is raised then has neither it nor the error that told it."""
+def _untold(source: Connector, request: Request) -> Fetched | None:
+    """Fetch, and keep the secret out of an error: what is raised has neither it nor the error that told it."""
     try:
-        yield
+        return source.fetch(request)
     except Exception as error:
         told = "".join(traceback.format_exception(error))
-        if _hidden(told, secret) == told:
+        if _hidden(told, request.secret) == told:
             raise
-        clean = (type(error) if isinstance(error, CmdbError) else SourceError)(_hidden(str(error), secret))
-    else:
-        return
+        clean = (type(error) if isinstance(error, CmdbError) else SourceError)(_hidden(str(error), request.secret))
     raise clean
 
 

@@ -28,7 +28,6 @@ HOPS = 5
 
 # Attempts in all, however much each of them brought: a server that drops every connection is no server.
 _MOST = 50
-_CHUNK = 1 << 20
 # A connection to an address was made for one name, and would be taken for another one's at that address.
 _NO_REUSE = httpx.Limits(max_keepalive_connections=0)
 _TIMES = httpx.Timeout(60, connect=10)
@@ -86,6 +85,11 @@ class _Download:
                 failed = 1 if self.size > before else failed + 1
                 after = error.after if isinstance(error, _Dropped) else None
                 why = str(error) or type(error).__name__
+                if "CERTIFICATE_VERIFY_FAILED" in why:
+                    raise SourceError(
+                        f"{self._request.shown} has a certificate that is not trusted here: name the file of its "
+                        f"authority in SSL_CERT_FILE. ({why})"
+                    ) from error
                 if failed == ATTEMPTS or (after or 0) > LONGEST:
                     raise self._given_up(why, after) from error
                 self._request.wait(pause(failed) if after is None else after)
@@ -97,7 +101,7 @@ class _Download:
 
     def _attempt(self, path: Path) -> bool:
         with self._answer() as answer:
-            if answer.status_code == httpx.codes.NOT_MODIFIED:
+            if answer.status_code == httpx.codes.NOT_MODIFIED and self._request.known:
                 return False
             self._judge(answer)
             self._read(answer, path)
@@ -208,7 +212,7 @@ class _Download:
         refuse_size(shown, self.size + _length(answer), limit)
         with path.open("ab") as file:
             file.truncate(self.size)
-            for chunk in answer.iter_raw(_CHUNK):
+            for chunk in answer.iter_raw():
                 refuse_size(shown, self.size + len(chunk), limit)
                 file.write(chunk)
                 self.size += len(chunk)

@@ -34,11 +34,11 @@ def fetch(request: Request) -> Fetched:
     """Write the rows of a query as lines of JSON, a few at a time."""
     url = _url(request)
     engine = _engine(request, url)
-    name = _name(request, url)
+    statement, name = _statement(url, engine), _name(request, url)
     path = free_path(request.folder, f"{name}.ndjson")
     try:
         with _read_only(engine) as connection, lines(path, name, request.limit) as written:
-            _write(connection.exec_driver_sql(_statement(url, engine)), written, request)
+            _write(connection.exec_driver_sql(statement), written, request)
     except (SQLAlchemyError, ValueError, OverflowError) as error:
         # Drivers raise the latter two for values that Python has no form for, such as a date before Christ.
         raise _meaning(request, error) from error
