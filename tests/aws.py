@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3
+import httpx
 
 REGION = "us-east-1"
 
@@ -34,6 +35,8 @@ def aws() -> Iterator[str]:
         server.start()
         try:
             host, port = server.get_host_and_port()
+            # All servers of a process share one state.
+            httpx.post(f"http://{host}:{port}/moto-api/reset", trust_env=False).raise_for_status()
             yield f"http://{host}:{port}"
         finally:
             server.stop()

@@ -87,8 +87,8 @@ class _Download:
                 why = str(error) or type(error).__name__
                 if "CERTIFICATE_VERIFY_FAILED" in why:
                     raise SourceError(
-                        f"{self._request.shown} has a certificate that is not trusted here: name the file of its "
-                        f"authority in SSL_CERT_FILE. ({why})"
+                        f"{self._request.shown} has a certificate that is not trusted here: is the name right? "
+                        f"An authority of your own is named in SSL_CERT_FILE. ({why})"
                     ) from error
                 if failed == ATTEMPTS or (after or 0) > LONGEST:
                     raise self._given_up(why, after) from error

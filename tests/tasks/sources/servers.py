@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -52,7 +53,7 @@ class Site:
 
 
 @contextmanager
-def site(respond: Respond) -> Iterator[Site]:
+def site(respond: Respond, tls: SSLContext | None = None) -> Iterator[Site]:
     """Run a server that answers with what `respond` gives."""
     running = Site(respond)
 
@@ -78,6 +79,10 @@ def site(respond: Respond) -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls:
+        # Who hangs up for the certificate is nobody's fault here.
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     running.host = f"127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -347,3 +350,52 @@ def test_no_host(tmp_path: Path) -> None:
     """Told as what it is."""
     with pytest.raises(UsageError, match="names no host"):
         fetch(request("https:///x.csv", tmp_path))
+
+
+# TLS ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    """A certificate for the name `ipam.test` that signs itself, with its key."""
+    path = tmp_path / "ipam.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "1",
+    ]
+    command += ["-subj", "/CN=ipam.test", "-addext", "subjectAltName=DNS:ipam.test", "-keyout", str(path), "-out"]
+    subprocess.run([*command, str(tmp_path / "cert.pem")], check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + (tmp_path / "cert.pem").read_bytes())
+    return path
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl to make a certificate with")
+def test_a_certificate_is_that_of_the_name(authority: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is made to an address, and the name is the one that is asked for, and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority)
+    told: list[str | None] = []
+    context.sni_callback = lambda _, name, __: told.append(name)
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *more: Any, **options: Any) -> Any:
+        return real("127.0.0.1" if host.endswith(".test") else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with site(Script(Answer(200, {}, SITES)), context) as running:
+        port = running.host.rpartition(":")[2]
+        with pytest.raises(SourceError, match=r"certificate that is not trusted here: .* SSL_CERT_FILE"):
+            fetch(request(f"https://ipam.test:{port}/sites.csv", tmp_path / "a"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        assert fetched(f"https://ipam.test:{port}/sites.csv", tmp_path / "b").whole
+        with pytest.raises(SourceError, match=r"not trusted here: is the name right.*Hostname mismatch"):
+            fetch(request(f"https://other.test:{port}/sites.csv", tmp_path / "c"))
+    assert told == ["ipam.test", "ipam.test", "other.test"]
