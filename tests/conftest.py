@@ -146,3 +146,12 @@ def system(postgres_url: str, template_database: str) -> Iterator[System]:
         running(url, folder, CMDB_RATE_LIMIT="100000/minute") as started,
     ):
         yield started
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one running system together where tests are spread over processes."""
+    for item in items:
+        for name in ("system", "prefect_api"):
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
+                break
