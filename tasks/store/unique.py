@@ -14,6 +14,7 @@ from sqlalchemy import (
     select,
 )
 
+from schemas.resource import Resource
 from schemas.rules import Unique
 from schemas.tables import ROW_NUMBER
 from tasks.store.after import FRESH, KEY
@@ -31,18 +32,17 @@ def unique(asked: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
     groups = select(*held, first.label("first"), last.label("last")).where(*conditions).group_by(*held)
     several = groups.having(first != last, func.bool_or(everything.c[FRESH])).subquery()
     other = case((several.c.first == everything.c[KEY], several.c.last), else_=several.c.first)
-    target = asked.target
-    title = target.resource.fields[rule.field].title
-    same = " and ".join(target.resource.fields[name].title for name in rule.within)
-    beside = f", which has the same {same}" if same else ""
+    says, row = _says(asked.target.resource, rule), everything.c[ROW_NUMBER]
     yield (
-        finding(rule, everything.c[ROW_NUMBER], shown(everything.c[rule.field]), _once(rule, title, beside), other)
+        finding(rule, row, shown(everything.c[rule.field]), says, other)
         .join_from(everything, several, and_(*(several.c[name] == everything.c[name] for name in rule.watched)))
         .where(everything.c[FRESH])
     )
 
 
-def _once(rule: Unique, title: str, beside: str) -> str:
+def _says(resource: Resource, rule: Unique) -> str:
+    title = resource.fields[rule.field].title
+    same = " and ".join(resource.fields[name].title for name in rule.within)
     if rule.only is None:
-        return f"'%s' is the {title} of %s, too{beside}"
-    return f"'%s' stands at %s, too{beside}, and one of them may be '{title}'"
+        return f"'%s' is the {title} of %s, too" + (f", which has the same {same}" if same else "")
+    return f"{title} is '%s' for %s, too: it may be so once" + (f" with the same {same}" if same else "")
