@@ -99,7 +99,7 @@ def run_checks(staging: Staging, mapping: Mapping, mode: Mode, empty: Empty, kee
             comparison = compare(connection, target)
         left = staging.rows - rejected
         overlaps = [*_overlaps(connection, target, staging.sketch, left, comparison)]
-        overlaps += network_checks(Inquiry(connection, target, comparison, staging.sketch, stored_records), left)
+        overlaps += network_checks(Inquiry(connection, target, comparison, staging.sketch, left, stored_records))
         kept = sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
         found, overlapping = _found(connection, staging, mapping, target, overlaps, max(keep - kept, 0))
         counts += found

@@ -18,12 +18,13 @@ from tasks.store.target import Target
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What a check asks: the staged rows and their sketch, what they change, and the records of the other types."""
+    """What a check asks about: `rows` staged rows and their sketch, what they change, the records of other types."""
 
     connection: Connection
     target: Target
     comparison: Comparison
     sketch: Sketch
+    rows: int
     records: Records
 
     def after(self, names: tuple[str, ...]) -> Subquery:

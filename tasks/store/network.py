@@ -18,10 +18,10 @@ from tasks.store.session import set_local
 from tasks.store.unique import unique
 
 
-def network_checks(asked: Inquiry, rows: int) -> Iterator[Select[Any]]:
-    """Give what finds the breaches of a type's rules, where the import of `rows` rows makes or moves any record."""
+def network_checks(asked: Inquiry) -> Iterator[Select[Any]]:
+    """Give what finds the breaches of a type's rules, where the import makes or moves any record."""
     target, comparison = asked.target, asked.comparison
-    if not rows - comparison.known + comparison.moved:
+    if not asked.rows - comparison.known + comparison.moved:
         return
     set_local(asked.connection, "work_mem", SORTING)
     for rule in target.resource.set_rules:

@@ -303,9 +303,7 @@ def test_one_of_a_kind_within_another(database_url: str, tmp_path: Path) -> None
     assert run(file).counts.rejected == 0
     second = run([{"route_table_id": "rtb-00000002", "main": "yes"}], resource_type="routeTable", mode="update")
     [issue] = issues_of(database_url, second)
-    assert (
-        issue.message == "'true' stands at rtb-00000001, too, which has the same VPC ID, and one of them may be 'Main'"
-    )
+    assert issue.message == "Main is 'true' for rtb-00000001, too: it may be so once with the same VPC ID"
     moved = [{"route_table_id": f"rtb-{n:08x}", "main": main} for n, main in ((1, "no"), (2, "yes"))]
     assert run(moved, resource_type="routeTable", mode="update").counts.update == 2
 
