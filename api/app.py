@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from api import exports, health, imports, pages, problems, records, resources, session
+from api import exports, free, health, imports, pages, problems, records, resources, session
 from api.models import ImportRequest
 from api.problems import Problem
 from api.progress import Watches
@@ -54,7 +54,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
         redoc_url=None,
     )
     app.state.settings = settings
-    for part in (imports, exports, records, resources, session, health):
+    for part in (imports, exports, records, free, resources, session, health):
         app.include_router(part.router)
     pages.mount(app)
     problems.install(app)

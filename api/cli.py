@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
@@ -38,6 +39,7 @@ from tasks.store import browse, ledger
 from tasks.store.database import address, database
 from tasks.store.difference import difference
 from tasks.store.engine import engine, told_plainly
+from tasks.store.free import MOST, Search, find_free
 from tasks.store.migrate import upgrade
 from tasks.templates import write_template
 
@@ -631,6 +633,31 @@ def diff(
         runs = [ledger.find_run(connection, each) for each in (before, after)]
         found = difference(connection, *runs)
     _print_json(render.difference_json(found)) if json else render.show_difference(out, found)
+
+
+@app.command(
+    epilog="Example: cmdb free 10.0.0.0/8 --size 24 --vrf 65000:1\n\nExample: cmdb free --vpc vpc-0a1b2c3d --size 26"
+)
+def free(
+    block: Annotated[
+        str | None, typer.Argument(metavar="[BLOCK]", help="Where to look; the VPC's own blocks unless given.")
+    ] = None,
+    size: Annotated[int, typer.Option("--size", min=0, max=128, help="The prefix length of the blocks.")] = 24,
+    vrf: Annotated[str | None, typer.Option("--vrf", help="The VRF; the global table unless given.")] = None,
+    vpc: Annotated[str | None, typer.Option("--vpc", help="Look beside the subnets of this VPC.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="How many.")] = 10,
+    json: Json = False,
+) -> None:
+    """Suggest free blocks of a size, the lowest first, beside the prefixes of a VRF or the subnets of a VPC."""
+    with _reading() as connection:
+        found = find_free(connection, Search(size, block, vrf, vpc, limit))
+    if json:
+        # A count of IPv6 may have more digits than orjson writes.
+        sys.stdout.write(f"{dumps(asdict(found), indent=2)}\n")
+        return
+    for each in found.blocks:
+        out.print(each, markup=False)
+    err.print(f"{found.total:,} free blocks of /{size} in {', '.join(found.within)}", markup=False)
 
 
 @app.command("settings")

@@ -322,6 +322,15 @@ class RecordPage(Model):
     next: str | None = None
 
 
+class FreeBlocks(Model):
+    """The lowest free blocks of a size."""
+
+    size: int
+    within: list[str] = Field(description="The blocks that were looked through.")
+    blocks: list[str]
+    total: int = Field(description="How many blocks of the size are free in all.")
+
+
 class Event(Model):
     """One thing that happened to a record."""
 

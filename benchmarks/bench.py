@@ -94,9 +94,9 @@ class Bench:
             connection.connection.cursor().copy_expert(f"copy ({query}) to stdout (format csv, header)", target)
             return time.perf_counter() - began
 
-    def run(self, file: Path, *, dry: bool = False, **wanted: int) -> tuple[float, float]:
+    def run(self, file: Path, resource_type: str = "vpc", *, dry: bool = False, **wanted: int) -> tuple[float, float]:
         """Import a file in a process of its own; returns seconds and megabytes, once the counts are right."""
-        return self._process("benchmarks.one_import", file, *(["dry"] if dry else []), **wanted)
+        return self._process("benchmarks.one_import", file, resource_type, *(["dry"] if dry else []), **wanted)
 
     def export(self, file: Path, *fields: str, **wanted: int) -> tuple[float, float]:
         """Export VPCs in a process of its own; returns seconds and megabytes, once the counts are right."""

@@ -1,4 +1,4 @@
-"""One import in a process of its own: `python -m benchmarks.one_import URL FILE [dry]`; prints seconds and memory."""
+"""One import in a process of its own: `python -m benchmarks.one_import URL FILE TYPE [dry]`; prints seconds and MB."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def peak_memory() -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
-def main(url: str, file: str, dry: str = "") -> None:
+def main(url: str, file: str, resource_type: str, dry: str = "") -> None:
     """Import a file and print what it took, from the call to the commit."""
-    job = ImportJob(path=Path(file), resource_type="vpc", dry_run=bool(dry))
+    job = ImportJob(path=Path(file), resource_type=resource_type, dry_run=bool(dry))
     began = time.perf_counter()
     report = import_file(job, url, settings())
     seconds = time.perf_counter() - began

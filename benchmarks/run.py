@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from benchmarks import data, peers, system
+from benchmarks import checks, data, peers, system
 from benchmarks.bench import Bench, Case, report
 from tasks.store.embedded import server
 from tasks.store.engine import engine
@@ -169,6 +169,23 @@ def undo(bench: Bench) -> None:
     bench.measure(case, lambda: bench.undo(delete=bench.rows), imported)
 
 
+def network_rules(bench: Bench) -> None:
+    """The rules among a million prefixes, with their containers: into an empty table, and beside as many others."""
+
+    def once(rows: int, first: int) -> tuple[float, float]:
+        return checks.seconds_to_check(bench.url, checks.prefixes(rows, first)), 0.0
+
+    bench.empty()
+    bench.execute(*(f"insert into vrf (natural_key, rd, name) values ('{rd}', '{rd}', '{rd}')" for rd in checks.VRFS))
+    for rows in (bench.rows // 10, bench.rows):
+        case = Case("check of prefixes among each other", rows, "≤ 5 s for a million, near linear")
+        bench.measure(case, partial(once, rows, 0), None)
+    bench.run(data.write(checks.prefixes(bench.rows), bench.folder / "prefixes.csv"), "prefix", create=bench.rows)
+    bench.execute("vacuum analyze prefix")
+    case = Case("check of prefixes, beside as many stored", bench.rows, "≤ 5 s for a million")
+    bench.measure(case, partial(once, bench.rows, bench.rows), None)
+
+
 def small_command(bench: Bench) -> None:
     """A hundred rows from the command line, set-up included."""
     file = data.write(data.vpcs(100), bench.folder / "hundred.csv")
@@ -223,7 +240,7 @@ def main() -> None:
         with server(folder) as url:
             upgrade(engine(url))
             bench = Bench(url, folder, 20_000 if small else 1_000_000, 1 if small else 3)
-            parts = [against_copy, undo, exports, other_formats, small_command, by_request]
+            parts = [against_copy, undo, exports, other_formats, network_rules, small_command, by_request]
             parts += [] if small else [against_peers, growth]
             for part in parts:
                 part(bench)

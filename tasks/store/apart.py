@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import (
-    Connection,
     Integer,
     Select,
     Subquery,
@@ -29,48 +28,43 @@ from schemas.connections import BLOCKS, CONNECTIONS, NETWORK
 from schemas.resources import RESOURCES
 from schemas.rules import Apart
 from schemas.tables import ROW_NUMBER
-from tasks.store.after import FRESH, KEY, Records, after
+from tasks.store.after import FRESH, KEY
 from tasks.store.blocks import BLOCK, ISLAND, islands
-from tasks.store.compare import Comparison
-from tasks.store.findings import finding
-from tasks.store.target import Target
+from tasks.store.findings import Inquiry, finding
 
 
 class _Given:
     """The records of any type, with row, key and freshness: those of the import's own type as it will leave them."""
 
-    def __init__(self, target: Target, comparison: Comparison, records: Records) -> None:
-        self.target = target
-        self._comparison = comparison
-        self._records = records
+    def __init__(self, asked: Inquiry) -> None:
+        self._asked = asked
 
     def is_own(self, resource_type: str) -> bool:
-        return resource_type == self.target.resource.type
+        """Say whether a type is the import's own."""
+        return resource_type == self._asked.target.resource.type
 
-    def any(self, connection: Connection, resource_type: str) -> bool:
+    def any(self, resource_type: str) -> bool:
         """Say whether there are records of a type, the import's own always."""
-        there = select(exists(select(literal(1)).select_from(self._records(resource_type))))
-        return self.is_own(resource_type) or bool(connection.scalar(there))
+        there = select(exists(select(literal(1)).select_from(self._asked.records(resource_type))))
+        return self.is_own(resource_type) or bool(self._asked.connection.scalar(there))
 
     def of(self, resource_type: str, names: tuple[str, ...]) -> Subquery:
         """Return `names` of the records of a type."""
         if self.is_own(resource_type):
-            return after(self.target, self._comparison, names)
-        there = self._records(resource_type)
+            return self._asked.after(names)
+        there = self._asked.records(resource_type)
         key = there.c[RESOURCES[resource_type].key_column].label(KEY)
         silent = [cast(null(), Integer).label(ROW_NUMBER), literal(value=False).label(FRESH)]
         return select(key, *(there.c[name].label(name) for name in names), *silent).subquery()
 
 
-def apart(
-    connection: Connection, target: Target, rule: Apart, comparison: Comparison, records: Records
-) -> Iterator[Select[Any]]:
+def apart(asked: Inquiry, rule: Apart) -> Iterator[Select[Any]]:
     """Find the networks whose blocks overlap one of a network that they are connected with, from either side.
 
     Networks that meet in one hub are swept together: what overlaps there stands in one island.
     """
-    given = _Given(target, comparison, records)
-    if not any(given.any(connection, each.type) for each in CONNECTIONS):
+    given = _Given(asked)
+    if not any(given.any(each.type) for each in CONNECTIONS):
         return
     members, networks = _members(given), given.of(NETWORK, BLOCKS)
     conflicts = _conflicts(members, networks)

@@ -43,9 +43,11 @@ from schemas.reports import Empty, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
+from tasks.store.after import records_beside
 from tasks.store.blocks import islands
 from tasks.store.compare import Comparison, compare, planned_updates
-from tasks.store.copy import copy_frame, copy_rows
+from tasks.store.copy import copy_frame, listed
+from tasks.store.findings import Inquiry
 from tasks.store.network import network_checks
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
@@ -103,7 +105,8 @@ def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, k
             comparison = compare(connection, target)
         left = staging.rows - rejected
         overlaps = [*_overlaps(connection, target, staging.sketch, left, comparison)]
-        overlaps += network_checks(connection, target, left, comparison)
+        beside = records_beside(target)
+        overlaps += network_checks(Inquiry(connection, target, comparison, staging.sketch, left, beside))
         kept = sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
         found, overlapping = _found(connection, staging, mapping, target, overlaps, max(keep - kept, 0))
         counts += found
@@ -213,20 +216,12 @@ def _stale(target: Target) -> Iterator[Select[Any]]:
     yield _finding(target, and_(s.c[SEEN_AT].is_not(None), ~target.stored()), "stale", f"was deleted {then}")
 
 
-def _listed(connection: Connection, name: str, rows: pl.Series) -> Table:
-    """Put row numbers into a temporary table."""
-    table = Table(name, MetaData(), Column("row_number", Integer), prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
-    table.create(connection)
-    copy_rows(connection, table, rows)
-    return table
-
-
 def _duplicates(connection: Connection, target: Target, sketch: Sketch) -> Iterator[Select[Any]]:
     """Rows of one key: copies of a row are rejected but for the first, rows that differ are all rejected."""
     repeated = sketch.repeated()
     if repeated.is_empty():
         return
-    suspects = _listed(connection, "repeated", repeated)
+    suspects = listed(connection, "repeated", repeated)
     s, key = target.s, target.staged_key
     of_suspects = select(key.label("key")).join_from(s, suspects, suspects.c.row_number == s.c.row_number)
     several = of_suspects.group_by(key).having(func.count() > 1).subquery()
@@ -316,7 +311,7 @@ def _overlaps(
         shared = _shared_scopes(connection, target, rule, number)
         others = connection.scalar(select(literal(1)).select_from(shared).limit(1)) is not None
         if others or not near.is_empty():
-            suspects = _suspects(target, rule, comparison, shared, _listed(connection, f"near_{number}", near))
+            suspects = _suspects(target, rule, comparison, shared, listed(connection, f"near_{number}", near))
             yield _no_overlap(target, rule, suspects, others=others)
 
 

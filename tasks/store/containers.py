@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import polars as pl
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
     FromClause,
-    Index,
+    Integer,
     MetaData,
     Select,
+    Subquery,
     Table,
     Text,
     and_,
@@ -20,70 +22,92 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    null,
     select,
-    text,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import CIDR
 
+from schemas.reports import Empty
 from schemas.rules import Contained
 from schemas.tables import ROW_NUMBER
-from tasks.store.after import FRESH, Records, after
+from tasks.store.after import FRESH
 from tasks.store.blocks import BLOCK, STARTS, swept
-from tasks.store.compare import Comparison
-from tasks.store.findings import finding
-from tasks.store.target import Target
+from tasks.store.copy import listed
+from tasks.store.findings import Inquiry, finding
 
 
-def contained(
-    connection: Connection, target: Target, rule: Contained, comparison: Comparison, _: Records
-) -> Iterator[Select[Any]]:
-    """Find the blocks beside the containers of their scope, by looking up the nearest container before each.
+def contained(asked: Inquiry, rule: Contained) -> Iterator[Select[Any]]:
+    """Find the blocks beside the containers of their scope, where the sketch points at any."""
+    everything = asked.after(rule.watched)
+    containers = _widest(asked.connection, everything, rule)
+    found = asked.connection.execute(select(*containers.c[rule.within], containers.c[BLOCK])).all()
+    if not found:
+        return
+    suspects = None
+    if asked.target.empty is Empty.CLEAR:
+        schema = dict.fromkeys((*rule.within, rule.field), pl.String)
+        rows = asked.sketch.outside(rule, pl.DataFrame(found, schema=schema, orient="row"))
+        if rows is not None and rows.is_empty():
+            return
+        # Where most are to be looked at, to look at all of them is quicker.
+        if rows is not None and len(rows) < asked.rows / 2:
+            suspects = listed(asked.connection, "outside", rows)
+    yield _outside(asked, rule, everything, containers, suspects)
 
-    The widest containers are disjoint, so that the one which holds a block is the last that does not sort after it.
-    """
-    everything = after(target, comparison, rule.watched)
+
+def _widest(connection: Connection, everything: Subquery, rule: Contained) -> Table:
+    """List the widest containers of each scope, which are disjoint, in a temporary table."""
     name, value = rule.container
-    scope, block = _scope(everything, rule.within), everything.c[rule.field]
-    containers = _containers(
-        connection, select(scope.label("scope"), block.label(BLOCK)).where(everything.c[name] == value)
-    )
-    scopes = select(containers.c.scope, func.family(containers.c.block).label("family")).distinct().subquery()
-    nearest = (
-        select(containers.c.block.op(">>=")(block))
-        .where(containers.c.scope == scope, containers.c.block <= block)
-        .order_by(containers.c.block.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    outside = ~func.coalesce(nearest, literal(value=False))
-    same = " and ".join(target.resource.fields[name].title for name in rule.within)
-    says = f"'%s' lies in no {value} of its {same}, which has some"
-    yield (
-        finding(rule, everything.c[ROW_NUMBER], cast(block, Text), says)
-        .join_from(everything, scopes, and_(scopes.c.scope == scope, scopes.c.family == func.family(block)))
-        .where(everything.c[FRESH], everything.c[name].is_distinct_from(value), outside)
-    )
-
-
-def _scope(records: FromClause, within: tuple[str, ...]) -> ColumnElement[Any]:
-    parts = [func.coalesce(cast(records.c[name], Text), "") for name in within]
-    return parts[0] if len(parts) == 1 else func.concat_ws("/", *parts)
-
-
-def _containers(connection: Connection, all_of_them: Select[Any]) -> Table:
-    """List the widest containers of each scope in a temporary table."""
+    columns = [Column(each, Text) for each in rule.within]
     table = Table(
         "widest_container",
         MetaData(),
-        Column("scope", Text(collation="C")),
+        *columns,
         Column(BLOCK, CIDR),
         prefixes=["TEMPORARY"],
         postgresql_on_commit="DROP",
     )
     table.create(connection)
-    marked = swept(all_of_them.subquery(), ("scope",), BLOCK)
-    widest = select(marked.c.scope, marked.c.block).where(marked.c[STARTS] == 1)
-    connection.execute(insert(table).from_select(["scope", BLOCK], widest))
-    Index("widest_container_order", table.c.scope, table.c.block).create(connection)
-    connection.execute(text('analyze "widest_container"'))
+    within = [cast(everything.c[each], Text).label(each) for each in rule.within]
+    block = everything.c[rule.field].label(BLOCK)
+    marked = swept(select(*within, block).where(everything.c[name] == value).subquery(), rule.within, BLOCK)
+    widest = select(*marked.c[rule.within], marked.c[BLOCK]).where(marked.c[STARTS] == 1)
+    connection.execute(insert(table).from_select([*rule.within, BLOCK], widest))
     return table
+
+
+def _outside(
+    asked: Inquiry, rule: Contained, everything: Subquery, containers: Table, suspects: Table | None
+) -> Select[Any]:
+    """Sort blocks and containers together: the one that may hold a block is the last container before it."""
+    name, value = rule.container
+    scope, family = _scope(containers, rule), func.family(containers.c[BLOCK])
+    named = select(scope.label("scope"), family.label("family")).distinct().subquery()
+    # A number sorts faster than a name.
+    number = func.row_number().over(order_by=[named.c.scope, named.c.family])
+    scopes = select(*named.c, cast(number, Integer).label("number")).cte("scopes")
+    block, row = everything.c[rule.field], everything.c[ROW_NUMBER]
+    has_some = and_(scopes.c.scope == _scope(everything, rule), scopes.c.family == func.family(block))
+    of_import = everything.join(scopes, has_some)
+    if suspects is not None:
+        of_import = of_import.join(suspects, suspects.c.row_number == row)
+    blocks = select(scopes.c.number, row, block.label(BLOCK), cast(null(), CIDR).label("holder")).select_from(of_import)
+    blocks = blocks.where(everything.c[FRESH], everything.c[name].is_distinct_from(value))
+    own_scope = and_(scopes.c.scope == scope, scopes.c.family == family)
+    block_of, silent = containers.c[BLOCK], cast(null(), Integer)
+    holders = select(scopes.c.number, silent, block_of, block_of).select_from(containers.join(scopes, own_scope))
+    both = union_all(blocks, holders).subquery()
+    in_order = [both.c.block, both.c[ROW_NUMBER].nulls_first()]
+    nearest = func.max(both.c.holder).over(partition_by=both.c.number, order_by=in_order, rows=(None, 0))
+    held = select(both.c[ROW_NUMBER], both.c.block, nearest.label("nearest")).subquery()
+    same = " and ".join(asked.target.resource.fields[each].title for each in rule.within)
+    says = f"'%s' lies in no {value} of its {same}, which has some"
+    covered = func.coalesce(held.c.nearest.op(">>=")(held.c.block), literal(value=False))
+    is_block = held.c[ROW_NUMBER].is_not(None)
+    return finding(rule, held.c[ROW_NUMBER], cast(held.c.block, Text), says).where(is_block, ~covered)
+
+
+def _scope(records: FromClause, rule: Contained) -> ColumnElement[Any]:
+    parts = [func.coalesce(cast(records.c[name], Text), "") for name in rule.within]
+    return parts[0] if len(parts) == 1 else func.concat_ws("/", *parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import polars as pl
-from sqlalchemy import Connection, Table
+from sqlalchemy import Column, Connection, Integer, MetaData, Table
 
 # Rows of one COPY's text in memory: 100,000 rows of 150 bytes are 15 MB.
 _SLICE = 100_000
@@ -42,3 +42,11 @@ def copy_rows(connection: Connection, table: Table, rows: pl.Series) -> None:
         f"copy {connection.dialect.identifier_preparer.format_table(table)} from stdin",
         io.BytesIO(b"".join(b"%d\n" % row for row in rows)),
     )
+
+
+def listed(connection: Connection, name: str, rows: pl.Series) -> Table:
+    """Put row numbers into a temporary table."""
+    table = Table(name, MetaData(), Column("row_number", Integer), prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    table.create(connection)
+    copy_rows(connection, table, rows)
+    return table

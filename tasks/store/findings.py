@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import INET
 
 from schemas.rules import WatchedRule
-from tasks.store.after import Records
+from tasks.store.after import Records, after
 from tasks.store.compare import Comparison
+from tasks.store.sketch import Sketch
 from tasks.store.target import Target
 
-Check = Callable[[Connection, Target, Any, Comparison, Records], Iterator[Select[Any]]]
-"""Gives the queries that find what breaks a rule; the last argument gives the records of the other types."""
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What a check asks about: `rows` staged rows and their sketch, what they change, the records of other types."""
+
+    connection: Connection
+    target: Target
+    comparison: Comparison
+    sketch: Sketch
+    rows: int
+    records: Records
+
+    def after(self, names: tuple[str, ...]) -> Subquery:
+        """Return fields of the records of the import's own type as it will leave them."""
+        return after(self.target, self.comparison, names)
+
+
+Check = Callable[[Inquiry, Any], Iterator[Select[Any]]]
+"""Gives the queries that find what breaks a rule."""
 
 
 def finding(

@@ -13,7 +13,7 @@ import polars as pl
 from schemas.kinds import ipv4_blocks
 from schemas.reports import ROW
 from schemas.resource import Resource
-from schemas.rules import NoOverlap
+from schemas.rules import Contained, NoOverlap
 
 # Rows that are sorted at once; more are sorted in parts, by what they have to share to meet.
 _PART = 2_000_000
@@ -31,7 +31,7 @@ class Sketch:
         self._fields = fields
         self._files: list[Path] = []
         self._rows = 0
-        watched = [rule for rule in resource.set_rules if isinstance(rule, NoOverlap)]
+        watched = [rule for rule in resource.set_rules if isinstance(rule, NoOverlap | Contained)]
         self._rules = [rule for rule in watched if {rule.field, *rule.within} <= set(fields)]
 
     def add(self, batch: pl.DataFrame) -> None:
@@ -50,10 +50,26 @@ class Sketch:
 
     def overlapping(self, rule: NoOverlap) -> pl.Series:
         """Return the rows whose block seems to overlap another row's, and those that can't be told so (IPv6)."""
-        names = [f"{rule.field} {name}" for name in (_SCOPE, _FIRST, _LAST)]
-        plain = dict(zip(names, _SPAN, strict=True))
-        parts = [_overlapping(part.rename(plain)) for part in self._parts(names[0], [ROW, *names])]
+        parts = [_overlapping(part) for part in self._spans(rule)]
         return pl.concat(parts) if parts else _no_rows()
+
+    def outside(self, rule: Contained, containers: pl.DataFrame) -> pl.Series | None:
+        """Return the rows whose block is in none of its scope's containers, and those that can't be told so (IPv6).
+
+        The `containers`, disjoint, are columns of `rule.within` and `rule.field`. None where the import leaves a doubt.
+        """
+        if rule not in self._rules:
+            return None
+        spans = containers.select(_span(containers, rule)).rename(_plain(rule))
+        six = spans[_FIRST].null_count() > 0
+        four = _on_one_line(spans.drop_nulls(_FIRST).with_row_index(ROW)).sort("first")
+        scopes = spans.drop_nulls(_FIRST).select(_SCOPE, stretch=_stretch()).unique()
+        parts = [_outside(part, four, scopes, unknown=six) for part in self._spans(rule)]
+        return pl.concat(parts) if parts else _no_rows()
+
+    def _spans(self, rule: NoOverlap | Contained) -> list[pl.DataFrame]:
+        plain = _plain(rule)
+        return [part.rename(plain) for part in self._parts(next(iter(plain)), [ROW, *plain])]
 
     def _parts(self, by: str, columns: list[str]) -> list[pl.DataFrame]:
         if not self._files:
@@ -70,27 +86,49 @@ def _no_rows() -> pl.Series:
     return pl.Series(ROW, [], dtype=pl.UInt32)
 
 
-def _span(batch: pl.DataFrame, rule: NoOverlap) -> list[pl.Series]:
+def _plain(rule: NoOverlap | Contained) -> dict[str, str]:
+    """The columns of a rule in the files, and what they are here."""
+    return {f"{rule.field} {name}": name for name in _SPAN}
+
+
+def _span(batch: pl.DataFrame, rule: NoOverlap | Contained) -> list[pl.Series]:
     """The scope of a block as a hash, and its first and last address; null for what is no IPv4 block."""
     blocks = ipv4_blocks(batch[rule.field])
-    known = pl.all_horizontal(pl.col(name).is_not_null() for name in (rule.field, *rule.within))
+    # What is empty is compared with nothing, but where the global table is a scope.
+    needed = (rule.field,) if isinstance(rule, Contained) else (rule.field, *rule.within)
+    known = pl.all_horizontal(pl.col(name).is_not_null() for name in needed)
     scope = batch.select(pl.when(known).then(pl.struct(rule.within).hash()).alias(_SCOPE))[_SCOPE]
     first = blocks["address"].cast(pl.UInt32)
     last = (blocks["address"] + blocks["size"] - 1).cast(pl.UInt32)
-    return [part.alias(f"{rule.field} {name}") for part, name in zip((scope, first, last), _SPAN, strict=True)]
+    return [part.alias(name) for part, name in zip((scope, first, last), _plain(rule), strict=True)]
+
+
+def _stretch() -> pl.Expr:
+    """One line of numbers for all scopes: each has a stretch of its own."""
+    return pl.col(_SCOPE).rank("dense").cast(pl.Int64) * 2**33
+
+
+def _on_one_line(part: pl.DataFrame) -> pl.DataFrame:
+    ranked = part.with_columns(stretch=_stretch())
+    return ranked.select(ROW, first=pl.col("stretch") + pl.col(_FIRST), last=pl.col("stretch") + pl.col(_LAST))
 
 
 def _overlapping(part: pl.DataFrame) -> pl.Series:
     """Blocks nest or are disjoint: in order, one overlaps an earlier one when it starts inside the widest so far."""
     part = part.filter(pl.col(_SCOPE).is_not_null())
     unknown = part.filter(pl.col(_FIRST).is_null())[ROW]
-    ranked = part.filter(pl.col(_FIRST).is_not_null()).with_columns(
-        # One line of numbers for all scopes: each has a stretch of its own.
-        stretch=pl.col(_SCOPE).rank("dense").cast(pl.Int64) * 2**33
-    )
-    ordered = ranked.select(ROW, first=pl.col("stretch") + pl.col(_FIRST), last=pl.col("stretch") + pl.col(_LAST)).sort(
-        "first", "last", descending=[False, True]
-    )
+    known = part.filter(pl.col(_FIRST).is_not_null())
+    ordered = _on_one_line(known).sort("first", "last", descending=[False, True])
     inside = pl.col("first") <= pl.col("last").cum_max().shift(1, fill_value=-1)
     met = ordered.select(ROW, inside=inside).filter(pl.col("inside") | pl.col("inside").shift(-1, fill_value=False))
     return pl.concat([met[ROW], unknown])
+
+
+def _outside(part: pl.DataFrame, containers: pl.DataFrame, scopes: pl.DataFrame, *, unknown: bool) -> pl.Series:
+    """The container that may hold a block is the last one that does not start after it."""
+    left = part.filter(pl.col(_FIRST).is_null(), pl.col(_SCOPE).is_not_null())[ROW] if unknown else _no_rows()
+    known = part.filter(pl.col(_FIRST).is_not_null()).join(scopes, on=_SCOPE)
+    placed = known.select(ROW, first=pl.col("stretch") + pl.col(_FIRST), last=pl.col("stretch") + pl.col(_LAST))
+    at = containers["first"].search_sorted(placed["first"], side="right").cast(pl.Int64) - 1
+    ends = containers["last"].gather(at.clip(lower_bound=0))
+    return pl.concat([placed.filter((at < 0) | (placed["last"] > ends))[ROW], left])

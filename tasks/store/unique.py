@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     and_,
     case,
@@ -15,36 +14,35 @@ from sqlalchemy import (
     select,
 )
 
+from schemas.resource import Resource
 from schemas.rules import Unique
 from schemas.tables import ROW_NUMBER
-from tasks.store.after import FRESH, KEY, Records, after
-from tasks.store.compare import Comparison
-from tasks.store.findings import finding, shown
-from tasks.store.target import Target
+from tasks.store.after import FRESH, KEY
+from tasks.store.findings import Inquiry, finding, shown
 
 
-def unique(_: Connection, target: Target, rule: Unique, comparison: Comparison, __: Records) -> Iterator[Select[Any]]:
+def unique(asked: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
     """Find the records that hold what another holds, each with one of the others."""
-    everything = after(target, comparison, rule.watched)
+    everything = asked.after(rule.watched)
     held = [everything.c[name] for name in rule.watched]
-    asked: list[ColumnElement[bool]] = [column.is_not(None) for column in held]
+    conditions: list[ColumnElement[bool]] = [column.is_not(None) for column in held]
     if rule.only is not None:
-        asked.append(everything.c[rule.field] == rule.only)
+        conditions.append(everything.c[rule.field] == rule.only)
     first, last = func.min(everything.c[KEY]), func.max(everything.c[KEY])
-    groups = select(*held, first.label("first"), last.label("last")).where(*asked).group_by(*held)
+    groups = select(*held, first.label("first"), last.label("last")).where(*conditions).group_by(*held)
     several = groups.having(first != last, func.bool_or(everything.c[FRESH])).subquery()
     other = case((several.c.first == everything.c[KEY], several.c.last), else_=several.c.first)
-    title = target.resource.fields[rule.field].title
-    same = " and ".join(target.resource.fields[name].title for name in rule.within)
-    beside = f", which has the same {same}" if same else ""
+    says, row = _says(asked.target.resource, rule), everything.c[ROW_NUMBER]
     yield (
-        finding(rule, everything.c[ROW_NUMBER], shown(everything.c[rule.field]), _once(rule, title, beside), other)
+        finding(rule, row, shown(everything.c[rule.field]), says, other)
         .join_from(everything, several, and_(*(several.c[name] == everything.c[name] for name in rule.watched)))
         .where(everything.c[FRESH])
     )
 
 
-def _once(rule: Unique, title: str, beside: str) -> str:
+def _says(resource: Resource, rule: Unique) -> str:
+    title = resource.fields[rule.field].title
+    same = " and ".join(resource.fields[name].title for name in rule.within)
     if rule.only is None:
-        return f"'%s' is the {title} of %s, too{beside}"
-    return f"'%s' stands at %s, too{beside}, and one of them may be '{title}'"
+        return f"'%s' is the {title} of %s, too" + (f", which has the same {same}" if same else "")
+    return f"{title} is '%s' for %s, too: it may be so once" + (f" with the same {same}" if same else "")

@@ -294,3 +294,18 @@ def test_undo_and_history(cli: Cli, tmp_path: Path) -> None:
     assert (done.code, "1 deleted, 1 restored" in done.out) == (0, True)
     assert cli("history", "vpc", vpc_id(2)).code == 2
     assert cli("undo", "nothing").code == 2
+
+
+def test_free_blocks(cli: Cli, tmp_path: Path) -> None:
+    """The lowest come first, one a line, with their count; as JSON however many there are; a mistake is told."""
+    cli("import", str(write_csv(tmp_path / "prefixes.csv", [{"prefix": "10.0.0.0/24"}])), "--type", "prefix")
+    done = cli("free", "10.0.0.0/22", "-n", "2")
+    assert (done.code, done.out.split(), "3 free blocks of /24 in 10.0.0.0/22" in done.err) == (
+        0,
+        ["10.0.1.0/24", "10.0.2.0/24"],
+        True,
+    )
+    found = json.loads(cli("free", "2001:db8::/32", "--size", "128", "-n", "1", "--json").out)
+    assert found == {"size": 128, "within": ["2001:db8::/32"], "blocks": ["2001:db8::/128"], "total": 2**96}
+    wrong = cli("free", "10.0.0.0/22", "--size", "8")
+    assert (wrong.code, "give a size of 22 to 32" in wrong.err) == (2, True)

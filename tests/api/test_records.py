@@ -163,3 +163,17 @@ def test_a_record_that_was_deleted_and_brought_back(client: httpx.Client, tmp_pa
     found = client.get("/api/records/vpc/record", params={"key": vpc_id(40)}).json()
     assert [event["action"] for event in found["history"]] == ["created", "deleted", "created"]
     assert found["history"][0]["source"].startswith("undo of ")
+
+
+def test_free_blocks(system: System) -> None:
+    """The lowest of a size beside the prefixes of the global table, and how many there are; a mistake is told."""
+    sql(system.url, "truncate prefix")
+    sql(system.url, "insert into prefix (natural_key, prefix) values ('/10.0.0.0/24', '10.0.0.0/24')")
+    with system.client() as client:
+        found = client.get("/api/free", params={"block": "10.0.0.0/22", "size": 24, "limit": 2}).json()
+        wrong = client.get("/api/free", params={"block": "10.0.0.0/22", "size": 8})
+    assert found == {"size": 24, "within": ["10.0.0.0/22"], "blocks": ["10.0.1.0/24", "10.0.2.0/24"], "total": 3}
+    assert (wrong.status_code, wrong.json()["detail"]) == (
+        422,
+        "No /8 fits into 10.0.0.0/22: give a size of 22 to 32.",
+    )

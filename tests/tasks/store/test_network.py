@@ -260,3 +260,69 @@ def test_networks_that_are_connected(
     wanted = {n for n, row in enumerate(file) if row not in old and clashing(drawn, last, row)}
     assert found(database_url, report, "connected_overlap") == wanted
     assert report.counts.rejected == len(wanted)
+
+
+# What may stand once --------------------------------------------------------------------------------------------------
+
+
+def address(number: int, public_ip: str) -> Row:
+    """An Elastic IP."""
+    return {"allocation_id": f"eipalloc-{number:08x}", "public_ip": public_ip}
+
+
+@LAW
+@given(ips=st.dictionaries(st.integers(1, 8), st.sampled_from(["1", "2", "3", "4", "5"]), min_size=1), data=st.data())
+def test_addresses_that_stand_twice(
+    database_url: str, tmp_path: Path, ips: dict[int, str], data: st.DataObject
+) -> None:
+    """Each row whose address another record has once the file is loaded, and so not one that takes another's place."""
+    execute(database_url, "truncate elastic_ip")
+    rows = [address(number, f"203.0.113.{last}") for number, last in ips.items()]
+    before = {row["allocation_id"]: row | {"public_ip": f"203.0.113.{n}"} for n, row in enumerate(rows, start=1)}
+    old, file = half(data, rows, before)
+    put(database_url, "elasticIp", old)
+    if not file:
+        return
+    report = importer(database_url, tmp_path)(file, resource_type="elasticIp")
+    held = [row["public_ip"] for row in rows]
+    wanted = {n for n, row in enumerate(file) if row not in old and held.count(row["public_ip"]) > 1}
+    assert found(database_url, report, "unique") == wanted
+
+
+def test_one_of_a_kind_within_another(database_url: str, tmp_path: Path) -> None:
+    """A group's name in its VPC, and the one main table of a VPC; elsewhere the same is no other's business."""
+    run = importer(database_url, tmp_path)
+    run([{"vpc_id": vpc_id(n), "cidr_block": f"10.{n}.0.0/16"} for n in (1, 2)], resource_type="vpc")
+    groups = [(1, "web", 1), (2, "web", 2), (3, "web", 1), (4, "db", 1)]
+    report = run([{"group id": f"sg-{n:08x}", "group name": name, "vpc": vpc_id(v)} for n, name, v in groups])
+    assert found(database_url, report, "unique") == {0, 2}
+    [first, _] = [issue for issue in issues_of(database_url, report) if issue.rule == "unique"]
+    assert first.message == "'web' is the Group name of sg-00000003, too, which has the same VPC ID"
+    tables = [(1, "yes", 1), (2, "no", 1), (3, "no", 1), (4, "yes", 2)]
+    file = [{"route_table_id": f"rtb-{n:08x}", "vpc_id": vpc_id(v), "main": main} for n, main, v in tables]
+    assert run(file).counts.rejected == 0
+    second = run([{"route_table_id": "rtb-00000002", "main": "yes"}], resource_type="routeTable", mode="update")
+    [issue] = issues_of(database_url, second)
+    assert issue.message == "Main is 'true' for rtb-00000001, too: it may be so once with the same VPC ID"
+    moved = [{"route_table_id": f"rtb-{n:08x}", "main": main} for n, main in ((1, "no"), (2, "yes"))]
+    assert run(moved, resource_type="routeTable", mode="update").counts.update == 2
+
+
+def test_what_a_clash_of_connected_networks_says(database_url: str, tmp_path: Path) -> None:
+    """It names both blocks, the other VPC and what connects the two, from the side that is loaded."""
+    run = importer(database_url, tmp_path)
+    run([{"vpc_id": vpc_id(1), "cidr_block": "10.0.0.0/16"}, {"vpc_id": vpc_id(2), "cidr_block": "10.0.0.0/24"}])
+    peering = {"pcx": "pcx-0a1b2c3d", "requester": vpc_id(1), "accepter": vpc_id(2)}
+    report = run([peering], resource_type="vpcPeering")
+    [issue] = issues_of(database_url, report)
+    assert issue.message == (
+        f"'{vpc_id(2)}' has 10.0.0.0/24, which overlaps 10.0.0.0/16 of {vpc_id(1)}, and pcx-0a1b2c3d connects the two"
+    )
+    assert run([peering | {"state": "failed"}], resource_type="vpcPeering").counts.create == 1
+    run([{"vpc_id": vpc_id(2), "cidr_block": "10.1.0.0/24"}], resource_type="vpc")
+    assert run([peering | {"state": "active"}], resource_type="vpcPeering").counts.update == 1
+    late = run([{"vpc_id": vpc_id(1), "secondary_cidr_blocks": "10.1.0.0/16"}], resource_type="vpc", mode="update")
+    [issue] = issues_of(database_url, late)
+    assert issue.message == (f"'10.1.0.0/16' overlaps 10.1.0.0/24 of {vpc_id(2)}, which pcx-0a1b2c3d connects with it")
+    renamed = run([{"vpc_id": vpc_id(1), "name": "core"}], resource_type="vpc", mode="update")
+    assert renamed.counts.update == 1
