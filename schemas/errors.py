@@ -8,6 +8,7 @@
     │   ├── SourceError       the source can't be read as it stands: empty, binary, broken, too large
     │   ├── TooManyErrors     more rejected rows than `max_errors` or `on_error` allow
     │   ├── PlanMoved         the records that a frozen plan speaks of were changed since
+    │   ├── UnderWay          another run of the same sync is under way, and this one is not needed
     │   └── Cancelled         somebody asked the run to stop
     ├── Unavailable           something this run needs does not answer
     │   ├── DatabaseDown      no connection, or wrong credentials
@@ -32,6 +33,7 @@ __all__ = [
     "TooManyErrors",
     "Transient",
     "Unavailable",
+    "UnderWay",
     "UnknownType",
     "UsageError",
 ]
@@ -67,6 +69,10 @@ class TooManyErrors(RunFailed):
 
 class PlanMoved(RunFailed):
     """The records that a frozen plan speaks of were changed since it was made."""
+
+
+class UnderWay(RunFailed):
+    """Another run of the same sync is under way, and this one is not needed."""
 
 
 class Cancelled(RunFailed):
