@@ -5,15 +5,20 @@ from __future__ import annotations
 import importlib
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 from prefect.deployments.runner import EntrypointType  # type: ignore[attr-defined]  # its documented place
 from prefect.exceptions import ObjectAlreadyExists
-from prefect.schedules import Cron
+from prefect.schedules import Cron, Interval, RRule, Schedule
 from prefect.workers.process import ProcessWorker
+
+from flows import notices
+from flows.notices import SYNC_NOTICE
 
 POOL = "cmdb"
 """The work pool, of type `process`: any `prefect worker start --pool cmdb` may join."""
@@ -30,8 +35,7 @@ class Deployment:
     entrypoint: str
     description: str
     parameters: dict[str, Any] = field(default_factory=dict)
-    cron: str | None = None
-    active: bool = True
+    schedule: Schedule | None = None
 
     @property
     def flow(self) -> Flow[Any, Any]:
@@ -46,20 +50,30 @@ class Deployment:
         return f"{self.flow.name}/{self.name}"
 
 
-_IMPORT, _EXPORT = "flows.bulk_import.bulk_import", "flows.bulk_export.bulk_export"
+_IMPORT, _EXPORT, _SYNC = "flows.bulk_import.bulk_import", "flows.bulk_export.bulk_export", "flows.bulk_sync.bulk_sync"
+
+# From when intervals are counted: with none, the time of each start would be another declaration.
+_ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 
 DEPLOYMENTS = (
     Deployment("api", _IMPORT, "Imports that the API asks for."),
     Deployment("api", _EXPORT, "Exports that the API asks for."),
-    Deployment("api", "flows.bulk_sync.bulk_sync", "Syncs that the API asks for."),
+    Deployment("api", _SYNC, "Syncs that the API asks for."),
     Deployment("api", "flows.bulk_apply.bulk_apply", "Plans that the API is asked to apply."),
     Deployment("api", "flows.bulk_undo.bulk_undo", "Undos that the API asks for."),
     Deployment(
         "maintenance",
         "flows.maintenance.maintenance",
         "Ends runs whose process died; removes uploads and exports that are too old.",
-        cron="*/10 * * * *",
+        schedule=Cron("*/10 * * * *"),
     ),
+    Deployment(
+        "purge",
+        "flows.maintenance.purge",
+        "Deletes what was retired long enough ago, in a run that can be undone.",
+        schedule=Cron("40 3 * * *", timezone="UTC"),
+    ),
+    Deployment(SYNC_NOTICE, "flows.sync_notice.sync_notice", "Tells the webhook of a sync that its process died."),
 )
 """The deployments that the system lives by."""
 
@@ -69,27 +83,102 @@ EXAMPLES = (
         _IMPORT,
         "Example: every night, the VPCs that a job of yours left there.",
         {"job": {"resource_type": "vpc", "path": "/srv/cmdb/inbox/vpcs.csv", "max_errors": "1%"}},
-        cron="30 2 * * *",
-        active=False,
+        schedule=Cron("30 2 * * *", active=False),
     ),
     Deployment(
         "weekly-prefixes",
         _EXPORT,
         "Example: every Monday, all prefixes as a workbook.",
         {"job": {"resource_type": "prefix", "path": "/srv/cmdb/outbox/prefixes.xlsx", "metadata": True}},
-        cron="0 6 * * 1",
-        active=False,
+        schedule=Cron("0 6 * * 1", active=False),
     ),
     Deployment(
         "hourly-changes",
         _EXPORT,
         "Example: every hour, the subnets that were changed in the last one, for other programs.",
         {"job": {"resource_type": "subnet", "path": "/srv/cmdb/outbox/subnets.ndjson.gz", "since": "1h"}},
-        cron="0 * * * *",
-        active=False,
+        schedule=Cron("0 * * * *", active=False),
+    ),
+    Deployment(
+        "sync-folder",
+        _SYNC,
+        "Example: every ten minutes, the sites that other programs leave in a folder, all of its files together.",
+        {"job": {"name": "folder", "url": "file:///srv/cmdb/sites/*.csv", "resource_type": "site"}},
+        schedule=Interval(timedelta(minutes=10), anchor_date=_ANCHOR, timezone="UTC", active=False),
+    ),
+    Deployment(
+        "sync-https",
+        _SYNC,
+        "Example: every working hour, the prefixes of an IPAM; with its ETag, what has not changed is not read.",
+        {
+            "job": {
+                "name": "ipam",
+                "url": "https://ipam.example.com/export/prefixes.csv",
+                "resource_type": "prefix",
+                "credentials": "ipam",
+            }
+        },
+        schedule=Cron("0 8-18 * * 1-5", timezone="Europe/Berlin", active=False),
+    ),
+    Deployment(
+        "sync-s3",
+        _SYNC,
+        "Example: every night, what a job left in a bucket; more than 5% fewer records wait for a yes.",
+        {
+            "job": {
+                "name": "exports",
+                "url": "s3://network-exports/daily/*.csv",
+                "resource_type": "subnet",
+                "max_delete": "5%",
+            }
+        },
+        schedule=Cron("15 4 * * *", timezone="UTC", active=False),
+    ),
+    Deployment(
+        "sync-aws",
+        _SYNC,
+        "Example: every half hour, the network of an AWS account; a run that takes longer lets the next one wait.",
+        {"job": {"name": "aws", "url": "aws://default/us-east-1,eu-west-1", "overlap": "queue"}},
+        schedule=Interval(timedelta(minutes=30), anchor_date=_ANCHOR, timezone="UTC", active=False),
+    ),
+    Deployment(
+        "sync-database",
+        _SYNC,
+        "Example: every Sunday, the devices of another database; what is gone there is deleted here.",
+        {
+            "job": {
+                "name": "inventory",
+                "url": "postgresql://reader@inventory.example.com/assets?table=devices",
+                "resource_type": "device",
+                "credentials": "inventory",
+                "missing": "delete",
+            }
+        },
+        schedule=RRule(
+            "FREQ=WEEKLY;BYDAY=SU;BYHOUR=5;BYMINUTE=0;BYSECOND=0", timezone="America/New_York", active=False
+        ),
+    ),
+    Deployment(
+        "sync-netbox",
+        _SYNC,
+        "Example: on each month's last working day, sites, VLANs and prefixes of NetBox; a chat hears of trouble.",
+        {
+            "job": {
+                "name": "netbox",
+                "url": "netbox://netbox.example.com",
+                "types": ["site", "vlan", "prefix"],
+                "credentials": "netbox",
+                "notify": "network-chat",
+            }
+        },
+        schedule=RRule(
+            "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;BYHOUR=6;BYMINUTE=30;BYSECOND=0",
+            timezone="Europe/Berlin",
+            active=False,
+        ),
     ),
 )
-"""Schedules to begin with: switch them on in Prefect's page, or change what they import and where they write to."""
+"""Schedules to begin with, one for each kind of source among them: switch them on in Prefect's page, or change them."""
 
 
 async def register() -> None:
@@ -98,13 +187,15 @@ async def register() -> None:
         template = ProcessWorker.get_default_base_job_template()
         with suppress(ObjectAlreadyExists):
             await client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
-        known = {deployment.name for deployment in await client.read_deployments()}
-    for deployment in DEPLOYMENTS:
-        await _apply(deployment)
-    for deployment in EXAMPLES:
-        # What somebody made of an example is theirs.
-        if deployment.name not in known:
+        examples = DeploymentFilter(name=DeploymentFilterName(any_=[each.name for each in EXAMPLES]))
+        known = {deployment.name for deployment in await client.read_deployments(deployment_filter=examples)}
+        for deployment in DEPLOYMENTS:
             await _apply(deployment)
+        for deployment in EXAMPLES:
+            # What somebody made of an example is theirs.
+            if deployment.name not in known:
+                await _apply(deployment)
+        await notices.register(client)
 
 
 async def _apply(deployment: Deployment) -> None:
@@ -112,7 +203,7 @@ async def _apply(deployment: Deployment) -> None:
         deployment.name,
         description=deployment.description,
         parameters=deployment.parameters,
-        schedules=[Cron(deployment.cron, active=deployment.active)] if deployment.cron else None,
+        schedules=[deployment.schedule] if deployment.schedule else None,
         entrypoint_type=EntrypointType.MODULE_PATH,
         work_pool_name=POOL,
         job_variables={"command": COMMAND},

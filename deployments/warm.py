@@ -29,8 +29,11 @@ _MODULES = (
     "prefect._internal.metrics",
     "flows.bulk_import",
     "flows.bulk_export",
+    "flows.bulk_sync",
+    "flows.bulk_apply",
     "flows.bulk_undo",
     "flows.maintenance",
+    "flows.sync_notice",
 )
 """What a run imports. Importing starts no thread; work of Polars would, and a fork does not carry threads over."""
 

@@ -15,6 +15,7 @@ from schemas.errors import Unavailable
 from schemas.settings import Settings
 from tasks.store.engine import engine
 from tasks.store.migrate import upgrade
+from tasks.store.session import alone
 
 # Seconds between two looks for new runs: each costs the server about ten milliseconds.
 _LOOK = "0.25"
@@ -28,7 +29,9 @@ def work(settings: Settings, say: Say, name: str | None = None) -> None:
     if settings.database_url is None:
         raise Unavailable("A worker needs the database that the runs write to: set CMDB_DATABASE_URL.")
     upgrade(engine(settings.database_url.get_secret_value()))
-    asyncio.run(register())
+    # Of several workers that start at once, each would make what it does not see yet.
+    with alone(settings.database_url.get_secret_value(), "register"):
+        asyncio.run(register())
     with tempfile.TemporaryDirectory(prefix="cmdb-worker-") as folder:
         run(_parts(settings, Path(folder), name), say)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prefect.schedules import Schedule
 
 from deployments.served import COMMAND, DEPLOYMENTS, EXAMPLES, POOL, Deployment
 from schemas.fields import Spec
@@ -36,7 +37,7 @@ def prefect_yaml() -> str:
 
 
 def _deployed(deployment: Deployment) -> dict[str, Any]:
-    schedules = [{"cron": deployment.cron, "active": deployment.active}] if deployment.cron else []
+    schedules = [_schedule(deployment.schedule)] if deployment.schedule else []
     return {
         "name": deployment.name,
         "description": deployment.description,
@@ -46,6 +47,14 @@ def _deployed(deployment: Deployment) -> dict[str, Any]:
         "tags": ["cmdb"],
         "work_pool": {"name": POOL, "job_variables": {"command": COMMAND}},
     }
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    when = {"cron": schedule.cron} if schedule.cron else {"rrule": schedule.rrule}
+    if schedule.interval:
+        when = {"interval": schedule.interval.total_seconds(), "anchor_date": schedule.anchor_date.isoformat()}
+    zone = {"timezone": schedule.timezone} if schedule.timezone else {}
+    return {**when, **zone, "active": schedule.active}
 
 
 def types_markdown() -> str:

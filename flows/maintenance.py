@@ -1,4 +1,4 @@
-"""The flow `maintenance`: what died is ended, and what is too old is removed.
+"""The flows `maintenance` and `purge`: what died is ended, and what is too old is removed.
 
 Needs a Prefect server (`PREFECT_API_URL`) and the settings of `schemas.settings` (`CMDB_…`) in its environment.
 """
@@ -9,25 +9,49 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 from prefect import flow
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
+from flows.notices import register
 from flows.runs import Runs, prefect
 from schemas.settings import Settings, settings
+from tasks import purge as purging
+from tasks.store import ledger
 from tasks.store.database import database
+from tasks.store.session import Session, alone
+from tasks.watched import publish_report
 
 
 @flow(name="maintenance", persist_result=False)
 async def maintenance() -> None:
-    """End runs whose process died; remove uploads, exports and files of rejected rows that are past their time."""
+    """End runs whose process died; remove plans, uploads, exports and files of rejected rows that are past their time.
+
+    The automations that tell of late and crashed syncs are made what the schedules of today ask for.
+    """
     log = get_run_logger()
     with database(settings()) as url:
         async with prefect() as client:
             for run in await Runs(client, url).reap():
                 log.info("ended run %s, whose process had died", run)
+            with alone(url, "register"):
+                await register(client)
+        with Session(url, UUID(flow_run.id)) as session:
+            for run in ledger.reap(session):
+                log.info("removed what run %s had staged", run)
     for path in remove_old(settings()):
         log.info("removed %s", path.name)
+
+
+@flow(name="purge", persist_result=False)
+def purge() -> None:
+    """Delete what was retired more than CMDB_KEEP_RETIRED_DAYS ago, in a run of its own, which can be undone."""
+    with database(settings()) as url:
+        report = purging.purge(url, settings(), UUID(flow_run.id))
+        if report:
+            publish_report(report, None)
 
 
 def remove_old(settings: Settings) -> list[Path]:

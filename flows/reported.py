@@ -14,7 +14,7 @@ from prefect import states
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from schemas.errors import Cancelled, RunFailed
+from schemas.errors import Cancelled, RunFailed, UnderWay
 from schemas.reports import Progress, Report, Status
 from schemas.settings import settings
 from tasks.rejects import write_rejects
@@ -33,10 +33,14 @@ def reported(carry_out: Callable[[str, Progress, UUID], Report]) -> Any:
         with database(settings()) as url, published() as progress:
             report = carry_out(url, progress, UUID(flow_run.id))
             publish_report(report, _rejects_file(report, url))
+            if report.status is Status.CANCELLED:
+                raise UnderWay(report.message)
             if report.status is not Status.COMPLETED:
                 raise RunFailed(report.message)
     except Cancelled as stopped:
         return states.Cancelled(message=str(stopped))
+    except UnderWay as skipped:
+        return states.Cancelled(name="Skipped", message=str(skipped))
     return report.run_id
 
 
@@ -58,7 +62,8 @@ def reported_here(flow: Callable[..., Any], job: Any, progress: Progress) -> Rep
 
 def _report_of(state: State[Any]) -> Report:
     """Return the report of a flow run that has one; raises what kept the others from having one."""
-    if not state.is_completed() and not isinstance(error := state.result(raise_on_failure=False), RunFailed):
+    has_one = state.is_completed() or state.name == "Skipped"
+    if not has_one and not isinstance(error := state.result(raise_on_failure=False), RunFailed):
         raise error
     with database(settings()) as url, engine(url).connect() as connection:
         run_id = ledger.find_run(connection, str(state.state_details.flow_run_id))

@@ -68,7 +68,7 @@ _STATUS = {
 }
 
 STOPPED = "The run was stopped; nothing of it was applied."
-DIED = "The process of this run ended before it was done; nothing of it was applied."
+DIED = ledger.DIED
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,8 @@ class Runs:
             message = "It was applied; its process was ended before its report was written."
             return replace(standing, status="completed", phase="done", percent=100.0, eta=None, message=message)
         if stopping or entered is Status.CANCELLED or (entered is None and await self._was_cancelled(standing.run_id)):
-            return replace(standing, status="cancelled", phase="cancelled", eta=None, message=STOPPED)
+            message = await self.asked(lambda connection: ledger.message_of(connection, standing.run_id) or STOPPED)
+            return replace(standing, status="cancelled", phase="cancelled", eta=None, message=message)
         return standing
 
     async def _was_cancelled(self, run_id: UUID) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob
 from schemas.reports import Exported, Progress, Report, Status, silent
 from schemas.settings import Settings
 from tasks import export as exporting
 from tasks.fetch import UNCHANGED
+from tasks.notices import Circumstances, noticed
 from tasks.reopen import reopen
 from tasks.run import open_run
 from tasks.steps import PLAIN, Steps
+from tasks.turn import take_turn
 
 
 def import_file(
@@ -40,9 +42,15 @@ def sync_source(
     steps: Steps = PLAIN,
     progress: Progress = silent,
     run_id: UUID | None = None,
+    seen: Circumstances = Circumstances(),  # noqa: B008  # it is frozen
 ) -> Report:
-    """Bring the records of a source into the CMDB; a source that is as it was changes nothing."""
-    with open_run(job, url, settings, progress, run_id) as run:
+    """Bring the records of a source into the CMDB; a source that is as it was changes nothing.
+
+    Its webhook, if it has one, is told of an end that somebody should know of; `seen` is what Prefect knows of the run.
+    """
+    run_id = run_id or uuid4()
+    with noticed(job, url, run_id, seen), open_run(job, url, settings, progress, run_id) as run:
+        take_turn(run, job)
         fetched = steps.fetch(run, job)
         if fetched is None:
             run.close(Status.COMPLETED, UNCHANGED)

@@ -9,6 +9,7 @@
     │   ├── TooManyErrors     more rejected rows than `max_errors` or `on_error` allow
     │   ├── PlanMoved         the records that a frozen plan speaks of were changed since
     │   ├── RuleFailed        a rule of the user's own can't be loaded or asked
+    │   ├── UnderWay          another run of the same sync is under way, and this one is not needed
     │   └── Cancelled         somebody asked the run to stop
     ├── Unavailable           something this run needs does not answer
     │   ├── DatabaseDown      no connection, or wrong credentials
@@ -34,6 +35,7 @@ __all__ = [
     "TooManyErrors",
     "Transient",
     "Unavailable",
+    "UnderWay",
     "UnknownType",
     "UsageError",
 ]
@@ -73,6 +75,10 @@ class PlanMoved(RunFailed):
 
 class RuleFailed(RunFailed):
     """A rule of the user's own can't be loaded, raises, or gives no answer."""
+
+
+class UnderWay(RunFailed):
+    """Another run of the same sync is under way, and this one is not needed."""
 
 
 class Cancelled(RunFailed):

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from schemas.filters import Filter
-from schemas.reports import Empty, Missing, Mode, Moved, OnError, Stale, Unknown
+from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 
 
 def _threshold(text: str) -> str:
@@ -136,6 +136,10 @@ class SyncJob(LoadOptions):
     )
     always: bool = Field(False, description="Read and plan also where the source says that it is as it was.")
     notify: str | None = Field(None, description="The name of a secret that holds the address of a webhook to tell.")
+    overlap: Overlap = Field(
+        Overlap.REFUSE,
+        description="What to do when another run of this sync is under way: do nothing, or wait for its end (queue).",
+    )
     mode: Mode = Field(Mode.SYNC, description="Create new records, update known ones, both, or sync: see missing.")
 
     @property

@@ -64,6 +64,13 @@ class Missing(StrEnum):
     DELETE = "delete"
 
 
+class Overlap(StrEnum):
+    """What a sync does that begins while another run of it is under way: it does nothing, or waits for its turn."""
+
+    REFUSE = "refuse"
+    QUEUE = "queue"
+
+
 class Moved(StrEnum):
     """What applying a plan does about records that moved since: nothing at all, leave them out, or plan anew."""
 

@@ -28,7 +28,7 @@ UNCHANGED = "unchanged: the source is as it was at the last run of this sync, an
 """What is told of a sync whose source has not changed."""
 
 # What may differ between two runs of a sync without making another one of it.
-_SAME = {"dry_run", "keep_plan", "batch_size", "always", "notify", "credentials", "moved", "hash"}
+_SAME = {"dry_run", "keep_plan", "batch_size", "always", "notify", "overlap", "credentials", "moved", "hash"}
 
 
 def fetch(run: Run, job: SyncJob) -> Fetched | None:

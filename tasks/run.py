@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import polars as pl
 from polars.exceptions import PanicException
 
-from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooManyErrors
+from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooManyErrors, UnderWay
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
 from schemas.reports import Counts, Issue, Moved, Progress, Report, Status, silent
 from schemas.settings import Settings
@@ -111,7 +111,8 @@ def open_run(
 ) -> Iterator[Run]:
     """Enter a run in the ledger, clean up after dead ones, and see to it that this one ends in the ledger too.
 
-    A run that its thresholds stop ends here as failed, with its report; every other error goes on to the caller.
+    A run that its thresholds stop ends here as failed, and one that is not needed as cancelled, with its report; every
+    other error goes on to the caller.
     """
     with Session(url, run_id or uuid4()) as session:
         ledger.reap(session)
@@ -128,6 +129,9 @@ def open_run(
             run.read_report()
         except (TooManyErrors, PlanMoved) as error:
             run.close(Status.FAILED, str(error))
+            run.read_report()
+        except UnderWay as error:
+            run.close(Status.CANCELLED, str(error))
             run.read_report()
         except BaseException as error:
             _close_after(run, error)

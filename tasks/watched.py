@@ -23,7 +23,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from schemas.errors import Cancelled, Transient
+from schemas.errors import Cancelled, Transient, UnderWay
 from schemas.reports import Exported, Progress, Report, Severity, silent
 from tasks import export, steps, undo
 
@@ -37,7 +37,7 @@ _SHARE = {
     "extract": (0, 2),
     "fetch": (0, 2),
     "validate": (2, 55),
-    "waiting": (55, 55),
+    "waiting": (0, 0),  # at its beginning for its turn, or in the middle for others that write the same types
     "check": (55, 60),
     "plan": (60, 65),
     "apply": (65, 99),
@@ -170,7 +170,8 @@ def published() -> Iterator[Pulse]:
     try:
         yield pulse
     except BaseException as error:
-        end = "cancelled" if isinstance(error, Cancelled) or not isinstance(error, Exception) else "failed"
+        stopped = isinstance(error, Cancelled | UnderWay) or not isinstance(error, Exception)
+        end = "cancelled" if stopped else "failed"
         raise
     finally:
         over.set()

@@ -56,6 +56,10 @@ FLAWED, PLANNED = "_flawed", "_plan"
 """What the names of the tables of rejected rows, and of a frozen plan, add to that of the staging table beside them."""
 
 
+DIED = "The process of this run ended before it was done; nothing of it was applied."
+"""What is told of a run whose process went away."""
+
+
 def staging_name(run_id: UUID, part: int = 0) -> str:
     """Return the name of the staging table of one of a run's types."""
     return f"run_{run_id.hex}_{part}"
@@ -282,9 +286,8 @@ def reap(session: Session) -> list[UUID]:
         for run in dead:
             if not is_kept(connection, run):
                 drop_staging(connection, run)
-            message = "The process of this run ended before it was done; nothing of it was applied."
             ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run, IMPORT_RUN.c.status == Status.RUNNING)
-            connection.execute(ended.values(status=Status.FAILED, message=message, finished_at=datetime.now(UTC)))
+            connection.execute(ended.values(status=Status.FAILED, message=DIED, finished_at=datetime.now(UTC)))
     return dead
 
 
@@ -524,6 +527,12 @@ def status_of(connection: Connection, run_id: UUID) -> Status | None:
     """Return where a run stands; None for one that has not begun."""
     status = connection.scalar(select(IMPORT_RUN.c.status).where(IMPORT_RUN.c.run_id == run_id))
     return Status(status) if status else None
+
+
+def message_of(connection: Connection, run_id: UUID) -> str | None:
+    """Return what there is to say of a run's end."""
+    message: str | None = connection.scalar(select(IMPORT_RUN.c.message).where(IMPORT_RUN.c.run_id == run_id))
+    return message
 
 
 def is_completed(connection: Connection, run_id: UUID) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -99,6 +100,15 @@ class Missed:
         self.clear()
         self.connection.execute(insert(self.keys).from_select(["key", "version"], gone))
         return int(self.connection.scalar(select(func.count()).select_from(t).where(*there)) or 0)
+
+    def find_retired(self, before: datetime) -> None:
+        """List the records that were retired before that time, and that nobody has written since."""
+        t = self.target.t
+        old = select(cast(self.target.stored_key, Text), version_of(t)).where(
+            t.c[RETIRED_AT] < before, t.c.updated_at < before
+        )
+        self.clear()
+        self.connection.execute(insert(self.keys).from_select(["key", "version"], old))
 
     def spare(self) -> list[Issue]:
         """Take those from the list that records which stay refer to; returns what to tell of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ def type_lock(resource_type: str) -> tuple[int, int]:
 def run_lock(run_id: UUID) -> int:
     """Return the advisory lock of a run: held for as long as its process lives."""
     return (run_id.int >> 64) - 2**63
+
+
+def name_lock(what: str, name: str) -> int:
+    """Return the advisory lock of something that has a name, such as a sync; no run's own lock is the same."""
+    return int.from_bytes(hashlib.sha256(f"{what}\0{name}".encode()).digest()[:8], signed=True)
 
 
 class Session:
@@ -94,6 +100,28 @@ class Session:
             progress("waiting", 0, None)
             time.sleep(0.2)
         self._locks.append((f"pg_advisory_lock{suffix}", key))
+
+    def try_hold(self, key: int) -> bool:
+        """Take a lock for as long as the session lasts, if it is free; says whether it was."""
+        with self.transaction() as connection:
+            taken = bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+        if taken:
+            self._locks.append(("pg_advisory_lock", (key,)))
+        return taken
+
+    def free(self, key: int) -> None:
+        """Let go of a lock that was taken for as long as the session lasts."""
+        with self.transaction() as connection:
+            connection.execute(select(func.pg_advisory_unlock(key)))
+        self._locks.remove(("pg_advisory_lock", (key,)))
+
+
+@contextmanager
+def alone(url: str, what: str) -> Iterator[None]:
+    """Let one process at a time do something, whichever machine each is on."""
+    with told_plainly(), engine(url).begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(name_lock("alone", what))))
+        yield
 
 
 def is_alive(connection: Connection, run_id: UUID) -> bool:

@@ -1,0 +1,154 @@
+"""Two runs of one sync: the second is refused or waits, and says which run is under way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from flows.sentences import sync_source
+from schemas.jobs import SyncJob
+from schemas.reports import Overlap, Report, Status
+from tests.support import execute, stored, vpc, with_settings
+
+HEADER = "vpc_id,cidr_block,region,account_id"
+
+
+@dataclass
+class Slow:
+    """A source that answers when it is let go, with as many VPCs as it has been asked before."""
+
+    address: str = ""
+    asked: threading.Event = field(default_factory=threading.Event)
+    let_go: threading.Event = field(default_factory=threading.Event)
+    requests: int = 0
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    """Serve such a source."""
+    source = Slow()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the library's name
+            source.requests += 1
+            rows = [",".join(vpc(n)[name] for name in HEADER.split(",")) for n in range(source.requests)]
+            source.asked.set()
+            source.let_go.wait(60)
+            body = "\n".join([HEADER, ",".join(vpc(99)[name] for name in HEADER.split(",")), *rows]).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/csv")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Keep the test's output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source.address = f"http://127.0.0.1:{server.server_port}/vpcs.csv"
+        yield source
+        source.let_go.set()
+        server.shutdown()
+
+
+@dataclass
+class Syncs:
+    """Runs of the sync `slow`, each in a thread of its own, as each would be in a process of its own."""
+
+    url: str
+    source: Slow
+    pool: ThreadPoolExecutor
+
+    def begin(self, overlap: Overlap, phases: list[str] | None = None, **options: Any) -> Future[Report]:
+        """Begin a run; `phases` gets those that it tells of."""
+
+        def progress(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001
+            if phases is not None:
+                phases.append(phase)
+
+        job = SyncJob(url=self.source.address, name=options.pop("name", "slow"), overlap=overlap, **options)
+        used = with_settings(source_private=True)
+        return self.pool.submit(sync_source, job, self.url, used, progress=progress)
+
+
+@pytest.fixture
+def syncs(database_url: str, slow: Slow) -> Iterator[Syncs]:
+    """Begin runs of a slow sync; they have ended when the test has."""
+    with ThreadPoolExecutor() as pool:
+        yield Syncs(database_url, slow, pool)
+        slow.let_go.set()
+
+
+def test_the_second_run_is_refused(syncs: Syncs) -> None:
+    """It is cancelled, not failed; says which run is under way; and does not ask the source."""
+    first = syncs.begin(Overlap.REFUSE)
+    assert syncs.source.asked.wait(30)
+    refused = syncs.begin(Overlap.REFUSE).result(30)
+    [(running,)] = execute(syncs.url, "select run_id from import_run where status = 'running'")
+    assert refused.status is Status.CANCELLED
+    assert refused.message
+    assert refused.message.startswith(f"Skipped: run {running} of this sync, since ")
+    syncs.source.let_go.set()
+    assert first.result(30).status is Status.COMPLETED
+    assert syncs.source.requests == 1
+    assert syncs.begin(Overlap.REFUSE).result(30).status is Status.COMPLETED
+
+
+def test_a_dry_run_and_another_sync_are_not_in_the_way(syncs: Syncs) -> None:
+    """Only runs that may write, of one name, exclude each other."""
+    first = syncs.begin(Overlap.REFUSE)
+    assert syncs.source.asked.wait(30)
+    others = [syncs.begin(Overlap.REFUSE, dry_run=True), syncs.begin(Overlap.REFUSE, name="other", dry_run=False)]
+    syncs.source.let_go.set()
+    assert {each.result(30).status for each in (first, *others)} == {Status.COMPLETED}
+
+
+def test_a_run_may_wait_for_its_turn_and_a_third_is_refused(syncs: Syncs) -> None:
+    """It says that it waits, reads the source only afterwards, and writes what that has then."""
+    phases: list[str] = []
+    first = syncs.begin(Overlap.QUEUE)
+    assert syncs.source.asked.wait(30)
+    second = syncs.begin(Overlap.QUEUE, phases)
+    while "waiting" not in phases:
+        assert not second.done()
+    third = syncs.begin(Overlap.QUEUE).result(30)
+    assert third.status is Status.CANCELLED
+    assert third.message
+    assert third.message.count("of this sync") == 2
+    assert syncs.source.requests == 1
+    syncs.source.let_go.set()
+    assert [each.result(30).counts.create for each in (first, second)] == [2, 1]
+    assert phases.index("waiting") < phases.index("fetch")
+    assert len(stored(syncs.url, "vpc")) == 3
+
+
+def test_nothing_is_left_of_a_turn(syncs: Syncs) -> None:
+    """No lock of a sync outlives its run, however that ends."""
+    syncs.source.let_go.set()
+    assert syncs.begin(Overlap.QUEUE).result(30).status is Status.COMPLETED
+    with pytest.raises(ValueError, match="was hit"):
+        _hit(syncs)
+    assert execute(syncs.url, _LOCKS) == [(0,)]
+    assert syncs.begin(Overlap.REFUSE).result(30).status is Status.COMPLETED
+
+
+_LOCKS = (
+    "select count(*) from pg_locks where locktype = 'advisory' and "
+    "database = (select oid from pg_database where datname = current_database())"
+)
+
+
+def _hit(syncs: Syncs) -> None:
+    def progress(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001
+        if phase == "fetch":
+            raise ValueError("was hit")
+
+    job = SyncJob(url=syncs.source.address, name="slow")
+    sync_source(job, syncs.url, with_settings(source_private=True), progress=progress)
