@@ -193,12 +193,15 @@ def test_overlapping_runs(scheduled: Scheduled) -> None:
     skipped = scheduled.ended(scheduled.run(made))
     assert (skipped["type"], skipped["name"]) == ("CANCELLED", "Skipped")
     assert f"run {first} of this sync" in skipped["message"]
+    asked = scheduled.cmdb("sync", "overlapping")
+    assert (asked.returncode, asked.stdout.splitlines()[0].split()[0]) == (1, "cancelled")
+    assert f"Skipped: run {first} of this sync" in asked.stdout
     waiting = scheduled.run(made, job=made["parameters"]["job"] | {"overlap": "queue"})
     with scheduled.system.client() as client:
         wait_until(lambda: client.get(f"/api/import/progress/{waiting}").json()["phase"] == "waiting")
     scheduled.source.let_go.set()
     assert [scheduled.ended(each)["type"] for each in (first, waiting)] == ["COMPLETED"] * 2
-    assert sorted(scheduled.runs("overlapping")) == ["cancelled", "completed", "completed"]
+    assert sorted(scheduled.runs("overlapping")) == ["cancelled"] * 2 + ["completed"] * 2
 
 
 def test_a_failure_is_told_once_and_the_recovery(scheduled: Scheduled) -> None:
