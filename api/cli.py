@@ -29,7 +29,7 @@ from schemas.errors import CmdbError, Unavailable, UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SyncJob, UndoJob, WriteOptions
 from schemas.listing import listed
-from schemas.reports import Empty, Missing, Mode, Moved, OnError, Report, Stale, Status, Unknown
+from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Report, Stale, Status, Unknown
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
 from tasks.aside import aside
@@ -588,6 +588,14 @@ def sync(
         str | None,
         typer.Option("--credentials", metavar="NAME", help="The secret CMDB_SECRET_NAME, or a Prefect block."),
     ] = None,
+    overlap: Annotated[
+        Overlap,
+        typer.Option("--overlap", help="While another run of it is under way: do nothing, or wait for its end."),
+    ] = Overlap.REFUSE,
+    notify: Annotated[
+        str | None,
+        typer.Option("--notify", metavar="NAME", help="The secret that holds the address of a webhook to tell."),
+    ] = None,
     always: Annotated[bool, typer.Option("--always", help="Read also what says that it has not changed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     json: Json = False,
@@ -608,6 +616,8 @@ def sync(
         on_error=on_error,
         empty=empty,
         credentials=credentials,
+        overlap=overlap,
+        notify=notify,
     )
     _carry_out(job.model_copy(update={"always": always or job.always, "dry_run": dry_run}), json)
 

@@ -41,6 +41,8 @@ def server_part(settings: Settings, url: str, port: int) -> Part:
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": "",
         "PREFECT_API_DATABASE_CONNECTION_URL": _own_database(url, settings.prefect_database),
+        # Where the links lead to that it writes into notices.
+        "PREFECT_UI_URL": f"http://127.0.0.1:{port}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",

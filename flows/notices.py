@@ -51,6 +51,10 @@ _LATE = {
 """What is told of a late run, as templates of Prefect: the members of every notice."""
 
 
+# A text that Prefect would make JSON of by itself: of an id it can't.
+_CRASHED = {"__prefect_kind": "jinja", "template": "{{ flow_run.id }}"}
+
+
 def circumstances(job: SyncJob) -> Circumstances:
     """What Prefect knows of the run that is under way, as far as somebody is to be told."""
     if job.notify is None:
@@ -95,7 +99,7 @@ async def _wanted(client: PrefectClient) -> AsyncIterator[AutomationCore]:
         name=f"{_OURS}a sync crashed",
         description="Looks at a sync whose process died, and tells its webhook.",
         trigger=_trigger("Crashed", {"prefect.resource.role": "flow", "prefect.resource.name": SYNC}),
-        actions=[RunDeployment(deployment_id=notice.id, parameters={"run": "{{ flow_run.id }}"})],
+        actions=[RunDeployment(deployment_id=notice.id, parameters={"run": _CRASHED})],
     )
     async for deployment in _scheduled(client):
         block = await _webhook(deployment)

@@ -78,5 +78,5 @@ def _said(schedule: Any) -> str:
     for name in ("cron", "rrule", "interval"):
         if value := getattr(schedule, name, None):
             zone = getattr(schedule, "timezone", None)
-            return f"{'every ' if name == 'interval' else ''}{value}{f' {zone}' if zone else ''}"
+            return f"every {value}" if name == "interval" else f"{value} {zone or ''}".rstrip()
     return str(schedule)

@@ -17,6 +17,8 @@ import yaml
 from deployments.served import DEPLOYMENTS, EXAMPLES
 from docs.generate import PREFECT_YAML, prefect_yaml
 from flows.maintenance import remove_old
+from schemas.jobs import SyncJob
+from tasks.sources import SOURCES, source_named
 from tests.api.system import System
 from tests.conftest import ROOT
 from tests.support import with_settings
@@ -29,11 +31,21 @@ def deployments(system: System) -> dict[str, dict[str, Any]]:
 
 
 def test_examples_are_there_and_off(system: System) -> None:
-    """Three schedules to begin with, and the system's own maintenance, which is on."""
+    """Schedules to begin with, and the system's own maintenance, which is on."""
     found = deployments(system)
     assert set(found) == {each.name for each in (*DEPLOYMENTS, *EXAMPLES)} - {"api"}
     on = {name for name, each in found.items() if any(schedule["active"] for schedule in each["schedules"])}
-    assert (on, len(EXAMPLES)) == ({"maintenance"}, 3)
+    assert on == {"maintenance", "purge"}
+
+
+def test_there_is_an_example_for_each_source() -> None:
+    """Each kind of source has a sync, which is asked for as it would run; crons, intervals and rules are among them."""
+    syncs = [each for each in EXAMPLES if "bulk_sync" in each.entrypoint]
+    jobs = [SyncJob.model_validate(each.parameters["job"]) for each in syncs]
+    assert {source_named(job.url).name for job in jobs} == set(SOURCES) - {"objects"}
+    assert len({job.source for job in jobs}) == len(jobs)
+    for kind in ("cron", "interval", "rrule"):
+        assert any(getattr(each.schedule, kind) and each.schedule and each.schedule.timezone for each in syncs)
 
 
 def test_a_schedule_fires(system: System, tmp_path: Path) -> None:

@@ -1,0 +1,305 @@
+"""Syncs on schedule in the whole system: what somebody sets in Prefect's page holds, and trouble is told once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.api.system import CMDB, System, running
+from tests.conftest import database, temporary_home
+from tests.slow import Slow, slow_source
+from tests.support import execute
+from tests.webhook import KEY, Hook, webhook
+
+
+@dataclass
+class Scheduled:
+    """A system, the source of its syncs, and the webhook that they tell."""
+
+    system: System
+    source: Slow
+    hook: Hook
+
+    def ask(self, method: str, path: str, /, **body: Any) -> Any:
+        """Ask Prefect's API."""
+        answer = httpx.request(method, f"{self.system.prefect}/api{path}", json=body or None, timeout=30)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        """Return a deployment of syncs."""
+        found: dict[str, Any] = self.ask("GET", f"/deployments/name/bulk-sync/{name}")
+        return found
+
+    def make(self, name: str, seconds: int | None = None, **job: Any) -> dict[str, Any]:
+        """Make a deployment as somebody does in Prefect's page: a copy of an example, with a source of its own."""
+        example = self.deployment("sync-https")
+        copied = {key: example[key] for key in ("flow_id", "entrypoint", "work_pool_name", "job_variables", "tags")}
+        copied |= {"enforce_parameter_schema": False, "path": example["path"]}
+        parameters = {"job": {"url": self.source.address, "name": name, "resource_type": "vpc"} | job}
+        schedules = [{"active": True, "schedule": {"interval": seconds}}] if seconds else []
+        self.ask("POST", "/deployments/", name=name, parameters=parameters, schedules=schedules, **copied)
+        return self.deployment(name)
+
+    def run(self, deployment: dict[str, Any], **parameters: Any) -> str:
+        """Ask for a run of a deployment at once; returns its id."""
+        run: str = self.ask("POST", f"/deployments/{deployment['id']}/create_flow_run", parameters=parameters)["id"]
+        return run
+
+    def state(self, run: str) -> dict[str, Any]:
+        """Return the state of a run."""
+        state: dict[str, Any] = self.ask("GET", f"/flow_runs/{run}")["state"]
+        return state
+
+    def ended(self, run: str, patience: float = 60) -> dict[str, Any]:
+        """Wait for the end of a run; returns its state."""
+        wait_until(lambda: self.state(run)["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"), patience)
+        return self.state(run)
+
+    def runs(self, sync: str) -> list[str]:
+        """Return the states of a sync's runs in the ledger, the oldest first."""
+        query = "select status from import_run where sync = :sync order by started_at"
+        return [status for (status,) in execute(self.system.url, query, sync=sync)]
+
+    def maintain(self) -> None:
+        """Let the automations become what the deployments ask for, as the flow `maintenance` does every ten minutes."""
+        found = self.ask("GET", "/deployments/name/maintenance/maintenance")
+        assert self.ended(self.run(found))["type"] == "COMPLETED"
+
+    def cmdb(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with the system's Prefect server."""
+        environment = self.system.environment | {"PREFECT_API_URL": f"{self.system.prefect}/api"}
+        environment |= {"PREFECT_HOME": str(self.system.home / "command"), "COLUMNS": "200"}
+        return subprocess.run([str(CMDB), *words], env=environment, capture_output=True, text=True, check=False)
+
+
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def whole(postgres_url: str, template_database: str) -> Iterator[System]:
+    """A system that may read sources of this machine, and has the secret `chat`."""
+    with (
+        webhook() as hook,
+        temporary_home() as folder,
+        database(postgres_url, template_database) as url,
+        running(url, folder, CMDB_SOURCE_PRIVATE="true", CMDB_SECRET_CHAT=hook.address) as started,
+    ):
+        started.environment["CMDB_SECRET_CHAT"] = hook.address
+        HOOKS.append(hook)
+        yield started
+        HOOKS.clear()
+
+
+HOOKS: list[Hook] = []
+
+
+@pytest.fixture
+def scheduled(whole: System) -> Iterator[Scheduled]:
+    """The system with a source of one test's own."""
+    [hook] = HOOKS
+    hook.told.clear()
+    with slow_source() as source:
+        yield Scheduled(whole, source, hook)
+
+
+def test_a_change_in_prefects_page_takes_effect_at_once(scheduled: Scheduled) -> None:
+    """A sync every two seconds runs; paused, it does not; with other parameters, it does other things."""
+    scheduled.source.let_go.set()
+    made = scheduled.make("often", 2)
+    wait_until(lambda: scheduled.runs("often").count("completed") >= 2)
+    assert execute(scheduled.system.url, "select count(*) from vpc") == [(2,)]
+    [schedule] = made["schedules"]
+    where = f"/deployments/{made['id']}/schedules/{schedule['id']}"
+    scheduled.ask("PATCH", where, active=False)
+    # A worker holds the runs of the next ten seconds already.
+    time.sleep(12)
+    before = len(scheduled.runs("often"))
+    time.sleep(5)
+    assert len(scheduled.runs("often")) == before
+    job = made["parameters"]["job"] | {"name": "changed"}
+    scheduled.ask("PATCH", f"/deployments/{made['id']}", parameters={"job": job})
+    scheduled.ask("PATCH", where, active=True, schedule={"interval": 3})
+    wait_until(lambda: "completed" in scheduled.runs("changed"))
+    assert len(scheduled.runs("often")) == before
+    scheduled.ask("DELETE", f"/deployments/{made['id']}")
+
+
+def test_what_somebody_made_of_an_example_stays(scheduled: Scheduled) -> None:
+    """A worker that starts anew leaves the schedule, the parameters and the switch as they were set."""
+    example = scheduled.deployment("sync-folder")
+    [schedule] = example["schedules"]
+    job = {"job": {"url": "file:///somewhere/else.csv", "name": "mine"}}
+    scheduled.ask("PATCH", f"/deployments/{example['id']}", parameters=job)
+    when = {"cron": "1 2 3 4 *", "timezone": "Asia/Tokyo"}
+    scheduled.ask("PATCH", f"/deployments/{example['id']}/schedules/{schedule['id']}", active=True, schedule=when)
+    changed = scheduled.deployment("sync-folder")
+    registered = scheduled.ask("GET", "/deployments/name/maintenance/maintenance")["updated"]
+    scheduled.system.part("worker").kill()
+    wait_until(lambda: scheduled.ask("GET", "/deployments/name/maintenance/maintenance")["updated"] != registered)
+    scheduled.system.wait_ready()
+    again = scheduled.deployment("sync-folder")
+    assert {key: again[key] for key in ("parameters", "schedules")} == {
+        key: changed[key] for key in ("parameters", "schedules")
+    }
+    assert (again["parameters"], again["schedules"][0]["active"]) == (job, True)
+
+
+def test_syncs_tells_the_schedule_and_sync_runs_it(scheduled: Scheduled) -> None:
+    """`cmdb syncs` shows when each runs next; `cmdb sync NAME` does what the schedule would."""
+    scheduled.source.let_go.set()
+    made = scheduled.make("hourly", 3600)
+    wait_until(lambda: "hourly" in scheduled.cmdb("syncs", "--json").stdout)
+    wait_until(lambda: row(scheduled, "hourly")["nextRun"])
+    shown = row(scheduled, "hourly")
+    assert (shown["schedules"], shown["active"], shown["url"]) == (["every 1:00:00"], True, scheduled.source.address)
+    assert shown["status"] is None
+    off = row(scheduled, "netbox")
+    assert (off["active"], off["nextRun"], off["lastRun"]) == (False, None, None)
+    done = scheduled.cmdb("sync", "hourly", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "as a flow run of the Prefect server" in done.stderr or json.loads(done.stdout)["sync"] == "hourly"
+    assert row(scheduled, "hourly")["status"] == "completed"
+    table = scheduled.cmdb("syncs").stdout
+    assert "every 1:00:00" in table
+    assert "(off)" in table
+    scheduled.ask("DELETE", f"/deployments/{made['id']}")
+
+
+def row(scheduled: Scheduled, name: str) -> dict[str, Any]:
+    """Return what `cmdb syncs` tells of a sync."""
+    found: list[dict[str, Any]] = json.loads(scheduled.cmdb("syncs", "--json").stdout)
+    return next(each for each in found if each["name"] == name)
+
+
+def test_overlapping_runs(scheduled: Scheduled) -> None:
+    """While one runs, the next is skipped, one waits and says so, and both that run complete."""
+    made = scheduled.make("overlapping")
+    first = scheduled.run(made)
+    assert scheduled.source.asked.wait(60)
+    skipped = scheduled.ended(scheduled.run(made))
+    assert (skipped["type"], skipped["name"]) == ("CANCELLED", "Skipped")
+    assert f"run {first} of this sync" in skipped["message"]
+    asked = scheduled.cmdb("sync", "overlapping")
+    assert (asked.returncode, asked.stdout.splitlines()[0].split()[0]) == (1, "cancelled")
+    assert f"Skipped: run {first} of this sync" in asked.stdout
+    waiting = scheduled.run(made, job=made["parameters"]["job"] | {"overlap": "queue"})
+    with scheduled.system.client() as client:
+        wait_until(lambda: client.get(f"/api/import/progress/{waiting}").json()["phase"] == "waiting")
+    scheduled.source.let_go.set()
+    assert [scheduled.ended(each)["type"] for each in (first, waiting)] == ["COMPLETED"] * 2
+    assert sorted(scheduled.runs("overlapping")) == ["cancelled"] * 2 + ["completed"] * 2
+
+
+def test_a_failure_is_told_once_and_the_recovery(scheduled: Scheduled) -> None:
+    """By the run itself, with a link to Prefect's page."""
+    scheduled.source.let_go.set()
+    made = scheduled.make("failing", notify="chat")
+    scheduled.source.status = 404
+    run = scheduled.run(made)
+    assert scheduled.ended(run)["type"] == "FAILED"
+    scheduled.source.status = 200
+    assert scheduled.ended(scheduled.run(made))["type"] == "COMPLETED"
+    assert scheduled.hook.events == ["failed", "recovered"]
+    failed = scheduled.hook.told[0]
+    assert failed["runId"] == run
+    assert failed["links"]["prefect"].endswith(f"/runs/flow-run/{run}")
+
+
+def test_a_crash_is_told_once(scheduled: Scheduled) -> None:
+    """The process of a run is killed: Prefect has the flow `sync-notice` look, which tells it; then all is well."""
+    made = scheduled.make("crashing", notify="chat")
+    run = scheduled.run(made)
+    assert scheduled.source.asked.wait(60)
+    process_of(scheduled.system, run).kill()
+    crashed = scheduled.hook.wait("crashed")
+    assert (crashed["runId"], crashed["sync"]) == (run, "crashing")
+    scheduled.source.let_go.set()
+    assert scheduled.ended(scheduled.run(made))["type"] == "COMPLETED"
+    scheduled.hook.wait("recovered")
+    assert scheduled.hook.events == ["crashed", "recovered"]
+
+
+def test_a_run_that_is_cancelled_is_no_crash(scheduled: Scheduled) -> None:
+    """Who stops a run knows of it: nothing is told."""
+    made = scheduled.make("stopped", notify="chat")
+    run = scheduled.run(made)
+    assert scheduled.source.asked.wait(60)
+    scheduled.ask("POST", f"/flow_runs/{run}/set_state", state={"type": "CANCELLING"})
+    scheduled.ended(run)
+    time.sleep(8)
+    assert scheduled.hook.told == []
+
+
+def process_of(system: System, run: str) -> psutil.Process:
+    """Return the process by which Prefect's worker carries a run out."""
+    return next(
+        each
+        for each in system.parts()
+        if "deployments.start_run" in each.cmdline() and each.environ().get("PREFECT__FLOW_RUN_ID", "") == run
+    )
+
+
+def test_a_late_run_is_told_while_no_worker_takes_it(scheduled: Scheduled) -> None:
+    """Prefect's server tells it by itself; when the run goes well, that is told too."""
+    scheduled.source.let_go.set()
+    made = scheduled.make("late", 3600, notify="chat")
+    scheduled.maintain()
+    names = {each["name"] for each in scheduled.ask("POST", "/automations/filter")}
+    assert {"cmdb: a sync crashed", "cmdb: late is late"} <= names
+    scheduled.ask("PATCH", "/work_pools/cmdb", is_paused=True)
+    try:
+        run = scheduled.run(made)
+        late = scheduled.hook.wait("late")
+    finally:
+        scheduled.ask("PATCH", "/work_pools/cmdb", is_paused=False)
+    assert (late["sync"], late["runId"], late["report"]) == ("late", run, None)
+    assert late["text"].startswith("Sync late is late: it was to begin at 2")
+    assert late["links"]["prefect"].endswith(f"/runs/flow-run/{run}")
+    assert scheduled.ended(run)["type"] == "COMPLETED"
+    assert scheduled.hook.events == ["late", "recovered"]
+    scheduled.ask("DELETE", f"/deployments/{made['id']}")
+    scheduled.maintain()
+    assert "cmdb: late is late" not in {each["name"] for each in scheduled.ask("POST", "/automations/filter")}
+
+
+def test_the_automations_are_made_once(scheduled: Scheduled) -> None:
+    """Again and again changes nothing, and what somebody switched off stays so."""
+    scheduled.maintain()
+    [crash] = [each for each in scheduled.ask("POST", "/automations/filter") if each["name"] == "cmdb: a sync crashed"]
+    scheduled.ask("PATCH", f"/automations/{crash['id']}", enabled=False)
+    scheduled.maintain()
+    again = [each for each in scheduled.ask("POST", "/automations/filter") if each["name"] == "cmdb: a sync crashed"]
+    assert [(each["id"], each["updated"] > crash["updated"], each["enabled"]) for each in again] == [
+        (crash["id"], True, False)
+    ]
+    updated = again[0]["updated"]
+    scheduled.maintain()
+    [third] = [each for each in scheduled.ask("POST", "/automations/filter") if each["id"] == crash["id"]]
+    assert third["updated"] == updated
+    scheduled.ask("PATCH", f"/automations/{crash['id']}", enabled=True)
+
+
+def test_the_address_of_the_webhook_is_in_no_log(scheduled: Scheduled) -> None:
+    """Neither in the system's own logs nor in those that Prefect's server keeps, of all that was told above."""
+    files = [path for path in scheduled.system.home.rglob("*.log") if path.is_file()]
+    assert {path.name for path in files} >= {"worker.log", "server.log", "api.log"}
+    assert [path.name for path in files if KEY in path.read_text(errors="replace")] == []
+    kept = scheduled.ask("POST", "/logs/filter", limit=200)
+    assert kept
+    assert KEY not in json.dumps(kept)
+    parameters = scheduled.ask("POST", "/flow_runs/filter", limit=200)
+    assert KEY not in json.dumps(parameters)
