@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from api import exports, free, health, imports, pages, problems, records, resources, session
-from api.models import ImportRequest
+from api import exports, free, health, imports, pages, plans, problems, records, resources, session, syncs
+from api.models import ImportRequest, PlanRequest
 from api.problems import Problem
 from api.progress import Watches
 from api.security import Guard, check_binding
@@ -54,7 +54,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
         redoc_url=None,
     )
     app.state.settings = settings
-    for part in (imports, exports, records, free, resources, session, health):
+    for part in (imports, plans, syncs, exports, records, free, resources, session, health):
         app.include_router(part.router)
     pages.mount(app)
     problems.install(app)
@@ -86,7 +86,7 @@ def _declare(app: FastAPI) -> None:
     """Add to the OpenAPI document what no operation declares by its signature."""
     document = app.openapi()
     schemas = document["components"]["schemas"]
-    for model in (Problem, ImportRequest):
+    for model in (Problem, ImportRequest, PlanRequest):
         made = model.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
         schemas |= made.pop("$defs", {}) | {model.__name__: made}
     for path in document["paths"].values():

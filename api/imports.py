@@ -21,7 +21,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse, JSONResponse
 
 from api import progress as pushing
-from api import render, uploads
+from api import results, uploads
+from api.accepted import IdempotencyKey, accepted, links, reused
 from api.downloads import sent
 from api.models import (
     Accepted,
@@ -31,9 +32,7 @@ from api.models import (
     ImportOptions,
     ImportProgress,
     ImportRequest,
-    ImportSummary,
-    Issue,
-    Page,
+    PlanRequest,
     Preview,
     RejectedPage,
     RejectedRow,
@@ -42,6 +41,7 @@ from api.models import (
     UndoRequest,
     UploadDetail,
 )
+from api.plans import applied
 from api.problems import Refused, answer, responses
 from api.security import Caller, Reader, Writer, caller_of
 from api.service import Service, service
@@ -54,8 +54,6 @@ from tasks.rejects import write_rejects
 from tasks.store import ledger
 
 router = APIRouter(prefix="/api", tags=["imports"])
-
-_STATES = {Status.RUNNING: "processing"}
 
 
 def _options_schema() -> dict[str, Any]:
@@ -75,18 +73,20 @@ def _as_part(schema: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-_BODY = {
-    "required": True,
-    "content": {
-        "application/json": {"schema": {"$ref": "#/components/schemas/ImportRequest"}},
-        "multipart/form-data": {"schema": _options_schema()},
-    },
-}
+def _body(*models: str) -> dict[str, Any]:
+    schemas = [{"$ref": f"#/components/schemas/{name}"} for name in models]
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}},
+            "multipart/form-data": {"schema": _options_schema()},
+        },
+    }
 
 
 @router.post(
     "/import/preview",
-    openapi_extra={"requestBody": _BODY},
+    openapi_extra={"requestBody": _body("ImportRequest")},
     responses=responses(404, 413, 415, 507)
     | {202: {"model": Accepted, "description": "It takes longer: read its progress."}},
     response_model=Preview,
@@ -94,21 +94,26 @@ _BODY = {
 async def preview(request: Request, caller: Writer) -> Any:
     """Send a file and learn what it holds and what importing it would do; nothing is changed.
 
-    The answer has the upload's id, by which it is previewed with other options, and executed.
+    The answer has the plan's id, by which exactly that is executed, and the upload's id, by which it is previewed with
+    other options.
     """
     here = service(request)
     options, upload = await _asked(request, here, caller)
-    job = options.job(upload.path, upload.name, caller.name, dry_run=True)
+    job = options.job(upload.path, upload.name, caller.name, dry_run=True, keep_plan=True)
     run = await here.runs.start(IMPORT, job, caller.name)
     standing = await _end_of(here, run)
     if standing is None:
-        accepted = _accepted(request, run.id).model_copy(update={"upload_id": UUID(upload.id)})
-        headers = {"Location": accepted.links["progress"]}
-        return JSONResponse(accepted.model_dump(mode="json", by_alias=True), 202, headers=headers)
+        begun = Accepted(import_id=run.id, links=links(request, run.id), upload_id=UUID(upload.id))
+        headers = {"Location": begun.links["progress"]}
+        return JSONResponse(begun.model_dump(mode="json", by_alias=True), 202, headers=headers)
     if standing.status != "completed":
         return await _failed(request, here, standing, upload)
-    found = upload.shown()
-    return Preview(**found.model_dump(), result=await _result(request, here, standing, 100, 0, None))
+    found = await results.result(request, here, standing)
+    plan = found.plan
+    if plan is None or plan.until is None:
+        raise Refused(409, "The plan of this preview was applied before it was told: see its result.", "plan-applied")
+    kept = {"plan_id": plan.plan_id, "hash": plan.hash, "until": plan.until}
+    return Preview(**upload.shown().model_dump(), **kept, result=found)
 
 
 async def _failed(request: Request, here: Service, standing: Standing, upload: Upload) -> JSONResponse:
@@ -141,31 +146,47 @@ async def _end_of(here: Service, run: FlowRun) -> Standing | None:
 @router.post(
     "/import/execute",
     status_code=202,
-    openapi_extra={"requestBody": _BODY},
-    responses=responses(404, 409, 413, 415, 507),
+    openapi_extra={"requestBody": _body("ImportRequest", "PlanRequest")},
+    responses=responses(404, 409, 410, 413, 415, 507),
 )
 async def execute(
-    request: Request,
-    response: Response,
-    caller: Writer,
-    idempotency_key: Annotated[
-        str | None,
-        Header(max_length=255, description="The same key gives the same import again, and never a second one."),
-    ] = None,
+    request: Request, response: Response, caller: Writer, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
-    """Import a file that is sent along, or one that was sent for a preview; the answer comes before it is done."""
+    """Import a file that is sent along, one that was sent before, or exactly what a preview said (its `planId`).
+
+    The answer comes before it is done. An import of a plan fails, and changes nothing, where records that it speaks of
+    were changed since; `moved` says what to do about them.
+    """
     here = service(request)
+    if plan := await _plan_asked(request):
+        return accepted(request, response, await applied(here, plan, caller, idempotency_key))
     options, upload = await _asked(request, here, caller)
     job = options.job(upload.path, upload.name, caller.name)
     run = await here.runs.start(IMPORT, job, caller.name, idempotency_key)
     await _check_same(here, run, job, upload)
-    response.headers["Location"] = _links(request, run.id)["progress"]
-    return _accepted(request, run.id)
+    return accepted(request, response, run)
+
+
+async def _plan_asked(request: Request) -> PlanRequest | None:
+    """The plan that a request names in place of a file."""
+    if _is_form(request):
+        return None
+    try:
+        body = json.loads(await request.body())
+        return PlanRequest.model_validate(body) if isinstance(body, dict) and "planId" in body else None
+    except ValidationError as error:
+        raise _invalid(error, "body") from error
+    except (ValueError, RecursionError):
+        return None  # what is wrong with it is told where a file is asked for
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("multipart/form-data")
 
 
 async def _asked(request: Request, here: Service, caller: Caller) -> tuple[ImportOptions, Upload]:
     """What a request asks for, and the file that it sends or names."""
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if _is_form(request):
         async with request.form(max_files=1, max_fields=60, max_part_size=_PART) as form:
             options = _options(form)
             if "file" in form:
@@ -233,20 +254,7 @@ async def _check_same(here: Service, run: FlowRun, job: ImportJob, upload: Uploa
     known = await run_sync(uploads.find, UUID(before.path.parent.name), here.settings)
     same = before.model_copy(update={"path": job.path}) == job
     if not same or known is None or known.sha256 != upload.sha256:
-        raise Refused(409, "This Idempotency-Key came with another request before: use a new one.", "key-reused")
-
-
-def _links(request: Request, run_id: UUID) -> dict[str, str]:
-    return {
-        "progress": request.url_for("import_progress", import_id=run_id).path,
-        "events": request.url_for("import_events", import_id=run_id).path,
-        "result": request.url_for("import_result", import_id=run_id).path,
-        "cancel": request.url_for("cancel_import", import_id=run_id).path,
-    }
-
-
-def _accepted(request: Request, run_id: UUID) -> Accepted:
-    return Accepted(import_id=run_id, links=_links(request, run_id))
+        raise reused()
 
 
 # Progress -------------------------------------------------------------------------------------------------------------
@@ -299,77 +307,12 @@ async def import_result(
     limit: Annotated[int, Query(ge=0, le=1000, description="How many issues.")] = 100,
     offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
     severity: Annotated[Severity | None, Query(description="Only issues of this severity.")] = None,
+    rule: Annotated[str | None, Query(description="Only issues of this rule.", max_length=100)] = None,
 ) -> Result:
     """What an import did; of a dry run, what it would have done."""
     here = service(request)
     standing = await here.visible(import_id, IMPORT, caller)
-    return await _result(request, here, standing, limit, offset, severity)
-
-
-def _check_ended(standing: Standing) -> None:
-    if not standing.ended:
-        raise Refused(409, f"The import is still {standing.status}: read its progress.", "not-ended")
-
-
-async def _result(
-    request: Request,
-    here: Service,
-    standing: Standing,
-    limit: int,
-    offset: int,
-    severity: Severity | None,
-) -> Result:
-    _check_ended(standing)
-
-    def read(connection: Connection) -> tuple[Report, Page] | None:
-        if ledger.status_of(connection, standing.run_id) is None:
-            return None
-        report = ledger.read_report(connection, standing.run_id, samples=0)
-        found = ledger.read_issues(connection, standing.run_id, limit=limit, offset=offset, severity=severity)
-        total = ledger.count_issues(connection, standing.run_id, severity)
-        more = offset + len(found) < total and found
-        following = request.url.include_query_params(limit=limit, offset=offset + limit) if more else None
-        items = [Issue.model_validate(render.issue_json(issue)) for issue in found]
-        return report, Page(items=items, total=total, next=_relative(following) if following else None)
-
-    read_back = await here.asked(read)
-    if read_back is None:
-        raise Refused(
-            409, standing.message or f"The import was {standing.status} before it began: ask for it again.", "no-result"
-        )
-    report, page = read_back
-    found = render.report_json(report)
-    links = {"prefect": f"{here.prefect_page}/runs/flow-run/{standing.run_id}"}
-    if report.counts.rejected and not report.dry_run:
-        for ending in ("csv", "xlsx"):
-            address = request.url_for("rejects", import_id=standing.run_id, ending=ending)
-            links[f"rejects{ending.capitalize()}"] = address.path
-    return Result(
-        import_id=standing.run_id,
-        status=standing.status,
-        resource_type=found["resourceType"],
-        source=found["source"],
-        mode=report.mode,
-        dry_run=report.dry_run,
-        counts=found["counts"],
-        duration_seconds=report.duration,
-        started_at=report.started,
-        message=report.message or standing.message,
-        repeats=report.repeats,
-        undoes=report.undoes,
-        origin=render.origin_json(report) if report.origin else None,
-        mapping=found.get("mapping"),
-        rules=found["rules"],
-        notices=[Issue.model_validate(notice) for notice in found["notices"]],
-        issues=page,
-        samples=found.get("samples"),
-        changes=found.get("changes"),
-        links=links,
-    )
-
-
-def _relative(address: Any) -> str:
-    return f"{address.path}?{address.query}"
+    return await results.result(request, here, standing, limit=limit, offset=offset, severity=severity, rule=rule)
 
 
 @router.get("/import/result/{import_id}/rejects", responses=responses(404, 409))
@@ -382,19 +325,18 @@ async def rejected(
 ) -> RejectedPage:
     """The rejected rows as they stood in the source, with what is wrong with each."""
     here = service(request)
-    standing = await here.visible(import_id, IMPORT, caller)
-    _check_ended(standing)
-    total, found = await here.asked(lambda c: ledger.rejected_page(c, import_id, limit=limit, offset=offset))
-    following = request.url.include_query_params(limit=limit, offset=offset + limit)
-    rows = [
-        RejectedRow(
-            row=each["row"],
-            data=each["data"],
-            issues=[Issue.model_validate(render.issue_json(issue)) for issue in each["issues"]],
-        )
-        for each in found
-    ]
-    return RejectedPage(items=rows, total=total, next=_relative(following) if offset + limit < total else None)
+    results.check_ended(await here.visible(import_id, IMPORT, caller))
+
+    def read(connection: Connection) -> tuple[int, list[RejectedRow]]:
+        # Rows of a plan that was applied were rejected as it was made.
+        made = ledger.plan_run(connection, import_id)
+        total, found = ledger.rejected_page(connection, made, limit=limit, offset=offset)
+        names = results.types(ledger.read_report(connection, made, samples=0)) if found else ()
+        return total, [results.rejected_row(each, names) for each in found]
+
+    total, rows = await here.asked(read)
+    more = request.url.include_query_params(limit=limit, offset=offset + limit) if offset + limit < total else None
+    return RejectedPage(items=rows, total=total, next=results.relative(more))
 
 
 @router.get(
@@ -406,8 +348,7 @@ async def rejected(
 async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xlsx"], caller: Reader) -> FileResponse:
     """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""
     here = service(request)
-    standing = await here.visible(import_id, IMPORT, caller)
-    _check_ended(standing)
+    results.check_ended(await here.visible(import_id, IMPORT, caller))
     path = Path(tempfile.mkdtemp(dir=here.temporary()), f"rejects.{ending}")
     await here.asked(lambda connection: write_rejects(connection, import_id, path))
     return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)
@@ -439,8 +380,7 @@ async def undo_import(
     wanted = asked or UndoRequest()
     job = UndoJob(run=import_id, force=wanted.force, dry_run=wanted.dry_run, requested_by=caller.name)
     run = await here.runs.start(UNDO, job, caller.name)
-    response.headers["Location"] = _links(request, run.id)["progress"]
-    return _accepted(request, run.id)
+    return accepted(request, response, run)
 
 
 @router.get("/uploads/{upload_id}", responses=responses(404))
@@ -475,6 +415,10 @@ async def imports(
     caller: Reader,
     type: Annotated[str | None, Query(description="Only imports of this type.", max_length=100)] = None,
     status: Annotated[Status | None, Query(description="Only those that stand there.")] = None,
+    sync: Annotated[str | None, Query(description="Only runs of this sync.", max_length=255)] = None,
+    dry_run: Annotated[
+        bool | None, Query(alias="dryRun", description="Only previews and other dry runs, or only others.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50,
     after: Annotated[UUID | None, Query(description="Those that began before this one.")] = None,
 ) -> History:
@@ -485,27 +429,16 @@ async def imports(
 
     def read(connection: Connection) -> list[Report]:
         return ledger.list_runs(
-            connection, limit=limit, resource_type=chosen, status=status, requested_by=owner, after=after
+            connection,
+            limit=limit,
+            resource_type=chosen,
+            status=status,
+            requested_by=owner,
+            sync=sync,
+            dry_run=dry_run,
+            after=after,
         )
 
     found = await here.asked(read)
     more = request.url.include_query_params(after=found[-1].run_id) if len(found) == limit else None
-    return History(items=[_summary(report) for report in found], next=_relative(more) if more else None)
-
-
-def _summary(report: Report) -> ImportSummary:
-    found = render.report_json(report)
-    return ImportSummary(
-        import_id=UUID(report.run_id),
-        status=_STATES.get(report.status, report.status.value),
-        resource_type=found["resourceType"],
-        source=report.source,
-        mode=report.mode,
-        dry_run=report.dry_run,
-        counts=found["counts"],
-        duration_seconds=report.duration,
-        started_at=report.started,
-        requested_by=report.requested_by,
-        undoes=report.undoes,
-        message=report.message,
-    )
+    return History(items=[results.summary(report) for report in found], next=results.relative(more))

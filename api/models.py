@@ -11,8 +11,8 @@ from pydantic.alias_generators import to_camel
 
 from flows.runs import EXPORT, IMPORT, Standing
 from schemas.filters import Filter, parse
-from schemas.jobs import ExportJob, ImportJob, ReadOptions, WriteOptions
-from schemas.reports import Empty, Mode, OnError, Severity, Stale, Unknown
+from schemas.jobs import ExportJob, ImportJob, ReadOptions, SyncJob, Threshold, WriteOptions
+from schemas.reports import Empty, Missing, Mode, Moved, OnError, Severity, Stale, Unknown
 
 
 class Model(BaseModel):
@@ -25,7 +25,9 @@ class ImportOptions(Model):
     """What an import is to do; a form has the same fields as parts, `mapping` and `constants` as JSON."""
 
     resource_type: str | None = Field(None, description="Found out from the columns unless given.", examples=["vpc"])
-    mode: Mode = Field(Mode.UPSERT, description="Create new records, update known ones, or both.")
+    mode: Mode = Field(
+        Mode.UPSERT, description="Create new records, update known ones, both, or sync: also take away, see missing."
+    )
     mapping: dict[str, str] = Field(
         default_factory=dict,
         description="Source column → field, beside what is found out; an empty field leaves the column out.",
@@ -39,7 +41,7 @@ class ImportOptions(Model):
         None, description="Save the mapping that was used under this name.", max_length=255
     )
     on_error: OnError = Field(OnError.CONTINUE, description="Leave rejected rows out, or load nothing.")
-    max_errors: str | None = Field(
+    max_errors: Threshold | None = Field(
         None, description="Load nothing when more rows are rejected.", examples=["100", "5%"]
     )
     unknown: Unknown = Field(Unknown.WARN, description="What to do about columns that fit no field.")
@@ -47,6 +49,18 @@ class ImportOptions(Model):
     stale: Stale = Field(Stale.REFUSE, description="What to do about records that were changed since the export.")
     without_rules: list[str] = Field(
         default_factory=list, max_length=20, description="Rules of your own that are not asked this time."
+    )
+    missing: Missing = Field(
+        Missing.RETIRE,
+        description="What mode sync does about records that the source no longer has, within the constants.",
+    )
+    max_delete: Threshold | None = Field(
+        "20%",
+        description="Hold a sync back that would take away more records: a count, or a share of those there.",
+        examples=["100", "5%"],
+    )
+    max_update: Threshold | None = Field(
+        None, description="Hold a sync back that would update more records.", examples=["1000", "50%"]
     )
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
     batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
@@ -61,17 +75,62 @@ class ImportOptions(Model):
 
     def job(self, path: str, name: str, owner: str, **changed: Any) -> ImportJob:
         """Return the job that this asks for."""
+        return ImportJob.model_validate(self._asked(owner) | {"path": path, "name": name} | changed)
+
+    def _asked(self, owner: str) -> dict[str, Any]:
+        """What is asked for, by the names that a job has for it."""
         reading = {"format", "encoding", "delimiter", "header_row", "sheet", "records"}
         asked = self.model_dump(exclude={*reading, "mapping", "saved_mapping", "upload_id"})
         read = ReadOptions(**self.model_dump(include=reading))
-        asked |= {"columns": self.mapping, "mapping": self.saved_mapping, "read": read}
-        return ImportJob.model_validate(asked | {"path": path, "name": name, "requested_by": owner} | changed)
+        return asked | {"columns": self.mapping, "mapping": self.saved_mapping, "read": read, "requested_by": owner}
 
 
 class ImportRequest(ImportOptions):
     """An import of a file that was sent before."""
 
     upload_id: UUID = Field(description="What a preview gave.")
+
+
+class ApproveRequest(Model):
+    """How a frozen plan is applied."""
+
+    hash: str | None = Field(None, description="The plan's hash, to be sure that it is that one.", max_length=64)
+    moved: Moved = Field(
+        Moved.REFUSE,
+        description="When records were changed since: refuse, skip (leave them out), or rebase (plan them anew).",
+    )
+
+
+class PlanRequest(ApproveRequest):
+    """An import that does exactly what a preview said."""
+
+    plan_id: UUID = Field(description="What a preview gave.")
+
+
+class SyncRequest(ImportOptions):
+    """A source whose records are brought in now; what it no longer has is taken away."""
+
+    url: str = Field(
+        min_length=1,
+        max_length=2_000,
+        description="Where the records are. What is no plain http(s) address takes the scope admin.",
+        examples=["https://ipam.example.com/export/prefixes.csv"],
+    )
+    name: str | None = Field(
+        None, min_length=1, max_length=255, description="What the sync is called; its address unless given."
+    )
+    mode: Mode = Field(Mode.SYNC, description="Create, update, both, or sync: also take away, see missing.")
+    types: list[str] = Field(
+        default_factory=list, max_length=100, description="Which types, where the source has several; all unless given."
+    )
+    credentials: str | None = Field(
+        None, max_length=63, description="The name of a secret of the server; takes the scope admin."
+    )
+    always: bool = Field(False, description="Read and plan also where the source says that it is as it was.")
+
+    def sync(self, owner: str) -> SyncJob:
+        """Return the job that this asks for."""
+        return SyncJob.model_validate(self._asked(owner))
 
 
 class Accepted(Model):
@@ -106,7 +165,8 @@ class Progress(Model):
 
     status: State = Field(description="initializing while it waits for a worker; the last three are final.")
     phase: str = Field(
-        description="extract, waiting (for another run of the type), validate, check, plan, apply; query, write; done.",
+        description="fetch, extract, waiting (for another run of the type), validate, check, plan, apply; "
+        "query, write; done.",
         examples=["validate"],
     )
     processed_records: int = Field(0, description="Records that were read and validated, or written.")
@@ -205,6 +265,7 @@ class Issue(Model):
     field: str | None = None
     value: str | None = None
     suggestion: str | None = None
+    resource_type: str | None = Field(None, description="The type that it concerns, where a run has several.")
 
 
 class Page(Model):
@@ -215,12 +276,39 @@ class Page(Model):
     next: str | None = Field(None, description="The address of the next page.")
 
 
+class PlanDetail(Model):
+    """A frozen plan: what was staged for it is kept, so that exactly it can be applied."""
+
+    plan_id: UUID = Field(description="The run that made it.")
+    hash: str = Field(description="By which it is known to be the same.")
+    until: datetime | None = Field(None, description="Until when it is kept; none once it is applied.")
+    applied: UUID | None = Field(None, description="The import that applied it.")
+
+
+class PartSummary(Model):
+    """What an import of several types did with one of them."""
+
+    resource_type: str
+    source: str = Field(description="The sheet, the list or the file that holds it.")
+    counts: dict[str, int]
+
+
+class Part(PartSummary):
+    """The same, with how its columns were read."""
+
+    mapping: dict[str, JsonValue] | None = None
+    columns: list[str] = Field(description="The columns of its source.")
+
+
 class Result(Model):
-    """What an import did, or would do; `counts` add up: read = create + update + unchanged + rejected."""
+    """What an import did, or would do; `counts` add up: read = create + update + unchanged + rejected.
+
+    A sync takes away records besides that its source no longer has: `delete` and `retire`.
+    """
 
     import_id: UUID
     status: State
-    resource_type: str | None = None
+    resource_type: str | None = Field(None, description="None where there are several: see parts.")
     source: str
     mode: Mode
     dry_run: bool
@@ -230,6 +318,13 @@ class Result(Model):
     message: str | None = None
     repeats: UUID | None = Field(None, description="The completed run that imported the same bytes before.")
     undoes: UUID | None = Field(None, description="The import that this run took back.")
+    applies: UUID | None = Field(None, description="The run whose plan this run applied.")
+    sync: str | None = Field(None, description="The sync that this run is one of.")
+    source_version: str | None = Field(None, description="What the source of a sync said of its state.")
+    plan: PlanDetail | None = Field(
+        None, description="The plan of a preview, or of a sync that is held back until it is approved."
+    )
+    parts: list[Part] = Field(description="Of several types: what became of each.")
     origin: dict[str, JsonValue] | None = Field(None, description="How the source was read.")
     mapping: dict[str, JsonValue] | None = Field(
         None, description="Which column fills which field, how surely, and how."
@@ -238,10 +333,12 @@ class Result(Model):
     notices: list[Issue] = Field(description="What there is to tell about the source as a whole.")
     issues: Page = Field(description="Errors, then warnings, then repairs, each in the order of the rows.")
     samples: list[JsonValue] | None = Field(
-        None, description="Of a dry run: the first records as they would be stored."
+        None, description="Of a plan of one type: the first records as they would be stored."
     )
-    changes: list[JsonValue] | None = Field(None, description="Of a dry run: the first changes, before and after.")
-    links: dict[str, str] = Field(description="The rejected rows as a file, and the run in Prefect's page.")
+    changes: list[JsonValue] | None = Field(None, description="Of a plan: the first changes, before and after.")
+    links: dict[str, str] = Field(
+        description="The rejected rows as a file, the run in Prefect's page, and where a sync that is held is approved."
+    )
 
 
 class UploadDetail(Model):
@@ -255,8 +352,11 @@ class UploadDetail(Model):
 
 
 class Preview(UploadDetail):
-    """What a file holds and what importing it would do; execute it by its upload id."""
+    """What a file holds and what importing it would do: execute exactly that by its plan id."""
 
+    plan_id: UUID = Field(description="The run of the preview, whose plan is kept.")
+    hash: str = Field(description="The plan's hash.")
+    until: datetime = Field(description="Until when the plan is kept.")
     result: Result
 
 
@@ -264,6 +364,7 @@ class RejectedRow(Model):
     """One rejected row as it stood in the source, and what is wrong with it."""
 
     row: int
+    resource_type: str | None = Field(None, description="Its type, where a run has several.")
     data: dict[str, str | None]
     issues: list[Issue]
 
@@ -380,6 +481,10 @@ class ImportSummary(Model):
     started_at: datetime | None = None
     requested_by: str | None = None
     undoes: UUID | None = Field(None, description="The import that this run took back.")
+    applies: UUID | None = Field(None, description="The run whose plan this run applied.")
+    sync: str | None = Field(None, description="The sync that this run is one of.")
+    plan: PlanDetail | None = Field(None, description="Its plan, applied or still to be.")
+    parts: list[PartSummary] = Field(description="Of several types: what became of each.")
     message: str | None = None
 
 
@@ -388,6 +493,48 @@ class History(Model):
 
     items: list[ImportSummary]
     next: str | None = Field(None, description="The address of the next page.")
+
+
+class Sync(Model):
+    """Where a sync stands: when it ran last and will run next, and when it last changed anything."""
+
+    name: str
+    url: str
+    last_run: datetime | None = None
+    last_run_id: UUID | None = None
+    status: str | None = Field(None, description="How that run ended.")
+    last_change: datetime | None = None
+    next_run: datetime | None = None
+    schedules: list[str] = Field(description="Its schedules in Prefect: cron, or an interval.")
+    active: bool = Field(description="Whether any of them is on.")
+
+
+class RunSeen(Model):
+    """One of two runs that are compared, and what it saw of its source."""
+
+    run_id: UUID
+    started_at: datetime | None = None
+    source: str
+    source_version: str | None = None
+    counts: dict[str, int]
+
+
+class RecordChange(Model):
+    """What became of one record: its fields before and after."""
+
+    key: str
+    action: str = Field(description="created, updated, deleted or retired.", examples=["updated"])
+    resource_type: str
+    fields: dict[str, dict[str, JsonValue]]
+
+
+class Difference(Model):
+    """What lies between two runs: what each saw, and what became of records after the earlier one."""
+
+    before: RunSeen
+    after: RunSeen
+    counts: dict[str, int] = Field(description="Records created, updated, deleted and retired.")
+    changes: list[RecordChange] = Field(description="The first of them.")
 
 
 class ExportRequest(Model):

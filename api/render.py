@@ -185,14 +185,15 @@ def syncs_json(found: list[SyncState], scheduled: Iterable[Any]) -> list[dict[st
 def difference_json(found: Difference) -> dict[str, Any]:
     """What lies between two runs, as scripts read it."""
     return {
-        "before": _seen(found.before),
-        "after": _seen(found.after),
+        "before": seen_json(found.before),
+        "after": seen_json(found.after),
         "counts": found.counts,
         "changes": [asdict(change) for change in found.changes],
     }
 
 
-def _seen(report: Report) -> dict[str, Any]:
+def seen_json(report: Report) -> dict[str, Any]:
+    """What a run saw of its source, as scripts read it."""
     return {
         "runId": report.run_id,
         "startedAt": report.started,

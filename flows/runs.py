@@ -23,6 +23,7 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
+    FlowRunFilterIdempotencyKey,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
@@ -122,7 +123,7 @@ class Runs:
     ) -> FlowRun:
         """Ask for a run; the same owner's same key gives the run that it gave before."""
         parameters = {"job": job.model_dump(mode="json", exclude_defaults=True)}
-        once = hashlib.sha256(f"{flow}\0{owner}\0{key}".encode()).hexdigest() if key else None
+        once = _once(flow, owner, key) if key else None
         with _told():
             deployment = await self._deployment(flow)
             try:
@@ -132,6 +133,19 @@ class Runs:
             except ObjectNotFound:
                 self._deployments.clear()
                 raise Unavailable("The deployments were removed: start a worker, which registers them anew.") from None
+
+    async def asked_before(self, flow: str, owner: str, key: str | None) -> FlowRun | None:
+        """Return the run that the same owner's same key gave before; None without a key, or for a new one."""
+        if not key:
+            return None
+        once = FlowRunFilterIdempotencyKey(any_=[_once(flow, owner, key)])
+        with _told():
+            found = await self.client.read_flow_runs(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+                flow_run_filter=FlowRunFilter(idempotency_key=once),
+                limit=1,
+            )
+        return found[0] if found else None
 
     async def _deployment(self, flow: str) -> UUID:
         if flow not in self._deployments:
@@ -266,6 +280,11 @@ class Runs:
         with _told():
             await self.client.set_flow_run_state(run.id, new, force=True)
         return True
+
+
+def _once(flow: str, owner: str, key: str) -> str:
+    """What Prefect knows a caller's key by: another caller's same key, or another flow's, is another one."""
+    return hashlib.sha256(f"{flow}\0{owner}\0{key}".encode()).hexdigest()
 
 
 _FLOWS: dict[UUID, str] = {}

@@ -90,6 +90,9 @@ def _check(run: Run) -> None:
             continue
         keep = max(run.settings.max_issues - run.kept, 0)
         checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep, _own(run, part))
+        if run.moved:
+            # A plan was asked these when it was made: a warning that is found again takes the place of that one.
+            part.tally.forget([broken for broken in checked.rules if broken[1] != Severity.ERROR])
         part.tally.rules.update(checked.rules)
         part.tally.rejected += checked.rejected
         part.comparison = checked.comparison

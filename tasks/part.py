@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,11 @@ class Tally:
         others = batch.issues.filter(~error).head(max(keep - self.kept, 0))
         self.kept += len(others)
         return pl.concat([batch.issues.filter(error), others]) if len(batch.issues) else batch.issues
+
+    def forget(self, rules: Iterable[tuple[str, str]]) -> None:
+        """Forget how often rules were broken, before they are counted anew."""
+        for broken in rules:
+            self.rules.pop(broken, None)
 
     def of(self, severity: Severity) -> int:
         """How many issues of this severity there are."""

@@ -67,6 +67,7 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
     writers: dict[str, Writer] = {".csv": _write_csv, ".xlsx": _write_workbook}
     if path.suffix.lower() not in writers:
         raise UsageError(f"'{path.name}' is neither .csv nor .xlsx: name the file so.")
+    run_id = ledger.plan_run(connection, run_id)
     parts = ledger.rejected_columns(connection, run_id)
     if path.suffix.lower() == ".csv" and len(parts) > 1:
         raise UsageError("This run has several types, which one table can't hold: name a .xlsx file.")

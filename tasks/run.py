@@ -118,8 +118,13 @@ def open_run(
         ledger.reap(session)
         asked, more = _asked(job, session)
         who = job.requested_by or user()
-        entry: dict[str, Any] = {"mode": asked.mode, "dry_run": asked.dry_run, "options": job.options()} | more
-        ledger.open_run(session, source=job.source, who=who, **entry)
+        known: dict[str, Any] = {
+            "source": job.source,
+            "mode": asked.mode,
+            "dry_run": asked.dry_run,
+            "options": job.options(),
+        }
+        ledger.open_run(session, who=who, **known | more)
         workdir = settings.temporary / session.run_id.hex
         run = Run(asked, session, settings, workdir, progress)
         try:
@@ -156,7 +161,8 @@ def _asked(job: ImportJob | SyncJob | ApplyJob, session: Session) -> tuple[LoadO
     known = {name: value for name, value in kept.options.items() if name in LoadOptions.model_fields}
     options = LoadOptions.model_validate(known | {"mode": kept.mode, "dry_run": False})
     entry = {"applies": job.plan, "sync": kept.sync, "source_version": kept.version, "sha256": kept.sha256}
-    return options, entry | {"options": kept.options | job.options()}
+    # What is applied came from the plan's source, under whose name it is found again.
+    return options, entry | {"source": kept.source, "options": kept.options | job.options()}
 
 
 def _close_after(run: Run, error: BaseException) -> None:

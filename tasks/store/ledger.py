@@ -10,6 +10,7 @@ from uuid import UUID
 
 import polars as pl
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     and_,
@@ -324,6 +325,7 @@ def list_runs(
     status: Status | None = None,
     requested_by: str | None = None,
     sync: str | None = None,
+    dry_run: bool | None = None,
     after: UUID | None = None,
 ) -> list[Report]:
     """Return the newest runs first; with `after`, those that began before that one."""
@@ -334,6 +336,8 @@ def list_runs(
         query = query.where(or_(run.resource_type == resource_type, among))
     for column, wanted in ((run.status, status), (run.requested_by, requested_by), (run.sync, sync)):
         query = query.where(column == wanted) if wanted else query
+    if dry_run is not None:
+        query = query.where(run.dry_run.is_(dry_run))
     if after:
         began = select(run.started_at).where(run.run_id == after).scalar_subquery()
         query = query.where(tuple_(run.started_at, run.run_id) < tuple_(began, literal(after)))
@@ -377,10 +381,36 @@ def read_report(connection: Connection, run_id: UUID, *, samples: int = 10) -> R
     return _report(row, tuple(read_issues(connection, run_id, limit=samples)))
 
 
-def count_issues(connection: Connection, run_id: UUID, severity: Severity | None = None) -> int:
+def plan_run(connection: Connection, run_id: UUID) -> UUID:
+    """Return the run that read what this one wrote: the one whose plan it applied, else itself."""
+    applied = connection.scalar(select(IMPORT_RUN.c.applies).where(IMPORT_RUN.c.run_id == run_id))
+    return applied or run_id
+
+
+def _issues_of(
+    connection: Connection, run_id: UUID, severity: Severity | None, rule: str | None
+) -> ColumnElement[bool]:
+    """Say whether an issue is one of a run; of one that applied a plan, also whether it was found as that was made.
+
+    What was asked again, and found again, is told once.
+    """
+    issue, again = IMPORT_ISSUE.c, IMPORT_ISSUE.alias().c
+    told = issue.run_id == run_id
+    if (made := plan_run(connection, run_id)) != run_id:
+        found_again = exists().where(
+            again.run_id == run_id, again.part == issue.part, again.row == issue.row, again.rule == issue.rule
+        )
+        told = or_(told, and_(issue.run_id == made, ~found_again))
+    wanted = [column == value for column, value in ((issue.severity, severity), (issue.rule, rule)) if value]
+    return and_(told, *wanted)
+
+
+def count_issues(
+    connection: Connection, run_id: UUID, severity: Severity | None = None, rule: str | None = None
+) -> int:
     """Return how many issues of a run are kept."""
-    query = select(func.count()).where(IMPORT_ISSUE.c.run_id == run_id)
-    return int(connection.scalar(query.where(IMPORT_ISSUE.c.severity == severity) if severity else query) or 0)
+    told = _issues_of(connection, run_id, severity, rule)
+    return int(connection.scalar(select(func.count()).select_from(IMPORT_ISSUE).where(told)) or 0)
 
 
 def read_issues(
@@ -390,12 +420,12 @@ def read_issues(
     limit: int | None = None,
     offset: int = 0,
     severity: Severity | None = None,
+    rule: str | None = None,
 ) -> list[Issue]:
     """Return the issues of a run, errors first, in the order of its rows."""
     rank = func.array_position(postgresql.array(list(Severity)), IMPORT_ISSUE.c.severity)
     columns = (*(IMPORT_ISSUE.c[name] for name in ISSUE_SCHEMA), IMPORT_ISSUE.c.part)
-    query = select(*columns).where(IMPORT_ISSUE.c.run_id == run_id)
-    query = query.where(IMPORT_ISSUE.c.severity == severity) if severity else query
+    query = select(*columns).where(_issues_of(connection, run_id, severity, rule))
     query = query.order_by(rank, IMPORT_ISSUE.c.part, IMPORT_ISSUE.c.row, IMPORT_ISSUE.c.id).limit(limit).offset(offset)
     return [_issue(dict(row)) for row in connection.execute(query).mappings()]
 
@@ -550,10 +580,11 @@ class SyncState:
     changed: Report | None
 
 
-def list_syncs(connection: Connection) -> list[SyncState]:
-    """Return where each sync stands, by name; dry runs are none of their runs."""
+def list_syncs(connection: Connection, *, requested_by: str | None = None) -> list[SyncState]:
+    """Return where each sync stands, by name, of all or as one person asked for them; dry runs are none of its runs."""
     run = IMPORT_RUN.c
     runs = select(IMPORT_RUN).where(run.sync.is_not(None), ~run.dry_run).order_by(run.sync, run.started_at.desc())
+    runs = runs.where(run.requested_by == requested_by) if requested_by else runs
     changes = run.records_created + run.records_updated + run.records_deleted + run.records_retired
     did = runs.where(changes > 0, run.status == Status.COMPLETED).distinct(run.sync)
     changed = {row.sync: _report(row) for row in connection.execute(did)}
