@@ -40,12 +40,13 @@ from sqlalchemy import (
 from sqlalchemy import true as sql_true
 from sqlalchemy.dialects.postgresql import CIDR, INET
 
-from schemas.reports import Empty, Mapping, Mode, Severity
+from schemas.reports import Empty, Issue, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
 from tasks.store.compare import Comparison, compare, planned_updates
 from tasks.store.copy import copy_rows
+from tasks.store.ledger import read_issues
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
 from tasks.store.target import Target, records_of
@@ -64,6 +65,10 @@ FOUND = Table(
 )
 
 
+# Rows of a frozen plan that break rules are told one by one up to this many.
+_MOST_BROKEN = 10_000
+
+
 @dataclass(frozen=True)
 class Checked:
     """What the checks found: how often each (rule, severity) was broken, and how many rows were taken out."""
@@ -73,8 +78,22 @@ class Checked:
     comparison: Comparison
 
 
-def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, keep: int) -> Checked:
+class Broken(Exception):
+    """Rows of a frozen plan break rules now: how often each, how many rows, and the first of what is wrong."""
+
+    def __init__(self, rules: dict[tuple[str, str], int], rejected: int, issues: list[Issue]) -> None:
+        super().__init__(f"{rejected} rows break rules")
+        self.rules = rules
+        self.rejected = rejected
+        self.issues = issues
+
+
+def run_checks(
+    staging: Staging, target: Target, mapping: Mapping, mode: Mode, keep: int, *, whole: bool = False
+) -> Checked:
     """Ask every rule over many records; `keep` is how many warnings the ledger may still take one by one.
+
+    With `whole`, no row may be taken out: raises Broken, and everything is as it was, where one would be.
 
     Overlaps are asked last, of the rows alone that the comparison with the stored records leaves: a block that is
     where it was has been asked of before.
@@ -100,6 +119,9 @@ def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, k
         counts += found
         if overlapping:
             comparison = compare(connection, target)
+        if whole and rejected + overlapping:
+            issues = read_issues(connection, staging.session.run_id, limit=_MOST_BROKEN, part=staging.part)
+            raise Broken(dict(counts), rejected + overlapping, issues)
     # Only now is it so: a transaction that fails takes nothing out.
     staging.rows -= rejected + overlapping
     return Checked(dict(counts), rejected + overlapping, comparison)
