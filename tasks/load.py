@@ -10,13 +10,12 @@ from sqlalchemy import Connection
 
 from schemas.errors import PlanMoved, TooManyErrors
 from schemas.reports import ROW, Change, Issue, Missing, Mode, Moved, Severity, Status, issues_frame
-from schemas.resources import RESOURCES
 from tasks.part import Part
 from tasks.rules import OfRecords, of_cells
 from tasks.run import Run
 from tasks.secrets import without_secrets
 from tasks.store import ledger
-from tasks.store.checks import compare_again, run_checks
+from tasks.store.checks import Broken, compare_again, run_checks
 from tasks.store.frozen import Frozen
 from tasks.store.missing import Gone, Missed
 from tasks.store.plan import Planner
@@ -37,11 +36,11 @@ def load(run: Run) -> None:
     """
     if _already_done(run):
         return
-    for part in run.parts:
-        part.staging.check_whole()
-    _hold_still(run)
-    if run.moved and run.moved is not Moved.REBASE:
-        _check_frozen(run, run.moved)
+    if not run.job.dry_run:
+        run.hold_still()
+    _check_kept(run)
+    if run.moved is Moved.SKIP:
+        _leave_out(run)
     _check(run)
     _keep_rejected(run)
     counts = run.counts
@@ -56,20 +55,13 @@ def _already_done(run: Run) -> bool:
         return ledger.is_completed(connection, run.run_id)
 
 
-def _hold_still(run: Run) -> None:
-    """Keep other runs from writing these types, and the records that are referred to from changing.
-
-    Locks are taken in one order, so that no two runs wait for each other.
-    """
-    if run.job.dry_run:
-        return
-    own = {part.resource.type for part in run.parts}
-    named = {to for part in run.parts for to in part.resource.related}
-    for name in reversed(list(RESOURCES)):
-        if name in own:
-            run.session.lock(RESOURCES[name], run.progress)
-        elif name in named:
-            run.session.lock(RESOURCES[name], run.progress, shared=True)
+def _check_kept(run: Run) -> None:
+    """See to it that what is staged is there, and that no other run has applied the plan while this one waited."""
+    if run.plan:
+        with run.session.transaction() as connection:
+            ledger.read_plan(connection, run.plan)
+    for part in run.parts:
+        part.staging.check_whole()
 
 
 def _targets(run: Run) -> list[Target]:
@@ -89,19 +81,16 @@ def _check(run: Run) -> None:
             part.comparison = compare_again(part.staging, target)
             continue
         keep = max(run.settings.max_issues - run.kept, 0)
-        checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep, _own(run, part))
-        if run.moved:
-            # A plan was asked these when it was made: a warning that is found again takes the place of that one.
-            part.tally.forget([broken for broken in checked.rules if broken[1] != Severity.ERROR])
+        whole, own = run.moved is Moved.REFUSE, _own(run, part)
+        try:
+            checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep, own, whole=whole)
+        except Broken as broken:
+            raise _refused(run, part, broken) from broken
         part.tally.rules.update(checked.rules)
+        part.tally.asked.update({key: n for key, n in checked.rules.items() if key[1] != Severity.ERROR})
         part.tally.rejected += checked.rejected
         part.comparison = checked.comparison
         part.staging.checked = True
-        if checked.rejected and run.moved is Moved.REFUSE:
-            raise PlanMoved(
-                f"{checked.rejected:,} {part.resource.title} records no longer keep the rules, as what they go "
-                "with was changed since the plan was made. Nothing was changed: plan again."
-            )
 
 
 def _own(run: Run, part: Part) -> OfRecords:
@@ -111,33 +100,55 @@ def _own(run: Run, part: Part) -> OfRecords:
     return OfRecords(rules, mapping, run.workdir, run.settings.batch_size)
 
 
-def _check_frozen(run: Run, moved: Moved) -> None:
-    """Find out what moved since the plan was made; it is left out, or the plan is refused."""
-    found: list[tuple[Part, int, int]] = []
+def _refused(run: Run, part: Part, broken: Broken) -> PlanMoved:
+    """Say why a plan is refused whose rows break rules now: as its records moved, or what they go with did."""
     with run.session.transaction() as connection:
-        for part, frozen in _frozen(run, connection):
-            count, issues = frozen.conflicts(_MOST_MOVED)
-            ledger.add_issues(connection, run.run_id, issues_frame(issues), part.number)
-            left_out = frozen.leave_out() if count and moved is Moved.SKIP else 0
-            found.append((part, count, left_out))
+        moved = _tell_moved(run, connection)
+        if not moved:
+            ledger.add_issues(connection, run.run_id, issues_frame(broken.issues), part.number)
+            part.tally.rules.update(broken.rules)
+    if moved:
+        return PlanMoved(_moved_message(moved))
+    return PlanMoved(
+        f"{broken.rejected:,} {part.resource.title} records no longer keep the rules, as what they go with was "
+        "changed since the plan was made. Nothing was changed: plan again, or leave them out with --moved skip."
+    )
+
+
+def _leave_out(run: Run) -> None:
+    """Take what moved since the plan was made out of this run's copy of it."""
+    found: list[tuple[Part, int]] = []
+    with run.session.transaction() as connection:
+        _tell_moved(run, connection)
+        found += [(part, frozen.leave_out()) for part, frozen in _frozen(run, connection)]
     # Only now is it so: a transaction that fails takes nothing out.
-    for part, count, left_out in found:
+    for part, left_out in found:
         part.staging.rows -= left_out
         part.tally.rejected += left_out
+
+
+def _tell_moved(run: Run, connection: Connection) -> int:
+    """Enter what moved since the plan was made in the ledger; returns how many records that are."""
+    total = 0
+    for part, frozen in _frozen(run, connection):
+        count, issues = frozen.conflicts(_MOST_MOVED)
         if count:
-            part.tally.rules["moved", Severity.ERROR] += count
-    total = sum(count for _, count, _ in found)
-    if total and moved is Moved.REFUSE:
-        raise PlanMoved(
-            f"{total:,} records moved since the plan was made. Nothing was changed: plan again, or apply with "
-            "--moved skip to leave them out, or --moved rebase to plan them anew."
-        )
+            ledger.add_issues(connection, run.run_id, issues_frame(issues), part.number)
+            part.tally.rules["moved", Severity.ERROR] = count
+        total += count
+    return total
+
+
+def _moved_message(count: int) -> str:
+    return (
+        f"{count:,} records moved since the plan was made. Nothing was changed: plan again, or apply with "
+        "--moved skip to leave them out, or --moved rebase to plan them anew."
+    )
 
 
 def _frozen(run: Run, connection: Connection) -> list[tuple[Part, Frozen]]:
-    targets = _targets(run)
-    kept = run.plan or run.run_id
-    return [(part, Frozen(connection, target, kept)) for part, target in zip(run.parts, targets, strict=True)]
+    pairs = zip(run.parts, _targets(run), strict=True)
+    return [(part, Frozen(connection, target, run.staged_by)) for part, target in pairs]
 
 
 def _keep_rejected(run: Run) -> None:
@@ -160,21 +171,32 @@ def _apply(run: Run, problem: str | None) -> None:
     run.progress("plan", 0, rows, run.counts.rejected)
     with run.session.transaction() as connection:
         planned = Planned(run, connection)
+        planned.hold_still()
         planned.make()
-        held = None if run.moved else planned.held()
-        counts = run.counts
-        shown: dict[str, Any] = {}
-        if run.job.dry_run or held:
-            shown = planned.shown()
-            if run.job.keep_plan or held:
-                planned.freeze()
-        else:
-            run.progress("apply", 0, counts.create + counts.update + counts.delete + counts.retire)
-            planned.apply()
-        status = Status.FAILED if held and not run.job.dry_run else Status.COMPLETED
-        ending = run.ending() | shown | {"message": problem or held}
-        ledger.close_run(connection, run.run_id, status, counts, **ending)
+        moved = planned.moved()
+        if not moved:
+            _carry_out(run, planned, problem)
+    if moved:
+        raise PlanMoved(_moved_message(moved))
+    counts = run.counts
     run.progress("done", counts.read, counts.read, counts.rejected)
+
+
+def _carry_out(run: Run, planned: Planned, problem: str | None) -> None:
+    """Apply the plans, or keep what they would do; the ledger's entry is in the same transaction."""
+    held = None if run.moved else planned.held()
+    counts = run.counts
+    shown: dict[str, Any] = {}
+    if run.job.dry_run or held:
+        shown = planned.shown()
+        if run.job.keep_plan or held:
+            planned.freeze()
+    else:
+        run.progress("apply", 0, counts.create + counts.update + counts.delete + counts.retire)
+        planned.apply()
+    status = Status.FAILED if held and not run.job.dry_run else Status.COMPLETED
+    ending = run.ending() | shown | {"message": problem or held}
+    ledger.close_run(planned.connection, run.run_id, status, counts, **ending)
 
 
 class Planned:
@@ -187,12 +209,13 @@ class Planned:
         pairs = zip(run.parts, self.targets, strict=True)
         self.planners = [Planner(connection, part.staging, target, part.comparison) for part, target in pairs]
         self.missed: dict[int, Missed] = {}
+        self.gone: dict[int, Gone] = {}
 
     def make(self) -> None:
         """Find out what would become of every record."""
-        gone = self._gone()
+        self.gone = self._gone()
         for part, planner in zip(self.run.parts, self.planners, strict=True):
-            part.plan = planner.make(gone.get(part.number))
+            part.plan = planner.make(self.gone.get(part.number))
 
     def _gone(self) -> dict[int, Gone]:
         """What the sources no longer have: those that refer to others first, so that both may go."""
@@ -210,10 +233,11 @@ class Planned:
         return found
 
     def _gone_of(self, part: Part, missed: Missed) -> Gone:
-        if self.run.moved and self.run.moved is not Moved.REBASE:
-            Frozen(self.connection, missed.target, self.run.plan or self.run.run_id).recall_missing()
-            return missed.count(0, [])
-        there = missed.find(part.scope)
+        if self._is_frozen():
+            Frozen(self.connection, missed.target, self.run.staged_by).recall_missing()
+            there = 0
+        else:
+            there = missed.find(part.scope)
         kept = missed.spare() if self.run.job.missing is Missing.DELETE else []
         if kept:
             part.tally.rules["referred_to", Severity.WARNING] = len(kept)
@@ -223,13 +247,29 @@ class Planned:
     def _may_take_away(self) -> bool:
         """Nothing is taken away where it is not sure that the source was read whole."""
         run, rejected = self.run, self.run.counts.rejected
-        if run.whole and (not rejected or (run.moved is not None and run.moved is not Moved.REBASE)):
+        if run.whole and (not rejected or self._is_frozen()):
             return True
         why = f"{rejected:,} rows are rejected" if rejected else "a part of the source could not be read"
         issue = Issue("not_whole", f"nothing is deleted or retired, because {why}", Severity.WARNING)
         ledger.add_issues(self.connection, run.run_id, issues_frame([issue]))
         run.parts[0].tally.rules[issue.rule, Severity.WARNING] = 1
         return False
+
+    def hold_still(self) -> None:
+        """Let nobody write the records of a frozen plan from here on, cmdb or not."""
+        if self._is_frozen():
+            for _, frozen in _frozen(self.run, self.connection):
+                frozen.hold_still()
+
+    def moved(self) -> int:
+        """Say how many records of a frozen plan moved since it was made; none of a plan that is made anew."""
+        if not self._is_frozen():
+            return 0
+        spared = sum(len(gone.kept) for gone in self.gone.values()) if self.run.moved is Moved.REFUSE else 0
+        return _tell_moved(self.run, self.connection) + spared
+
+    def _is_frozen(self) -> bool:
+        return self.run.moved is not None and self.run.moved is not Moved.REBASE
 
     def held(self) -> str | None:
         """Say why a sync must wait for a yes."""
@@ -262,7 +302,7 @@ class Planned:
             checksum = frozen.freeze(missing=part.number in self.missed)
             parts.append(part.frozen() | {"checksum": checksum})
         text = json.dumps([str(run.run_id), run.job.model_dump(mode="json"), parts], sort_keys=True)
-        plan = {"hash": hashlib.sha256(text.encode()).hexdigest(), "parts": parts}
+        plan = {"hash": hashlib.sha256(text.encode()).hexdigest(), "parts": parts, "whole": run.whole}
         hours = run.settings.plan_hours if run.job.dry_run else run.settings.held_plan_hours
         ledger.keep_plan(self.connection, run.run_id, plan, hours)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one."""
+    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one.
+
+    `asked` are those of the counts that are found again whenever the staged rows are checked.
+    """
 
     read: int = 0
     passed: int = 0
     rejected: int = 0
     kept: int = 0
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, batch: Batch, keep: int) -> pl.DataFrame:
         """Count a batch in; returns those of its issues that are to be kept: every error, `keep` others in all."""
@@ -42,11 +45,6 @@ class Tally:
         others = batch.issues.filter(~error).head(max(keep - self.kept, 0))
         self.kept += len(others)
         return pl.concat([batch.issues.filter(error), others]) if len(batch.issues) else batch.issues
-
-    def forget(self, rules: Iterable[tuple[str, str]]) -> None:
-        """Forget how often rules were broken, before they are counted anew."""
-        for broken in rules:
-            self.rules.pop(broken, None)
 
     def of(self, severity: Severity) -> int:
         """How many issues of this severity there are."""
@@ -111,6 +109,7 @@ class Part:
     def frozen(self) -> dict[str, Any]:
         """What the ledger keeps of it with a frozen plan."""
         told = self.report
+        rules = self.tally.rules - self.tally.asked
         return {
             "type": self.resource.type,
             "source": self.source,
@@ -119,5 +118,5 @@ class Part:
             "rows": self.staging.rows,
             "scope": list(self.scope),
             "counts": asdict(told.counts),
-            "rules": [[rule, severity, count] for (rule, severity), count in sorted(self.tally.rules.items())],
+            "rules": [[rule, severity, count] for (rule, severity), count in sorted(rules.items())],
         }

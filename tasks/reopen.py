@@ -6,9 +6,11 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from schemas.errors import PlanMoved, UsageError
 from schemas.jobs import ApplyJob
-from schemas.reports import Counts
+from schemas.reports import Counts, Moved
 from schemas.resources import RESOURCES
 from tasks.part import Part, Tally
 from tasks.run import Run
@@ -25,13 +27,18 @@ def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
         kept = ledger.read_plan(connection, job.plan)
         if job.hash and job.hash != kept.plan["hash"]:
             raise UsageError(f"The plan of run {job.plan} is another one than the file's: plan again.")
-    run.plan, run.moved = job.plan, job.moved
+    run.plan, run.moved, run.whole = job.plan, job.moved, kept.plan["whole"]
     run.notices = kept.notices
     run.parts = tuple(_part(run, job.plan, number, data) for number, data in enumerate(kept.plan["parts"]))
     add_rules(run, run.parts)
+    run.hold_still()
+    with run.session.transaction() as connection:
+        ledger.read_plan(connection, job.plan)  # another run may have applied it while this one waited
     ledger.describe_run(run.session, kept.sha256 or "", [part.report for part in run.parts], run.notices)
     for part, data in zip(run.parts, kept.plan["parts"], strict=True):
         _check_same(run, part, data["checksum"])
+        if job.moved is not Moved.REFUSE:
+            _copy(run, part)
     return run.parts
 
 
@@ -51,8 +58,21 @@ def _part(run: Run, plan: UUID, number: int, data: dict[str, Any]) -> Part:
 
 def _check_same(run: Run, part: Part, checksum: str) -> None:
     """Raise when what is staged is not what the plan was made of: a database that crashes loses it."""
-    part.staging.check_whole()
     with run.session.transaction() as connection:
-        frozen = Frozen(connection, target_of(part.staging, run.job.empty), run.plan or run.run_id)
+        frozen = _frozen(run, connection, part)
         if not frozen.is_there() or frozen.checksum() != checksum:
             raise PlanMoved("The database has lost what was staged for this plan: plan again.")
+
+
+def _copy(run: Run, part: Part) -> None:
+    """Copy what is staged, to take records out of it: a plan that is not applied in the end stays what it is."""
+    seen = part.mapping.seen is not None
+    own = Staging(run.session, part.resource, part.mapping.fields, run.workdir, seen=seen, part=part.number)
+    own.copy(part.staging)
+    with run.session.transaction() as connection:
+        _frozen(run, connection, part).copy(run.run_id)
+    part.stage(own)
+
+
+def _frozen(run: Run, connection: Connection, part: Part) -> Frozen:
+    return Frozen(connection, target_of(part.staging, run.job.empty), run.plan or run.run_id)

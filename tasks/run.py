@@ -19,6 +19,7 @@ from polars.exceptions import PanicException
 from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooManyErrors, UnderWay
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
 from schemas.reports import Counts, Issue, Moved, Progress, Report, Status, silent
+from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.part import Part, Tally
 from tasks.store import ledger
@@ -50,6 +51,19 @@ class Run:
         """The run's identity; under Prefect, the flow run's."""
         return self.session.run_id
 
+    def hold_still(self) -> None:
+        """Keep other runs from writing these types, and the records that are referred to from changing.
+
+        Locks are taken in one order, so that no two runs wait for each other.
+        """
+        own = {part.resource.type for part in self.parts}
+        named = {to for part in self.parts for to in part.resource.related}
+        for name in reversed(list(RESOURCES)):
+            if name in own:
+                self.session.lock(RESOURCES[name], self.progress)
+            elif name in named:
+                self.session.lock(RESOURCES[name], self.progress, shared=True)
+
     def count_again(self, part: Part) -> None:
         """Forget what was counted and kept of a part, before its source is validated from its beginning."""
         part.tally = Tally()
@@ -60,6 +74,11 @@ class Run:
         """Enter issues in the ledger."""
         with self.session.transaction() as connection:
             ledger.add_issues(connection, self.run_id, issues, part.number)
+
+    @property
+    def staged_by(self) -> UUID:
+        """The run that has staged the rows; of a plan that may be applied in part, a copy is this run's own."""
+        return self.plan if self.plan and self.moved is Moved.REFUSE else self.run_id
 
     @property
     def counts(self) -> Counts:

@@ -39,7 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import CIDR
 
-from schemas.reports import Empty, Mapping, Mode, Severity
+from schemas.reports import Empty, Issue, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
@@ -48,6 +48,7 @@ from tasks.store.blocks import islands
 from tasks.store.compare import Comparison, compare, planned_updates
 from tasks.store.copy import copy_frame, listed
 from tasks.store.findings import Inquiry
+from tasks.store.ledger import read_issues
 from tasks.store.network import network_checks
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
@@ -67,6 +68,10 @@ FOUND = Table(
 )
 
 
+# Rows of a frozen plan that break rules are told one by one up to this many.
+_MOST_BROKEN = 10_000
+
+
 @dataclass(frozen=True)
 class Checked:
     """What the checks found: how often each (rule, severity) was broken, and how many rows were taken out."""
@@ -80,8 +85,22 @@ Own = Callable[[Connection, Target], Iterator[pl.DataFrame]]
 """The user's own rules: frames of issues, asked for once the rows are staged."""
 
 
-def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, keep: int, own: Own) -> Checked:
+class Broken(Exception):
+    """Rows of a frozen plan break rules now: how often each, how many rows, and the first of what is wrong."""
+
+    def __init__(self, rules: dict[tuple[str, str], int], rejected: int, issues: list[Issue]) -> None:
+        super().__init__(f"{rejected} rows break rules")
+        self.rules = rules
+        self.rejected = rejected
+        self.issues = issues
+
+
+def run_checks(
+    staging: Staging, target: Target, mapping: Mapping, mode: Mode, keep: int, own: Own, *, whole: bool = False
+) -> Checked:
     """Ask every rule over many records; `keep` is how many warnings the ledger may still take one by one.
+
+    With `whole`, no row may be taken out: raises Broken, and everything is as it was, where one would be.
 
     Overlaps are asked last, of the rows alone that the comparison with the stored records leaves: a block that is
     where it was has been asked of before.
@@ -112,6 +131,9 @@ def run_checks(staging: Staging, target: Target, mapping: Mapping, mode: Mode, k
         counts += found
         if overlapping:
             comparison = compare(connection, target)
+        if whole and rejected + overlapping:
+            told = read_issues(connection, staging.session.run_id, limit=_MOST_BROKEN, part=staging.part)
+            raise Broken(dict(counts), rejected + overlapping, told)
     # Only now is it so: a transaction that fails takes nothing out.
     staging.rows -= rejected + overlapping
     return Checked(dict(counts), rejected + overlapping, comparison)

@@ -72,8 +72,21 @@ class Frozen:
         return self.checksum()
 
     def is_there(self) -> bool:
-        """Say whether the plan is kept still, which a crash of the database empties."""
-        return self.connection.dialect.has_table(self.connection, self.table.name, schema=STAGING_SCHEMA)
+        """Say whether there are the tables that the plan is kept in, which a crash of the database empties."""
+        has_table = self.connection.dialect.has_table
+        return all(has_table(self.connection, it.name, schema=STAGING_SCHEMA) for it in (self.target.s, self.table))
+
+    def copy(self, run_id: UUID) -> None:
+        """Give another run the plan, so that it may take records out of it."""
+        copied = _plan_table(run_id, self.target.part)
+        copied.drop(self.connection, checkfirst=True)
+        copied.create(self.connection)
+        self.connection.execute(insert(copied).from_select(copied.c.keys(), select(self.table)))
+
+    def hold_still(self) -> None:
+        """Keep everybody from writing records of the type, until the transaction ends; they may be read."""
+        table = self._quoted(self.target.t)
+        self.connection.execute(text(f"lock table {table} in share row exclusive mode"))
 
     def checksum(self) -> str:
         """Return a number that another plan would not have."""
@@ -128,8 +141,7 @@ class Frozen:
         self.connection.execute(insert(listed).from_select(listed.c.keys(), select(moved)))
         rows = delete(self.target.s).where(self.target.s.c.row_number.in_(select(listed.c.row_number)))
         taken = self.connection.execute(rows).rowcount
-        stays = delete(self.table).where(self.table.c.row_number.is_(None), self.table.c.key.in_(select(listed.c.key)))
-        self.connection.execute(stays)
+        self.connection.execute(delete(self.table).where(self.table.c.key.in_(select(listed.c.key))))
         listed.drop(self.connection)
         return taken
 

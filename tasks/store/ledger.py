@@ -421,11 +421,13 @@ def read_issues(
     offset: int = 0,
     severity: Severity | None = None,
     rule: str | None = None,
+    part: int | None = None,
 ) -> list[Issue]:
-    """Return the issues of a run, errors first, in the order of its rows."""
+    """Return the issues of a run, or of one of its types, errors first, in the order of its rows."""
     rank = func.array_position(postgresql.array(list(Severity)), IMPORT_ISSUE.c.severity)
     columns = (*(IMPORT_ISSUE.c[name] for name in ISSUE_SCHEMA), IMPORT_ISSUE.c.part)
     query = select(*columns).where(_issues_of(connection, run_id, severity, rule))
+    query = query if part is None else query.where(IMPORT_ISSUE.c.part == part)
     query = query.order_by(rank, IMPORT_ISSUE.c.part, IMPORT_ISSUE.c.row, IMPORT_ISSUE.c.id).limit(limit).offset(offset)
     return [_issue(dict(row)) for row in connection.execute(query).mappings()]
 

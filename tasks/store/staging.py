@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import Table, func, inspect, select, text
+from sqlalchemy import Table, func, insert, inspect, select, text
 
 from schemas.errors import Transient
 from schemas.reports import ROW
@@ -54,6 +54,14 @@ class Staging:
             for table in (self.flawed, self.table):
                 table.drop(connection, checkfirst=True)
             self.table.create(connection)
+
+    def copy(self, other: Staging) -> None:
+        """Take the rows that another run has staged, which stay as they are."""
+        self.create()
+        with self.session.transaction() as connection:
+            rows = insert(self.table).from_select(self.table.c.keys(), select(other.table))
+            self.rows = connection.execute(rows).rowcount
+        self.finish()
 
     def add(self, batch: pl.DataFrame, flawed: pl.DataFrame) -> None:
         """COPY typed rows (`ROW` and fields) into the table; rejected ones into a table beside it."""

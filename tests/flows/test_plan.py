@@ -1,246 +1,446 @@
-"""Plans: what was previewed is what happens, once; what moved in between is seen, whoever moved it."""
+"""Frozen plans: applied exactly, once, and by their id; what moved since is seen; nothing is done by halves."""
 
 from __future__ import annotations
 
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as drawn
-from hypothesis import strategies as st
+from sqlalchemy import text
 
-from flows.sentences import apply_plan, import_file
-from schemas.errors import Transient, UsageError
-from schemas.jobs import ApplyJob, ImportJob, UndoJob
-from schemas.reports import Moved, Report, Status
-from schemas.settings import settings
-from tasks.store import ledger
-from tasks.store.session import Session
-from tasks.undo import undo
-from tests.flows.test_undo import records
-from tests.support import execute, importer, issues_of, staging_tables, vpc, vpc_id, write_csv
-
-
-def planned(url: str, path: Path, rows: list[dict[str, str]], **options: Any) -> Report:
-    """Plan an import of rows, and keep the plan."""
-    job = ImportJob(path=write_csv(path / "plan.csv", rows), dry_run=True, keep_plan=True, **options)
-    return import_file(job, url, settings())
-
-
-def applied(url: str, plan: Report, moved: Moved = Moved.REFUSE, **options: Any) -> Report:
-    """Apply a plan."""
-    return apply_plan(ApplyJob(plan=UUID(plan.run_id), moved=moved, **options), url, settings())
-
-
-def test_a_plan_is_applied_exactly_and_once(database_url: str, tmp_path: Path) -> None:
-    """The source may be gone; counts, records and history are the plan's, and nothing is left to apply."""
-    importer(database_url, tmp_path)([vpc(1), vpc(2)])
-    plan = planned(database_url, tmp_path, [vpc(1), vpc(2, name="new"), vpc(3), vpc(4, region="nowhere")])
-    assert plan.plan
-    assert plan.plan.until
-    assert len(staging_tables(database_url)) == 3  # the rows, the rejected ones, and the plan
-    (tmp_path / "plan.csv").unlink()
-    report = applied(database_url, plan)
-    assert (report.status, report.applies) == (Status.COMPLETED, plan.run_id)
-    assert report.counts == plan.counts
-    assert (report.counts.create, report.counts.update, report.counts.unchanged, report.counts.rejected) == (1, 1, 1, 1)
-    assert [record["name"] for record in records(database_url)] == ["net-1", "new", "net-3"]
-    assert staging_tables(database_url) == []
-    with pytest.raises(UsageError, match="applied by run"):
-        applied(database_url, plan)
-    undo(UndoJob(run=UUID(report.run_id)), database_url, settings())
-    assert [record["name"] for record in records(database_url)] == ["net-1", "net-2"]
-
-
-def test_another_plan_is_refused(database_url: str, tmp_path: Path) -> None:
-    """A hash that is another's, a run without a plan, and one that is not there."""
-    plan = planned(database_url, tmp_path, [vpc(1)])
-    with pytest.raises(UsageError, match="another one than the file's"):
-        applied(database_url, plan, hash="0" * 64)
-    with pytest.raises(UsageError, match="has no plan"):
-        applied(database_url, importer(database_url, tmp_path)([vpc(2)], dry_run=True))
-    with pytest.raises(UsageError, match="There is no run"):
-        apply_plan(ApplyJob(plan=UUID(int=1)), database_url, settings())
-    assert [record["name"] for record in records(database_url)] == []
-
-
-def test_a_plan_is_kept_for_its_time(database_url: str, tmp_path: Path) -> None:
-    """Afterwards it is refused, and the next run takes what it has staged away."""
-    plan = planned(database_url, tmp_path, [vpc(1)])
-    with Session(database_url, UUID(int=1)) as session:
-        ledger.reap(session)
-    assert staging_tables(database_url) != []
-    execute(database_url, "update import_run set plan_until = now() - interval '1 second'")
-    with pytest.raises(UsageError, match="was kept until"):
-        applied(database_url, plan)
-    with Session(database_url, UUID(int=1)) as session:
-        ledger.reap(session)
-    assert staging_tables(database_url) == []
-
-
-@pytest.mark.parametrize("what", ["rows", "plan", "some"])
-def test_a_database_that_crashed_has_no_plan(database_url: str, tmp_path: Path, what: str) -> None:
-    """Its unlogged tables are empty then; a row that is another is no better."""
-    importer(database_url, tmp_path)([vpc(1)])
-    plan = planned(database_url, tmp_path, [vpc(1, name="new"), vpc(2)])
-    staged = f"cmdb_staging.run_{plan.run_id.replace('-', '')}_0"
-    broken = {
-        "rows": "truncate {}",
-        "plan": "truncate {}_plan",
-        "some": "update {} set name = 'forged' where row_number = 3",
-    }
-    execute(database_url, broken[what].format(staged))
-    if what == "rows":
-        with pytest.raises(Transient, match="lost"):
-            applied(database_url, plan)
-    else:
-        assert "has lost what was staged" in str(applied(database_url, plan).message)
-    assert [record["name"] for record in records(database_url)] == ["net-1"]
-
-
-EDIT = "update vpc set name = 'moved' where vpc_id = :key"
-CREATE = "insert into vpc (vpc_id, name, cidr_block) values (:key, 'moved', '10.0.3.0/24')"
-
-MOVES = {
-    "edited": (EDIT, 2, "was changed"),
-    "edited, though the plan leaves it alone": (EDIT, 1, "was changed"),
-    "deleted": ("delete from vpc where vpc_id = :key", 2, "was deleted"),
-    "created": (CREATE, 3, "was created"),
-}
-"""What may be done between a plan and its application, to which VPC, and what is told of it."""
-
-
-@pytest.mark.parametrize("what", MOVES)
-@pytest.mark.parametrize("moved", list(Moved))
-def test_what_moved_is_seen(database_url: str, tmp_path: Path, what: str, moved: Moved) -> None:
-    """Whoever moved it: the plan is refused with the record, leaves it out, or is made anew."""
-    statement, number, said = MOVES[what]
-    importer(database_url, tmp_path)([vpc(1), vpc(2)])
-    plan = planned(database_url, tmp_path, [vpc(1), vpc(2, name="new"), vpc(3)])
-    execute(database_url, statement, key=vpc_id(number))
-    before = records(database_url)
-    report = applied(database_url, plan, moved)
-    after = records(database_url)
-    told = [issue.message for issue in issues_of(database_url, report)]
-    if moved is Moved.REFUSE:
-        assert (report.status, after) == (Status.FAILED, before)
-        assert said in told[0]
-        # It can still be applied in another way.
-        assert applied(database_url, plan, Moved.REBASE).status is Status.COMPLETED
-    elif moved is Moved.SKIP:
-        assert (report.status, report.counts.rejected) == (Status.COMPLETED, 1)
-        assert said in told[0]
-        names = {record["vpc_id"]: record["name"] for record in after}
-        was = {record["vpc_id"]: record["name"] for record in before}
-        wanted = {vpc_id(1): "net-1", vpc_id(2): "new", vpc_id(3): "net-3"}
-        del wanted[vpc_id(number)]
-        assert names == wanted | {key: name for key, name in was.items() if key == vpc_id(number)}
-    else:
-        assert (report.status, told) == (Status.COMPLETED, [])
-        assert [record["name"] for record in after] == ["net-1", "new", "net-3"]
-
-
-def test_what_the_rules_look_at_may_not_move_either(database_url: str, tmp_path: Path) -> None:
-    """A VPC that a planned subnet lies in is gone: the subnet is not made."""
-    importer(database_url, tmp_path)([vpc(1, cidr_block="10.0.0.0/16")])
-    subnet = {"subnet_id": "subnet-0000000a", "vpc_id": vpc_id(1), "cidr_block": "10.0.1.0/24"}
-    zone = {"availability_zone": "us-east-1a", "region": "us-east-1", "account_id": "012345678901"}
-    plan = planned(database_url, tmp_path, [subnet | zone])
-    execute(database_url, "delete from vpc")
-    report = applied(database_url, plan)
-    assert report.status is Status.FAILED
-    assert "was changed since the plan was made" in str(report.message)
-    assert records(database_url, "subnet") == []
-
-
-def test_a_plan_of_a_mode_keeps_it(database_url: str, tmp_path: Path) -> None:
-    """So do its options: an empty cell keeps what is stored."""
-    importer(database_url, tmp_path)([vpc(1, tags="a=b")])
-    plan = planned(database_url, tmp_path, [vpc(1, name="new", tags="")], mode="update", empty="keep")
-    report = applied(database_url, plan)
-    assert (report.mode, report.counts.update) == ("update", 1)
-    assert records(database_url)[0]["tags"] == {"a": "b"}
-
-
-# A model ----------------------------------------------------------------------------------------------------------
-
-NUMBERS = st.integers(1, 5)
-NAMES = st.sampled_from(["a", "b", "c"])
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("import"), st.dictionaries(NUMBERS, NAMES, min_size=1, max_size=4)),
-        st.tuples(st.just("plan"), st.dictionaries(NUMBERS, NAMES, min_size=1, max_size=4)),
-        st.tuples(st.just("edit"), st.dictionaries(NUMBERS, NAMES, min_size=1, max_size=1)),
-        st.tuples(st.just("delete"), st.dictionaries(NUMBERS, NAMES, min_size=1, max_size=1)),
-        st.tuples(st.just("apply"), st.just({})),
-    ),
-    min_size=2,
-    max_size=7,
+from schemas.errors import UsageError
+from schemas.reports import Counts, Report, Status
+from tasks.store.engine import engine
+from tests.flows.support import apply, at, names, records, sync, take_back
+from tests.support import (
+    Import,
+    execute,
+    importer,
+    issues_of,
+    staging_tables,
+    stored,
+    vpc,
+    vpc_id,
+    with_settings,
+    write_csv,
 )
 
+SUBNET = {
+    "subnet_id": "subnet-00000001",
+    "vpc_id": vpc_id(1),
+    "cidr_block": "10.0.1.0/26",
+    "availability_zone": "us-east-1a",
+}
 
-@drawn(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS)
-def test_an_edit_between_plan_and_apply_is_always_seen(
-    database_url: str, tmp_path: Path, steps: list[tuple[str, dict[int, str]]]
-) -> None:
-    """The table is a model's: a plan does what it said where nothing of it moved, and else nothing at all."""
-    execute(database_url, "truncate vpc")
+
+def plan(run: Import, source: Any, **options: Any) -> Report:
+    """Plan an import, and keep the plan."""
+    report = run(source, dry_run=True, keep_plan=True, **options)
+    assert report.plan
+    return report
+
+
+def pending(run: Import, **options: Any) -> Report:
+    """Three stored VPCs, and a plan that updates the first, creates a fourth and leaves the others as they are."""
+    run([vpc(1), vpc(2), vpc(3)])
+    return plan(run, [vpc(1, name="new"), vpc(2), vpc(3), vpc(4)], **options)
+
+
+# Applied exactly ------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_applied_exactly(database_url: str, tmp_path: Path) -> None:
+    """Rows, counts, ledger, lineage and before-images are those of the import that it was the preview of."""
     run = importer(database_url, tmp_path)
-    model: dict[str, str] = {}
-    plan: tuple[Report, dict[str, str], set[str]] | None = None
-    for what, values in steps:
-        named = {vpc_id(number): name for number, name in values.items()}
-        rows = [vpc(number, name=name) for number, name in values.items()]
-        if what == "plan":
-            plan = planned(database_url, tmp_path, rows), named, set()
-        elif what == "apply" and plan:
-            report, wanted, touched = plan
-            done = applied(database_url, report)
-            moved = touched & set(wanted)
-            assert (done.status is Status.FAILED) == bool(moved)
-            assert {issue.value for issue in issues_of(database_url, done)} == moved
-            model |= {} if moved else wanted
-            plan = None
-        elif what == "import":
-            changed = {key for key, name in named.items() if model.get(key) != name}
-            run(rows)
-            model |= named
-            plan = plan and (*plan[:2], plan[2] | changed)
-        elif what in ("edit", "delete"):
-            (key, name), verb = next(iter(named.items())), what
-            if key in model:
-                if verb == "edit":
-                    execute(database_url, "update vpc set name = :name where vpc_id = :key", key=key, name=name)
-                    model[key] = name
-                else:
-                    execute(database_url, "delete from vpc where vpc_id = :key", key=key)
-                    del model[key]
-                plan = plan and (*plan[:2], plan[2] | {key})
-    assert {record["vpc_id"]: record["name"] for record in records(database_url)} == model
+    planned = pending(run)
+    assert (planned.counts, names(database_url)["01"]) == (Counts(read=4, create=1, update=1, unchanged=2), "net-1")
+    (tmp_path / "rows.csv").unlink()  # nothing is read again
+    applied = apply(database_url, planned, hash=planned.plan.hash if planned.plan else None)
+    assert (applied.status, applied.counts, applied.applies) == (Status.COMPLETED, planned.counts, planned.run_id)
+    assert names(database_url) == {"01": "new", "02": "net-2", "03": "net-3", "04": "net-4"}
+    by = {record["vpc_id"][-1]: str(record["updated_by_run"]) for record in stored(database_url, "vpc")}
+    assert (by["1"], by["4"], by["2"] == by["3"] != by["1"]) == (applied.run_id, applied.run_id, True)
+    [(key, before, after)] = execute(
+        database_url, "select key, before, after from change where run_id = :run", run=applied.run_id
+    )
+    assert (key, before["name"], after["name"]) == (vpc_id(1), "net-1", "new")
+    assert (applied.mapping, applied.source) == (planned.mapping, f"plan {planned.run_id[:8]}")
 
 
-def test_a_run_that_ends_between_is_seen_by_its_end(database_url: str, tmp_path: Path) -> None:
-    """An import that holds the type's lock is waited for; what it did is then seen."""
+def test_a_plan_is_applied_once(database_url: str, tmp_path: Path) -> None:
+    """Its staged rows are gone then, and asking again is told which run applied it."""
+    planned = pending(importer(database_url, tmp_path))
+    assert len(staging_tables(database_url)) == 2
+    applied = apply(database_url, planned)
+    assert staging_tables(database_url) == []
+    with pytest.raises(UsageError, match=f"was applied by run {applied.run_id} already"):
+        apply(database_url, planned)
+
+
+def test_two_runs_that_apply_one_plan(database_url: str, tmp_path: Path) -> None:
+    """Begun at once, one of them applies it, whatever the other is told to do about records that moved."""
+    for moved in ("refuse", "skip", "rebase"):
+        execute(database_url, "truncate vpc")
+        planned = pending(importer(database_url, tmp_path))
+        waits = threading.Event()
+        first, second = at(plan=partial(waits.wait, 20)), at(waiting=waits.set)
+        with ThreadPoolExecutor(2) as pool:
+            applying = [pool.submit(apply, database_url, planned, told, moved=moved) for told in (first, second)]
+            errors = [each.exception(timeout=30) for each in applying]
+        [lost] = filter(None, errors)
+        assert "already" in str(lost)
+        applied = "select count(*) from import_run where applies = :plan and status = 'completed'"
+        assert execute(database_url, applied, plan=planned.run_id) == [(1,)]
+        assert names(database_url)["01"] == "new"
+
+
+def test_nothing_that_is_no_plan_is_applied(database_url: str, tmp_path: Path) -> None:
+    """No such run, one without a plan, one of another hash; each with what to do."""
+    run = importer(database_url, tmp_path)
+    planned, bare = pending(run), run([vpc(9)], dry_run=True)
+    with pytest.raises(UsageError, match="There is no run"):
+        apply(database_url, replace(planned, run_id=str(uuid4())))
+    with pytest.raises(UsageError, match="has no plan: `cmdb plan FILE` makes one"):
+        apply(database_url, bare)
+    with pytest.raises(UsageError, match="is another one than the file's: plan again"):
+        apply(database_url, planned, hash="0" * 64)
+    assert names(database_url) == {"01": "net-1", "02": "net-2", "03": "net-3"}
+    assert apply(database_url, planned).counts.create == 1
+
+
+def test_a_plan_expires(database_url: str, tmp_path: Path) -> None:
+    """It is kept for as long as is set; then the next run of anything drops what is staged."""
+    run = importer(database_url, tmp_path)
+    planned = pending(run, settings=with_settings(plan_hours=1e-6))
+    time.sleep(0.01)
+    with pytest.raises(UsageError, match=r"was kept until .*: plan again"):
+        apply(database_url, planned)
+    run([vpc(9)])
+    assert staging_tables(database_url) == []
+    assert "04" not in names(database_url)
+
+
+def test_other_runs_leave_a_plan_alone(database_url: str, tmp_path: Path) -> None:
+    """What is staged for it stays whatever else is run, and the plan is applied a run later."""
+    run = importer(database_url, tmp_path)
+    planned = pending(run)
+    run([vpc(9)])
+    assert len(staging_tables(database_url)) == 2
+    assert apply(database_url, planned).counts.update == 1
+    assert set(names(database_url)) == {"01", "02", "03", "04", "09"}
+
+
+@pytest.mark.parametrize("moved", ["refuse", "skip", "rebase"])
+@pytest.mark.parametrize("lost", ["", "_plan", "dropped"])
+def test_a_database_that_lost_what_was_staged(database_url: str, tmp_path: Path, lost: str, moved: str) -> None:
+    """A server that crashes empties unlogged tables: the plan is refused, with what to do."""
+    planned = pending(importer(database_url, tmp_path))
+    table = f"cmdb_staging.run_{UUID(planned.run_id).hex}_0{'' if lost == 'dropped' else lost}"
+    execute(database_url, f"{'drop table' if lost == 'dropped' else 'truncate'} {table}")
+    refused = apply(database_url, planned, moved=moved)
+    assert (refused.status, refused.message) == (
+        Status.FAILED,
+        "The database has lost what was staged for this plan: plan again.",
+    )
+    assert names(database_url)["01"] == "net-1"
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "counts"),
+    [
+        ({"mode": "create"}, [vpc(1, name="new"), vpc(4)], Counts(read=2, create=1, rejected=1)),
+        ({"mode": "update"}, [vpc(1, name="new"), vpc(4)], Counts(read=2, update=1, rejected=1)),
+        ({"empty": "keep"}, [vpc(1, name=""), vpc(2, name="new")], Counts(read=2, update=1, unchanged=1)),
+        (
+            {"mode": "sync", "constants": {"account_id": "012345678901"}, "max_delete": None},
+            [vpc(1, name="new"), vpc(4)],
+            Counts(read=2, create=1, update=1, retire=2),
+        ),
+        (
+            {"mode": "sync", "missing": "delete", "max_delete": None},
+            [vpc(1, name="new"), vpc(4)],
+            Counts(read=2, create=1, update=1, delete=2, warnings=0),
+        ),
+    ],
+)
+def test_a_plan_of_every_mode(
+    database_url: str, tmp_path: Path, options: dict[str, Any], rows: list[dict[str, str]], counts: Counts
+) -> None:
+    """Applying the plan ends as importing the file does: the same counts, and the same records."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1), vpc(2), vpc(3)])
+    if "constants" in options:
+        rows = [{name: value for name, value in row.items() if name != "account_id"} for row in rows]
+    planned = plan(run, rows, **options)
+    assert planned.counts == counts
+    applied = apply(database_url, planned)
+    assert (applied.counts, applied.status) == (counts, Status.COMPLETED)
+    end = records(database_url)
+    take_back(database_url, applied)
+    assert len(names(database_url)) == 3
+    again = run(rows, **options)
+    assert (again.counts, records(database_url)) == (counts, end)
+
+
+def test_a_plan_of_several_types(database_url: str, tmp_path: Path) -> None:
+    """Types that refer to each other are applied in one transaction, and taken back in one."""
+    path = tmp_path / "network.json"
+    path.write_text(_document(name="core"))
+    run = importer(database_url, tmp_path)
+    planned = plan(run, path)
+    assert [(part.resource_type, part.counts.create) for part in planned.parts] == [("vpc", 1), ("subnet", 1)]
+    applied = apply(database_url, planned)
+    assert [part.counts for part in applied.parts] == [part.counts for part in planned.parts]
+    assert (len(records(database_url)), len(records(database_url, "subnet"))) == (1, 1)
+    assert take_back(database_url, applied).counts.delete == 2
+    assert (records(database_url), records(database_url, "subnet")) == ([], [])
+
+
+def _document(**changed: str) -> str:
+    return json.dumps({"subnets": [SUBNET], "vpcs": [{**vpc(1), "tags": {"Owner": "network"}, **changed}]})
+
+
+def test_warnings_and_rejected_rows_are_counted_once(database_url: str, tmp_path: Path) -> None:
+    """The plan's warnings are those of its application, and its rejected rows stay out."""
     run = importer(database_url, tmp_path)
     run([vpc(1)])
-    plan = planned(database_url, tmp_path, [vpc(1, name="new")])
-    phases: list[str] = []
+    rows = [vpc(1), vpc(2, cidr_block="10.0.1.0/25"), vpc(3, region="nowhere")]
+    planned = plan(run, rows)
+    assert (planned.counts.warnings, planned.counts.rejected, planned.counts.create) == (1, 1, 1)
+    applied = apply(database_url, planned)
+    assert (applied.counts, applied.rules) == (planned.counts, planned.rules)
+    assert set(names(database_url)) == {"01", "02"}
 
-    def progress(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # what progress is told
-        phases.append(phase)
-        if phase == "plan":
-            job = ApplyJob(plan=UUID(plan.run_id))
-            with pytest.raises(TimeoutError):
-                apply_plan(job, database_url, settings(), progress=impatient)
 
-    def impatient(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # what progress is told
-        if phase == "waiting":
-            raise TimeoutError
+def test_thresholds_hold_for_a_plan(database_url: str, tmp_path: Path) -> None:
+    """A plan that would be refused as an import is refused as a plan."""
+    run = importer(database_url, tmp_path)
+    planned = plan(run, [vpc(1), vpc(3, region="nowhere")], on_error="abort")
+    refused = apply(database_url, planned)
+    assert (refused.status, names(database_url)) == (Status.FAILED, {})
+    assert refused.message
+    assert "all or nothing" in refused.message
 
-    run([vpc(1, name="other")], progress=progress)
-    assert "plan" in phases
-    assert applied(database_url, plan).status is Status.FAILED
-    assert records(database_url)[0]["name"] == "other"
+
+def test_an_applied_plan_is_undone(database_url: str, tmp_path: Path) -> None:
+    """As any run is, and that undo in its turn."""
+    planned = pending(importer(database_url, tmp_path))
+    start = records(database_url)
+    applied = apply(database_url, planned)
+    end = records(database_url)
+    undone = take_back(database_url, applied)
+    assert (undone.counts.update, undone.counts.delete, records(database_url)) == (1, 1, start)
+    take_back(database_url, undone)
+    assert records(database_url) == end
+
+
+# What moved since -----------------------------------------------------------------------------------------------------
+
+
+def edited(url: str, _: Import) -> None:
+    """A record that the plan updates is edited by SQL."""
+    execute(url, "update vpc set name = 'mine' where vpc_id = :id", id=vpc_id(1))
+
+
+def edited_unchanged(url: str, _: Import) -> None:
+    """A record that the plan leaves as it is gets another value."""
+    execute(url, "update vpc set name = 'mine' where vpc_id = :id", id=vpc_id(2))
+
+
+def imported(_: str, run: Import) -> None:
+    """Another import changes a field that the plan does not speak of."""
+    run([{"vpc_id": vpc_id(1), "owner": "me"}], resource_type="vpc", mode="update")
+
+
+def deleted(url: str, _: Import) -> None:
+    """A record that the plan updates is gone."""
+    execute(url, "delete from vpc where vpc_id = :id", id=vpc_id(1))
+
+
+def created(_: str, run: Import) -> None:
+    """A record that the plan creates is there."""
+    run([vpc(4, name="mine")])
+
+
+MOVES: dict[Callable[[str, Import], None], tuple[str, str, dict[str, str], dict[str, str]]] = {
+    edited: ("1", "was changed", {"01": "mine", "04": "net-4"}, {"01": "new", "04": "net-4"}),
+    edited_unchanged: ("2", "was changed", {"01": "new", "02": "mine"}, {"01": "new", "02": "net-2"}),
+    imported: ("1", "was changed", {"01": "net-1", "04": "net-4"}, {"01": "new", "04": "net-4"}),
+    deleted: ("1", "was deleted", {"02": "net-2", "04": "net-4"}, {"01": "new", "04": "net-4"}),
+    created: ("4", "was created", {"01": "new", "04": "mine"}, {"01": "new", "04": "net-4"}),
+}
+"""What happens between plan and application: the record that moved and how it is told; some names at the end where it
+is left out, and where everything is planned anew."""
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
+def test_records_that_moved(database_url: str, tmp_path: Path, move: Callable[[str, Import], None]) -> None:
+    """They are told and nothing is done; asked again, they are left out; or everything is planned anew."""
+    run = importer(database_url, tmp_path)
+    key, said, skipped, rebased = MOVES[move]
+    for moved in ("refuse", "skip", "rebase"):
+        execute(database_url, "truncate vpc")
+        planned = pending(run)
+        move(database_url, run)
+        before = records(database_url)
+        refused = apply(database_url, planned)
+        assert (refused.status, records(database_url)) == (Status.FAILED, before)
+        assert [(issue.value, issue.message) for issue in issues_of(database_url, refused)] == [
+            (vpc_id(int(key)), f"'{vpc_id(int(key))}' {said} since the plan was made")
+        ]
+        assert refused.message
+        assert "1 records moved since the plan was made. Nothing was changed" in refused.message
+        if moved == "refuse":
+            continue
+        applied = apply(database_url, planned, moved=moved)
+        assert applied.status is Status.COMPLETED
+        assert applied.counts.rejected == (1 if moved == "skip" else 0)
+        expected = skipped if moved == "skip" else rebased
+        assert expected.items() <= names(database_url).items()
+        assert ("01" in names(database_url)) is (moved == "rebase" or move is not deleted)
+
+
+def test_an_edit_that_puts_back_what_was_there_is_seen(database_url: str, tmp_path: Path) -> None:
+    """A record is the one that was planned for only while nobody has written it."""
+    planned = pending(importer(database_url, tmp_path))
+    for name in ("other", "net-1"):
+        execute(database_url, "update vpc set name = :name where vpc_id = :id", name=name, id=vpc_id(1))
+    assert apply(database_url, planned).status is Status.FAILED
+
+
+@pytest.mark.parametrize("moved", ["refuse", "skip", "rebase"])
+def test_what_the_plan_refers_to_is_gone(database_url: str, tmp_path: Path, moved: str) -> None:
+    """A subnet whose VPC was deleted is not created; a plan that was refused so can still be applied without it."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1), vpc(2)])
+    other = SUBNET | {"subnet_id": "subnet-00000002", "vpc_id": vpc_id(2), "cidr_block": "10.0.2.0/26"}
+    planned = plan(run, [SUBNET, other])
+    execute(database_url, "delete from vpc where vpc_id = :id", id=vpc_id(1))
+    refused = apply(database_url, planned)
+    assert (refused.status, records(database_url, "subnet")) == (Status.FAILED, [])
+    assert refused.message
+    assert "no longer keep the rules" in refused.message
+    assert [issue.rule for issue in issues_of(database_url, refused)] == ["reference"]
+    if moved != "refuse":
+        applied = apply(database_url, planned, moved=moved)
+        assert (applied.counts.create, applied.counts.rejected) == (1, 1)
+        assert [record["subnet_id"] for record in records(database_url, "subnet")] == ["subnet-00000002"]
+
+
+def test_what_the_plan_takes_away_is_referred_to(database_url: str, tmp_path: Path) -> None:
+    """A VPC that the plan deletes has got a subnet since: nothing is done, or it stays when that is asked for."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1), vpc(2)])
+    planned = plan(run, [vpc(2, name="new")], mode="sync", missing="delete", max_delete=None)
+    assert planned.counts.delete == 1
+    run([SUBNET])
+    refused = apply(database_url, planned)
+    assert (refused.status, set(names(database_url))) == (Status.FAILED, {"01", "02"})
+    assert names(database_url)["02"] == "net-2"
+    applied = apply(database_url, planned, moved="skip")
+    assert (applied.counts.delete, names(database_url)) == (0, {"01": "net-1", "02": "new"})
+    assert [issue.rule for issue in issues_of(database_url, applied)] == ["referred_to"]
+
+
+def test_what_the_plan_takes_away_has_moved(database_url: str, tmp_path: Path) -> None:
+    """A record that was to be deleted and was edited is kept from it; one that is gone already is as it should be."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1), vpc(2), vpc(3)])
+    planned = plan(run, [vpc(1)], mode="sync", missing="delete", max_delete=None)
+    execute(database_url, "delete from vpc where vpc_id = :id", id=vpc_id(2))
+    execute(database_url, "update vpc set name = 'mine' where vpc_id = :id", id=vpc_id(3))
+    refused = apply(database_url, planned)
+    assert [issue.value for issue in issues_of(database_url, refused)] == [vpc_id(3)]
+    applied = apply(database_url, planned, moved="skip")
+    assert (applied.counts.delete, names(database_url)) == (0, {"01": "net-1", "03": "mine"})
+
+
+def test_nothing_is_taken_away_of_a_source_that_was_not_read_whole(database_url: str, tmp_path: Path) -> None:
+    """Planned anew, too: what could not be read then may be there still."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1), vpc(2)])
+    folder = tmp_path / "source"
+    folder.mkdir()
+    write_csv(folder / "one.csv", [vpc(1, name="new")])
+    (folder / "two.csv").symlink_to(folder / "nowhere.csv")
+    held = sync(database_url, f"file://{folder}/", max_update="0")
+    assert held.status is Status.FAILED
+    for moved in ("refuse", "rebase"):
+        execute(database_url, "update import_run set plan = plan - 'applied' where plan is not null")
+        if moved == "rebase":
+            held = sync(database_url, f"file://{folder}/", max_update="0")
+        applied = apply(database_url, held, moved=moved)
+        assert (applied.status, applied.counts.retire) == (Status.COMPLETED, 0)
+        assert names(database_url) == {"01": "new", "02": "net-2"}
+        execute(database_url, "update vpc set name = 'net-1' where name = 'new'")
+
+
+# At the same time -----------------------------------------------------------------------------------------------------
+
+
+def test_somebody_who_writes_while_a_plan_is_applied(database_url: str, tmp_path: Path) -> None:
+    """An edit by SQL between the check for what moved and the application is not written over."""
+    planned = pending(importer(database_url, tmp_path))
+
+    edit = "update vpc set name = 'mine' where vpc_id = :id"
+    refused = apply(database_url, planned, at(plan=lambda: execute(database_url, edit, id=vpc_id(1))))
+    assert (refused.status, names(database_url)["01"]) == (Status.FAILED, "mine")
+    assert "04" not in names(database_url)
+    assert [issue.value for issue in issues_of(database_url, refused)] == [vpc_id(1)]
+    skipped = apply(database_url, planned, moved="skip")
+    assert (skipped.counts.create, names(database_url)["01"]) == (1, "mine")
+
+
+def test_somebody_who_has_written_and_not_committed(database_url: str, tmp_path: Path) -> None:
+    """The plan waits for another's transaction, and then sees what it did."""
+    planned = pending(importer(database_url, tmp_path))
+    with ThreadPoolExecutor(1) as pool:
+        with engine(database_url).connect() as other, other.begin():
+            other.execute(text("update vpc set name = 'mine' where vpc_id = :id"), {"id": vpc_id(1)})
+            applying = pool.submit(apply, database_url, planned)
+            waiting = "select 1 from pg_locks where not granted and relation = 'vpc'::regclass"
+            end = time.monotonic() + 20
+            while not execute(database_url, waiting):
+                assert time.monotonic() < end, "it does not wait"
+                time.sleep(0.02)
+        refused = applying.result(timeout=20)
+    assert (refused.status, names(database_url)["01"]) == (Status.FAILED, "mine")
+
+
+def test_another_import_while_a_plan_is_applied(database_url: str, tmp_path: Path) -> None:
+    """It waits for the type's lock, and finds what the plan has done."""
+    planned = pending(importer(database_url, tmp_path))
+    path = write_csv(tmp_path / "other.csv", [vpc(1, name="later"), vpc(4)])
+    waits = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        others: list[Future[Report]] = []
+
+        def start() -> None:
+            others.append(pool.submit(importer(database_url, tmp_path), path, at(waiting=waits.set)))
+            assert waits.wait(timeout=20)
+
+        applied = apply(database_url, planned, at(plan=start))
+        other = others[0].result(timeout=20)
+    assert (applied.counts.update, applied.counts.create) == (1, 1)
+    assert (other.counts.update, other.counts.unchanged) == (1, 1)
+    assert names(database_url)["01"] == "later"
+
+
+def test_a_plan_whose_application_fails_is_there_still(database_url: str, tmp_path: Path) -> None:
+    """A table that refuses the rows leaves everything as it was, and the plan is applied once that is mended."""
+    planned = pending(importer(database_url, tmp_path))
+    execute(database_url, "alter table vpc add constraint no_fourth check (name <> 'net-4')")
+    with pytest.raises(Exception, match="no_fourth"):
+        apply(database_url, planned)
+    assert names(database_url) == {"01": "net-1", "02": "net-2", "03": "net-3"}
+    assert execute(database_url, "select status from import_run order by started_at desc limit 1") == [("failed",)]
+    execute(database_url, "alter table vpc drop constraint no_fourth")
+    assert apply(database_url, planned).counts.create == 1

@@ -1,0 +1,69 @@
+"""What tests of plans, syncs and undos do: plan, apply, sync, take back, and look at what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from flows.sentences import apply_plan, sync_source
+from schemas.jobs import ApplyJob, SyncJob, UndoJob
+from schemas.reports import Progress, Report, silent
+from schemas.settings import settings
+from schemas.tables import LINEAGE, METADATA, TABLES
+from tasks.undo import undo
+from tests.support import execute, stored
+
+Record = dict[str, Any]
+
+
+def apply(url: str, report: Report, progress: Progress = silent, **options: Any) -> Report:
+    """Apply the plan of a run."""
+    return apply_plan(ApplyJob(plan=UUID(report.run_id), **options), url, settings(), progress=progress)
+
+
+def sync(url: str, source: str | Path, progress: Progress = silent, **options: Any) -> Report:
+    """Sync a source; a path is a file."""
+    address = f"file://{source}" if isinstance(source, Path) else source
+    used = options.pop("settings", None) or settings()
+    return sync_source(SyncJob(url=address, **options), url, used, progress=progress)
+
+
+def at(**doing: Callable[[], object]) -> Progress:
+    """Progress that does something whenever a phase is told."""
+
+    def told(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # what progress is told
+        if phase in doing:
+            doing[phase]()
+
+    return told
+
+
+def take_back(url: str, report: Report, **options: Any) -> Report:
+    """Undo a run."""
+    return undo(UndoJob(run=UUID(report.run_id), **options), url, settings())
+
+
+def records(url: str, resource_type: str = "vpc") -> list[Record]:
+    """Return the records of a type without their lineage, but with whether each is retired."""
+    return [
+        {name: value for name, value in record.items() if name not in LINEAGE}
+        | {"retired": record["retired_at"] is not None}
+        for record in stored(url, resource_type)
+    ]
+
+
+def everything(url: str) -> dict[str, list[Record]]:
+    """Return the records of every type that has some."""
+    return {name: found for name in TABLES if (found := records(url, name))}
+
+
+def names(url: str) -> dict[str, str]:
+    """Return the names of the VPCs that are there and not retired, by the last digits of their ids."""
+    return {record["vpc_id"][-2:]: record["name"] for record in records(url) if not record["retired"]}
+
+
+def forget_everything(url: str) -> None:
+    """Empty every table, for the next example of a property."""
+    execute(url, f"truncate {', '.join(table.name for table in METADATA.sorted_tables)}")
