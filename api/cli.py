@@ -603,7 +603,8 @@ def sync(
     """Bring the records of a source into the CMDB, and take away what it no longer has."""
     job = _known_sync(source) or _checked(
         SyncJob,
-        url=source,
+        # The next run may be in another folder.
+        url=str(Path(source).resolve()) if Path(source).exists() else source,
         name=name,
         types=tuple(type or ()),
         columns=_pairs(map, "--map"),

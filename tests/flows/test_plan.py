@@ -72,7 +72,7 @@ def test_a_plan_is_applied_exactly(database_url: str, tmp_path: Path) -> None:
         database_url, "select key, before, after from change where run_id = :run", run=applied.run_id
     )
     assert (key, before["name"], after["name"]) == (vpc_id(1), "net-1", "new")
-    assert (applied.mapping, applied.source) == (planned.mapping, f"plan {planned.run_id[:8]}")
+    assert (applied.mapping, applied.source) == (planned.mapping, planned.source)
 
 
 def test_a_plan_is_applied_once(database_url: str, tmp_path: Path) -> None:
