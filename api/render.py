@@ -50,9 +50,10 @@ def _headline(report: Report) -> list[RenderableType]:
     counts = report.counts
     verb = "would be " if report.dry_run or report.status is not Status.COMPLETED else ""
     rate = _rate(counts.read, report.duration)
+    kind = f" → {report.resource_type}" if report.resource_type else ""
     status = f"{report.status}{' (dry run: nothing was changed)' if report.dry_run else ''}"
     lines = [
-        Text.assemble((status, f"bold {_STATUS[report.status]}"), f"  {report.source} → {report.resource_type or '?'}"),
+        Text.assemble((status, f"bold {_STATUS[report.status]}"), f"  {report.source}{kind}"),
         Text(_undone(counts, verb) if report.undoes else _done(counts, verb)),
         Text(f"run {report.run_id}, {report.mode}, {report.duration:.1f} s{rate}", style="dim"),
     ]
