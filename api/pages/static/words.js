@@ -15,6 +15,8 @@ const WORDS = [
   [/--delimiter/, "“Delimiter”"],
   [/with --stale overwrite/, "with “Is written over”"],
   [/; see `cmdb [^`]*`/, ""],
+  [/; `cmdb approve [^`]*` applies exactly this plan\./, "."],
+  [/: plan again, or apply with --moved skip to leave them out, or --moved rebase to plan them anew\./, "."],
 ];
 
 /** A message as the page says it. */
