@@ -121,8 +121,8 @@ def _check_frozen(run: Run, moved: Moved) -> None:
     total = sum(count for _, count, _ in found)
     if total and moved is Moved.REFUSE:
         raise PlanMoved(
-            f"{total:,} records moved since the plan was made. Nothing was changed: plan again, or apply with "
-            "--moved skip to leave them out, or --moved rebase to plan them anew."
+            f"{total:,} record{'' if total == 1 else 's'} moved since the plan was made. Nothing was changed: plan "
+            "again, or apply with --moved skip to leave them out, or --moved rebase to plan them anew."
         )
 
 

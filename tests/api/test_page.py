@@ -148,7 +148,7 @@ def test_a_good_file(page: Page, system: System, look: Look) -> None:
     page.get_by_role("button", name="Import 8 records").click()
     heading(page, "Imported")
     assert (count(page, "created"), rows(system)) == ("8", 8)
-    expect(page.get_by_text("This run applied a plan as it was made.")).to_be_visible()
+    expect(page.get_by_text("This run applied a plan that was made before.")).to_be_visible()
     expect(page.get_by_text("vpcs.csv", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="See the run in Prefect")).to_have_attribute(
         "href", re.compile(re.escape(system.prefect))
@@ -254,7 +254,9 @@ def test_a_file_of_several_types(page: Page, system: System, look: Look, tmp_pat
     page.get_by_role("button", name="Show what would happen").click()
     heading(page, "See what would happen")
     expect(page.get_by_text("network.xlsx as VPC, Subnet.")).to_be_visible()
-    expect(page.get_by_role("region", name="Each type").locator("tbody tr")).to_have_count(2)
+    types = page.get_by_role("region", name="Each type")
+    expect(types.get_by_role("row", name="VPC VPC 2 1 0 0 1")).to_be_visible()
+    expect(types.get_by_role("row", name="Subnet Subnet 2 1 0 0 1")).to_be_visible()
     expect(page.get_by_role("region", name="Rejected rows of Subnet")).to_contain_text("subnet-0000000b")
     look("3-preview-of-several-types")
     page.get_by_role("button", name="Import 2 records").click()
@@ -294,13 +296,16 @@ def test_a_sync_that_is_held(page: Page, system: System, look: Look, tmp_path: P
     heading(page, "Synced")
     assert sql(system.url, "select count(*) from vpc where retired_at is null") == [(6,)]
     page.goto(f"/#/history/{held}")
-    heading(page, "Sync failed")
+    heading(page, "This sync was approved")
     page.get_by_role("link", name="see the run that did it").click()
     heading(page, "Synced")
     page.get_by_role("link", name=name, exact=True).click()
     heading(page, "History")
     expect(page.get_by_label("Sync")).to_have_value(name)
-    expect(page.get_by_role("region", name="Runs").locator("tbody tr")).to_have_count(3)
+    runs = page.get_by_role("region", name="Runs")
+    expect(runs.locator("tbody tr")).to_have_count(3)
+    expect(runs).to_contain_text("approved")
+    expect(runs.get_by_role("columnheader", name="Retired")).to_be_visible()
     look("9-history-of-a-sync")
 
 

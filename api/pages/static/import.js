@@ -375,7 +375,8 @@ async function previewStep(file, query, { result }, signal) {
     }
   }
 
-  const selects = Object.entries(CHOICES).map(([name, [label, values]]) => choice(label, values, options.get(name) ?? "", set(name)));
+  const asked = Object.entries(CHOICES).filter(([name]) => name !== "missing" || options.get("mode") === "sync");
+  const selects = asked.map(([name, [label, values]]) => choice(label, values, options.get(name) ?? "", set(name)));
   const back = to(["import", file.uploadId, "columns"], query);
   const label = sound ? `Import ${several(sound, "record")}` : "Import all the same";
   return h("div", null, stepper("Preview"), h("h1", null, "See what would happen"),

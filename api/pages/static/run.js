@@ -3,7 +3,7 @@
 import { go, to } from "./address.js";
 import { Problem, ask, follow, type } from "./api.js";
 import { announce, fill, h } from "./dom.js";
-import { choice, countsBar, download, duration, isHeld, isKept, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
+import { choice, countsBar, download, duration, isApproved, isHeld, isKept, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
 import { plain } from "./words.js";
 
 const PHASES = {
@@ -86,7 +86,7 @@ export async function report(result, signal) {
   }
   if (result.rules.some((rule) => rule.rule === "moved")) parts.push(await movedCard(result, fields, signal));
   if (result.counts.rejected) parts.push(await rejectedCard(result, fields, signal));
-  if (result.rules.length) parts.push(await rulesCard(result, fields, signal));
+  if (result.rules.some((rule) => rule.rule !== "moved")) parts.push(await rulesCard(result, fields, signal));
   if (result.changes?.length) parts.push(changesCard(result, fields));
   if (result.samples?.length) parts.push(samplesCard(result, fields));
   return parts;
@@ -107,7 +107,7 @@ async function fieldTitles(result) {
 }
 
 /** Whether a result tells what would happen: of a preview, and of a sync that waits for a yes. */
-const isPlan = (result) => result.dryRun || isHeld(result);
+const isPlan = (result) => result.dryRun || isHeld(result) || isApproved(result);
 
 function plan(result) {
   const { counts, repeats, undoes, applies } = result;
@@ -116,7 +116,7 @@ function plan(result) {
     h("h2", null, `What ${would ? "would happen" : "happened"} to ${several(counts.read, undoes ? "record" : "row")}`),
     countsBar(counts, would, Boolean(undoes)),
     h("p", null),
-    applies && h("p", null, "This run applied ", h("a", { href: `#/history/${applies}` }, "a plan"), " as it was made."),
+    applies && h("p", null, `This run ${result.status === "completed" ? "applied" : "was to apply"} `, h("a", { href: `#/history/${applies}` }, "a plan that was made before"), "."),
     undoes && h("p", null, "This run took back ", h("a", { href: `#/history/${undoes}` }, "an earlier one"), "."),
     !undoes && h("p", { class: "dim small" }, `${several(counts.warnings, "warning")} and ${several(counts.repairs, "repair")}; neither rejects a row.`),
     repeats && note("", "The same file was imported before. ", h("a", { href: `#/history/${repeats}` }, "See that run"), "."));
@@ -334,9 +334,8 @@ function once(text, kind, wrong, act) {
 /** A sync that was held back: say yes to exactly what it would do. */
 function approval(result, where) {
   const { plan: kept, counts } = result;
-  if (!isHeld(result)) {
-    return result.plan?.applied && !result.dryRun && note("good", "It was approved: ", h("a", { href: `#/history/${result.plan.applied}` }, "see the run that did it"), ".");
-  }
+  if (isApproved(result)) return note("good", "It was approved: ", h("a", { href: `#/history/${kept.applied}` }, "see the run that did it"), ".");
+  if (!isHeld(result)) return null;
   const wrong = h("div", { "aria-live": "polite" });
   const all = counts.create + counts.update + counts.delete + counts.retire;
   return h("section", { class: "card" }, h("h2", null, "Approve"),
@@ -355,8 +354,8 @@ async function refusal(result, where, query, signal) {
   const upload = query.get("upload");
   const options = new URLSearchParams([...query].filter(([name]) => !["upload", "preview"].includes(name)));
   const asked = (how) => () => apply(result.applies, { hash: planned.plan.hash, moved: how }, where, query);
-  return h("section", { class: "card" }, h("h2", null, "What to do about them"),
-    h("p", null, "Leave these records as they are now and do the rest of the plan. Or plan anew: what was read is compared with what is stored now, and all of it is written."),
+  return h("section", { class: "card" }, h("h2", null, "What to do about it"),
+    h("p", null, "Leave the records that were changed since as they are, and do the rest of the plan. Or plan anew: what was read is compared with what is stored now, and all of it is written."),
     wrong,
     h("p", { class: "row" },
       once("Leave them out", "primary", wrong, asked("skip")), once("Plan anew", "", wrong, asked("rebase")),
@@ -381,7 +380,7 @@ export async function runView({ path, query }, signal, again, before) {
   try {
     const result = await ask(`/api/import/result/${id}?limit=0`, { signal });
     return h("div", null, before("Result"), h("h1", null, headline(result)), h("p", { class: "lead" }, result.source),
-      outcome(result), approval(result, where), await report(result, signal), await refusal(result, where, query, signal), undo(result), facts(result), next);
+      outcome(result), approval(result, where), await refusal(result, where, query, signal), await report(result, signal), undo(result), facts(result), next);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 409) throw error;
     return h("div", null, before("Result"), h("h1", null, `Import ${progress.status}`), note("warn", error.message), next);
@@ -392,6 +391,7 @@ function headline(result) {
   const { status, dryRun, counts, undoes, sync } = result;
   const what = sync ? "Sync" : "Import";
   if (isHeld(result)) return "This sync waits for a yes";
+  if (isApproved(result)) return "This sync was approved";
   if (undoes && status === "completed" && !dryRun) return "Taken back";
   if (dryRun) return "Preview: nothing was changed";
   if (status === "completed") return `${sync ? "Synced" : "Imported"}${counts.rejected ? ", with rows left out" : ""}`;
@@ -402,6 +402,7 @@ function outcome(result) {
   const { status, message, dryRun } = result;
   if (status === "completed") return message && note("", plain(message));
   if (isHeld(result)) return note("warn", plain(message));
+  if (isApproved(result)) return null;
   const kept = dryRun ? "" : " Nothing was changed.";
   return note(status === "failed" ? "bad" : "warn", plain(message) || "The run was stopped.", message?.includes("othing") ? "" : kept);
 }

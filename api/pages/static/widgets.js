@@ -179,11 +179,15 @@ export const download = (href, text, primary) => h("a", { class: `button ${prima
 /** A run's state, in words and colour. */
 export function state({ status, dryRun, plan }) {
   if (isHeld({ status, dryRun, plan })) return h("span", { class: "state warning" }, "waits for a yes");
+  if (isApproved({ status, dryRun, plan })) return h("span", { class: "state completed" }, "approved");
   return h("span", { class: `state ${status}` }, dryRun ? `${status} (preview)` : status);
 }
 
 /** Whether a plan may still be applied. */
 export const isKept = (plan) => Boolean(plan && !plan.applied && plan.until && new Date(plan.until) > new Date());
+
+/** Whether a run is a sync that was held back, and did what it would once it was approved. */
+export const isApproved = ({ status, dryRun, plan }) => status === "failed" && !dryRun && Boolean(plan?.applied);
 
 /** Whether a run is a sync that was held back, and can be approved. */
 export const isHeld = ({ status, dryRun, plan }) => status === "failed" && !dryRun && isKept(plan);
