@@ -439,7 +439,7 @@ class Event(Model):
     at: datetime | None
     source: str
     requested_by: str | None = None
-    action: Literal["created", "updated", "deleted"]
+    action: Literal["created", "updated", "deleted", "retired", "restored"]
     fields: dict[str, dict[str, JsonValue]] = Field(description="Field → its value before and after.")
 
 

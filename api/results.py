@@ -134,7 +134,8 @@ def _plan(report: Report) -> PlanDetail | None:
 
 
 def _part_summary(part: reports.PartReport) -> dict[str, Any]:
-    return {"resource_type": part.resource_type, "source": part.source, "counts": asdict(part.counts)}
+    place = (part.origin.sheet or part.origin.document) if part.origin else None
+    return {"resource_type": part.resource_type, "source": place or part.source, "counts": asdict(part.counts)}
 
 
 def _part(part: reports.PartReport) -> Part:

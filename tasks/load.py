@@ -141,8 +141,8 @@ def _tell_moved(run: Run, connection: Connection) -> int:
 
 def _moved_message(count: int) -> str:
     return (
-        f"{count:,} records moved since the plan was made. Nothing was changed: plan again, or apply with "
-        "--moved skip to leave them out, or --moved rebase to plan them anew."
+        f"{count:,} record{'' if count == 1 else 's'} moved since the plan was made. Nothing was changed: plan "
+        "again, or apply with --moved skip to leave them out, or --moved rebase to plan them anew."
     )
 
 

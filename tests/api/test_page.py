@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
+import openpyxl
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
@@ -18,7 +20,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from api.security import new_key
 from benchmarks import data
-from tests.api.system import System, execute, facade, follow
+from tests.api.system import System, execute, facade, file, follow
 from tests.conftest import ROOT
 from tests.support import execute as sql
 from tests.support import vpc, vpc_id, write_csv
@@ -146,6 +148,8 @@ def test_a_good_file(page: Page, system: System, look: Look) -> None:
     page.get_by_role("button", name="Import 8 records").click()
     heading(page, "Imported")
     assert (count(page, "created"), rows(system)) == ("8", 8)
+    expect(page.get_by_text("This run applied a plan that was made before.")).to_be_visible()
+    expect(page.get_by_text("vpcs.csv", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="See the run in Prefect")).to_have_attribute(
         "href", re.compile(re.escape(system.prefect))
     )
@@ -175,6 +179,148 @@ def test_a_file_with_rejects(page: Page, system: System, look: Look) -> None:
             page.get_by_role("link", name=name).click()
         assert got.value.suggested_filename.endswith(ending)
     look("5-result-with-rejects")
+
+
+def previewed(page: Page, system: System, folder: Path) -> None:
+    """Preview the update of two VPCs, and try to import it once another hand has changed the second."""
+    imported(system, write_csv(folder / "vpcs.csv", [vpc(1), vpc(2)]))
+    choose(page, write_csv(folder / "new.csv", [vpc(1, name="first"), vpc(2, name="second")]))
+    heading(page, "Say what the columns are")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    imported(system, write_csv(folder / "hand.csv", [vpc(2, name="by hand")]))
+    page.get_by_role("button", name="Import 2 records").click()
+    heading(page, "Import failed")
+
+
+def names(system: System) -> list[str]:
+    """Return the names of the VPCs that are stored."""
+    return [name for (name,) in sql(system.url, "select name from vpc order by vpc_id")]
+
+
+def test_what_moved_is_left_out(page: Page, system: System, look: Look, tmp_path: Path) -> None:
+    """A record that was changed after the preview stops the import and is shown; without it, the rest is done."""
+    previewed(page, system, tmp_path)
+    assert names(system) == ["net-1", "by hand"]
+    expect(page.get_by_role("region", name="Records that were changed since")).to_contain_text(vpc_id(2))
+    expect(page.locator("main")).not_to_contain_text("--moved")
+    page.reload()
+    heading(page, "Import failed")
+    look("5-result-moved")
+    page.get_by_role("button", name="Leave them out").click()
+    heading(page, "Imported, with rows left out")
+    assert names(system) == ["first", "by hand"]
+
+
+def test_what_moved_is_planned_anew(page: Page, system: System, tmp_path: Path) -> None:
+    """A new preview can be looked at first, and what was read can be compared and written anew."""
+    previewed(page, system, tmp_path)
+    page.get_by_role("link", name="See a new preview first").click()
+    heading(page, "See what would happen")
+    expect(page.get_by_role("row", name=re.compile("Name by hand second"))).to_be_visible()
+    page.go_back()
+    heading(page, "Import failed")
+    page.get_by_role("button", name="Plan anew").click()
+    heading(page, "Imported")
+    assert names(system) == ["first", "second"]
+
+
+def test_a_file_of_several_types(page: Page, system: System, look: Look, tmp_path: Path) -> None:
+    """A workbook with a sheet of each type is previewed and imported as one; every table says of which type."""
+    sql(system.url, "truncate subnet")
+    subnet = {"vpc_id": vpc_id(1), "availability_zone": "us-east-1a", "cidr_block": "10.0.1.0/26"}
+    lost = subnet | {"vpc_id": vpc_id(9), "subnet_id": "subnet-0000000b"}
+    sheets = {
+        "VPC": [vpc(1), vpc(2, region="us-eest-1")],
+        "Subnet": [subnet | {"subnet_id": "subnet-0000000a"}, lost],
+    }
+    book = openpyxl.Workbook()
+    for title, records in sheets.items():
+        sheet = book.create_sheet(title)
+        sheet.append(list(records[0]))
+        for record in records:
+            sheet.append([record[name] for name in records[0]])
+    book.remove(book.worksheets[0])
+    book.save(tmp_path / "network.xlsx")
+
+    choose(page, tmp_path / "network.xlsx")
+    heading(page, "Say what the columns are")
+    expect(page.get_by_role("heading", name="2 types in this file")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("^Subnet .* availability_zone Availability zone"))).to_be_visible()
+    page.get_by_label("Field to set").select_option("environment")
+    page.get_by_label("Value of every row").fill("test")
+    page.get_by_role("button", name="Add the value").click()
+    look("2-columns-of-several-types")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    expect(page.get_by_text("network.xlsx as VPC, Subnet.")).to_be_visible()
+    types = page.get_by_role("region", name="Each type")
+    expect(types.get_by_role("row", name="VPC VPC 2 1 0 0 1")).to_be_visible()
+    expect(types.get_by_role("row", name="Subnet Subnet 2 1 0 0 1")).to_be_visible()
+    expect(page.get_by_role("region", name="Rejected rows of Subnet")).to_contain_text("subnet-0000000b")
+    look("3-preview-of-several-types")
+    page.get_by_role("button", name="Import 2 records").click()
+    heading(page, "Imported, with rows left out")
+    expect(page.get_by_role("region", name="Rejected rows of VPC")).to_contain_text("Did you mean us-east-1?")
+    look("5-result-of-several-types")
+    stored = sql(system.url, "select environment from vpc union all select environment from subnet")
+    assert stored == [("test",), ("test",)]
+
+
+def synced(system: System, path: Path, name: str) -> str:
+    """Sync a file without the page; returns the run's id."""
+    with system.client() as client:
+        run: str = client.post("/api/sync", json={"url": str(path), "name": name}).json()["importId"]
+        follow(client, run)
+    return run
+
+
+def test_a_sync_that_is_held(page: Page, system: System, look: Look, tmp_path: Path) -> None:
+    """A sync that goes too far shows what it would do, and does exactly that once it is approved."""
+    path = write_csv(tmp_path / "vpcs.csv", [vpc(n) for n in range(10)])
+    name = f"core {uuid4().hex[:6]}"
+    synced(system, path, name)
+    write_csv(path, [vpc(n, name="new") for n in range(6)])
+    held = synced(system, path, name)
+    page.goto("/#/history")
+    row = page.get_by_role("region", name="Runs").locator("tbody tr").first
+    expect(row).to_contain_text("waits for a yes")
+    row.get_by_role("link").first.click()
+    heading(page, "This sync waits for a yes")
+    assert (count(page, "updated"), count(page, "retired"), rows(system)) == ("6", "4", 10)
+    expect(page.get_by_text("4 of 10 records")).to_be_visible()
+    expect(page.locator("main")).not_to_contain_text("cmdb approve")
+    expect(page.get_by_role("row", name=re.compile(f"{vpc_id(9)}.*retired"))).to_be_visible()
+    look("5-result-held")
+    page.get_by_role("button", name="Approve 10 changes").click()
+    heading(page, "Synced")
+    assert sql(system.url, "select count(*) from vpc where retired_at is null") == [(6,)]
+    page.goto(f"/#/history/{held}")
+    heading(page, "This sync was approved")
+    page.get_by_role("link", name="see the run that did it").click()
+    heading(page, "Synced")
+    page.get_by_role("link", name=name, exact=True).click()
+    heading(page, "History")
+    expect(page.get_by_label("Sync")).to_have_value(name)
+    runs = page.get_by_role("region", name="Runs")
+    expect(runs.locator("tbody tr")).to_have_count(3)
+    expect(runs).to_contain_text("approved")
+    expect(runs.get_by_role("columnheader", name="Retired")).to_be_visible()
+    look("9-history-of-a-sync")
+
+
+def test_previews_are_no_history(page: Page, system: System, tmp_path: Path) -> None:
+    """The history leaves previews out, unless they are asked for."""
+    path = write_csv(tmp_path / f"{uuid4().hex}.csv", [vpc(1)])
+    with system.client() as client:
+        assert client.post("/api/import/preview", **file(path)).status_code == 200
+    page.goto("/#/history")
+    runs = page.get_by_role("region", name="Runs")
+    expect(runs.get_by_role("row").first).to_be_visible()
+    expect(runs).not_to_contain_text(path.name)
+    page.get_by_label("Previews").select_option("shown")
+    expect(runs).to_contain_text(path.name)
+    expect(runs.get_by_role("row", name=path.name)).to_contain_text("(preview)")
 
 
 def test_a_file_that_needs_mapping(page: Page, system: System, look: Look, tmp_path: Path) -> None:

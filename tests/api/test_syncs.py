@@ -1,4 +1,4 @@
-"""Syncs over HTTP: one brings in and takes away, one that changes too much waits for a yes, and who may read what."""
+"""Syncs over HTTP: one brings in and takes away, one that goes too far waits for a yes, and who may read what."""
 
 from __future__ import annotations
 

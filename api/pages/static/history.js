@@ -11,31 +11,45 @@ const DAYS = 30;
 const STATES = ["completed", "failed", "cancelled", "running"];
 const ACTIONS = { created: "create", updated: "update", unchanged: "unchanged", rejected: "rejected" };
 
-/** #/history?type&status&after, #/history/ID */
+/** #/history?type&status&sync&previews&after, #/history/ID */
 export async function historyView({ path, query }, signal) {
-  if (path[1]) return runView(path[1], signal, () => replace(path), () => h("p", null, h("a", { href: "#/history" }, "All runs")));
-  const asked = new URLSearchParams([...query, ["limit", SIZE]]);
+  if (path[1]) return runView({ path, query }, signal, () => replace(path, query), () => h("p", null, h("a", { href: "#/history" }, "All runs")));
+  const asked = new URLSearchParams([...query].filter(([name]) => name !== "previews"));
+  asked.set("limit", SIZE);
+  // A preview is looked at once, as it is made; here it would hide the runs that did something.
+  if (!query.get("previews")) asked.set("dryRun", "false");
   const [found, days, all] = await Promise.all([
     ask(`/api/imports?${asked}`, { signal }), ask(`/api/imports/daily?days=${DAYS}`, { signal }), types()]);
   const filter = (name) => (value) => go(["history"], { ...Object.fromEntries(here().query), after: "", [name]: value });
   const next = found.next && new URLSearchParams(found.next.split("?")[1]).get("after");
   const labels = Object.fromEntries(all.map((each) => [each.type, each.title]));
+  const kind = (run) => run.parts.map((part) => labels[part.resourceType]).join(", ") || (labels[run.resourceType] ?? "–");
+  // Most imports take nothing away: a column of noughts would only make the table wider.
+  const taken = Object.fromEntries(Object.entries({ retire: "Retired", delete: "Deleted" }).filter(([name]) => found.items.some((run) => run.counts[name])));
   const rows = found.items.map((run) => [
-    h("a", { href: `#/history/${run.importId}` }, run.source), labels[run.resourceType] ?? "–", state(run.status, run.dryRun),
-    time(run.startedAt), run.requestedBy ?? "–", number(run.counts.create), number(run.counts.update),
-    number(run.counts.unchanged), number(run.counts.rejected), duration(run.durationSeconds)]);
-  const figures = ["Created", "Updated", "Unchanged", "Rejected", "Took"].map((title) => ({ title, num: true }));
-  return h("div", null, h("h1", null, "History"), h("p", { class: "lead" }, "Every import and preview, the newest first."),
+    source(run), kind(run), state(run), time(run.startedAt), run.requestedBy ?? "–", number(run.counts.create), number(run.counts.update),
+    number(run.counts.unchanged), number(run.counts.rejected), ...Object.keys(taken).map((name) => number(run.counts[name])), duration(run.durationSeconds)]);
+  const figures = ["Created", "Updated", "Unchanged", "Rejected", ...Object.values(taken), "Took"].map((title) => ({ title, num: true }));
+  const filters = Object.fromEntries(["type", "status", "sync", "previews"].map((name) => [name, query.get(name)]));
+  return h("div", null, h("h1", null, "History"), h("p", { class: "lead" }, "Every import, sync and undo, the newest first."),
     chart(days),
     h("section", { class: "card" }, h("h2", null, "Runs"),
       h("div", { class: "grid" },
         choice("Type", [["", "All types"], ...all.map((each) => [each.type, each.title])], query.get("type") ?? "", filter("type")),
-        choice("State", [["", "All states"], ...STATES.map((name) => [name, name])], query.get("status") ?? "", filter("status"))),
+        choice("State", [["", "All states"], ...STATES.map((name) => [name, name])], query.get("status") ?? "", filter("status")),
+        choice("Previews", [["", "Left out"], ["shown", "Shown too"]], query.get("previews") ?? "", filter("previews")),
+        query.get("sync") && choice("Sync", [["", "All runs"], [query.get("sync"), query.get("sync")]], query.get("sync"), filter("sync"))),
       h("p", null),
       table("Runs", ["Source", "Type", "State", "When", "Who", ...figures], rows, { empty: "No run fits. Import a file, or choose other filters." }),
       h("div", { class: "pages" },
-        query.get("after") && h("a", { class: "button slim", href: to(["history"], { type: query.get("type"), status: query.get("status") }) }, "Newest"),
-        next && h("a", { class: "button slim", href: to(["history"], { type: query.get("type"), status: query.get("status"), after: next }) }, "Older runs"))));
+        query.get("after") && h("a", { class: "button slim", href: to(["history"], filters) }, "Newest"),
+        next && h("a", { class: "button slim", href: to(["history"], { ...filters, after: next }) }, "Older runs"))));
+}
+
+/** What was imported; of a sync, with the way to all of its runs. */
+function source(run) {
+  const link = h("a", { href: `#/history/${run.importId}` }, run.source);
+  return run.sync ? [link, h("br"), h("a", { class: "small", href: to(["history"], { sync: run.sync }), "aria-label": `All runs of the sync ${run.sync}` }, "sync")] : link;
 }
 
 /** Bars of each day's records by action, with a table that says the same. */

@@ -4,7 +4,7 @@ import { go, keep, replace, to } from "./address.js";
 import { Problem, ask, type, types, upload } from "./api.js";
 import { fill, h } from "./dom.js";
 import { progressCard, report, runView } from "./run.js";
-import { bytes, choice, entry, note, number, problemNote, several, shown, steps, table } from "./widgets.js";
+import { bytes, choice, entry, isKept, note, number, problemNote, several, shown, steps, table } from "./widgets.js";
 import { plain } from "./words.js";
 
 const STEPS = ["File", "Columns", "Preview", "Run", "Result"];
@@ -12,13 +12,13 @@ const stepper = (present) => steps(STEPS, present);
 
 /** The options that an address may hold, beside `mapping`, `constants` and `preview`, the run that is shown. */
 const OPTIONS = ["resourceType", "mode", "onError", "maxErrors", "unknown", "empty", "stale", "format", "encoding",
-  "delimiter", "headerRow", "sheet", "records", "savedMapping"];
+  "delimiter", "headerRow", "sheet", "records", "savedMapping", "missing", "maxDelete"];
 
 /** #/import, #/import/UPLOAD/columns, #/import/UPLOAD/preview, #/import/run/ID */
 export async function importView({ path, query }, signal) {
   const [, first, second] = path;
   if (!first) return fileStep(signal);
-  if (first === "run") return runView(second, signal, () => replace(path), stepper);
+  if (first === "run") return runView({ path, query }, signal, () => replace(path, query), stepper);
   const file = await ask(`/api/uploads/${encodeURIComponent(first)}`, { signal });
   const tried = await preview(first, query, signal);
   if (tried.running) return waitStep(path, query, tried.running, signal);
@@ -148,7 +148,10 @@ async function columnsStep(file, query, tried, signal) {
   keep(path, query);
   const [all, saved] = await Promise.all([types(), ask("/api/mappings", { signal })]);
   const typeName = tried.result?.resourceType ?? query.get("resourceType") ?? "";
-  const chosen = typeName ? await type(typeName) : null;
+  const parts = tried.result?.parts ?? [];
+  // Of several types each has its own columns; a value for every row is given to those that have the field.
+  const each = await Promise.all((parts.length ? parts.map((part) => part.resourceType) : [typeName]).filter(Boolean).map((name) => type(name)));
+  const chosen = parts.length ? null : each[0];
   const wrong = h("div", { "aria-live": "polite" }, tried.problem && problemNote(tried.problem));
 
   const state = {
@@ -198,7 +201,7 @@ async function columnsStep(file, query, tried, signal) {
     }
   }
 
-  const typeOptions = [["", "Choose a type"], ...all.map((each) => [each.type, each.title])];
+  const typeOptions = [["", parts.length ? "All that were found" : "Choose a type"], ...all.map((known) => [known.type, known.title])];
   return h("div", null, stepper("Columns"), h("h1", null, "Say what the columns are"),
     h("p", { class: "lead" }, `${file.fileName}, ${bytes(file.size)}`),
     h("form", { onsubmit: next },
@@ -208,17 +211,18 @@ async function columnsStep(file, query, tried, signal) {
         found(file, tried.result),
         h("div", { class: "grid" },
           choice("Type of the records", typeOptions, typeName, setAndRead("resourceType"), { help: tried.result && !query.get("resourceType") ? "Found out from the columns." : "Choose what the rows are." }),
-          saved.length > 0 && choice("Saved mapping", [["", "None"], ...saved.filter((each) => !typeName || each.resourceType === typeName).map((each) => [each.name, each.name])],
+          saved.length > 0 && !parts.length && choice("Saved mapping", [["", "None"], ...saved.filter((known) => !typeName || known.resourceType === typeName).map((known) => [known.name, known.name])],
             query.get("savedMapping") ?? "", setAndRead("savedMapping"), { help: "Uses the columns that were saved under a name." })),
         readingOptions(options, setAndRead)),
       chosen && mappingCard(tried, chosen, state, changed),
-      chosen && constantsCard(chosen, state, changed),
+      parts.length > 0 && partsCard(parts, each),
+      each.length > 0 && constantsCard(each, state, changed),
       chosen && h("section", { class: "card" }, h("h2", null, "Keep this mapping"),
         h("div", { class: "grid" }, entry("Save under the name", "", (value) => { state.saveMapping = value; }, { help: "Leave empty to keep nothing.", maxlength: 255 }))),
       h("p", { class: "row" },
-        h("button", { class: "primary", disabled: !chosen }, "Show what would happen"),
+        h("button", { class: "primary", disabled: !each.length }, "Show what would happen"),
         h("a", { class: "button", href: "#/import" }, "Choose another file")),
-      !chosen && h("p", { class: "dim" }, "Choose a type first: then you can say which column holds what.")));
+      !each.length && h("p", { class: "dim" }, "Choose a type first: then you can say which column holds what.")));
 }
 
 const DELIMITERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe" };
@@ -274,12 +278,29 @@ function mappingCard(tried, chosen, state, changed) {
     table("Columns of the file and the fields they fill", ["Column", "First values", "Field", "How sure"], rows));
 }
 
+/** How the columns of each type were read, where a file holds several. */
+function partsCard(parts, each) {
+  const rows = parts.flatMap((part, index) => {
+    const titles = Object.fromEntries(each[index].fields.map((field) => [field.field, field.title]));
+    const matches = Object.fromEntries((part.mapping?.columns ?? []).map((match) => [match.column, match]));
+    return part.columns.map((column) => {
+      const match = matches[column];
+      return [each[index].title, part.source, column, match ? (titles[match.field] ?? match.field) : "Left out", match ? `${Math.round(match.confidence * 100)} %, by ${match.how}` : "–"];
+    });
+  });
+  return h("section", { class: "card" }, h("h2", null, `${several(parts.length, "type")} in this file`),
+    h("p", null, "Each is loaded into its own type, those that others refer to first. To import one of them alone, or to say yourself what a column is, choose its type above."),
+    table("Columns of each type and the fields they fill", ["Type", "From", "Column", "Field", "How sure"], rows));
+}
+
+/** A value for every row of what is imported: the fields are those of all its types. */
 function constantsCard(chosen, state, changed) {
   const list = h("div", null);
+  const fields = Object.fromEntries(chosen.flatMap((each) => each.fields).map((each) => [each.field, each.title]));
   const draw = () => fill(list, Object.entries(state.constants).map(([field, value]) =>
-    h("p", { class: "row" }, `${chosen.fields.find((each) => each.field === field)?.title ?? field} is `, h("strong", null, value), " in every row.",
+    h("p", { class: "row" }, `${fields[field] ?? field} is `, h("strong", null, value), " in every row.",
       h("button", { type: "button", class: "slim", "aria-label": `Remove the value of ${field}`, onclick: () => { delete state.constants[field]; changed(); draw(); } }, "Remove"))));
-  const field = h("select", { id: "constant-field" }, chosen.fields.map((each) => h("option", { value: each.field }, each.title)));
+  const field = h("select", { id: "constant-field" }, Object.entries(fields).map(([name, title]) => h("option", { value: name }, title)));
   const value = h("input", { type: "text", id: "constant-value", onkeydown: (event) => event.key === "Enter" && (event.preventDefault(), add()) });
   function add() {
     if (!value.value.trim()) {
@@ -304,7 +325,8 @@ function constantsCard(chosen, state, changed) {
 // The preview, shown ------------------------------------------------------------------------------------------------
 
 const CHOICES = {
-  mode: ["What may be done", [["", "Create new records and update known ones"], ["create", "Create new records only"], ["update", "Update known records only"]]],
+  mode: ["What may be done", [["", "Create new records and update known ones"], ["create", "Create new records only"], ["update", "Update known records only"], ["sync", "Sync: create, update, and take away what the file lacks"]]],
+  missing: ["What the file lacks, when syncing", [["", "Is retired: kept, and set aside"], ["delete", "Is deleted"], ["ignore", "Stays"]]],
   onError: ["When rows are rejected", [["", "Import the other rows"], ["abort", "Import nothing"]]],
   empty: ["An empty cell", [["", "Clears the stored value"], ["keep", "Keeps the stored value"]]],
   stale: ["A record changed since the export", [["", "Is left alone"], ["overwrite", "Is written over"]]],
@@ -319,7 +341,7 @@ async function previewStep(file, query, { result }, signal) {
   const outdated = h("div", { "aria-live": "polite" });
   const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   const { counts } = result;
-  const sound = counts.create + counts.update;
+  const sound = counts.create + counts.update + counts.delete + counts.retire;
 
   const set = (name) => (value) => {
     if (value) options.set(name, value);
@@ -330,6 +352,12 @@ async function previewStep(file, query, { result }, signal) {
       h("button", { type: "button", class: "slim", onclick: () => replace(path, options) }, "Update the preview")));
   };
 
+  /** What is asked for: exactly what is shown, or where that does not hold any more, the file with these options. */
+  function wanted() {
+    const isAsShown = options.get("preview") === result.importId && isKept(result.plan);
+    return isAsShown ? { planId: result.importId, hash: result.plan.hash } : request(file.uploadId, options);
+  }
+
   async function run(event) {
     event.preventDefault();
     const button = event.target.querySelector(".primary");
@@ -338,8 +366,8 @@ async function previewStep(file, query, { result }, signal) {
     try {
       // The key is one of this preview and these options: pressed twice, it is one import.
       const headers = { "Idempotency-Key": `${key} ${digest(options.toString())}` };
-      const accepted = await ask("/api/import/execute", { method: "POST", body: request(file.uploadId, options), headers, signal });
-      go(["import", "run", accepted.importId]);
+      const accepted = await ask("/api/import/execute", { method: "POST", body: wanted(), headers, signal });
+      go(["import", "run", accepted.importId], { ...Object.fromEntries(options), preview: "", upload: file.uploadId });
     } catch (error) {
       if (error.name === "AbortError") return;
       button.removeAttribute("aria-disabled");
@@ -347,11 +375,12 @@ async function previewStep(file, query, { result }, signal) {
     }
   }
 
-  const selects = Object.entries(CHOICES).map(([name, [label, values]]) => choice(label, values, options.get(name) ?? "", set(name)));
+  const asked = Object.entries(CHOICES).filter(([name]) => name !== "missing" || options.get("mode") === "sync");
+  const selects = asked.map(([name, [label, values]]) => choice(label, values, options.get(name) ?? "", set(name)));
   const back = to(["import", file.uploadId, "columns"], query);
   const label = sound ? `Import ${several(sound, "record")}` : "Import all the same";
   return h("div", null, stepper("Preview"), h("h1", null, "See what would happen"),
-    h("p", { class: "lead" }, `${file.fileName} as ${(await type(result.resourceType)).title}. Nothing is changed yet.`),
+    h("p", { class: "lead" }, `${file.fileName} as ${await kind(result)}. Nothing is changed yet.`),
     await report(result, signal),
     h("form", { class: "card", onsubmit: run, "aria-label": "Import" },
       h("h2", null, "How to import"),
@@ -359,6 +388,12 @@ async function previewStep(file, query, { result }, signal) {
         entry("Stop when more rows are rejected than", options.get("maxErrors") ?? "", set("maxErrors"), { help: "A number such as 100, or a share such as 5%. Empty for no limit." })),
       h("p", null), outdated, wrong,
       h("p", { class: "row" }, h("button", { class: "primary" }, label), h("a", { class: "button", href: back }, "Back to the columns"), h("a", { class: "button", href: "#/import" }, "Choose another file"))));
+}
+
+/** What the records of a file are, in words. */
+async function kind({ resourceType, parts }) {
+  const found = await Promise.all((resourceType ? [resourceType] : parts.map((part) => part.resourceType)).map((name) => type(name)));
+  return found.map((each) => each.title).join(", ");
 }
 
 /** A short text that stands for another. */

@@ -1,12 +1,13 @@
 /** A run while it lasts, and what an import did or would do: shared by import, history and export. */
 
-import { go } from "./address.js";
+import { go, to } from "./address.js";
 import { Problem, ask, follow, type } from "./api.js";
 import { announce, fill, h } from "./dom.js";
-import { choice, countsBar, download, duration, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
+import { choice, countsBar, download, duration, isApproved, isHeld, isKept, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
 import { plain } from "./words.js";
 
 const PHASES = {
+  fetch: "Fetching the source",
   extract: "Reading the file",
   waiting: "Waiting for another run of this type",
   validate: "Checking every cell",
@@ -77,42 +78,84 @@ export function progressCard(path, stop, what, signal, ended, known) {
  * @param {any} result  of /api/import/result @param {AbortSignal} signal
  */
 export async function report(result, signal) {
-  const fields = result.resourceType ? await titles(result.resourceType) : {};
+  const fields = await fieldTitles(result);
   const parts = [plan(result)];
+  if (result.parts.length) parts.push(partsCard(result, fields));
   if (result.notices.length) {
     parts.push(result.notices.map((notice) => note(notice.severity === "error" ? "bad" : "warn", plain(notice.message))));
   }
-  if (result.counts.rejected) parts.push(await rejectedCard(result, signal));
-  if (result.rules.length) parts.push(await rulesCard(result, fields, signal));
+  if (result.rules.some((rule) => rule.rule === "moved")) parts.push(await movedCard(result, fields, signal));
+  if (result.counts.rejected) parts.push(await rejectedCard(result, fields, signal));
+  if (result.rules.some((rule) => rule.rule !== "moved")) parts.push(await rulesCard(result, fields, signal));
   if (result.changes?.length) parts.push(changesCard(result, fields));
   if (result.samples?.length) parts.push(samplesCard(result, fields));
   return parts;
 }
 
-/** Field → the title that people know it by. */
-export async function titles(name) {
-  const found = await type(name);
-  return Object.fromEntries(found.fields.map((field) => [field.field, field.title]));
+/**
+ * What people call the types and the fields of a result: type → its title, and field → title by type.
+ * @returns {Promise<{types: Record<string, string>, of: (name: string, type?: string | null) => string | undefined}>}
+ */
+async function fieldTitles(result) {
+  const names = result.parts.length ? result.parts.map((part) => part.resourceType) : [result.resourceType].filter(Boolean);
+  const found = await Promise.all(names.map((name) => type(name)));
+  const fields = Object.fromEntries(found.map((each) => [each.type, Object.fromEntries(each.fields.map((field) => [field.field, field.title]))]));
+  return {
+    types: Object.fromEntries(found.map((each) => [each.type, each.title])),
+    of: (name, of) => fields[of ?? result.resourceType]?.[name],
+  };
 }
 
-function plan({ counts, dryRun, repeats, undoes }) {
+/** Whether a result tells what would happen: of a preview, and of a sync that waits for a yes. */
+const isPlan = (result) => result.dryRun || isHeld(result) || isApproved(result);
+
+function plan(result) {
+  const { counts, repeats, undoes, applies } = result;
+  const would = isPlan(result);
   return h("section", { class: "card", "aria-label": "Counts" },
-    h("h2", null, dryRun ? `What would happen to ${several(counts.read, undoes ? "record" : "row")}` : `What happened to ${several(counts.read, undoes ? "record" : "row")}`),
-    countsBar(counts, dryRun, Boolean(undoes)),
+    h("h2", null, `What ${would ? "would happen" : "happened"} to ${several(counts.read, undoes ? "record" : "row")}`),
+    countsBar(counts, would, Boolean(undoes)),
     h("p", null),
+    applies && h("p", null, `This run ${result.status === "completed" ? "applied" : "was to apply"} `, h("a", { href: `#/history/${applies}` }, "a plan that was made before"), "."),
     undoes && h("p", null, "This run took back ", h("a", { href: `#/history/${undoes}` }, "an earlier one"), "."),
     !undoes && h("p", { class: "dim small" }, `${several(counts.warnings, "warning")} and ${several(counts.repairs, "repair")}; neither rejects a row.`),
     repeats && note("", "The same file was imported before. ", h("a", { href: `#/history/${repeats}` }, "See that run"), "."));
 }
 
-async function rejectedCard(result, signal) {
+/** What became of each type of a document or a source that holds several. */
+function partsCard(result, fields) {
+  const words = { create: "Created", update: "Updated", unchanged: "Unchanged", rejected: "Rejected", retire: "Retired", delete: "Deleted" };
+  const told = Object.keys(words).filter((name) => !["retire", "delete"].includes(name) || result.counts[name]);
+  const columns = ["Type", "From", { title: "Rows", num: true }, ...told.map((name) => ({ title: words[name], num: true }))];
+  const rows = result.parts.map((part) => [fields.types[part.resourceType], part.source, number(part.counts.read), ...told.map((name) => number(part.counts[name]))]);
+  return h("section", { class: "card" }, h("h2", null, "By type"), table("Each type", columns, rows));
+}
+
+/** What was changed after a plan was made, for which it was refused or which it left out. */
+async function movedCard(result, fields, signal) {
   const size = 10;
-  const columns = result.origin?.columns ?? [];
+  const list = paged(async (offset) => {
+    const { issues } = await ask(`/api/import/result/${result.importId}?${new URLSearchParams({ rule: "moved", limit: size, offset })}`, { signal });
+    const rows = issues.items.map((issue) => [issue.value, ...ofType(issue, fields), issue.row ? number(issue.row) : "–", { cell: h("td", { class: "long" }, issue.message) }]);
+    return { body: table("Records that were changed since", ["Record", ...typeColumn(result), "Row", "What"], rows), count: rows.length, total: issues.total };
+  }, size, "records that were changed since");
+  await list.ready;
+  const [{ count }] = result.rules.filter((rule) => rule.rule === "moved");
+  return h("section", { class: "card" }, h("h2", null, `Changed since the preview (${number(count)})`),
+    h("p", null, result.status === "completed" ? "These records were left out, and are as they were." : "Because of these records, nothing was done."), list.node);
+}
+
+const typeColumn = (result) => (result.parts.length ? ["Type"] : []);
+const ofType = ({ resourceType }, fields) => (resourceType ? [fields.types[resourceType]] : []);
+
+async function rejectedCard(result, fields, signal) {
+  const size = 10;
   const list = paged(async (offset) => {
     const page = await ask(`/api/import/result/${result.importId}/rejects?limit=${size}&offset=${offset}`, { signal });
-    return { body: rejectedTable(page.items, columns), count: page.items.length, total: page.total };
+    return { body: rejectedTables(page.items, result, fields), count: page.items.length, total: page.total };
   }, size, "rejected rows");
-  await list.ready;
+  // What was left out because it moved is told by itself.
+  if ((await list.ready) === 0 && result.applies) return null;
   const links = [
     result.links.rejectsXlsx && download(result.links.rejectsXlsx, "Download as a workbook"),
     result.links.rejectsCsv && download(result.links.rejectsCsv, "Download as CSV"),
@@ -123,19 +166,28 @@ async function rejectedCard(result, signal) {
   }
   return h("section", { class: "card" },
     h("h2", null, `Rejected rows (${number(result.counts.rejected)})`),
-    h("p", null, result.dryRun
+    h("p", null, isPlan(result)
       ? "These rows would be left out. Mend them in your file and choose it again, or import the others now and mend these later."
       : "These rows were left out. Download them, mend the marked cells, and import that file."),
     links.length > 0 && h("p", { class: "row" }, links),
     list.node);
 }
 
-function rejectedTable(items, order) {
+/** A table for each type, as each has its own columns. */
+function rejectedTables(items, result, fields) {
+  if (!result.parts.length) return rejectedTable("Rejected rows; wrong cells are marked and say why", items, result.origin?.columns ?? []);
+  return result.parts.map((part) => {
+    const own = items.filter((item) => item.resourceType === part.resourceType);
+    return own.length > 0 && rejectedTable(`Rejected rows of ${fields.types[part.resourceType]}; wrong cells are marked and say why`, own, part.columns);
+  });
+}
+
+function rejectedTable(caption, items, order) {
   const known = items.length ? Object.keys(items[0].data) : [];
   const columns = order.length ? order.filter((name) => known.includes(name)) : known;
   const ofWhole = (item) => item.issues.filter((issue) => !columns.includes(issue.column));
   const last = items.some((item) => ofWhole(item).length) ? ["Of the whole row"] : [];
-  return table("Rejected rows; wrong cells are marked and say why", ["Row", ...columns, ...last], items.map((item) => {
+  return table(caption, ["Row", ...columns, ...last], items.map((item) => {
     const cells = columns.map((name) => marked(item.issues.filter((issue) => issue.column === name), item.data[name] ?? null));
     return [number(item.row), ...cells, ...last.map(() => marked(ofWhole(item)))];
   }));
@@ -160,11 +212,12 @@ async function rulesCard(result, fields, signal) {
     const { issues } = await ask(`/api/import/result/${result.importId}?${query}`, { signal });
     const rows = issues.items.map((issue) => [
       issue.row ? number(issue.row) : "–",
-      issue.column ?? fields[issue.field] ?? issue.field ?? "–",
+      ...ofType(issue, fields),
+      issue.column ?? fields.of(issue.field, issue.resourceType) ?? issue.field ?? "–",
       h("span", { class: `state ${issue.severity}` }, issue.severity),
       { cell: h("td", { class: "long" }, why(issue)) },
     ]);
-    return { body: table("One by one", ["Row", "Column", "Kind", "What"], rows), count: rows.length, total: issues.total };
+    return { body: table("One by one", ["Row", ...typeColumn(result), "Column", "Kind", "What"], rows), count: rows.length, total: issues.total };
   }, size, "findings");
   await list.ready;
   const ordered = [...result.rules].sort((one, other) =>
@@ -182,21 +235,27 @@ async function rulesCard(result, fields, signal) {
     list.node);
 }
 
-function changesCard({ changes, counts, dryRun }, fields) {
-  const rows = changes.flatMap((change) => change.action === "create"
-    ? [[change.key, number(change.row), "new record", "", ""]]
-    : Object.entries(change.fields).map(([name, { before, after }]) =>
-        [change.key, number(change.row), fields[name] ?? name, h("del", null, shown(before)), h("ins", null, shown(after))]));
-  const all = counts.create + counts.update;
+/** What becomes of a whole record. */
+const WHOLE = { create: "new record", retire: "retired", delete: "deleted" };
+
+function changesCard(result, fields) {
+  const { changes, counts } = result;
+  const rows = changes.flatMap((change) => {
+    const head = [change.key, ...ofType(change, fields), change.row ? number(change.row) : "–"];
+    if (WHOLE[change.action]) return [[...head, WHOLE[change.action], "", ""]];
+    return Object.entries(change.fields).map(([name, { before, after }]) =>
+      [...head, fields.of(name, change.resourceType) ?? name, h("del", null, shown(before)), h("ins", null, shown(after))]);
+  });
+  const all = counts.create + counts.update + counts.delete + counts.retire;
   const caption = changes.length < all ? `The first ${number(changes.length)} of ${several(all, "record")}` : several(all, "record");
   return h("section", { class: "card" },
-    h("h2", null, dryRun ? "What would change" : "What changed"),
-    table(caption, ["Record", "Row", "Field", "Before", "After"], rows));
+    h("h2", null, isPlan(result) ? "What would change" : "What changed"),
+    table(caption, ["Record", ...typeColumn(result), "Row", "Field", "Before", "After"], rows));
 }
 
 function samplesCard({ samples }, fields) {
   const names = Object.keys(samples[0]).filter((name) => samples.some((sample) => sample[name] !== null));
-  const columns = names.map((name) => (name === "row" ? "Row" : (fields[name] ?? name)));
+  const columns = names.map((name) => (name === "row" ? "Row" : (fields.of(name) ?? name)));
   return h("section", { class: "card" },
     h("h2", null, "First records, as they would be stored"),
     table("First records", columns, samples.map((sample) => names.map((name) => shown(sample[name])))));
@@ -206,8 +265,9 @@ function samplesCard({ samples }, fields) {
 export function facts(result) {
   const origin = result.origin ?? {};
   const told = {
-    State: state(result.status, result.dryRun),
-    Type: result.resourceType ?? "–",
+    State: state(result),
+    Type: (result.resourceType ?? result.parts.map((part) => part.resourceType).join(", ")) || "–",
+    Sync: result.sync && h("a", { href: to(["history"], { sync: result.sync }) }, result.sync),
     Mode: result.mode,
     Started: time(result.startedAt),
     Took: duration(result.durationSeconds),
@@ -222,7 +282,7 @@ export function facts(result) {
 
 /** Take a run back: asked for twice, as it changes records. */
 function undo({ importId, status, dryRun, counts, undoes }) {
-  if (status !== "completed" || dryRun || !(counts.create + counts.update + (counts.delete ?? 0))) return null;
+  if (status !== "completed" || dryRun || !(counts.create + counts.update + counts.delete + counts.retire)) return null;
   const wrong = h("div", { "aria-live": "polite" });
   const place = h("p", { class: "row" });
   const confirm = () => {
@@ -241,15 +301,75 @@ function undo({ importId, status, dryRun, counts, undoes }) {
   }
   draw();
   return h("section", { class: "card" }, h("h2", null, "Undo"),
-    h("p", null, "Records that this run created are deleted, and those that it updated get their values back. What was edited since stays as it is."),
+    h("p", null, "Records that this run created are deleted, those that it updated get their values back, and those that it took away come back. What was edited since stays as it is."),
     wrong, place);
 }
 
 /**
- * A run of import as it stands: its progress, or its result.
- * @param {string} id @param {AbortSignal} signal @param {() => void} again  shows this view anew
+ * Ask for a plan to be applied, and go to the run that does so.
+ * @param {string} plan  the id of its run @param {Record<string, any>} body
+ * @param {string[]} where  the place of runs: a run of import, or one of the history
  */
-export async function runView(id, signal, again, before) {
+async function apply(plan, body, where, query) {
+  const accepted = await ask(`/api/import/${plan}/approve`, { method: "POST", body });
+  go([...where, accepted.importId], query);
+}
+
+/** A button that asks for something once; what is wrong with that is told in `wrong`. */
+function once(text, kind, wrong, act) {
+  const button = h("button", { type: "button", class: kind, onclick: async () => {
+    if (button.getAttribute("aria-disabled")) return;
+    button.setAttribute("aria-disabled", "true");
+    fill(wrong);
+    try {
+      await act();
+    } catch (error) {
+      button.removeAttribute("aria-disabled");
+      fill(wrong, problemNote(error.message));
+    }
+  } }, text);
+  return button;
+}
+
+/** A sync that was held back: say yes to exactly what it would do. */
+function approval(result, where) {
+  const { plan: kept, counts } = result;
+  if (isApproved(result)) return note("good", "It was approved: ", h("a", { href: `#/history/${kept.applied}` }, "see the run that did it"), ".");
+  if (!isHeld(result)) return null;
+  const wrong = h("div", { "aria-live": "polite" });
+  const all = counts.create + counts.update + counts.delete + counts.retire;
+  return h("section", { class: "card" }, h("h2", null, "Approve"),
+    h("p", null, `Nothing is changed yet. Look through what it would do; saying yes does exactly that. It waits until ${time(kept.until)}.`),
+    wrong,
+    h("p", { class: "row" }, once(`Approve ${several(all, "change")}`, "primary", wrong, () => apply(result.importId, { hash: kept.hash }, where))));
+}
+
+/** A plan that was refused, as records were changed since: what may be done about them. */
+async function refusal(result, where, query, signal) {
+  const moved = result.status === "failed" && result.applies && result.rules.some((rule) => rule.rule === "moved");
+  if (!moved) return null;
+  const planned = await ask(`/api/import/result/${result.applies}?limit=0`, { signal });
+  if (!isKept(planned.plan)) return null;
+  const wrong = h("div", { "aria-live": "polite" });
+  const upload = query.get("upload");
+  const options = new URLSearchParams([...query].filter(([name]) => !["upload", "preview"].includes(name)));
+  const asked = (how) => () => apply(result.applies, { hash: planned.plan.hash, moved: how }, where, query);
+  return h("section", { class: "card" }, h("h2", null, "What to do about it"),
+    h("p", null, "Leave the records that were changed since as they are, and do the rest of the plan. Or plan anew: what was read is compared with what is stored now, and all of it is written."),
+    wrong,
+    h("p", { class: "row" },
+      once("Leave them out", "primary", wrong, asked("skip")), once("Plan anew", "", wrong, asked("rebase")),
+      upload && h("a", { class: "button", href: to(["import", upload, "preview"], options) }, "See a new preview first")));
+}
+
+/**
+ * A run of import as it stands: its progress, or its result.
+ * @param {{path: string[], query: URLSearchParams}} place  of the run, whose id is the last of the path
+ * @param {AbortSignal} signal @param {() => void} again  shows this view anew
+ */
+export async function runView({ path, query }, signal, again, before) {
+  const id = path.at(-1);
+  const where = path.slice(0, -1);
   const progress = await ask(`/api/import/progress/${id}`, { signal });
   if (!["completed", "failed", "cancelled"].includes(progress.status)) {
     return h("div", null, before("Run"), h("h1", null, "Importing"),
@@ -260,22 +380,29 @@ export async function runView(id, signal, again, before) {
   try {
     const result = await ask(`/api/import/result/${id}?limit=0`, { signal });
     return h("div", null, before("Result"), h("h1", null, headline(result)), h("p", { class: "lead" }, result.source),
-      outcome(result), await report(result, signal), undo(result), facts(result), next);
+      outcome(result), approval(result, where), await refusal(result, where, query, signal), await report(result, signal), undo(result), facts(result), next);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 409) throw error;
     return h("div", null, before("Result"), h("h1", null, `Import ${progress.status}`), note("warn", error.message), next);
   }
 }
 
-function headline({ status, dryRun, counts, undoes }) {
+function headline(result) {
+  const { status, dryRun, counts, undoes, sync } = result;
+  const what = sync ? "Sync" : "Import";
+  if (isHeld(result)) return "This sync waits for a yes";
+  if (isApproved(result)) return "This sync was approved";
   if (undoes && status === "completed" && !dryRun) return "Taken back";
   if (dryRun) return "Preview: nothing was changed";
-  if (status === "completed") return counts.rejected ? "Imported, with rows left out" : "Imported";
-  return status === "cancelled" ? "Import cancelled" : "Import failed";
+  if (status === "completed") return `${sync ? "Synced" : "Imported"}${counts.rejected ? ", with rows left out" : ""}`;
+  return status === "cancelled" ? `${what} cancelled` : `${what} failed`;
 }
 
-function outcome({ status, message, dryRun }) {
+function outcome(result) {
+  const { status, message, dryRun } = result;
   if (status === "completed") return message && note("", plain(message));
+  if (isHeld(result)) return note("warn", plain(message));
+  if (isApproved(result)) return null;
   const kept = dryRun ? "" : " Nothing was changed.";
   return note(status === "failed" ? "bad" : "warn", plain(message) || "The run was stopped.", message?.includes("othing") ? "" : kept);
 }

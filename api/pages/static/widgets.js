@@ -106,17 +106,21 @@ export function tick(label, value, changed) {
 
 const ACTIONS = { create: "created", update: "updated", unchanged: "unchanged", rejected: "rejected" };
 
+/** What a sync takes away is told where there is any. */
+const TAKEN = { retire: "retired", delete: "deleted" };
+
 /** An undo does the reverse of an import, and says so. */
 const REVERSED = { delete: "deleted", update: "restored", create: "created again", rejected: "edited since, and left" };
-const COLOURS = { delete: "unchanged" };
-const WOULD = ["create", "update", "delete"];
+const COLOURS = { delete: "taken", retire: "taken" };
+const WOULD = ["create", "update", "delete", "retire"];
 
 /**
  * What is, or would be, done with the rows of a file, as a bar and in words.
  * @param {Record<string, number>} counts @param {boolean} dryRun @param {boolean} reversed  whether it is an undo
  */
 export function countsBar(counts, dryRun, reversed) {
-  const words = reversed ? REVERSED : ACTIONS;
+  const taken = Object.fromEntries(Object.entries(TAKEN).filter(([name]) => counts[name]));
+  const words = reversed ? REVERSED : { ...ACTIONS, ...taken };
   const total = Object.keys(words).reduce((sum, name) => sum + (counts[name] ?? 0), 0);
   const parts = Object.keys(words).filter((name) => counts[name]).map((name) => {
     const part = h("i", { class: COLOURS[name] ?? name });
@@ -141,9 +145,10 @@ export function paged(read, size, what) {
   const after = h("button", { type: "button", class: "slim", onclick: () => turn(1) }, "Next");
   const pages = h("div", { class: "pages", role: "group", "aria-label": `Pages of ${what}` }, before, after, info);
   let offset = 0;
+  /** Show a page; gives how many there are in all, or null where none was read. */
   const turn = async (by) => {
     const wanted = offset + by * size;
-    if (wanted < 0 || (by && (by < 0 ? before : after).getAttribute("aria-disabled"))) return;
+    if (wanted < 0 || (by && (by < 0 ? before : after).getAttribute("aria-disabled"))) return null;
     try {
       const { body, count, total } = await read(wanted);
       offset = wanted;
@@ -153,9 +158,11 @@ export function paged(read, size, what) {
       // aria-disabled, as a disabled button would lose the focus.
       disable(before, offset === 0);
       disable(after, offset + count >= total);
+      return total;
     } catch (error) {
       if (error.name !== "AbortError") fill(place, problemNote(error.message));
     }
+    return null;
   };
   return { node: h("div", null, place, pages), ready: turn(0), reload: () => { offset = 0; return turn(0); } };
 }
@@ -170,4 +177,17 @@ export function disable(button, isOff) {
 export const download = (href, text, primary) => h("a", { class: `button ${primary ? "primary" : ""}`, href, download: true }, text);
 
 /** A run's state, in words and colour. */
-export const state = (status, dryRun) => h("span", { class: `state ${status}` }, dryRun ? `${status} (preview)` : status);
+export function state({ status, dryRun, plan }) {
+  if (isHeld({ status, dryRun, plan })) return h("span", { class: "state warning" }, "waits for a yes");
+  if (isApproved({ status, dryRun, plan })) return h("span", { class: "state completed" }, "approved");
+  return h("span", { class: `state ${status}` }, dryRun ? `${status} (preview)` : status);
+}
+
+/** Whether a plan may still be applied. */
+export const isKept = (plan) => Boolean(plan && !plan.applied && plan.until && new Date(plan.until) > new Date());
+
+/** Whether a run is a sync that was held back, and did what it would once it was approved. */
+export const isApproved = ({ status, dryRun, plan }) => status === "failed" && !dryRun && Boolean(plan?.applied);
+
+/** Whether a run is a sync that was held back, and can be approved. */
+export const isHeld = ({ status, dryRun, plan }) => status === "failed" && !dryRun && isKept(plan);

@@ -16,6 +16,8 @@ const WORDS = [
   [/with --stale overwrite/, "with “Is written over”"],
   [/Correct it, or leave it out with --without-rule \S+/, "Whoever keeps the rules has to correct it."],
   [/; see `cmdb [^`]*`/, ""],
+  [/; `cmdb approve [^`]*` applies exactly this plan\./, "."],
+  [/: plan again, or apply with --moved skip to leave them out, or --moved rebase to plan them anew\./, "."],
 ];
 
 /** A message as the page says it. */
