@@ -176,7 +176,7 @@ def test_a_threshold_holds_for_the_whole_document(database_url: str, tmp_path: P
 
 
 def test_an_error_in_the_last_type_leaves_none(database_url: str, tmp_path: Path) -> None:
-    """The database refuses a row of the last type: in one transaction no type is loaded; the ledger has it as failed."""
+    """The database refuses a row of the last type: one transaction, no type is loaded, and the run has failed."""
     execute(database_url, "alter table subnet add constraint never check (false)")
     path = document(tmp_path / "a.json", vpcs=[vpc(1)], subnets=[subnet(1, 1)])
     with pytest.raises(Exception, match="never"):
