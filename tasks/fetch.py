@@ -92,10 +92,16 @@ def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
     # Where one file does not say which records it is about, all of them speak of all records.
     run.scopes = {name: tuple(given) if all(given) else () for name, given in scopes.items()}
     wanted = [resource(name).type for name in _types(job)]
-    chosen = [part for part in parts if not wanted or part.resource_type in wanted]
+    chosen = [part for part in _with_records(parts) if not wanted or part.resource_type in wanted]
     if not chosen:
         raise SourceError(f"{job.source} has nothing of the types that were asked for: {', '.join(wanted)}.")
     return files_of_types(chosen)
+
+
+def _with_records(parts: list[Extracted]) -> list[Extracted]:
+    """The parts without the empty ones of a type that others have records of, whose columns have names of their own."""
+    full = {part.resource_type for part in parts if part.records != 0}
+    return [part for part in parts if part.records != 0 or part.resource_type not in full]
 
 
 def _opened(run: Run, job: SyncJob, file: FetchedFile, workdir: Path) -> list[Extracted]:
