@@ -297,7 +297,7 @@ def test_records_that_moved(database_url: str, tmp_path: Path, move: Callable[[s
             (vpc_id(int(key)), f"'{vpc_id(int(key))}' {said} since the plan was made")
         ]
         assert refused.message
-        assert "1 records moved since the plan was made. Nothing was changed" in refused.message
+        assert "1 record moved since the plan was made. Nothing was changed" in refused.message
         if moved == "refuse":
             continue
         applied = apply(database_url, planned, moved=moved)
