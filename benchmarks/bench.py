@@ -102,6 +102,14 @@ class Bench:
         """Export VPCs in a process of its own; returns seconds and megabytes, once the counts are right."""
         return self._process("benchmarks.one_export", file, *fields, **wanted)
 
+    def sync(self, file: Path, **wanted: int) -> tuple[float, float]:
+        """Sync a file in a process of its own; returns seconds and megabytes, once the counts are right."""
+        return self._process("benchmarks.one_sync", file, **wanted)
+
+    def load(self, file: Path, what: str, **wanted: int) -> tuple[float, float]:
+        """Apply the plan of a file, or import it, and take the time of the load alone, once the counts are right."""
+        return self._process("benchmarks.one_plan", file, what, **wanted)
+
     def undo(self, **wanted: int) -> tuple[float, float]:
         """Take the last run back in a process of its own; returns seconds and megabytes, once the counts are right."""
         return self._process("benchmarks.one_undo", **wanted)

@@ -186,6 +186,49 @@ def network_rules(bench: Bench) -> None:
     bench.measure(case, partial(once, bench.rows, bench.rows), None)
 
 
+def plans(bench: Bench) -> None:
+    """A frozen plan that is applied, against the last step of importing the same file."""
+    rows = bench.rows
+    new = data.write(data.vpcs(rows), bench.folder / "new.csv")
+    other = data.write(data.changed(data.vpcs(rows)), bench.folder / "changed.csv")
+
+    def all_new(what: str) -> tuple[float, float]:
+        bench.empty()
+        return bench.load(new, what, create=rows)
+
+    def one_percent(what: str) -> tuple[float, float]:
+        bench.empty()
+        bench.run(new, create=rows)
+        return bench.load(other, what, update=rows // 100, unchanged=rows - rows // 100)
+
+    for name, once in (("all new", all_new), ("1 % changed", one_percent)):
+        case = Case(f"a frozen plan applied, {name} (rival: the load alone)", rows)
+        bench.measure(case, partial(once, "apply"), lambda once=once: once("import")[0])
+
+
+def syncs(bench: Bench) -> None:
+    """A sync of a file of which 1 % has changed and 1 % is gone, against the import of the same file."""
+    rows = min(bench.rows, 100_000)
+    frame = data.vpcs(rows)
+    new = data.write(frame, bench.folder / "before.csv")
+    gone = rows // 100
+    other = data.write(data.changed(frame).tail(rows - gone), bench.folder / "after.csv")
+    updated = (rows - gone) // 100
+
+    def sync() -> tuple[float, float]:
+        bench.empty()
+        bench.run(new, create=rows)
+        return bench.sync(other, update=updated, unchanged=rows - gone - updated, retire=gone)
+
+    def imported() -> float:
+        bench.empty()
+        bench.run(new, create=rows)
+        return bench.run(other, update=updated, unchanged=rows - gone - updated)[0]
+
+    case = Case("a sync, 1 % changed and 1 % gone (rival: the import of the same file)", rows)
+    bench.measure(case, sync, imported)
+
+
 def small_command(bench: Bench) -> None:
     """A hundred rows from the command line, set-up included."""
     file = data.write(data.vpcs(100), bench.folder / "hundred.csv")
@@ -240,7 +283,7 @@ def main() -> None:
         with server(folder) as url:
             upgrade(engine(url))
             bench = Bench(url, folder, 20_000 if small else 1_000_000, 1 if small else 3)
-            parts = [against_copy, undo, exports, other_formats, network_rules, small_command, by_request]
+            parts = [against_copy, undo, plans, syncs, exports, other_formats, network_rules, small_command, by_request]
             parts += [] if small else [against_peers, growth]
             for part in parts:
                 part(bench)
