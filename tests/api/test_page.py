@@ -44,6 +44,8 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
+    # A run waits for its turn where the machine has other things to do.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield started
@@ -301,7 +303,7 @@ def test_a_sync_that_is_held(page: Page, system: System, look: Look, tmp_path: P
     heading(page, "Synced")
     page.get_by_role("link", name=name, exact=True).click()
     heading(page, "History")
-    expect(page.get_by_label("Sync")).to_have_value(name)
+    expect(page.get_by_role("combobox", name="Sync")).to_have_value(name)
     runs = page.get_by_role("region", name="Runs")
     expect(runs.locator("tbody tr")).to_have_count(3)
     expect(runs).to_contain_text("approved")
