@@ -119,6 +119,8 @@ class Frozen:
         """Return how many records moved, and the first of them."""
         moved = self.moved().subquery()
         count = int(self.connection.scalar(select(func.count()).select_from(moved)) or 0)
+        if not count:
+            return 0, []
         rows = self.connection.execute(select(moved).order_by(moved.c.row_number, moved.c.key).limit(most))
         said = "'{}' {} since the plan was made"
         return count, [
