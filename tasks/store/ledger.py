@@ -207,16 +207,25 @@ class Seen:
 
 
 def last_seen(connection: Connection, sync: str) -> Seen | None:
-    """Return what the last completed run of a sync saw of its source; None for the first one."""
+    """Return what the last completed run of a sync saw of its source; None for the first one.
+
+    None, too, where a run of it has been taken back since: what is stored is no longer what the source was then.
+    """
     run = IMPORT_RUN.c
     last = (
-        select(run.run_id, run.source_version, run.sha256, run.options)
+        select(run.run_id, run.source_version, run.sha256, run.options, run.started_at)
         .where(run.sync == sync, run.status == Status.COMPLETED, ~run.dry_run)
         .order_by(run.started_at.desc())
         .limit(1)
     )
     found = connection.execute(last).one_or_none()
-    return Seen(found.run_id, found.source_version, found.sha256, found.options) if found else None
+    if found is None:
+        return None
+    its_runs = select(run.run_id).where(run.sync == sync)
+    taken_back = select(literal(1)).where(run.undoes.in_(its_runs), run.started_at > found.started_at)
+    if connection.scalar(taken_back.where(run.status == Status.COMPLETED, ~run.dry_run).limit(1)):
+        return None
+    return Seen(found.run_id, found.source_version, found.sha256, found.options)
 
 
 def describe_seen(session: Session, version: str | None, digest: str | None) -> None:

@@ -258,6 +258,15 @@ def test_an_approved_sync_is_the_last_one(database_url: str, source: Path) -> No
     assert sync(database_url, source).message == UNCHANGED
 
 
+def test_a_sync_that_was_taken_back_is_done_again(database_url: str, source: Path) -> None:
+    """Its source has not changed, and what is stored has; once done, the source is as it was again."""
+    first = sync(database_url, source)
+    assert sync(database_url, source).message == UNCHANGED
+    take_back(database_url, first)
+    assert sync(database_url, source).counts == Counts(read=3, create=3)
+    assert sync(database_url, source).message == UNCHANGED
+
+
 def test_a_held_sync_is_held_again(database_url: str, source: Path) -> None:
     """A run that was held back is not the last that was done: the same source is read and held again."""
     sync(database_url, source)
