@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from flows.runs import EXPORT, IMPORT, Standing
 from schemas.filters import Filter, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, SyncJob, Threshold, WriteOptions
-from schemas.reports import Empty, Missing, Mode, Moved, OnError, Severity, Stale, Unknown
+from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Severity, Stale, Unknown
 
 
 class Model(BaseModel):
@@ -127,6 +127,12 @@ class SyncRequest(ImportOptions):
         None, max_length=63, description="The name of a secret of the server; takes the scope admin."
     )
     always: bool = Field(False, description="Read and plan also where the source says that it is as it was.")
+    overlap: Overlap = Field(
+        Overlap.REFUSE, description="What to do while another run of the same sync is under way: nothing, or wait."
+    )
+    notify: str | None = Field(
+        None, max_length=63, description="The name of a secret with a webhook's address to tell; takes the scope admin."
+    )
 
     def sync(self, owner: str) -> SyncJob:
         """Return the job that this asks for."""

@@ -53,7 +53,7 @@ async def sync(
 def _check_source(asked: SyncRequest, caller: Caller) -> None:
     """Refuse to read for a caller what only this server may: its files, its networks, its accounts and its secrets."""
     source = source_named(asked.url)
-    if (source.name != _OPEN or asked.credentials) and "admin" not in caller.scopes:
+    if (source.name != _OPEN or asked.credentials or asked.notify) and "admin" not in caller.scopes:
         what = "Credentials of this server" if source.name == _OPEN else source.title
         raise Refused(403, f"{what} can be read with the scope 'admin' only; the key '{caller.name}' lacks it.")
 
