@@ -206,7 +206,7 @@ def plans(bench: Bench) -> None:
         return once("import")[0]
 
     for name, once in (("all new", all_new), ("1 % changed", one_percent)):
-        case = Case(f"a frozen plan applied, {name} (rival: the load alone)", rows)
+        case = Case(f"a frozen plan applied, {name} (rival: the load alone)", rows, "≤ 1.5")
         bench.measure(case, partial(once, "apply"), partial(seconds, once))
 
 
@@ -229,7 +229,7 @@ def syncs(bench: Bench) -> None:
         bench.run(new, create=rows)
         return bench.run(other, update=updated, unchanged=rows - gone - updated)[0]
 
-    case = Case("a sync, 1 % changed and 1 % gone (rival: the import of the same file)", rows)
+    case = Case("a sync, 1 % changed and 1 % gone (rival: the import of the same file)", rows, "≤ 1.5")
     bench.measure(case, sync, imported)
 
 
