@@ -86,8 +86,7 @@ def _check(run: Run) -> None:
             checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep, own, whole=whole)
         except Broken as broken:
             raise _refused(run, part, broken) from broken
-        part.tally.rules.update(checked.rules)
-        part.tally.asked.update({key: n for key, n in checked.rules.items() if key[1] != Severity.ERROR})
+        part.tally.take(checked.rules, again=run.moved is not None)
         part.tally.rejected += checked.rejected
         part.comparison = checked.comparison
         part.staging.checked = True

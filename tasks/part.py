@@ -22,17 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one.
-
-    `asked` are those of the counts that are found again whenever the staged rows are checked.
-    """
+    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one."""
 
     read: int = 0
     passed: int = 0
     rejected: int = 0
     kept: int = 0
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
-    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, batch: Batch, keep: int) -> pl.DataFrame:
         """Count a batch in; returns those of its issues that are to be kept: every error, `keep` others in all."""
@@ -45,6 +41,12 @@ class Tally:
         others = batch.issues.filter(~error).head(max(keep - self.kept, 0))
         self.kept += len(others)
         return pl.concat([batch.issues.filter(error), others]) if len(batch.issues) else batch.issues
+
+    def take(self, rules: dict[tuple[str, str], int], *, again: bool) -> None:
+        """Count what the rules over many records found; where they are asked `again`, of what was warned of before."""
+        for key, count in rules.items():
+            warned = again and key[1] != Severity.ERROR
+            self.rules[key] = max(self.rules[key], count) if warned else self.rules[key] + count
 
     def of(self, severity: Severity) -> int:
         """How many issues of this severity there are."""
@@ -109,7 +111,7 @@ class Part:
     def frozen(self) -> dict[str, Any]:
         """What the ledger keeps of it with a frozen plan."""
         told = self.report
-        rules = self.tally.rules - self.tally.asked
+        rules = self.tally.rules
         return {
             "type": self.resource.type,
             "source": self.source,
