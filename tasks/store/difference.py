@@ -14,6 +14,7 @@ from schemas.reports import Change, Report, Status
 from schemas.resources import RESOURCES
 from schemas.tables import CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES
 from tasks.store import ledger
+from tasks.store.plan import differing
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,5 @@ def _action(after: ColumnElement[Any]) -> ColumnElement[str]:
 
 
 def _fields(before: dict[str, Any], after: dict[str, Any] | None) -> dict[str, tuple[Any, Any]]:
-    if after is None:
-        return {}
-    return {
-        name: (before.get(name), value)
-        for name, value in after.items()
-        if name not in LINEAGE and before.get(name) != value
-    }
+    found = differing(before, after) if after else {}
+    return {name: values for name, values in found.items() if name not in LINEAGE}
