@@ -50,7 +50,7 @@ def _deployed(deployment: Deployment) -> dict[str, Any]:
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:
-    when = {"cron": schedule.cron} if schedule.cron else {"rrule": schedule.rrule}
+    when: dict[str, Any] = {"cron": schedule.cron} if schedule.cron else {"rrule": schedule.rrule}
     if schedule.interval:
         when = {"interval": schedule.interval.total_seconds(), "anchor_date": schedule.anchor_date.isoformat()}
     zone = {"timezone": schedule.timezone} if schedule.timezone else {}
