@@ -19,6 +19,7 @@ import polars as pl
 from schemas.errors import SourceError
 from schemas.reports import ISSUE_SCHEMA, ROW, Issue, Severity, issues_frame
 from tasks.formats.base import Source
+from tasks.formats.pieces import scan_pieces
 from tasks.formats.text import Text
 
 if TYPE_CHECKING:
@@ -78,17 +79,14 @@ def census(source: Source, text: Text, shape: Shape) -> Census:
 
 def scan(path: Path, shape: Shape, skip: int, names: tuple[str, ...]) -> pl.LazyFrame:
     """Return the records of a file after `skip` lines, as text columns with their rows."""
-    return pl.scan_csv(
+    return scan_pieces(
         path,
-        has_header=False,
-        skip_lines=skip,
+        skip,
+        shape.header_row + 1,
+        names,
         separator=shape.delimiter,
-        schema=dict.fromkeys(names, pl.String),
         missing_columns="insert",
         extra_columns="ignore",
-        row_index_name=ROW,
-        row_index_offset=shape.header_row + 1,
-        glob=False,
     )
 
 
@@ -96,16 +94,8 @@ def scan(path: Path, shape: Shape, skip: int, names: tuple[str, ...]) -> pl.Lazy
 
 
 def _lines(text: Text, shape: Shape) -> pl.LazyFrame:
-    return pl.scan_csv(
-        text.path,
-        has_header=False,
-        skip_lines=shape.lines,
-        separator=_NO_SEPARATOR,
-        quote_char=None,
-        schema={"line": pl.String},
-        row_index_name=ROW,
-        row_index_offset=shape.header_row + 1,
-        glob=False,
+    return scan_pieces(
+        text.path, shape.lines, shape.header_row + 1, ("line",), separator=_NO_SEPARATOR, quote_char=None
     )
 
 

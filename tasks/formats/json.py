@@ -22,8 +22,9 @@ from schemas.resources import RESOURCES, named
 from schemas.spelling import plain
 from tasks.formats.aws import DOCUMENTS, flattener, recognise
 from tasks.formats.base import Format, Source
+from tasks.formats.flat import FlatReader
 from tasks.formats.json_reader import DECODER, JsonReader
-from tasks.formats.spool import Chunk, Json, spool
+from tasks.formats.spool import Chunk, Flat, Json, spool
 from tasks.formats.text import as_text
 from tasks.formats.written import METADATA, RECORDS, write_json, write_lists, write_ndjson
 
@@ -100,7 +101,7 @@ def _chunks(records: Iterator[Json], reader: JsonReader | None) -> Iterator[Chun
         yield Chunk(list(range(row, row + len(chunk))), chunk)
 
 
-def _opened(source: Source, chunks: Iterator[Chunk], key: str | None, first: Json) -> Opened:
+def _opened(source: Source, chunks: Iterator[Chunk | Flat], key: str | None, first: Json) -> Opened:
     resource = source.resource or recognise(key, first)
     flatten = flattener(resource) if resource and resource.document else None
     spooled = spool(chunks, source, flatten)
@@ -288,7 +289,7 @@ def open_ndjson(source: Source) -> Opened:
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
         chunks = _lines(file, faults)
-        head: list[Chunk] = []
+        head: list[Chunk | Flat] = []
         for chunk in chunks:
             head.append(chunk)
             if first := next((record for record in chunk.records if record), None):
@@ -300,11 +301,20 @@ def open_ndjson(source: Source) -> Opened:
     raise SourceError(f"{source.name} has no line that is a JSON object.")
 
 
-def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk]:
-    number = 1
+def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk | Flat]:
+    number, flat = 1, FlatReader()
     while lines := file.readlines(_CHUNK):
-        yield _sound(lines, number) or _looked_through(lines, number, faults)
+        frame = flat.read(lines)
+        if frame is not None:
+            rows = list(range(number, number + len(lines)))
+            yield Flat(rows, frame, partial(_one_by_one, lines, number, faults))
+        else:
+            yield _one_by_one(lines, number, faults)
         number += len(lines)
+
+
+def _one_by_one(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
+    return _sound(lines, number) or _looked_through(lines, number, faults)
 
 
 def _sound(lines: list[bytes], number: int) -> Chunk | None:

@@ -25,6 +25,7 @@ from schemas.resources import RESOURCES
 from schemas.spelling import plain
 from tasks.formats.base import Flatten, Source, column_name
 from tasks.formats.census import too_long
+from tasks.formats.flat import is_left_alone
 
 Json = dict[str, Any]
 
@@ -45,6 +46,21 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Flat:
+    """Some records without members in members as text columns, their row numbers, and the same as a `Chunk`."""
+
+    rows: list[int]
+    frame: pl.DataFrame
+    chunk: Callable[[], Chunk]
+
+    @property
+    def records(self) -> Iterator[Json]:
+        """The records, of texts, without the members that are null."""
+        for record in self.frame.iter_rows(named=True):
+            yield {name: value for name, value in record.items() if value is not None}
+
+
+@dataclass(frozen=True)
 class Spooled:
     """Records on disk: the columns are those of all records together; a record without one has null there."""
 
@@ -54,7 +70,7 @@ class Spooled:
     faults: pl.DataFrame
 
 
-def spool(chunks: Iterable[Chunk], source: Source, flatten: Flatten | None) -> Spooled:
+def spool(chunks: Iterable[Chunk | Flat], source: Source, flatten: Flatten | None) -> Spooled:
     """Write chunks of records to files of text columns."""
     spooling = Spooling(source, flatten)
     with without_collector():
@@ -74,10 +90,10 @@ class Spooling:
         self._columns: dict[str, None] = {}
         self._faults: list[Issue] = []
 
-    def add(self, chunk: Chunk) -> None:
+    def add(self, chunk: Chunk | Flat) -> None:
         """Write a chunk; raises SourceError where its records have too many different members."""
         source = self._source
-        frame = _frame(source, chunk, self._flatten)
+        frame = self._frame(chunk)
         self._columns |= dict.fromkeys(frame.columns[1:])
         if len(self._columns) > source.max_columns:
             raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
@@ -86,6 +102,13 @@ class Spooling:
         frame.write_ipc(path, compression="lz4")
         self._frames.append(pl.scan_ipc(path))
         self.records += len(frame)
+
+    def _frame(self, chunk: Chunk | Flat) -> pl.DataFrame:
+        if isinstance(chunk, Chunk):
+            return _frame(self._source, chunk, self._flatten)
+        if self._flatten and not is_left_alone(self._flatten, chunk.frame.columns):
+            return _frame(self._source, chunk.chunk(), self._flatten)
+        return chunk.frame.select(pl.Series(ROW, chunk.rows, dtype=pl.UInt32), pl.all())
 
     def spooled(self) -> Spooled:
         """Return all that was written."""
