@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import fastexcel
@@ -17,7 +18,7 @@ from schemas.resources import named
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.compressed import BROKEN_ZIP, refuse_bomb
 from tasks.formats.spool import odd_cells
-from tasks.formats.workbook import SHEET_ROWS, special_cells
+from tasks.formats.workbook import SHEET_ROWS, Special, special_cells, told_of
 from tasks.formats.written import ABOUT, FIELDS, write_excel, write_sheets
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -43,7 +44,7 @@ def matches(path: Path, head: bytes) -> bool:
 def open_excel(source: Source) -> Opened:
     """Open a workbook: find the sheet and the header row; numbers keep all their digits."""
     with _book(source) as book:
-        opened, _ = _opened(source, book, *_chosen(source, book))
+        opened, _ = _opened(source, book, _chosen(source, book))
     return opened
 
 
@@ -59,10 +60,10 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
         ours = ABOUT in book.sheet_names and len(book.sheet_names) > 1
         read = {ABOUT, FIELDS} if ours else set()
         for name in book.sheet_names:
-            if name in read or (cells := _table(book, name)) is None:
+            if name in read or (sheet := _table(source, book, name)) is None:
                 continue
             try:
-                part, sheets = _opened(source, book, name, cells)
+                part, sheets = _opened(source, book, sheet)
             except SourceError as error:
                 if named(name) and not isinstance(error, _NoRecords):
                     raise
@@ -104,11 +105,20 @@ def _book(source: Source) -> Iterator[fastexcel.ExcelReader]:
         ) from error
 
 
-def _table(book: fastexcel.ExcelReader, name: str) -> pl.DataFrame | None:
-    """The cells of a sheet; None where it is hidden, or has no more than a header."""
-    sheet = _sheet(book, name)
-    cells = sheet.to_polars()
-    return cells if sheet.visible == "visible" and len(cells) > 1 else None
+@dataclass(frozen=True)
+class _Sheet:
+    """A sheet: every cell as text, from its first row on, and those that hold a formula or an error."""
+
+    name: str
+    cells: pl.DataFrame
+    special: list[Special]
+    visible: bool
+
+
+def _table(source: Source, book: fastexcel.ExcelReader, name: str) -> _Sheet | None:
+    """A sheet; None where it is hidden, or has no more than a header."""
+    sheet = _sheet(source, book, name)
+    return sheet if sheet.visible and len(sheet.cells) > 1 else None
 
 
 def _on_disk(source: Source, opened: Opened, number: int) -> Opened:
@@ -118,8 +128,9 @@ def _on_disk(source: Source, opened: Opened, number: int) -> Opened:
     return replace(opened, frame=pl.scan_ipc(path))
 
 
-def _opened(source: Source, book: fastexcel.ExcelReader, name: str, cells: pl.DataFrame) -> tuple[Opened, set[str]]:
+def _opened(source: Source, book: fastexcel.ExcelReader, first: _Sheet) -> tuple[Opened, set[str]]:
     """Open a sheet with those that go on from it; returns the names of them all too."""
+    name, cells = first.name, first.cells
     header = source.options.header_row or _header_row(source, cells)
     if header > len(cells):
         raise SourceError(
@@ -131,14 +142,16 @@ def _opened(source: Source, book: fastexcel.ExcelReader, name: str, cells: pl.Da
     if len(cells) == header:
         raise _NoRecords(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
     records, faults, notices, sheets = [], [], list(told), set()
-    for number, (sheet, rows) in enumerate([(name, cells), *_continued(source, book, name, cells.head(header))]):
-        at = number * SHEET_ROWS
-        sheets.add(sheet)
+    for number, sheet in enumerate([first, *_continued(source, book, name, cells.head(header))]):
+        at, rows = number * SHEET_ROWS, sheet.cells
+        sheets.add(sheet.name)
         if at:
-            message = f"sheet '{sheet}' goes on where the one before it ends: its row 1 is counted as row {at + 1:,}"
+            message = (
+                f"sheet '{sheet.name}' goes on where the one before it ends: its row 1 is counted as row {at + 1:,}"
+            )
             notices.append(Issue("sheet", message, Severity.WARNING))
-        wrong, formulas = _special(source, book, sheet, header)
-        faults += [_shifted(fault, sheet, at) for fault in (*wrong, *_beyond(rows, names, header))]
+        wrong, formulas = told_of(sheet.special, header)
+        faults += [_shifted(fault, sheet.name, at) for fault in (*wrong, *_beyond(rows, names, header))]
         notices += formulas
         part = rows.slice(header).select(rows.columns[: len(names)])
         part.columns = list(names)
@@ -157,9 +170,7 @@ def _opened(source: Source, book: fastexcel.ExcelReader, name: str, cells: pl.Da
     return opened, sheets
 
 
-def _continued(
-    source: Source, book: fastexcel.ExcelReader, name: str, head: pl.DataFrame
-) -> Iterator[tuple[str, pl.DataFrame]]:
+def _continued(source: Source, book: fastexcel.ExcelReader, name: str, head: pl.DataFrame) -> Iterator[_Sheet]:
     """Yield the sheets that go on where this one is full, as an export writes them: 'VPCs 2' after 'VPCs'.
 
     They begin with the same rows, the header included; a sheet that was asked for stands alone. A spreadsheet calls
@@ -168,21 +179,15 @@ def _continued(
     number = 2
     while not source.options.sheet:
         spelt = (f"{name} {number}", f"{name} ({number})")
-        sheet = next((each for each in book.sheet_names if each in spelt), None)
-        if sheet is None:
+        after = next((each for each in book.sheet_names if each in spelt), None)
+        if after is None:
             return
-        cells = _cells(book, sheet)
+        sheet = _sheet(source, book, after)
+        cells = sheet.cells
         if cells.width < head.width or not cells.head(len(head)).select(cells.columns[: head.width]).equals(head):
             return
-        yield sheet, cells
+        yield sheet
         number += 1
-
-
-def _special(source: Source, book: fastexcel.ExcelReader, sheet: str, header: int) -> tuple[list[Issue], list[Issue]]:
-    try:
-        return special_cells(source.path, book.sheet_names.index(sheet), header)
-    except (*BROKEN_ZIP, OSError) as error:
-        raise SourceError(f"{source.name} is a damaged workbook: save it again. ({str(error)[:120]})") from error
 
 
 def _shifted(fault: Issue, sheet: str, at: int) -> Issue:
@@ -196,7 +201,7 @@ def _metadata(book: fastexcel.ExcelReader) -> dict[str, str]:
     """What the last sheet of an exported workbook says of it."""
     if ABOUT not in book.sheet_names:
         return {}
-    rows = _cells(book, ABOUT).slice(1, _TOP).rows()
+    rows = _cells(book, ABOUT).to_polars().slice(1, _TOP).rows()
     return {str(row[0]): str(row[1]) for row in rows if len(row) > 1 and row[0] and row[1]}
 
 
@@ -215,8 +220,8 @@ def refuse_bombs(source: Source) -> None:
         )
 
 
-def _chosen(source: Source, book: fastexcel.ExcelReader) -> tuple[str, pl.DataFrame]:
-    """The sheet that was asked for, or the first visible one that holds a header and a record, with its cells.
+def _chosen(source: Source, book: fastexcel.ExcelReader) -> _Sheet:
+    """The sheet that was asked for, or the first visible one that holds a header and a record.
 
     One that is named after the type that was asked for comes before others. A sheet is parsed whole, however few of
     its rows are asked for: so it is once.
@@ -225,21 +230,30 @@ def _chosen(source: Source, book: fastexcel.ExcelReader) -> tuple[str, pl.DataFr
     if source.options.sheet:
         same = [name for name in names if name.lower() == source.options.sheet.lower()]
         if same:
-            return same[0], _cells(book, same[0])
+            return _sheet(source, book, same[0])
         raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
     wanted = source.resource.type if source.resource else None
     for name in sorted(names, key=lambda name: (after := named(name)) is None or after.type != wanted):
-        if (name != ABOUT or len(names) == 1) and (cells := _table(book, name)) is not None:
-            return name, cells
+        if (name != ABOUT or len(names) == 1) and (sheet := _table(source, book, name)) is not None:
+            return sheet
     raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
 
 
-def _cells(book: fastexcel.ExcelReader, name: str) -> pl.DataFrame:
-    """Every cell of a sheet as text, from its first row on."""
-    return _sheet(book, name).to_polars()
+def _sheet(source: Source, book: fastexcel.ExcelReader, name: str) -> _Sheet:
+    with ThreadPoolExecutor(1) as beside:
+        special = beside.submit(_special, source, book.sheet_names.index(name))
+        cells = _cells(book, name)
+        return _Sheet(name, cells.to_polars(), special.result(), cells.visible == "visible")
 
 
-def _sheet(book: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
+def _special(source: Source, sheet: int) -> list[Special]:
+    try:
+        return special_cells(source.path, sheet)
+    except (*BROKEN_ZIP, OSError) as error:
+        raise SourceError(f"{source.name} is a damaged workbook: save it again. ({str(error)[:120]})") from error
+
+
+def _cells(book: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
     return book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
 
 

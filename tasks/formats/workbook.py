@@ -10,6 +10,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
+
 from schemas.reports import Issue, Severity
 
 SHEET_ROWS = 1_048_576
@@ -30,15 +32,19 @@ _FORMULA = re.compile(rb"<(?:\w+:)?f\b")
 _VALUE = re.compile(rb"<(?:\w+:)?v\b[^>/]*>[^<]")
 _ENDS = (b"</c>", b":c>")
 
-# What a formula or an error has, however it is written: text without these is passed over at the speed of memory.
-_MARKS = (b"<f", b":f", b'"e"', b"'e'")
+# What a formula or an error has, however it is written: text without it is passed over at the speed of memory.
+_MARK = r"""[<:]f|["']e["']"""
 
 
-def special_cells(path: Path, sheet: int, header: int) -> tuple[list[Issue], list[Issue]]:
+Special = tuple[str, bytes, bytes]
+"""The place, the type and the content of a cell with a formula or an error."""
+
+
+def told_of(special: list[Special], header: int) -> tuple[list[Issue], list[Issue]]:
     """Return the faults of rows with an error or a formula without a value, and what to tell of other formulas."""
     faults: dict[int, Issue] = {}
     computed: list[str] = []
-    for cell, kind, content in _formulas_and_errors(path, sheet):
+    for cell, kind, content in special:
         row = int(cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
         if row <= header:
             continue
@@ -59,8 +65,12 @@ def special_cells(path: Path, sheet: int, header: int) -> tuple[list[Issue], lis
     return list(faults.values()), [Issue("formula", told, Severity.WARNING)]
 
 
-def _formulas_and_errors(path: Path, sheet: int) -> Iterator[tuple[str, bytes, bytes]]:
-    """Yield (place, type, content) of such cells of an .xlsx."""
+def special_cells(path: Path, sheet: int) -> list[Special]:
+    """Return the cells of an .xlsx that hold a formula or an error."""
+    return list(_special_cells(path, sheet))
+
+
+def _special_cells(path: Path, sheet: int) -> Iterator[Special]:
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
@@ -80,8 +90,9 @@ def _formulas_and_errors(path: Path, sheet: int) -> Iterator[tuple[str, bytes, b
         yield from _in(held)
 
 
-def _in(text: bytes) -> Iterator[tuple[str, bytes, bytes]]:
-    if not any(mark in text for mark in _MARKS):
+def _in(text: bytes) -> Iterator[Special]:
+    # Text that is no UTF-8 is null, and looked through.
+    if pl.Series([text], dtype=pl.Binary).cast(pl.String, strict=False).str.contains(_MARK).item() is False:
         return
     for attributes, content in _CELL.findall(text):
         kind = _KIND.search(attributes)
