@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
@@ -13,6 +14,15 @@ _MEDIA = {
     ".json": "application/json",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+
+
+TABLES = (_MEDIA[".csv"], _MEDIA[".xlsx"])
+"""The media types of files of rows that are made for a person."""
+
+
+def declared(what: str, *media: str) -> dict[str, Any]:
+    """Say in the OpenAPI document that a file is answered, of one of these media types."""
+    return {"content": {each.partition(";")[0]: {} for each in media}, "description": what}
 
 
 def sent(path: Path, name: str, *, media: str | None = None, once: bool = False) -> FileResponse:

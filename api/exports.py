@@ -15,7 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import FileResponse
 
 from api import progress as pushing
-from api.downloads import sent
+from api.downloads import declared, sent
 from api.models import Count, CountRequest, ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
 from api.problems import Refused, responses
 from api.security import Reader, caller_of
@@ -26,6 +26,8 @@ from schemas.resources import resource
 from tasks.formats import FORMATS
 from tasks.run import disk_watched
 from tasks.store.query import Selection
+
+_MEDIA = ("application/gzip", *sorted({format.media for format in FORMATS.values() if format.write}))
 
 router = APIRouter(prefix="/api/export", tags=["exports"])
 
@@ -120,10 +122,7 @@ async def export_socket(socket: WebSocket, export_id: UUID) -> None:
     "/download/{export_id}",
     response_class=FileResponse,
     responses=responses(404, 409, 410)
-    | {
-        200: {"content": {"application/octet-stream": {}}, "description": "The file."},
-        206: {"content": {"application/octet-stream": {}}, "description": "The part that was asked for by Range."},
-    },
+    | {200: declared("The file.", *_MEDIA), 206: declared("The part that was asked for by Range.", *_MEDIA)},
 )
 async def download(request: Request, export_id: UUID, caller: Reader) -> FileResponse:
     """The file of an export; a part of it where a Range is asked for."""

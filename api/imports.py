@@ -23,7 +23,7 @@ from starlette.responses import FileResponse, JSONResponse
 from api import progress as pushing
 from api import results, uploads
 from api.accepted import IdempotencyKey, accepted, links, reused
-from api.downloads import sent
+from api.downloads import TABLES, declared, sent
 from api.models import (
     Accepted,
     Day,
@@ -342,8 +342,7 @@ async def rejected(
 @router.get(
     "/import/result/{import_id}/rejects.{ending}",
     response_class=FileResponse,
-    responses=responses(404, 409)
-    | {200: {"content": {"text/csv": {}}, "description": "The rejected rows, to mend and import again."}},
+    responses=responses(404, 409) | {200: declared("The rejected rows, to mend and import again.", *TABLES)},
 )
 async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xlsx"], caller: Reader) -> FileResponse:
     """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""

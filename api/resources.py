@@ -11,7 +11,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse
 
-from api.downloads import sent
+from api.downloads import TABLES, declared, sent
 from api.models import ResourceDetail, ResourceSummary, RuleSummary
 from api.problems import responses
 from api.render import fields_json
@@ -65,7 +65,7 @@ def _named(chosen: Resource) -> dict[str, object]:
 @router.get(
     "/templates/{format}/{resource_type}",
     response_class=FileResponse,
-    responses=responses(404) | {200: {"content": {"application/octet-stream": {}}, "description": "The template."}},
+    responses=responses(404) | {200: declared("The template.", *TABLES, "application/json")},
 )
 async def template(
     request: Request, format: Literal["csv", "xlsx", "json"], resource_type: str, caller: Reader

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +26,8 @@ from tasks.store.migrate import upgrade
 from tests.api.system import System, running
 
 ROOT = Path(__file__).parents[1]
+
+Starter = Callable[..., AbstractContextManager[System]]
 
 
 def template_ready(url: str) -> None:
@@ -148,10 +150,17 @@ def system(postgres_url: str, template_database: str) -> Iterator[System]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def own_system() -> Starter:
+    """What starts a system of a test's own, beside the session's."""
+    return running
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one running system together where tests are spread over processes."""
+    """Keep the tests of running systems together where tests are spread over processes: one at a time is busy."""
     for item in items:
-        for name in ("system", "prefect_api"):
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-                break
+        names = getattr(item, "fixturenames", ())
+        if {"system", "own_system"} & set(names):
+            item.add_marker(pytest.mark.xdist_group("system"))
+        elif "prefect_api" in names:
+            item.add_marker(pytest.mark.xdist_group("prefect_api"))

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from benchmarks import data
 from tests.api.system import System, execute, file, follow, wait_for
 from tests.support import execute as sql
-from tests.support import vpc, write_csv
+from tests.support import vpc, wait_until, write_csv
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_preview_then_execute(system: System, client: httpx.Client, tmp_path: Pa
     book = openpyxl.load_workbook(io.BytesIO(client.get(result["links"]["rejectsXlsx"]).content))
     assert book.active is not None
     assert book.active.max_row == 2
-    assert not list((system.home / "tmp").iterdir())
+    wait_until(lambda: not list((system.home / "tmp").iterdir()))
 
     [first, *_] = client.get("/api/imports", params={"type": "vpc", "status": "completed"}).json()["items"]
     assert (first["importId"], first["requestedBy"]) == (run, "local")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.api.system import CMDB, System, running
-from tests.conftest import database, temporary_home
+from tests.api.system import CMDB, System
+from tests.conftest import Starter, database, temporary_home
 from tests.slow import Slow, slow_source
-from tests.support import execute
+from tests.support import execute, wait_until
 from tests.webhook import KEY, Hook, webhook
 
 
@@ -81,22 +81,14 @@ class Scheduled:
         return subprocess.run([str(CMDB), *words], env=environment, capture_output=True, text=True, check=False)
 
 
-def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.2)
-
-
 @pytest.fixture(scope="module")
-def whole(postgres_url: str, template_database: str) -> Iterator[System]:
+def whole(own_system: Starter, postgres_url: str, template_database: str) -> Iterator[System]:
     """A system that may read sources of this machine, and has the secret `chat`."""
     with (
         webhook() as hook,
         temporary_home() as folder,
         database(postgres_url, template_database) as url,
-        running(url, folder, CMDB_SOURCE_PRIVATE="true", CMDB_SECRET_CHAT=hook.address) as started,
+        own_system(url, folder, CMDB_SOURCE_PRIVATE="true", CMDB_SECRET_CHAT=hook.address) as started,
     ):
         started.environment["CMDB_SECRET_CHAT"] = hook.address
         HOOKS.append(hook)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from sqlalchemy import text
 from schemas.errors import Transient
 from schemas.reports import Report
 from tasks.store.engine import engine
-from tests.support import execute, importer, staging_tables, stored, vpc, write_csv
+from tests.support import execute, importer, staging_tables, stored, vpc, wait_until, write_csv
 
 ROWS = [vpc(n) for n in range(1, 3001)]
 
@@ -27,14 +26,6 @@ def start(url: str, path: Path, last: str) -> subprocess.Popen[str]:
     """Start an import in a process of its own."""
     command = [sys.executable, "-m", "tests.flows.run_and_die", url, str(path), last]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True, env=os.environ | {"PYTHONPATH": "."})
-
-
-def wait_until(true: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def records_and_changes(url: str) -> tuple[int, int]:
