@@ -53,6 +53,7 @@ from tasks.store.network import network_checks
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
 from tasks.store.target import Target, records_of
+from tasks.store.temporary import temporary
 
 FOUND = Table(
     "found",
@@ -330,43 +331,55 @@ def _overlaps(
         if not fresh:
             continue
         near = sketch.overlapping(rule)
-        shared = _shared_scopes(connection, target, rule, number)
-        others = connection.scalar(select(literal(1)).select_from(shared).limit(1)) is not None
+        stored = _stored_blocks(connection, target, rule, comparison, number)
+        others = connection.scalar(select(literal(1)).select_from(stored).limit(1)) is not None
         if others or not near.is_empty():
-            suspects = _suspects(target, rule, comparison, shared, listed(connection, f"near_{number}", near))
-            yield _no_overlap(target, rule, suspects, others=others)
+            listed_near = listed(connection, f"near_{number}", near)
+            query = _suspects(target, rule, comparison, stored, listed_near)
+            suspects = temporary(connection, f"suspects_{number}", query)
+            yield _no_overlap(target, rule, suspects, stored, others=others)
 
 
-def _shared_scopes(connection: Connection, target: Target, rule: NoOverlap, number: int) -> Table:
-    """List the scopes of staged rows that stored records have, too: in a new account there is nothing to overlap."""
-    columns = [Column(name, target.t.c[name].type) for name in rule.within]
-    table = Table(f"shared_{number}", MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
-    table.create(connection)
-    staged = select(*(target.s.c[name] for name in rule.within)).distinct().subquery()
-    stored = exists(select(literal(1)).select_from(target.t).where(_same(staged, target.t, rule)))
-    connection.execute(insert(table).from_select(list(rule.within), select(staged).where(stored)))
-    return table
+def _stored_blocks(
+    connection: Connection, target: Target, rule: NoOverlap, comparison: Comparison, number: int
+) -> Table:
+    """List the stored blocks in the scopes of the rows that are new or have moved: in a new account there are none."""
+    s, t = target.s, target.t
+    fresh = select(*(s.c[name] for name in rule.within)).where(*_fresh(target, comparison)).distinct().subquery()
+    columns = (cast(target.stored_key, Text).label("key"), t.c[rule.field].label("block"))
+    query = select(*columns, *(t.c[name] for name in rule.within)).join_from(t, fresh, _same(fresh, t, rule))
+    query = query.where(t.c[rule.field].is_not(None), t.c[RETIRED_AT].is_(None))
+    if comparison.known:
+        is_staged = exists(select(literal(1)).select_from(s).where(target.staged_key == target.stored_key))
+        query = query.where(~is_staged)
+    return temporary(connection, f"stored_{number}", query)
+
+
+def _fresh(target: Target, comparison: Comparison) -> list[ColumnElement[bool]]:
+    """What is so of the staged rows that are new or have moved."""
+    if not comparison.known:
+        return []
+    planned = planned_updates(target.part)
+    moved = select(planned.c.row_number).where(planned.c.moved)
+    return [or_(target.s.c.row_number.in_(moved), ~target.stored())]
 
 
 def _same(one: FromClause, other: FromClause, rule: NoOverlap) -> ColumnElement[bool]:
     return and_(*(one.c[name] == other.c[name] for name in rule.within))
 
 
-def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, shared: Table, near: Table) -> Select[Any]:
+def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, stored: Table, near: Table) -> Select[Any]:
     """The rows that are new or have moved, and are near another of the file or share their scope with a record."""
     s = target.s
-    in_shared = exists(select(literal(1)).select_from(shared).where(_same(shared, s, rule)))
-    rows = select(s.c.row_number).where(or_(in_shared, s.c.row_number.in_(select(near.c.row_number))))
-    if not comparison.known:
-        return rows
-    planned = planned_updates(target.part)
-    moved = select(planned.c.row_number).where(planned.c.moved)
-    return rows.where(or_(s.c.row_number.in_(moved), ~target.stored()))
+    in_shared = exists(select(literal(1)).select_from(stored).where(_same(stored, s, rule)))
+    is_near = s.c.row_number.in_(select(near.c.row_number))
+    columns = (s.c.row_number, *(s.c[name] for name in rule.within))
+    return select(*columns).where(or_(in_shared, is_near), *_fresh(target, comparison))
 
 
-def _no_overlap(target: Target, rule: NoOverlap, suspects: Select[Any], *, others: bool) -> Select[Any]:
+def _no_overlap(target: Target, rule: NoOverlap, suspects: Table, stored: Table, *, others: bool) -> Select[Any]:
     """Find the blocks that share an island, each with another of it: the first block covers all the others."""
-    blocks = _all_blocks(target, rule, suspects, others=others)
+    blocks = _all_blocks(target, rule, suspects, stored, others=others)
     numbered = islands(blocks, rule.within, "key")
     island = [*(numbered.c[name] for name in rule.within), numbered.c.island]
     order = [numbered.c.block, numbered.c.key]
@@ -398,40 +411,27 @@ def _no_overlap(target: Target, rule: NoOverlap, suspects: Select[Any], *, other
     ).where(seen.c.fresh, seen.c.size > 1)
 
 
-def _all_blocks(target: Target, rule: NoOverlap, suspects: Select[Any], *, others: bool) -> Subquery:
+def _all_blocks(target: Target, rule: NoOverlap, suspects: Table, stored: Table, *, others: bool) -> Subquery:
     """The blocks of the suspects, which are `fresh`, and those of all rows and records that they may overlap."""
-    s, t = target.s, target.t
+    s = target.s
     names = (rule.field, *rule.within)
-    fresh = suspects.subquery()
-    scopes = select(*(s.c[name] for name in rule.within)).join_from(s, fresh, fresh.c.row_number == s.c.row_number)
-    scopes_of = scopes.distinct().subquery()
-    is_fresh = fresh.c.row_number == s.c.row_number
+    is_suspect = suspects.c.row_number == s.c.row_number
+    scopes = select(*(suspects.c[name] for name in rule.within)).distinct().subquery()
     staged = (
         select(
             s.c.row_number,
             cast(target.staged_key, Text).label("key"),
             s.c[rule.field].label("block"),
             *(s.c[name] for name in rule.within),
-            fresh.c.row_number.is_not(None).label("fresh"),
+            suspects.c.row_number.is_not(None).label("fresh"),
         )
-        .select_from(s.join(scopes_of, _same(scopes_of, s, rule)).join(fresh, is_fresh, isouter=others))
+        .select_from(s.join(scopes, _same(scopes, s, rule)).join(suspects, is_suspect, isouter=others))
         .where(*(s.c[name].is_not(None) for name in names))
     )
     if not others:
         return staged.subquery()
-    is_staged = exists(select(literal(1)).select_from(s).where(target.staged_key == target.stored_key))
-    stored = (
-        select(
-            literal(None),
-            cast(target.stored_key, Text),
-            t.c[rule.field],
-            *(t.c[name] for name in rule.within),
-            literal(value=False),
-        )
-        .select_from(t.join(scopes_of, _same(scopes_of, t, rule)))
-        .where(*(t.c[name].is_not(None) for name in names), t.c[RETIRED_AT].is_(None), ~is_staged)
-    )
-    return union_all(staged, stored).subquery()
+    there = select(literal(None), *stored.c, literal(value=False))
+    return union_all(staged, there.join_from(stored, scopes, _same(scopes, stored, rule))).subquery()
 
 
 _CHECKS: dict[type, Callable[[Target, Any], Iterator[Select[Any]]]] = {

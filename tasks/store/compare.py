@@ -13,17 +13,23 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    exists,
     func,
     insert,
     literal,
     or_,
     select,
+    text,
 )
 
 from schemas.rules import WatchedRule
 from schemas.tables import RETIRED_AT
 from tasks.store.session import set_local
 from tasks.store.target import Target
+from tasks.store.temporary import temporary
+
+# Rows from which on it is worth a sample, and the rows of one.
+_MANY, _SAMPLE = 10_000, 1_000
 
 SORTING = "256MB"
 """The memory that PostgreSQL may use to sort or join a run's rows: a million of them fit in it."""
@@ -58,15 +64,52 @@ def compare(connection: Connection, target: Target) -> Comparison:
     if not target.any_stored(connection):
         return Comparison()
     set_local(connection, "work_mem", SORTING)
+    known = _known(connection, target)
     # A record that was set aside, and is seen again, comes back.
     differs = _any([target.t.c[RETIRED_AT].is_not(None), *(target.differs(name) for name in target.written)])
     moved = _any([target.differs(name) for name in target.written if name in _watched(target)])
     row = target.s.c.row_number
-    both = target.joined(row, differs.label("differs"), moved.label("moved")).cte("both")
+    pairs = target.joined(row, differs.label("differs"), moved.label("moved"))
+    both = (pairs if known is None else pairs.where(row.in_(select(known.c.row_number)))).cte("both")
     changed = select(both.c.row_number, both.c.moved).where(both.c.differs)
     listed = insert(planned).from_select(["row_number", "moved"], changed).cte("listed")
     counts = select(func.count(), func.count().filter(both.c.differs), func.count().filter(both.c.moved))
     return Comparison(*connection.execute(counts.select_from(both).add_cte(listed)).one())
+
+
+def _known(connection: Connection, target: Target) -> Table | None:
+    """List the staged rows that have a record, where a sample says that few have one; None where it says otherwise.
+
+    To look each key up in the index of keys, in its order, takes as long as the rows are many; to join all rows with
+    all records takes as long as the records are.
+    """
+    rows, records = (_estimate(connection, table) for table in (target.s, target.t))
+    if rows < _MANY or records < rows:
+        return None
+    sample = target.s.tablesample(func.system(100 * _SAMPLE / rows), seed=literal(0))
+    there = exists(
+        select(literal(1)).select_from(target.t).where(target.stored_key == sample.c[target.staged_key.name])
+    )
+    seen, found = connection.execute(select(func.count(), func.count().filter(there)).select_from(sample)).one()
+    if found > seen / 10:
+        return None
+    ordered = select(target.s.c.row_number, target.staged_key).order_by(target.staged_key).subquery()
+    is_known = exists(
+        select(literal(1)).select_from(target.t).where(target.stored_key == ordered.c[target.staged_key.name])
+    )
+    for join in ("hashjoin", "mergejoin"):
+        set_local(connection, f"enable_{join}", "off")
+    known = temporary(connection, f"known_{target.part}", select(ordered.c.row_number).where(is_known))
+    for join in ("hashjoin", "mergejoin"):
+        set_local(connection, f"enable_{join}", "on")
+    return known
+
+
+def _estimate(connection: Connection, table: Table) -> int:
+    """How many rows a table had when it was last looked at."""
+    name = connection.dialect.identifier_preparer.format_table(table)
+    query = text("select greatest(reltuples, 0)::bigint from pg_class where oid = cast(:name as regclass)")
+    return int(connection.scalar(query, {"name": name}) or 0)
 
 
 def _watched(target: Target) -> set[str]:
