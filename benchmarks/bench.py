@@ -75,16 +75,20 @@ class Bench:
 
     def bare_copy(self, file: Path) -> float:
         """COPY a file into an empty table like `vpc`; returns the seconds until it is committed."""
-        self.execute("drop table if exists bare", "create table bare (like vpc including all)", "checkpoint")
+        self.execute("drop table if exists bare", "create table bare (like vpc including all)")
+        return self.copy_into("bare", file)
+
+    def copy_into(self, table: str, file: Path) -> float:
+        """COPY a file into a table; returns the seconds until it is committed."""
+        self.execute("checkpoint")
         columns = file.open(encoding="utf-8").readline().strip()
         with engine(self.url).connect() as connection, file.open("rb") as source:
             began = time.perf_counter()
-            statement = f"copy bare ({columns}) from stdin with (format csv, header)"
+            statement = f"copy {table} ({columns}) from stdin with (format csv, header)"
             connection.connection.cursor().copy_expert(statement, source)
             connection.connection.commit()
             seconds = time.perf_counter() - began
-            rows = connection.scalar(text("select count(*) from bare"))
-        assert rows, file
+            assert connection.scalar(text(f"select 1 from {table} limit 1")), file
         return seconds
 
     def copy_out(self, query: str, file: Path) -> float:
@@ -96,25 +100,34 @@ class Bench:
 
     def run(self, file: Path, resource_type: str = "vpc", *, dry: bool = False, **wanted: int) -> tuple[float, float]:
         """Import a file in a process of its own; returns seconds and megabytes, once the counts are right."""
-        return self._process("benchmarks.one_import", file, resource_type, *(["dry"] if dry else []), **wanted)
+        return self._measured("benchmarks.one_import", file, resource_type, *(["dry"] if dry else []), **wanted)
+
+    def look(self, file: Path) -> tuple[float, float]:
+        """Preview VPCs; returns the seconds until the file is known, and the megabytes of all of it."""
+        found = self._process("benchmarks.one_import", file, "vpc", "dry")
+        return found["looked"], found["megabytes"]
 
     def export(self, file: Path, *fields: str, **wanted: int) -> tuple[float, float]:
         """Export VPCs in a process of its own; returns seconds and megabytes, once the counts are right."""
-        return self._process("benchmarks.one_export", file, *fields, **wanted)
+        return self._measured("benchmarks.one_export", file, *fields, **wanted)
 
     def sync(self, file: Path, **wanted: int) -> tuple[float, float]:
         """Sync a file in a process of its own; returns seconds and megabytes, once the counts are right."""
-        return self._process("benchmarks.one_sync", file, **wanted)
+        return self._measured("benchmarks.one_sync", file, **wanted)
 
     def load(self, file: Path, what: str, **wanted: int) -> tuple[float, float]:
         """Apply the plan of a file, or import it, and take the time of the load alone, once the counts are right."""
-        return self._process("benchmarks.one_plan", file, what, **wanted)
+        return self._measured("benchmarks.one_plan", file, what, **wanted)
 
     def undo(self, **wanted: int) -> tuple[float, float]:
         """Take the last run back in a process of its own; returns seconds and megabytes, once the counts are right."""
-        return self._process("benchmarks.one_undo", **wanted)
+        return self._measured("benchmarks.one_undo", **wanted)
 
-    def _process(self, module: str, *words: str | Path, **wanted: int) -> tuple[float, float]:
+    def _measured(self, module: str, *words: str | Path, **wanted: int) -> tuple[float, float]:
+        found = self._process(module, *words, **wanted)
+        return found["seconds"], found["megabytes"]
+
+    def _process(self, module: str, *words: str | Path, **wanted: int) -> dict[str, Any]:
         command = [sys.executable, "-m", module, self.url, *map(str, words)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -123,7 +136,7 @@ class Bench:
         right = {name: found[name] for name in wanted}
         if right != wanted:
             sys.exit(f"{' '.join(command[2:])} gave {right}, not {wanted}")
-        return found["seconds"], found["megabytes"]
+        return found
 
     def measure(self, case: Case, once: Callable[[], tuple[float, float]], rival: Callable[[], float] | None) -> None:
         """Measure a case in turn with its rival."""

@@ -29,40 +29,37 @@ print(time.perf_counter() - began)
 """
 
 
-def dlt(url: str, file: Path, home: Path) -> float | None:
-    """Upsert a file with dlt from an Arrow table; returns its seconds, None where it can't be had."""
-    python = _dlt_python(home)
-    if python is None:
-        return None
+def dlt(url: str, file: Path, home: Path) -> float:
+    """Upsert a file with dlt from an Arrow table; returns its seconds, without those of its start."""
     # dlt wants a host and a password; the socket of the query is what libpq then uses.
     named = make_url(url).set(drivername="postgresql", host="localhost", password="none")
     address = named.render_as_string(hide_password=False)
     environment = os.environ | {"HOME": str(home), "RUNTIME__DLTHUB_TELEMETRY": "false"}
-    command = [str(python), "-c", _DLT_PROGRAM, address, str(file)]
+    command = [str(_dlt_python(home)), "-c", _DLT_PROGRAM, address, str(file)]
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     if done.returncode:
-        sys.stderr.write(f"dlt failed:\n{done.stderr[-2000:]}\n")
-        return None
+        sys.exit(f"dlt failed:\n{done.stderr[-2000:]}")
     return float(done.stdout.split()[-1])
 
 
-def _dlt_python(home: Path) -> Path | None:
-    folder = home / "dlt"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", DLT, "pyarrow"]
-        if subprocess.run(install, check=False).returncode:
-            shutil.rmtree(folder)
-            return None
-    return python
+def has_dlt(home: Path) -> bool:
+    """Install dlt into a virtual environment of its own; says whether it was to be had."""
+    subprocess.run([sys.executable, "-m", "venv", str(home / "dlt")], check=True)
+    install = [str(_dlt_python(home)), "-m", "pip", "install", "--quiet", DLT, "pyarrow"]
+    return not subprocess.run(install, check=False).returncode
 
 
-def pgloader(url: str, file: Path, home: Path) -> float | None:
-    """Load a file with pgloader; returns the seconds of the process, None where it is not on the machine."""
-    program = shutil.which("pgloader")
-    if program is None:
-        return None
+def _dlt_python(home: Path) -> Path:
+    return home / "dlt" / "bin" / "python"
+
+
+def has_pgloader() -> bool:
+    """Say whether pgloader is on this machine."""
+    return shutil.which("pgloader") is not None
+
+
+def pgloader(url: str, file: Path, home: Path) -> float:
+    """Load a file with pgloader; returns the seconds of the process."""
     parsed = make_url(url)
     socket = str(parsed.query["host"])
     header = file.open(encoding="utf-8").readline().strip()
@@ -74,5 +71,5 @@ def pgloader(url: str, file: Path, home: Path) -> float | None:
         encoding="utf-8",
     )
     began = time.perf_counter()
-    subprocess.run([program, str(script)], check=True, capture_output=True, cwd=home)
+    subprocess.run([str(shutil.which("pgloader")), str(script)], check=True, capture_output=True, cwd=home)
     return time.perf_counter() - began

@@ -7,7 +7,9 @@ server unless another is named, at least three times; a result is checked before
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from benchmarks import checks, data, peers, system
-from benchmarks.bench import Bench, Case, report
+from benchmarks.bench import ROOT, Bench, Case, report
 from tasks.store.embedded import server
 from tasks.store.engine import engine
 from tasks.store.migrate import upgrade
@@ -63,7 +65,9 @@ def against_copy(bench: Bench) -> None:
     bench.measure(Case("1 % changed", rows, "≤ 1.7, aim 1.2"), one_percent, copy)
     bench.measure(Case("1 % rejected", rows, "≤ 2.2, aim 1.6"), rejected, copy)
     bench.empty()
-    bench.measure(Case("preview of the same file", rows), preview, None)
+    bench.measure(Case("preview of the same file", rows, "≤ all new"), preview, None)
+    case = Case("… its detection, mapping and samples alone", rows, "≤ 1 s")
+    bench.measure(case, lambda: bench.look(new), None)
 
 
 def exports(bench: Bench) -> None:
@@ -127,36 +131,58 @@ def growth(bench: Bench) -> None:
         bench.measure(Case("all new", rows, "flat within 25 %"), partial(_fresh, bench, file, rows), None)
     more = data.write(data.vpcs(bench.rows, first=bench.rows * 5), bench.folder / "more.csv")
 
-    def into_full() -> tuple[float, float]:
-        bench.execute(f"delete from vpc where name >= 'network-{bench.rows * 5}' and length(name) >= 12", "vacuum vpc")
-        return bench.run(more)
+    there = bench.rows * 5
 
-    bench.measure(Case("all new, beside five times as many records", bench.rows, "flat within 25 %"), into_full, None)
+    def full() -> None:
+        bench.execute(f"delete from vpc where substr(name, 9)::int >= {there}", "vacuum analyze vpc")
+
+    def into_full() -> tuple[float, float]:
+        full()
+        return bench.run(more, create=bench.rows)
+
+    def copied() -> float:
+        full()
+        return bench.copy_into("vpc", more)
+
+    case = Case("all new, beside five times as many records (rival: COPY there)", bench.rows, "≤ 2.0")
+    bench.measure(case, into_full, copied)
 
 
 def against_peers(bench: Bench) -> None:
-    """The same file, upserted by dlt and loaded by pgloader."""
-    file = bench.folder / "new.csv"
+    """The same file, upserted by dlt into nothing and onto itself, and loaded by pgloader."""
+    file, rows = bench.folder / "new.csv", bench.rows
     home = bench.folder / "peers"
     home.mkdir()
-    fresh = partial(_fresh, bench, file, bench.rows)
+    bar = "≤ 1/6, aim 1/12"
 
-    rivals = (("dlt, Arrow, upsert", peers.dlt, "dlt_bench.vpc"), ("pgloader", peers.pgloader, "peer"))
-    for name, peer, table in rivals:
-        bench.execute("drop table if exists peer", "create table peer (like vpc including all)")
-        bench.say(name)
-        seconds = peer(bench.url, file, home)
-        if seconds is None:
-            bench.say(f"   {name} is not to be had here")
-            continue
-        with engine(bench.url).connect() as connection:
-            loaded = connection.scalar(text(f"select count(*) from {table}"))
-        assert loaded == bench.rows, f"{name} loaded {loaded} rows"
-        bench.measure(
-            Case(f"all new (rival: {name})", bench.rows, "≤ 1/6, aim 1/12"),
-            fresh,
-            partial(float, seconds),
-        )
+    def by_dlt(*, anew: bool) -> float:
+        if anew:
+            bench.execute("drop schema if exists dlt_bench cascade", "checkpoint")
+            shutil.rmtree(home / ".dlt", ignore_errors=True)
+        return _loaded(bench, peers.dlt(bench.url, file, home), "dlt_bench.vpc")
+
+    def by_pgloader() -> float:
+        bench.execute("drop table if exists peer", "create table peer (like vpc including all)", "checkpoint")
+        return _loaded(bench, peers.pgloader(bench.url, file, home), "peer")
+
+    fresh = partial(_fresh, bench, file, rows)
+    if peers.has_dlt(home):
+        bench.measure(Case("all new (rival: dlt, Arrow, upsert)", rows, bar), fresh, partial(by_dlt, anew=True))
+        again = Case("the same again (rival: dlt, Arrow, upsert)", rows, bar)
+        bench.measure(again, partial(bench.run, file, unchanged=rows), partial(by_dlt, anew=False))
+    else:
+        bench.say("dlt is not to be had here")
+    if peers.has_pgloader():
+        bench.measure(Case("all new (rival: pgloader)", rows, bar), fresh, by_pgloader)
+    else:
+        bench.say("pgloader is not to be had here")
+
+
+def _loaded(bench: Bench, seconds: float, table: str) -> float:
+    with engine(bench.url).connect() as connection:
+        loaded = connection.scalar(text(f"select count(*) from {table}"))
+    assert loaded == bench.rows, f"{loaded} rows were loaded into {table}"
+    return seconds
 
 
 def undo(bench: Bench) -> None:
@@ -236,16 +262,32 @@ def syncs(bench: Bench) -> None:
 def small_command(bench: Bench) -> None:
     """A hundred rows from the command line, set-up included."""
     file = data.write(data.vpcs(100), bench.folder / "hundred.csv")
-    command = [str(Path(sys.executable).with_name("cmdb")), "import", str(file), "--json"]
+    environment = os.environ | {"CMDB_DATABASE_URL": bench.url}
+    stages: dict[str, list[float]] = {}
 
     def once() -> tuple[float, float]:
         bench.empty()
         began = time.perf_counter()
-        environment = os.environ | {"CMDB_DATABASE_URL": bench.url}
+        command = [str(Path(sys.executable).with_name("cmdb")), "import", str(file), "--json"]
         subprocess.run(command, env=environment, check=True, capture_output=True)
         return time.perf_counter() - began, 0.0
 
+    def staged() -> None:
+        bench.empty()
+        began = time.time()
+        command = [sys.executable, "-m", "benchmarks.one_command", str(began), str(file)]
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+        before = 0.0
+        for stage, seconds in json.loads(done.stdout.splitlines()[-1]).items():
+            stages.setdefault(stage, []).append(seconds - before)
+            before = seconds
+
+    times, bench.times = bench.times, bench.times * 5
     bench.measure(Case("100 rows by `cmdb import`, prompt to report", 100, "≤ 2.5 s"), once, None)
+    for _ in range(bench.times):
+        staged()
+    bench.times = times
+    bench.cases += [Case(f"… {stage}", 100, "", seconds=seconds) for stage, seconds in stages.items()]
 
 
 def by_request(bench: Bench) -> None:
