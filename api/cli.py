@@ -33,7 +33,6 @@ from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Repor
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
 from tasks.aside import aside
-from tasks.rejects import write_rejects
 from tasks.rule_files import load_rules
 from tasks.store import browse, ledger
 from tasks.store.database import address, database
@@ -41,7 +40,6 @@ from tasks.store.difference import difference
 from tasks.store.engine import engine, told_plainly
 from tasks.store.free import MOST, Search, find_free
 from tasks.store.migrate import upgrade
-from tasks.templates import write_template
 
 if TYPE_CHECKING:
     from flows.syncs import Scheduled
@@ -325,6 +323,8 @@ def template(
 
     It imports as it is; rows that are marked as examples are left out.
     """
+    from tasks.templates import write_template  # openpyxl's import is waited for where it is used
+
     chosen = resource(type)
     path = write_template(chosen, format, output)
     err.print(f"{chosen.title} → {path}", markup=False)
@@ -397,6 +397,8 @@ def rejects(
 
     A workbook keeps the columns as they were, marks each wrong cell and says why in a comment.
     """
+    from tasks.rejects import write_rejects
+
     with _reading() as connection:
         count = write_rejects(connection, ledger.find_run(connection, run), output)
     err.print(f"{count:,} rejected rows → {output}", markup=False)

@@ -20,8 +20,6 @@ from tasks.documents import files_of_types
 from tasks.extract import extract_all
 from tasks.map import detect_type
 from tasks.run import Run, disk_watched
-from tasks.sources import Request
-from tasks.sources import fetch as fetched_from
 from tasks.store import ledger
 
 UNCHANGED = "unchanged: the source is as it was at the last run of this sync, and nothing was done."
@@ -37,11 +35,14 @@ def fetch(run: Run, job: SyncJob) -> Fetched | None:
     What could not be read of it is a notice, and nothing is then taken away. Raises SourceError when nothing could be
     read, Transient when a later attempt may succeed.
     """
+    # The sources' libraries take a tenth of a second to import, which an import of a file does not wait for.
+    from tasks import sources
+
     run.progress("fetch", 0, None)
     seen = _last(run, job)
     folder = run.workdir / "source"
     folder.mkdir(parents=True, exist_ok=True)
-    request = Request(
+    request = sources.Request(
         url=job.url,
         folder=folder,
         settings=run.settings,
@@ -51,7 +52,7 @@ def fetch(run: Run, job: SyncJob) -> Fetched | None:
         told=lambda files, records, size: run.progress("fetch", records or files, None),  # noqa: ARG005
     )
     with disk_watched():
-        fetched = fetched_from(request)
+        fetched = sources.fetch(request)
     if fetched is None or (seen and fetched.whole and fetched.digest == seen.digest):
         if seen:
             ledger.describe_seen(run.session, seen.version, seen.digest)

@@ -12,7 +12,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import orjson
 
 from schemas.secret import Secret
-from tasks.sources.retries import PASSING, pause
+from tasks.retries import PASSING, pause
 
 # A sync whose webhook is away ends this many seconds later for each attempt, at most.
 _PATIENCE = 5

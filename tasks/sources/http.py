@@ -18,9 +18,9 @@ from schemas.fetched import Fetched, FetchedFile
 from schemas.secret import Secret
 from tasks.aside import aside
 from tasks.formats import FORMATS
+from tasks.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.sources.base import Connector, Request
 from tasks.sources.peers import checked_addresses, is_public
-from tasks.sources.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.sources.written import free_path, refuse_size
 
 HOPS = 5

@@ -14,9 +14,9 @@ from schemas.errors import CmdbError, UsageError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.reports import Issue
 from schemas.resources import RESOURCES
+from tasks.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.sources.base import Connector, Request
 from tasks.sources.peers import checked_addresses, is_public
-from tasks.sources.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.sources.written import Lines, free_path, lines
 
 Object = dict[str, Any]

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from schemas.errors import CmdbError, SourceError, Transient, UsageError
+from tasks.retries import ATTEMPTS
 from tasks.sources import fetch
 from tasks.sources.http import HOPS
-from tasks.sources.retries import ATTEMPTS
 from tests.tasks.sources.rigs import LARGE, SITES
 from tests.tasks.sources.servers import Answer, Asked, Site, site
 from tests.tasks.sources.support import Patience, fetched, request
