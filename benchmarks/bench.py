@@ -8,7 +8,8 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -69,6 +70,15 @@ class Bench:
             for statement in statements:
                 connection.execute(text(statement))
 
+    @contextmanager
+    def setting(self, name: str, value: str) -> Iterator[None]:
+        """Set an environment variable of the processes that are started meanwhile."""
+        os.environ[name] = value
+        try:
+            yield
+        finally:
+            del os.environ[name]
+
     def empty(self) -> None:
         """Start from empty tables, and a server that has nothing left to do."""
         self.execute(*(f'truncate "{table.name}"' for table in METADATA.sorted_tables), "vacuum", "checkpoint")
@@ -108,7 +118,10 @@ class Bench:
         return found["looked"], found["megabytes"]
 
     def export(self, file: Path, *fields: str, **wanted: int) -> tuple[float, float]:
-        """Export VPCs in a process of its own; returns seconds and megabytes, once the counts are right."""
+        """Export VPCs in a process of its own; returns seconds and megabytes, once the counts are right.
+
+        `as-of=TIME` among the fields asks for the records of then.
+        """
         return self._measured("benchmarks.one_export", file, *fields, **wanted)
 
     def sync(self, file: Path, **wanted: int) -> tuple[float, float]:

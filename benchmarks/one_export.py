@@ -1,4 +1,7 @@
-"""One export in a process of its own: `python -m benchmarks.one_export URL FILE [FIELD …]`; prints what it took."""
+"""One export in a process of its own: `python -m benchmarks.one_export URL FILE [FIELD | as-of=TIME …]`.
+
+Prints what it took.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from schemas.settings import settings
 
 def main(url: str, file: str, *fields: str) -> None:
     """Export VPCs and print what it took, from the call to the renamed file."""
-    job = ExportJob(resource_type="vpc", path=Path(file), fields=fields)
+    names = tuple(field for field in fields if "=" not in field)
+    then = next((field.removeprefix("as-of=") for field in fields if "=" in field), None)
+    job = ExportJob(resource_type="vpc", path=Path(file), fields=names, as_of=then)
     began = time.perf_counter()
     exported = export_file(job, url, settings())
     seconds = time.perf_counter() - began

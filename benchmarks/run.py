@@ -259,6 +259,37 @@ def syncs(bench: Bench) -> None:
     bench.measure(case, sync, imported)
 
 
+def own_rules(bench: Bench) -> None:
+    """Rules of one's own: what they add to a preview of new records."""
+    file, rows = bench.folder / "new.csv", bench.rows
+
+    def preview(rules: str) -> tuple[float, float]:
+        with bench.setting("CMDB_RULES", rules):
+            return bench.run(file, dry=True, create=rows)
+
+    bench.empty()
+    for what in ("cells", "records"):
+        case = Case(f"preview with a rule of one's own, of {what} (rival: without)", rows)
+        bench.measure(case, partial(preview, f"benchmarks.rule_of_{what}"), lambda: preview("")[0])
+
+
+def past(bench: Bench) -> None:
+    """An export as of before a run that changed 1 %, against one of now."""
+    rows, folder = bench.rows, bench.folder
+    other = data.write(data.changed(data.vpcs(rows)), folder / "changed.csv")
+    bench.empty()
+    bench.run(folder / "new.csv", create=rows)
+    before = datetime.now(UTC).isoformat()
+    bench.run(other, update=rows // 100)
+    bench.execute("vacuum analyze vpc", "analyze change")
+
+    def now() -> float:
+        return bench.export(folder / "now.csv", records=rows)[0]
+
+    case = Case("export, CSV, as of before 1 % was changed (rival: as of now)", rows)
+    bench.measure(case, lambda: bench.export(folder / "past.csv", f"as-of={before}", records=rows), now)
+
+
 def small_command(bench: Bench) -> None:
     """A hundred rows from the command line, set-up included."""
     file = data.write(data.vpcs(100), bench.folder / "hundred.csv")
@@ -291,8 +322,9 @@ def small_command(bench: Bench) -> None:
 
 
 def by_request(bench: Bench) -> None:
-    """A hundred rows through the API, from the request to the end, and fifty such imports at once."""
-    files = [data.write(data.vpcs(100, first=100 * n), bench.folder / f"small-{n}.csv") for n in range(50)]
+    """A hundred rows through the API, from the request to the end, and many such imports at once."""
+    many = 50 if bench.times > 1 else 5
+    files = [data.write(data.vpcs(100, first=100 * n), bench.folder / f"small-{n}.csv") for n in range(many)]
     begun: list[float] = []
 
     def once() -> tuple[float, float]:
@@ -301,7 +333,7 @@ def by_request(bench: Bench) -> None:
         begun.append((process - asked).total_seconds())
         return time.perf_counter() - began, 0.0
 
-    def fifty() -> tuple[float, float]:
+    def at_once() -> tuple[float, float]:
         bench.empty()
         began = time.perf_counter()
         for run in [system.start(client, file) for file in files]:
@@ -316,7 +348,7 @@ def by_request(bench: Bench) -> None:
         bench.measure(Case("100 rows by the API, request to completed", 100, "≤ 1.5 s"), once, None)
         bench.cases.append(Case("… request to the flow's process", 100, "", seconds=sorted(begun)))
         bench.times = times
-        bench.measure(Case("50 such imports asked for at once", 5_000), fifty, None)
+        bench.measure(Case(f"{many} such imports asked for at once", 100 * many), at_once, None)
 
 
 def main() -> None:
@@ -329,7 +361,8 @@ def main() -> None:
         with server(folder) as url:
             upgrade(engine(url))
             bench = Bench(url, folder, 20_000 if small else 1_000_000, 1 if small else 3)
-            parts = [against_copy, undo, plans, syncs, exports, other_formats, network_rules, small_command, by_request]
+            parts = [against_copy, undo, plans, syncs, own_rules, exports, past, other_formats, network_rules]
+            parts += [small_command, by_request]
             parts += [] if small else [against_peers, growth]
             for part in parts:
                 part(bench)
