@@ -56,10 +56,10 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
     parts: list[Opened] = []
     wrong: list[tuple[str, SourceError]] = []
     with _book(source) as book:
-        ours = ABOUT in book.sheet_names and len(book.sheet_names) > 1
-        read = {ABOUT, FIELDS} if ours else set()
-        for name in book.sheet_names:
-            if name in read or (cells := _table(book, name)) is None:
+        read: set[str] = set()
+        for name in _data(book):
+            bare = source.emptied and named(name) is not None
+            if name in read or (cells := _table(book, name, header_alone=bare)) is None:
                 continue
             try:
                 part, sheets = _opened(source, book, name, cells)
@@ -73,7 +73,7 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
     if not parts and wrong:
         raise wrong[0][1]
     if not parts:
-        raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
+        return (open_excel(source),)
     left = [Issue(LEFT_OUT, f"sheet '{name}' is left out: {error}", Severity.WARNING) for name, error in wrong]
     parts[0] = replace(parts[0], notices=(*parts[0].notices, *left))
     return tuple(_on_its_name(source, parts)) if len(parts) > 1 else tuple(parts)
@@ -104,11 +104,17 @@ def _book(source: Source) -> Iterator[fastexcel.ExcelReader]:
         ) from error
 
 
-def _table(book: fastexcel.ExcelReader, name: str) -> pl.DataFrame | None:
-    """The cells of a sheet; None where it is hidden, or has no more than a header."""
+def _data(book: fastexcel.ExcelReader) -> list[str]:
+    """The sheets that may hold records: all but those of an exported workbook that tell of it."""
+    ours = ABOUT in book.sheet_names and len(book.sheet_names) > 1
+    return [name for name in book.sheet_names if not (ours and name in (ABOUT, FIELDS))]
+
+
+def _table(book: fastexcel.ExcelReader, name: str, *, header_alone: bool = False) -> pl.DataFrame | None:
+    """The cells of a sheet; None where it is hidden, or has no more than a header and that is not enough."""
     sheet = _sheet(book, name)
     cells = sheet.to_polars()
-    return cells if sheet.visible == "visible" and len(cells) > 1 else None
+    return cells if sheet.visible == "visible" and len(cells) > (0 if header_alone else 1) else None
 
 
 def _on_disk(source: Source, opened: Opened, number: int) -> Opened:
@@ -128,7 +134,7 @@ def _opened(source: Source, book: fastexcel.ExcelReader, name: str, cells: pl.Da
     names, told = column_names([cell or "" for cell in _row(cells, header - 1)], header)
     if len(names) > source.max_columns:
         raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
-    if len(cells) == header:
+    if len(cells) == header and not source.emptied:
         raise _NoRecords(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
     records, faults, notices, sheets = [], [], list(told), set()
     for number, (sheet, rows) in enumerate([(name, cells), *_continued(source, book, name, cells.head(header))]):
@@ -227,10 +233,12 @@ def _chosen(source: Source, book: fastexcel.ExcelReader) -> tuple[str, pl.DataFr
         if same:
             return same[0], _cells(book, same[0])
         raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
-    wanted = source.resource.type if source.resource else None
-    for name in sorted(names, key=lambda name: (after := named(name)) is None or after.type != wanted):
-        if (name != ABOUT or len(names) == 1) and (cells := _table(book, name)) is not None:
-            return name, cells
+    own = {name for name in names if source.resource and named(name) is source.resource}
+    # A header alone is enough where it is named after the type, or where no sheet has more.
+    for bare in (own, set(names)) if source.emptied else (set(),):
+        for name in sorted(_data(book), key=lambda name: name not in own):
+            if (cells := _table(book, name, header_alone=name in bare)) is not None:
+                return name, cells
     raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
 
 
