@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -79,18 +80,26 @@ def _take_back(
     with session.transaction() as connection:
         parts: list[PartReport] = []
         changes: list[Change] = []
+        undoings: list[Undoing] = []
+        rules: Counter[str] = Counter()
         for number, chosen in enumerate(types):
-            undoing = Undoing(connection, chosen, job.run, session.run_id, force=job.force)
-            counts = _counts(undoing.plan())
-            changes += undoing.changes(settings.samples)
-            ledger.add_issues(connection, session.run_id, issues_frame(_moved(undoing)), number)
-            parts.append(PartReport(chosen.type, job.source, counts))
-            if not job.dry_run:
-                progress("apply", 0, counts.read - counts.rejected)
-                undoing.apply()
+            undoings.append(
+                Undoing(
+                    connection, chosen, job.run, session.run_id, force=job.force, part=number, before=tuple(undoings)
+                )
+            )
+            found = undoings[-1].plan()
+            rules += Counter(edited_since=found.moved, referred_to=found.kept)
+            changes += undoings[-1].changes(settings.samples)
+            ledger.add_issues(connection, session.run_id, issues_frame(_conflicts(undoings[-1])), number)
+            parts.append(PartReport(chosen.type, job.source, _counts(found)))
         total = sum((part.counts for part in parts), Counts())
+        if not job.dry_run:
+            progress("apply", 0, total.read - total.rejected)
+            for undoing in undoings:
+                undoing.apply()
         ending: dict[str, Any] = {
-            "rules": [["edited_since", Severity.ERROR, total.rejected]] if total.rejected else [],
+            "rules": [[rule, Severity.ERROR, count] for rule, count in sorted(rules.items())],
             "changes": [ledger.change_to_json(change) for change in changes],
             "duration": round(time.monotonic() - began, 3),
         }
@@ -101,11 +110,18 @@ def _take_back(
     progress("done", done, done)
 
 
-def _moved(undoing: Undoing) -> list[Issue]:
-    told = "'{}' was edited since: it stays as it is; --force takes it back all the same"
-    return [Issue("edited_since", told.format(key), row=row, value=key) for key, row in undoing.moved(_MOST)]
+def _conflicts(undoing: Undoing) -> list[Issue]:
+    """What stays as it is, and why; told one by one up to a number of each kind."""
+    force = "--force takes it back all the same"
+    edited = f"'{{}}' was edited since: it stays as it is; {force}"
+    referred = f"{undoing.resource.title} '{{}}' stays: {{}} '{{}}' refers to it; {force}"
+    return [
+        *(Issue("edited_since", edited.format(key), row=row, value=key) for key, row in undoing.moved(_MOST)),
+        *(Issue("referred_to", referred.format(key, kind, by), value=key) for key, kind, by in undoing.kept(_MOST)),
+    ]
 
 
 def _counts(found: Undone) -> Counts:
-    read = found.delete + found.update + found.create + found.moved
-    return Counts(read=read, create=found.create, update=found.update, rejected=found.moved, delete=found.delete)
+    stay = found.moved + found.kept
+    read = found.delete + found.update + found.create + stay
+    return Counts(read=read, create=found.create, update=found.update, rejected=stay, delete=found.delete)
