@@ -27,7 +27,7 @@ _MOST = 10_000
 
 def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None) -> Report:
     """Take a run back in one transaction; raises UsageError where there is nothing to take back."""
-    types = _checked(job, url)
+    types, changed = _checked(job, url)
     began = time.monotonic()
     with Session(url, run_id or uuid4()) as session:
         ledger.reap(session)
@@ -39,13 +39,14 @@ def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent
             if not job.dry_run:
                 for chosen in types:
                     session.lock(chosen, progress)
-            _take_back(job, types, session, settings, progress, began)
+            nothing = None if changed else f"Run {job.run} changed nothing: there is nothing to take back."
+            _take_back(job, types, session, settings, progress, began, nothing)
         with session.transaction() as connection:
             return ledger.read_report(connection, session.run_id, samples=settings.samples)
 
 
-def _checked(job: UndoJob, url: str) -> list[Resource]:
-    """The types of a run that can be taken back, those first that refer to others."""
+def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
+    """The types of a run that can be taken back, those first that refer to others; and whether it changed anything."""
     with told_plainly(), engine(url).begin() as connection:
         if ledger.status_of(connection, job.run) is None:
             raise UsageError(f"There is no run {job.run}: `cmdb runs` lists them.")
@@ -57,7 +58,9 @@ def _checked(job: UndoJob, url: str) -> list[Resource]:
         raise UsageError(f"Run {job.run} {what} and changed nothing: there is nothing to take back.")
     if by and not job.force:
         raise UsageError(f"Run {job.run} was taken back by run {by} already: undo that one to have it again.")
-    return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types]
+    did = report.counts
+    changed = did.create + did.update + did.delete + did.retire > 0
+    return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types], changed
 
 
 @contextmanager
@@ -74,7 +77,13 @@ def _entered(session: Session) -> Iterator[None]:
 
 
 def _take_back(
-    job: UndoJob, types: list[Resource], session: Session, settings: Settings, progress: Progress, began: float
+    job: UndoJob,
+    types: list[Resource],
+    session: Session,
+    settings: Settings,
+    progress: Progress,
+    began: float,
+    nothing: str | None,
 ) -> None:
     progress("plan", 0, None)
     with session.transaction() as connection:
@@ -103,6 +112,9 @@ def _take_back(
             "changes": [ledger.change_to_json(change) for change in changes],
             "duration": round(time.monotonic() - began, 3),
         }
+        if not total.read:
+            as_before = f"All is as it was before run {job.run}: there is nothing to take back."
+            ending["message"] = nothing or as_before
         if len(parts) > 1:
             ending["parts"] = ledger.parts_to_json(parts)
         ledger.close_run(connection, session.run_id, Status.COMPLETED, total, **ending)

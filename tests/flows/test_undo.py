@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from schemas.errors import UsageError
 from schemas.jobs import UndoJob
-from schemas.reports import Report
+from schemas.reports import Counts, Report, Status
 from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.undo import undo
+from tests.flows.support import sync
 from tests.records import most, store_two_of_each_type
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id, write_csv
 
@@ -256,3 +257,19 @@ def test_a_record_that_came_back_is_referred_to(database_url: str, tmp_path: Pat
     report = take_back(database_url, back)
     assert (report.counts.delete, report.counts.rejected) == (1, 1)
     assert [issue.rule for issue in issues_of(database_url, report)] == ["referred_to"]
+
+
+def test_nothing_to_take_back(database_url: str, tmp_path: Path) -> None:
+    """A run that changed nothing says so, and so does one that is as it was already; what came before it stays."""
+    run = importer(database_url, tmp_path)
+    source = write_csv(tmp_path / "vpcs.csv", [vpc(1)])
+    first = sync(database_url, source, name="core")
+    for idle in (sync(database_url, source, name="core"), run([vpc(1)])):
+        for dry_run in (True, False):
+            report = take_back(database_url, idle, dry_run=dry_run)
+            assert (report.status, report.counts) == (Status.COMPLETED, Counts())
+            assert report.message == f"Run {idle.run_id} changed nothing: there is nothing to take back."
+    execute(database_url, "delete from vpc")
+    report = take_back(database_url, first)
+    assert report.message == f"All is as it was before run {first.run_id}: there is nothing to take back."
+    assert take_back(database_url, run([vpc(2)])).message is None
