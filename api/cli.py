@@ -454,10 +454,14 @@ def key(
 def undo(
     run: RunArgument,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be taken back; change nothing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Take back what was edited since, too.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take back what was edited since or is referred to, too.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Take a run back: created records go, updated ones are as before; what was edited since stays.
+    """Take a run back: created records go, updated ones are as before.
+
+    What was edited since, or is referred to by others, stays.
 
     An undo is a run as any other, and can be undone.
     """

@@ -368,7 +368,9 @@ async def cancel_import(request: Request, import_id: UUID, caller: Writer) -> Im
 async def undo_import(
     request: Request, response: Response, import_id: UUID, caller: Writer, asked: UndoRequest | None = None
 ) -> Accepted:
-    """Take an import back: what it created goes, what it updated is as before; what was edited since stays.
+    """Take an import back: what it created goes, what it updated is as before.
+
+    What was edited since, or is referred to by others, stays.
 
     The undo is an import in its turn, with progress and a result, and can be undone.
     """

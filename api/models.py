@@ -151,7 +151,7 @@ class Accepted(Model):
 class UndoRequest(Model):
     """How an import is taken back."""
 
-    force: bool = Field(False, description="Take back what was edited since, too.")
+    force: bool = Field(False, description="Take back what was edited since or is referred to, too.")
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
 
 

@@ -82,7 +82,7 @@ def _done(counts: Counts, verb: str) -> str:
 def _undone(counts: Counts, verb: str) -> str:
     return (
         f"{_several(counts.read, 'record')}: {counts.delete:,} {verb}deleted, {counts.update:,} {verb}restored, "
-        f"{counts.create:,} {verb}created again, {counts.rejected:,} edited since and left as they are"
+        f"{counts.create:,} {verb}created again, {counts.rejected:,} left as they are"
     )
 
 
@@ -383,7 +383,7 @@ def next_steps(report: Report) -> list[str]:
     short = report.run_id[:8]
     steps = []
     if report.undoes:
-        force = f"cmdb undo {report.undoes[:8]} --force   takes back what was edited since, too"
+        force = f"cmdb undo {report.undoes[:8]} --force   takes back what was edited or is referred to, too"
         return [force] if report.counts.rejected else []
     if report.counts.rejected and not report.applies:
         steps.append(

@@ -181,12 +181,12 @@ def _separator(sign: str) -> str:
 
 
 class UndoJob(BaseModel):
-    """One undo: the run to take back, and what to do about what was edited since."""
+    """One undo: the run to take back, and what to do about what was edited since or is referred to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: UUID = Field(description="The run to take back.")
-    force: bool = Field(False, description="Take back what was edited since, too.")
+    force: bool = Field(False, description="Take back what was edited since or is referred to, too.")
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
     requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
 

@@ -107,6 +107,11 @@ class Reference:
     severity: Severity = Severity.ERROR
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """The fields that decide which record is referred to."""
+        return (self.field, *((self.when[0],) if self.when else ()))
+
+    @property
     def says(self) -> str:
         """What is wrong where the rule is broken."""
         only = f", where {self.when[0]} is {self.when[1]}" if self.when else ""

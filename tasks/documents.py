@@ -20,7 +20,8 @@ def of_types(parts: tuple[Extracted, ...]) -> tuple[Extracted, ...]:
     """Return one part for each type that a document holds, in the order of loading.
 
     A part that is not named after a type is known by its columns; what those do not tell is left out with a notice,
-    which the first part has. A document of one part, or one that holds nothing known, is as it is.
+    which the first part has. A document of one part, or one that holds nothing known, is as it is. Parts without
+    records matter where no other is of their type.
     """
     if len(parts) == 1:
         return parts
@@ -31,10 +32,17 @@ def of_types(parts: tuple[Extracted, ...]) -> tuple[Extracted, ...]:
         (typed[found] if found else left).append(part)
     if not typed:
         return parts[:1]
-    whole = [replace(_joined(RESOURCES[name], typed[name]), resource_type=name) for name in RESOURCES if name in typed]
+    whole = [
+        replace(_joined(RESOURCES[name], _some(typed[name])), resource_type=name) for name in RESOURCES if name in typed
+    ]
     told = [notice for part in left for notice in part.notices if notice.rule == LEFT_OUT]
     notices = (*whole[0].notices, *told, *_left_out(left))
     return (replace(whole[0], notices=notices), *whole[1:])
+
+
+def _some(parts: Sequence[Extracted]) -> Sequence[Extracted]:
+    """The parts of a type that have records, or one: the columns of those that have none are of no use."""
+    return [part for part in parts if part.records != 0] or parts[:1]
 
 
 def _detected(part: Extracted) -> str | None:
@@ -75,7 +83,7 @@ def files_of_types(parts: Sequence[Extracted]) -> tuple[Extracted, ...]:
     found = [
         _one_after_another(same, [part.name for part in same])
         for name in RESOURCES
-        if (same := [part for part in parts if part.resource_type == name])
+        if (same := _some([part for part in parts if part.resource_type == name]))
     ]
     return tuple(found)
 
@@ -100,6 +108,12 @@ def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extr
         faults=pl.concat(faults),
         notices=tuple(notices),
     )
+
+
+def with_columns(part: Extracted, columns: tuple[str, ...]) -> Extracted:
+    """Return a part of no records with these columns."""
+    frame = pl.LazyFrame(schema={ROW: pl.UInt32, **dict.fromkeys(columns, pl.String)})
+    return replace(part, frame=frame, columns=columns)
 
 
 def _counted_on(faults: pl.DataFrame, name: str, at: int) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import orjson
 
 from schemas.errors import SourceError
 from schemas.jobs import ImportJob, ReadOptions
-from schemas.reports import Extracted, Issue, Opened, Severity
+from schemas.reports import Extracted, Issue, Mode, Opened, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
@@ -63,6 +63,8 @@ def _extracted(
     if size > limit:
         raise SourceError(f"{name} has {size >> 20:,} MB; at most {settings.max_file_mb:,} MB are read.")
     given = Source(path, name, workdir, job.read, resource, limit, settings.max_columns, settings.max_cell_chars)
+    # What a sync's source no longer has is told by a list of nothing, too; an import has nothing to do then.
+    given = replace(given, emptied=job.mode is Mode.SYNC)
     format, source, encoding = _recognised(given)  # what it is
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(_sha256, path)

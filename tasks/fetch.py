@@ -7,17 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
-from schemas.reports import ROW, Extracted
+from schemas.reports import Extracted
 from schemas.resource import Resource
 from schemas.resources import resource
 from tasks.credentials import secret_named
 from tasks.documents import files_of_types
 from tasks.extract import extract_all
+from tasks.formats.base import NOTHING
 from tasks.map import detect_type
 from tasks.run import Run, disk_watched
 from tasks.store import ledger
@@ -93,16 +92,10 @@ def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
     # Where one file does not say which records it is about, all of them speak of all records.
     run.scopes = {name: tuple(given) if all(given) else () for name, given in scopes.items()}
     wanted = [resource(name).type for name in _types(job)]
-    chosen = [part for part in _with_records(parts) if not wanted or part.resource_type in wanted]
+    chosen = [part for part in parts if not wanted or part.resource_type in wanted]
     if not chosen:
         raise SourceError(f"{job.source} has nothing of the types that were asked for: {', '.join(wanted)}.")
     return files_of_types(chosen)
-
-
-def _with_records(parts: list[Extracted]) -> list[Extracted]:
-    """The parts without the empty ones of a type that others have records of, whose columns have names of their own."""
-    full = {part.resource_type for part in parts if part.records != 0}
-    return [part for part in parts if part.records != 0 or part.resource_type not in full]
 
 
 def _opened(run: Run, job: SyncJob, file: FetchedFile, workdir: Path) -> list[Extracted]:
@@ -122,15 +115,12 @@ def _empty(file: FetchedFile) -> list[Extracted]:
     """A file of no records, of a type that is known: nothing is what the source has."""
     if file.resource_type is None:
         raise UsageError(f"{file.name} is empty, and its type is not known: give one with --type.")
-    chosen = resource(file.resource_type)
-    columns = tuple(dict.fromkeys((*chosen.key, *chosen.required)))
-    frame = pl.LazyFrame(schema={ROW: pl.UInt32, **dict.fromkeys(columns, pl.String)})
     return [
         Extracted(
-            frame=frame,
-            columns=columns,
+            frame=NOTHING,
+            columns=(),
             records=0,
-            resource_type=chosen.type,
+            resource_type=resource(file.resource_type).type,
             path=file.path,
             name=file.name,
             format="ndjson",

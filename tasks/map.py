@@ -61,6 +61,12 @@ def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOption
     return mapping
 
 
+def columns_of_nothing(resource: Resource, options: MapOptions) -> tuple[str, ...]:
+    """Return the columns that a source without any, which has no records, is given: those that the type needs."""
+    filled = {_field(name, resource) for name in options.constants}
+    return tuple(name for name in dict.fromkeys((*resource.key, *resource.required)) if name not in filled)
+
+
 def notices(mapping: Mapping, unknown: Unknown) -> list[Issue]:
     """Return what a person should know of the columns that are not imported."""
     told = "column '{}' holds secrets and is not read"

@@ -15,8 +15,9 @@ from tasks import extract as reading
 from tasks import fetch as fetching
 from tasks import load as loading
 from tasks.ahead import ahead
+from tasks.documents import with_columns
 from tasks.formats import FORMATS
-from tasks.map import MapOptions, detect_type, is_field, map_columns, notices
+from tasks.map import MapOptions, columns_of_nothing, detect_type, is_field, map_columns, notices
 from tasks.part import Part
 from tasks.rule_files import load_rules, rules_for
 from tasks.rules import of_cells, try_out
@@ -68,7 +69,7 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     typed.sort(key=lambda pair: list(RESOURCES).index(pair[0].type))
     given = MapOptions(job.columns, constants | job.constants, saved, job.unknown)
     _refuse_unused(given, [chosen for chosen, _ in typed])
-    mapped = [(chosen, source, _mapped(job, chosen, source, given, alone=len(typed) == 1)) for chosen, source in typed]
+    mapped = [(chosen, *_mapped(job, chosen, source, given, alone=len(typed) == 1)) for chosen, source in typed]
     parts = tuple(
         Part(number, chosen, source.name, mapping, source, _scope(mapping, run.scopes.get(chosen.type, ())))
         for number, (chosen, source, mapping) in enumerate(mapped)
@@ -94,14 +95,22 @@ def add_rules(run: Run, parts: tuple[Part, ...]) -> list[Issue]:
     return list(left_out.values())
 
 
-def _mapped(job: LoadOptions, chosen: Resource, source: Extracted, given: MapOptions, *, alone: bool) -> Mapping:
-    """The mapping of one type; what is given for all types of a source holds for those that it fits."""
+def _mapped(
+    job: LoadOptions, chosen: Resource, source: Extracted, given: MapOptions, *, alone: bool
+) -> tuple[Extracted, Mapping]:
+    """The mapping of one type; what is given for all types of a source holds for those that it fits.
+
+    A source that shows no columns, as it has no records, is one with those that the type needs.
+    """
     if not alone:
         constants = {name: value for name, value in given.constants.items() if is_field(name, chosen)}
         columns = {name: to for name, to in given.columns.items() if name in source.columns and is_field(to, chosen)}
         given = replace(given, constants=constants, columns=columns)
+    if source.records == 0 and not source.columns:
+        given = replace(given, columns={})
+        source = with_columns(source, columns_of_nothing(chosen, given))
     mapping = map_columns(source.columns, chosen, given, job.mode)
-    return replace(mapping, seen=None) if job.stale is Stale.OVERWRITE else mapping
+    return source, replace(mapping, seen=None) if job.stale is Stale.OVERWRITE else mapping
 
 
 def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:

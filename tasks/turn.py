@@ -8,6 +8,7 @@ from schemas.errors import UnderWay
 from schemas.jobs import SyncJob
 from schemas.reports import Overlap
 from tasks.run import Run
+from tasks.store.ledger import SKIPPED
 from tasks.store.session import name_lock
 from tasks.store.syncs import holder
 
@@ -26,10 +27,10 @@ def take_turn(run: Run, job: SyncJob) -> None:
     if run.session.try_hold(turn):
         return
     if job.overlap is Overlap.REFUSE:
-        raise UnderWay(f"Skipped: {_other(run, job, turn)} is under way. Nothing was changed.")
+        raise UnderWay(f"{SKIPPED}{_other(run, job, turn)} is under way. Nothing was changed.")
     if not run.session.try_hold(queue):
         raise UnderWay(
-            f"Skipped: {_other(run, job, turn)} is under way, and {_other(run, job, queue)} waits for its end. "
+            f"{SKIPPED}{_other(run, job, turn)} is under way, and {_other(run, job, queue)} waits for its end. "
             "Nothing was changed."
         )
     while not run.session.try_hold(turn):

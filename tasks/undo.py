@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,7 @@ _MOST = 10_000
 
 def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None) -> Report:
     """Take a run back in one transaction; raises UsageError where there is nothing to take back."""
-    types = _checked(job, url)
+    types, changed = _checked(job, url)
     began = time.monotonic()
     with Session(url, run_id or uuid4()) as session:
         ledger.reap(session)
@@ -38,13 +39,14 @@ def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent
             if not job.dry_run:
                 for chosen in types:
                     session.lock(chosen, progress)
-            _take_back(job, types, session, settings, progress, began)
+            nothing = None if changed else f"Run {job.run} changed nothing: there is nothing to take back."
+            _take_back(job, types, session, settings, progress, began, nothing)
         with session.transaction() as connection:
             return ledger.read_report(connection, session.run_id, samples=settings.samples)
 
 
-def _checked(job: UndoJob, url: str) -> list[Resource]:
-    """The types of a run that can be taken back, those first that refer to others."""
+def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
+    """The types of a run that can be taken back, those first that refer to others; and whether it changed anything."""
     with told_plainly(), engine(url).begin() as connection:
         if ledger.status_of(connection, job.run) is None:
             raise UsageError(f"There is no run {job.run}: `cmdb runs` lists them.")
@@ -56,7 +58,9 @@ def _checked(job: UndoJob, url: str) -> list[Resource]:
         raise UsageError(f"Run {job.run} {what} and changed nothing: there is nothing to take back.")
     if by and not job.force:
         raise UsageError(f"Run {job.run} was taken back by run {by} already: undo that one to have it again.")
-    return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types]
+    did = report.counts
+    changed = did.create + did.update + did.delete + did.retire > 0
+    return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types], changed
 
 
 @contextmanager
@@ -73,27 +77,44 @@ def _entered(session: Session) -> Iterator[None]:
 
 
 def _take_back(
-    job: UndoJob, types: list[Resource], session: Session, settings: Settings, progress: Progress, began: float
+    job: UndoJob,
+    types: list[Resource],
+    session: Session,
+    settings: Settings,
+    progress: Progress,
+    began: float,
+    nothing: str | None,
 ) -> None:
     progress("plan", 0, None)
     with session.transaction() as connection:
         parts: list[PartReport] = []
         changes: list[Change] = []
+        undoings: list[Undoing] = []
+        rules: Counter[str] = Counter()
         for number, chosen in enumerate(types):
-            undoing = Undoing(connection, chosen, job.run, session.run_id, force=job.force)
-            counts = _counts(undoing.plan())
-            changes += undoing.changes(settings.samples)
-            ledger.add_issues(connection, session.run_id, issues_frame(_moved(undoing)), number)
-            parts.append(PartReport(chosen.type, job.source, counts))
-            if not job.dry_run:
-                progress("apply", 0, counts.read - counts.rejected)
-                undoing.apply()
+            undoings.append(
+                Undoing(
+                    connection, chosen, job.run, session.run_id, force=job.force, part=number, before=tuple(undoings)
+                )
+            )
+            found = undoings[-1].plan()
+            rules += Counter(edited_since=found.moved, referred_to=found.kept)
+            changes += undoings[-1].changes(settings.samples)
+            ledger.add_issues(connection, session.run_id, issues_frame(_conflicts(undoings[-1])), number)
+            parts.append(PartReport(chosen.type, job.source, _counts(found)))
         total = sum((part.counts for part in parts), Counts())
+        if not job.dry_run:
+            progress("apply", 0, total.read - total.rejected)
+            for undoing in undoings:
+                undoing.apply()
         ending: dict[str, Any] = {
-            "rules": [["edited_since", Severity.ERROR, total.rejected]] if total.rejected else [],
+            "rules": [[rule, Severity.ERROR, count] for rule, count in sorted(rules.items())],
             "changes": [ledger.change_to_json(change) for change in changes],
             "duration": round(time.monotonic() - began, 3),
         }
+        if not total.read:
+            as_before = f"All is as it was before run {job.run}: there is nothing to take back."
+            ending["message"] = nothing or as_before
         if len(parts) > 1:
             ending["parts"] = ledger.parts_to_json(parts)
         ledger.close_run(connection, session.run_id, Status.COMPLETED, total, **ending)
@@ -101,11 +122,18 @@ def _take_back(
     progress("done", done, done)
 
 
-def _moved(undoing: Undoing) -> list[Issue]:
-    told = "'{}' was edited since: it stays as it is; --force takes it back all the same"
-    return [Issue("edited_since", told.format(key), row=row, value=key) for key, row in undoing.moved(_MOST)]
+def _conflicts(undoing: Undoing) -> list[Issue]:
+    """What stays as it is, and why; told one by one up to a number of each kind."""
+    force = "--force takes it back all the same"
+    edited = f"'{{}}' was edited since: it stays as it is; {force}"
+    referred = f"{undoing.resource.title} '{{}}' stays: {{}} '{{}}' refers to it; {force}"
+    return [
+        *(Issue("edited_since", edited.format(key), row=row, value=key) for key, row in undoing.moved(_MOST)),
+        *(Issue("referred_to", referred.format(key, kind, by), value=key) for key, kind, by in undoing.kept(_MOST)),
+    ]
 
 
 def _counts(found: Undone) -> Counts:
-    read = found.delete + found.update + found.create + found.moved
-    return Counts(read=read, create=found.create, update=found.update, rejected=found.moved, delete=found.delete)
+    stay = found.moved + found.kept
+    read = found.delete + found.update + found.create + stay
+    return Counts(read=read, create=found.create, update=found.update, rejected=stay, delete=found.delete)

@@ -14,6 +14,9 @@ from schemas.jobs import ReadOptions, WriteOptions
 from schemas.reports import ROW, Issue, Opened, Severity
 from schemas.resource import Resource
 
+NOTHING = pl.LazyFrame(schema={ROW: pl.UInt32})
+"""The frame of a source that has no records, and no columns that would tell what they were."""
+
 Flatten = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -21,7 +24,8 @@ Flatten = Callable[[dict[str, Any]], dict[str, Any]]
 class Source:
     """A file to open: where it is, what people call it, and what holds for it.
 
-    `workdir` is a folder of the run's own for copies; `resource` is the type that the caller named.
+    `workdir` is a folder of the run's own for copies; `resource` is the type that the caller named. `emptied` says that
+    a list, a sheet or a header without records is to be opened, where its type is known; it is refused otherwise.
     """
 
     path: Path
@@ -32,6 +36,7 @@ class Source:
     max_bytes: int = 10 << 30
     max_columns: int = 1_000
     max_cell: int = 100_000
+    emptied: bool = False
 
 
 @dataclass(frozen=True)

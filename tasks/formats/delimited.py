@@ -34,7 +34,7 @@ def open_delimited(source: Source) -> Opened:
     if len(names) > source.max_columns:
         raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
     counted = census(source, text, shape)
-    if counted.records <= 0:
+    if counted.records <= 0 and not source.emptied:
         raise SourceError(f"{source.name} has a header and no records: nothing to import.")
     return Opened(
         frame=scan(counted.path, shape, counted.skip, names),

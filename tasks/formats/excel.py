@@ -57,10 +57,10 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
     parts: list[Opened] = []
     wrong: list[tuple[str, SourceError]] = []
     with _book(source) as book:
-        ours = ABOUT in book.sheet_names and len(book.sheet_names) > 1
-        read = {ABOUT, FIELDS} if ours else set()
-        for name in book.sheet_names:
-            if name in read or (sheet := _table(source, book, name)) is None:
+        read: set[str] = set()
+        for name in _data(book):
+            bare = source.emptied and named(name) is not None
+            if name in read or (sheet := _table(source, book, name, header_alone=bare)) is None:
                 continue
             try:
                 part, sheets = _opened(source, book, sheet)
@@ -74,7 +74,7 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
     if not parts and wrong:
         raise wrong[0][1]
     if not parts:
-        raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
+        return (open_excel(source),)
     left = [Issue(LEFT_OUT, f"sheet '{name}' is left out: {error}", Severity.WARNING) for name, error in wrong]
     parts[0] = replace(parts[0], notices=(*parts[0].notices, *left))
     return tuple(_on_its_name(source, parts)) if len(parts) > 1 else tuple(parts)
@@ -115,10 +115,16 @@ class _Sheet:
     visible: bool
 
 
-def _table(source: Source, book: fastexcel.ExcelReader, name: str) -> _Sheet | None:
-    """A sheet; None where it is hidden, or has no more than a header."""
+def _data(book: fastexcel.ExcelReader) -> list[str]:
+    """The sheets that may hold records: all but those of an exported workbook that tell of it."""
+    ours = ABOUT in book.sheet_names and len(book.sheet_names) > 1
+    return [name for name in book.sheet_names if not (ours and name in (ABOUT, FIELDS))]
+
+
+def _table(source: Source, book: fastexcel.ExcelReader, name: str, *, header_alone: bool = False) -> _Sheet | None:
+    """A sheet; None where it is hidden, or has no more than a header and that is not enough."""
     sheet = _sheet(source, book, name)
-    return sheet if sheet.visible and len(sheet.cells) > 1 else None
+    return sheet if sheet.visible and len(sheet.cells) > (0 if header_alone else 1) else None
 
 
 def _on_disk(source: Source, opened: Opened, number: int) -> Opened:
@@ -139,7 +145,7 @@ def _opened(source: Source, book: fastexcel.ExcelReader, first: _Sheet) -> tuple
     names, told = column_names([cell or "" for cell in _row(cells, header - 1)], header)
     if len(names) > source.max_columns:
         raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
-    if len(cells) == header:
+    if len(cells) == header and not source.emptied:
         raise _NoRecords(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
     records, faults, notices, sheets = [], [], list(told), set()
     for number, sheet in enumerate([first, *_continued(source, book, name, cells.head(header))]):
@@ -232,10 +238,12 @@ def _chosen(source: Source, book: fastexcel.ExcelReader) -> _Sheet:
         if same:
             return _sheet(source, book, same[0])
         raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
-    wanted = source.resource.type if source.resource else None
-    for name in sorted(names, key=lambda name: (after := named(name)) is None or after.type != wanted):
-        if (name != ABOUT or len(names) == 1) and (sheet := _table(source, book, name)) is not None:
-            return sheet
+    own = {name for name in names if source.resource and named(name) is source.resource}
+    # A header alone is enough where it is named after the type, or where no sheet has more.
+    for bare in (own, set(names)) if source.emptied else (set(),):
+        for name in sorted(_data(book), key=lambda name: name not in own):
+            if (sheet := _table(source, book, name, header_alone=name in bare)) is not None:
+                return sheet
     raise SourceError(f"{source.name} has no visible sheet with a header and records: nothing to import.")
 
 

@@ -21,7 +21,7 @@ from schemas.resource import Resource
 from schemas.resources import RESOURCES, named
 from schemas.spelling import plain
 from tasks.formats.aws import DOCUMENTS, flattener, recognise
-from tasks.formats.base import Format, Source
+from tasks.formats.base import NOTHING, Format, Source
 from tasks.formats.flat import FlatReader
 from tasks.formats.json_reader import DECODER, JsonReader
 from tasks.formats.spool import Chunk, Flat, Json, spool
@@ -85,9 +85,30 @@ _KINDS: list[tuple[type | tuple[type, ...], str]] = [
 def _spooled(source: Source, reader: JsonReader | None, records: Iterator[Json], key: str | None) -> Opened:
     first = next(records, None)
     if first is None:
-        raise SourceError(f"{source.name} has no records: its list is empty.")
+        return _emptied(source, key, _type_without_records(source, key))
     chunks = _chunks(itertools.chain([first], records), reader)
     return _opened(source, chunks, key, first)
+
+
+def _emptied(source: Source, key: str | None, resource: Resource | None) -> Opened:
+    """A list without records of a type; raises SourceError where that is nothing to open."""
+    if not source.emptied:
+        raise SourceError(f"{source.name} has no records: its list is empty.")
+    if resource is None:
+        what = f"the list '{key}' is empty and" if key else "its list is empty and"
+        raise SourceError(f"{source.name} has no records: {what} does not tell of which type it was. Give --type.")
+    kind = resource.type
+    return Opened(frame=NOTHING, columns=(), encoding="utf-8", document=key, records=0, resource_type=kind)
+
+
+def _type_without_records(source: Source, key: str | None) -> Resource | None:
+    """The type that an empty list is named after or, where its name means nothing, the one that was given.
+
+    Given a type, not every list is one of its records: `{"errors": []}` is not.
+    """
+    if key and (after := _type_of(key)):
+        return after if source.resource in (None, after) else None
+    return source.resource if key is None or plain(key) in _GENERIC else None
 
 
 def _chunks(records: Iterator[Json], reader: JsonReader | None) -> Iterator[Chunk]:
@@ -122,29 +143,35 @@ def _opened(source: Source, chunks: Iterator[Chunk | Flat], key: str | None, fir
 def _named(source: Source, reader: JsonReader, path: str) -> Opened:
     """The records at a path of members, such as `data.items`; lists on the way are walked through."""
     names: dict[str, None] = {}
-    values = _at(reader, path.split("."), names)
+    lists: list[str] = []
+    values = _at(reader, path.split("."), names, lists)
     records = (_record(source.name, value, number) for number, value in enumerate(values, start=1))
     first = next(records, None)
+    key = path.rpartition(".")[2]
+    if first is None and lists and source.emptied:
+        return _emptied(source, key, source.resource or _type_of(key))
     if first is None:
         held = ", ".join(names) or "a list"
         raise SourceError(
             f"{source.name} has no records at '{path}': it holds {held}. Name one, or leave --records out."
         )
-    return _opened(source, _chunks(itertools.chain([first], records), reader), path.rpartition(".")[2], first)
+    return _opened(source, _chunks(itertools.chain([first], records), reader), key, first)
 
 
-def _at(reader: JsonReader, path: list[str], names: dict[str, None]) -> Iterator[Any]:
+def _at(reader: JsonReader, path: list[str], names: dict[str, None], lists: list[str]) -> Iterator[Any]:
+    """The values at a path; `names` are told the members on the way, `lists` that there is one at its end."""
     sign = reader.peek()
     if sign == "[":
+        lists += [] if path else [sign]
         for _ in reader.items():
             # A list in a list of records is no record: `_record` says so.
-            yield from _at(reader, path, names) if path else [reader.value()]
+            yield from _at(reader, path, names, lists) if path else [reader.value()]
     elif sign == "{" and path:
         for name in reader.members():
             if len(names) < _SHOWN:
                 names[name] = None
             if name in (path[0], ".".join(path)):
-                yield from _at(reader, path[1:] if name == path[0] else [], names)
+                yield from _at(reader, path[1:] if name == path[0] else [], names, lists)
             else:
                 reader.skip()
     elif path:
@@ -177,12 +204,17 @@ def _object(source: Source, reader: JsonReader, path: Path, *, several: bool) ->
             outline[name] = reader.value()
     reader.end()
     said = outline[METADATA] if isinstance(outline.get(METADATA), dict) else {}
-    parts = _parts(source, outline, lists) if several else []
-    if len(parts) > 1:
-        return tuple(replace(part, metadata=said) for part in _of_types(opened, parts, lists))
+    bare = [name for name, inner in outline.items() if inner == []] if source.emptied else []
+    parts = _parts(source, outline, lists, bare) if several else []
+    if len(parts) > 1 or set(parts) & set(bare):
+        return tuple(replace(part, metadata=said) for part in _of_types(source, opened, parts, lists))
+    if own := _bare_of_its_type(source, outline, lists, bare):
+        return (replace(_emptied(source, own, source.resource), metadata=said),)
     holder = _holder(source, outline)
     if holder in opened:
         return (replace(opened[holder], metadata=said),)
+    if RECORDS in bare:
+        source = _of_metadata(source, said)
     with path.open("rb") as file:
         again = JsonReader(file, source.name)
         found = _named(source, again, holder) if holder in lists else _inside(source, None, again.value())
@@ -201,20 +233,36 @@ def _type_of(name: str) -> Resource | None:
     return DOCUMENTS.get(name) or named(name)
 
 
-def _parts(source: Source, outline: Json, lists: list[str]) -> list[str]:
-    """The lists that are named after types, where the object is no record that holds them, nor a list beside them."""
+def _parts(source: Source, outline: Json, lists: list[str], bare: list[str]) -> list[str]:
+    """The lists that are named after types, where the object is no record that holds them, nor a list beside them.
+
+    Those that are empty are of them, unless the records are under another name.
+    """
     if isinstance(outline.get(RECORDS), list) or _is_itself(source, outline):
         return []
-    return [name for name in lists if _type_of(name)]
+    after = [name for name in lists if _type_of(name)]
+    return after + ([name for name in bare if _type_of(name)] if after or not lists else [])
 
 
-def _of_types(opened: dict[str, Opened], parts: list[str], lists: list[str]) -> Iterator[Opened]:
+def _bare_of_its_type(source: Source, outline: Json, lists: list[str], bare: list[str]) -> str | None:
+    """The empty list that is named after the type that was given, where no other holds its records."""
+    own = [name for name in (*lists, *bare) if source.resource and _type_of(name) is source.resource]
+    return own[0] if own and own[0] in bare and RECORDS not in outline else None
+
+
+def _of_metadata(source: Source, said: Json) -> Source:
+    """The source, of the type that an exported file itself tells."""
+    return replace(source, resource=source.resource or RESOURCES.get(str(said.get("resourceType"))))
+
+
+def _of_types(source: Source, opened: dict[str, Opened], parts: list[str], lists: list[str]) -> Iterator[Opened]:
     left = [name for name in lists if name not in parts]
     told = f"lists that are named after no type are left out: {', '.join(left[:_SHOWN])}"
     notices = (Issue(LEFT_OUT, told, Severity.WARNING),) if left else ()
     for name in parts:
         found = _type_of(name)
-        yield replace(opened[name], resource_type=found.type if found else None, notices=notices)
+        part = opened[name] if name in opened else _emptied(source, name, found)
+        yield replace(part, resource_type=found.type if found else None, notices=notices)
         notices = ()
 
 
@@ -295,6 +343,9 @@ def open_ndjson(source: Source) -> Opened:
             if first := next((record for record in chunk.records if record), None):
                 said = first[NOTE] if list(first) == [NOTE] and isinstance(first[NOTE], dict) else {}
                 opened = replace(_opened(source, itertools.chain(head, chunks), None, first), metadata=said)
+                if said and opened.records == 1 and source.emptied:
+                    of = _of_metadata(source, said)
+                    return replace(_emptied(of, None, of.resource), metadata=said)
                 if said and opened.records == 1:
                     raise SourceError(f"{source.name} has metadata and no records: nothing to import.")
                 return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))

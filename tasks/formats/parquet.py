@@ -42,7 +42,7 @@ def open_parquet(source: Source) -> Opened:
         raise SourceError(f"{source.name} is a damaged Parquet file: write it again. ({_first(error)})") from error
     records = pl.scan_ipc(copy)
     count = int(records.select(pl.len()).collect().item())
-    if not count:
+    if not count and not source.emptied:
         raise SourceError(f"{source.name} has columns and no records: nothing to import.")
     faults = [
         fault for part in records.collect_batches(chunk_size=50_000) for fault in odd_cells(part, source.max_cell)

@@ -11,15 +11,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import polars as pl
 
 from schemas.errors import SourceError
 from schemas.reports import LEFT_OUT, NOTE, ROW, Issue, Opened, Severity
+from schemas.resource import Resource
 from schemas.resources import RESOURCES
-from tasks.formats.base import Format, Source
+from tasks.formats.base import NOTHING, Format, Source
 from tasks.formats.json_reader import JsonReader
 from tasks.formats.spool import Chunk, Json, Spooled, Spooling, without_collector
 from tasks.formats.terraform_aws import ADDITIONS, ENTRIES, Addition, Entry, value_of
@@ -214,6 +215,16 @@ def _plain(value: Any) -> str:
 
 def open_states(source: Source) -> tuple[Opened, ...]:
     """Open a state: a part for each type that it has records of."""
+    state = _read(source)
+    return state.parts() or _refused(state)
+
+
+def _refused(state: _State) -> NoReturn:
+    told = "; ".join(issue.message for issue in state.left_out()) or "it has no resources"
+    raise SourceError(f"{state.source.name} is a Terraform state with nothing to import: {told}.")
+
+
+def _read(source: Source) -> _State:
     text = as_text(source)
     state = _State(source)
     version: Any = None
@@ -240,10 +251,7 @@ def open_states(source: Source) -> tuple[Opened, ...]:
                 reader.skip()
         reader.end()
     _refuse(source, version)
-    if not (parts := state.parts()):
-        told = "; ".join(issue.message for issue in state.left_out()) or "it has no resources"
-        raise SourceError(f"{source.name} is a Terraform state with nothing to import: {told}.")
-    return parts
+    return state
 
 
 def _refuse(source: Source, version: Any) -> None:
@@ -256,7 +264,11 @@ def _refuse(source: Source, version: Any) -> None:
 
 def open_state(source: Source) -> Opened:
     """Open the records of one type: of the one that was asked for, or the only one."""
-    parts = {str(part.resource_type): part for part in open_states(source)}
+    state = _read(source)
+    found = state.parts()
+    if source.emptied and source.resource and _has_none(state, source.resource):
+        return Opened(frame=NOTHING, columns=(), encoding="utf-8", records=0, resource_type=source.resource.type)
+    parts = {str(part.resource_type): part for part in found or _refused(state)}
     if source.resource is None and len(parts) == 1:
         return next(iter(parts.values()))
     if source.resource is None:
@@ -264,6 +276,12 @@ def open_state(source: Source) -> Opened:
     if source.resource.type not in parts:
         raise SourceError(f"{source.name} holds no {source.resource.title}, but {_list(list(parts))}.")
     return parts[source.resource.type]
+
+
+def _has_none(state: _State, resource: Resource) -> bool:
+    """Say whether a state has no record of a type that Terraform knows: it has all that it is about."""
+    told = {entry.type for entries in ENTRIES.values() for entry in entries}
+    return resource.type in told and resource.type not in state.spools and not state.bare
 
 
 # Either end of the file: `jq -S` puts some of what tells a state at its end.

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from schemas.resources import RESOURCES
-from schemas.tables import RETIRED_AT, ROW_NUMBER, TABLES
+from schemas.tables import RETIRED_AT, ROW_NUMBER
 from tasks.store.compare import Comparison, planned_updates
 from tasks.store.target import Target, records_of
 
@@ -34,14 +34,11 @@ Records = Callable[[str], FromClause]
 
 
 def records_beside(target: Target) -> Records:
-    """Return what gives the records of another type as the same run will leave them; retired ones are none."""
+    """Return what gives the records of another type that are in service, as the same run will leave them."""
 
     def records(resource_type: str) -> FromClause:
         resource = RESOURCES[resource_type]
-        if resource_type in target.beside:
-            return records_of(resource, resource.stored, target.beside)
-        table = TABLES[resource_type]
-        return select(table).where(table.c[RETIRED_AT].is_(None)).subquery()
+        return records_of(resource, resource.stored, target.beside, in_service=True)
 
     return records
 

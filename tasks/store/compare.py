@@ -37,7 +37,10 @@ SORTING = "256MB"
 
 @cache
 def planned_updates(part: int) -> Table:
-    """The staged rows of a part whose records are there and differ; `moved` where a block, or its scope, differs."""
+    """The staged rows of a part whose records are there and differ.
+
+    `moved` is where a block, or its scope, differs, or where the record comes back into service with it.
+    """
     return Table(
         f"planned_update_{part}",
         MetaData(),
@@ -66,8 +69,9 @@ def compare(connection: Connection, target: Target) -> Comparison:
     set_local(connection, "work_mem", SORTING)
     known = _known(connection, target)
     # A record that was set aside, and is seen again, comes back.
-    differs = _any([target.t.c[RETIRED_AT].is_not(None), *(target.differs(name) for name in target.written)])
-    moved = _any([target.differs(name) for name in target.written if name in _watched(target)])
+    back = target.t.c[RETIRED_AT].is_not(None)
+    differs = _any([back, *(target.differs(name) for name in target.written)])
+    moved = _any([back, *(target.differs(name) for name in target.written if name in _watched(target))])
     row = target.s.c.row_number
     pairs = target.joined(row, differs.label("differs"), moved.label("moved"))
     both = (pairs if known is None else pairs.where(row.in_(select(known.c.row_number)))).cte("both")

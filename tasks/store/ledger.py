@@ -581,6 +581,10 @@ def is_completed(connection: Connection, run_id: UUID) -> bool:
     return status_of(connection, run_id) is Status.COMPLETED
 
 
+SKIPPED = "Skipped: "
+"""What is told first of a run of a sync that did nothing, as another was under way."""
+
+
 @dataclass(frozen=True)
 class SyncState:
     """Where a sync stands: its last run, the last one that changed anything, and what it was asked for."""
@@ -592,14 +596,19 @@ class SyncState:
 
 
 def list_syncs(connection: Connection, *, requested_by: str | None = None) -> list[SyncState]:
-    """Return where each sync stands, by name, of all or as one person asked for them; dry runs are none of its runs."""
+    """Return where each sync stands, by name, of all or as one person asked for them; dry runs are none of its runs.
+
+    Nor is one that was skipped, as another was under way, unless there is no other.
+    """
     run = IMPORT_RUN.c
     runs = select(IMPORT_RUN).where(run.sync.is_not(None), ~run.dry_run).order_by(run.sync, run.started_at.desc())
     runs = runs.where(run.requested_by == requested_by) if requested_by else runs
     changes = run.records_created + run.records_updated + run.records_deleted + run.records_retired
     did = runs.where(changes > 0, run.status == Status.COMPLETED).distinct(run.sync)
     changed = {row.sync: _report(row) for row in connection.execute(did)}
-    newest = connection.execute(runs.distinct(run.sync)).all()
+    skipped = case((and_(run.status == Status.CANCELLED, run.message.startswith(SKIPPED)), 1), else_=0)
+    last = runs.order_by(None).order_by(run.sync, skipped, run.started_at.desc())
+    newest = connection.execute(last.distinct(run.sync)).all()
     asked = runs.where(run.applies.is_(None)).distinct(run.sync)
     options = {row.sync: row.options for row in connection.execute(asked)}
     return [SyncState(row.sync, options.get(row.sync, {}), _report(row), changed.get(row.sync)) for row in newest]

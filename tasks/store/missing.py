@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,8 +14,10 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     MetaData,
     Select,
+    Subquery,
     Table,
     Text,
     and_,
@@ -40,6 +42,12 @@ from schemas.resources import RESOURCES
 from schemas.rules import Reference
 from schemas.tables import CHANGE, GONE, GONE_BY, LINEAGE, RETIRED_AT, TABLES
 from tasks.store.target import Target, records_of
+
+Going = Callable[[str], FromClause | None]
+"""Gives the keys of the records of a type that go too, and so keep nothing; None where that type has none."""
+
+Naming = tuple[Resource, Subquery]
+"""A type, and which of the records that go its records name."""
 
 # Records that stay because others refer to them are told one by one up to this many.
 _MOST = 1_000
@@ -113,31 +121,20 @@ class Missed:
     def spare(self) -> list[Issue]:
         """Take those from the list that records which stay refer to; returns what to tell of them."""
         told = []
-        for other, rule in referring(self.target.resource):
-            left = self._left(other, rule)
+        for other, left in naming(self.target.resource, self.keys, self.target.beside, self._going):
             query = delete(self.keys).where(self.keys.c.key == left.c.named).returning(self.keys.c.key, left.c.key)
             spared = dict(self.connection.execute(query).tuples().all())
-            title, kind = self.target.resource.title, RESOURCES[other].title
-            said = f"{title} '{{}}' is gone from the source and stays: {kind} '{{}}' refers to it"
+            title = self.target.resource.title
+            said = f"{title} '{{}}' is gone from the source and stays: {other.title} '{{}}' refers to it"
             told += [
                 Issue("referred_to", said.format(key, by), Severity.WARNING, value=key, part=self.target.part)
                 for key, by in list(spared.items())[:_MOST]
             ]
         return told
 
-    def _left(self, other: str, rule: Reference) -> Any:
-        """The records of another type that stay, each with the missing record that it names."""
-        resource = RESOURCES[other]
-        names = (rule.field, *((rule.when[0],) if rule.when else ()))
-        stays = records_of(resource, names, self.target.beside)
-        query = select(stays.c[rule.field].label("named"), func.min(cast(stays.c.key, Text)).label("key"))
-        query = query.where(cast(stays.c[rule.field], Text).in_(select(self.keys.c.key)))
-        if rule.when:
-            query = query.where(stays.c[rule.when[0]] == rule.when[1])
-        if beside := self.target.beside.get(other):
-            going = missing_records(beside.part)
-            query = query.where(~exists(select(literal(1)).where(going.c.key == cast(stays.c.key, Text))))
-        return query.group_by(stays.c[rule.field]).subquery()
+    def _going(self, other: str) -> FromClause | None:
+        beside = self.target.beside.get(other)
+        return missing_records(beside.part) if beside else None
 
     def count(self, there: int, kept: list[Issue]) -> Gone:
         """Say what the list comes to."""
@@ -196,12 +193,28 @@ def _shown(name: str, value: Any) -> bool:
     return value is not None and name not in LINEAGE
 
 
-def referring(resource: Resource) -> Iterator[tuple[str, Reference]]:
+def naming(resource: Resource, gone: FromClause, beside: dict[str, Target], going: Going) -> Iterator[Naming]:
+    """Yield, for each rule by which a type refers to this one, which of the records that go are `named`, and by whom.
+
+    `gone` has the keys of the records that go, and `key` of what is yielded is one of those that stay and name it.
+    """
+    for other, rule in _referring(resource):
+        stays = records_of(other, rule.asked, beside)
+        query = select(stays.c[rule.field].label("named"), func.min(cast(stays.c.key, Text)).label("key"))
+        query = query.where(cast(stays.c[rule.field], Text).in_(select(gone.c.key)))
+        if rule.when:
+            query = query.where(stays.c[rule.when[0]] == rule.when[1])
+        if (also := going(other.type)) is not None:
+            query = query.where(~exists(select(literal(1)).where(also.c.key == cast(stays.c.key, Text))))
+        yield other, query.group_by(stays.c[rule.field]).subquery()
+
+
+def _referring(resource: Resource) -> Iterator[tuple[Resource, Reference]]:
     """The rules by which records of other types refer to those of a type."""
     for other in RESOURCES.values():
         for rule in other.set_rules:
             if isinstance(rule, Reference) and rule.to == resource.type and other.type != resource.type:
-                yield other.type, rule
+                yield other, rule
 
 
 def in_scope(resource: Resource, scope: tuple[dict[str, str], ...]) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from schemas.reports import Empty
 from schemas.resource import Resource
-from schemas.tables import ROW_NUMBER, SEEN_AT, TABLES
+from schemas.tables import RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
 from tasks.store.staging import Staging
 
 
@@ -92,11 +92,19 @@ def target_of(staging: Staging, empty: Empty, beside: dict[str, Target] | None =
     return Target(staging.resource, staging.table, table, staging.fields, empty, staging.part, beside or {})
 
 
-def records_of(resource: Resource, names: tuple[str, ...], beside: dict[str, Target]) -> FromClause:
-    """Return the records of a type with its `key` and some fields, as they will be once the run has loaded them."""
+def records_of(
+    resource: Resource, names: tuple[str, ...], beside: dict[str, Target], *, in_service: bool = False
+) -> FromClause:
+    """Return the records of a type with its `key` and some fields, as they will be once the run has loaded them.
+
+    A retired record is there still: it may be referred to, and refers itself. It is none of those that are
+    `in_service`, whose networks may not get into each other's way, unless the run brings it back.
+    """
     table = TABLES[resource.type]
     target = beside.get(resource.type)
     stored = select(table.c[resource.key_column].label("key"), *(table.c[name] for name in names))
+    if in_service:
+        stored = stored.where(table.c[RETIRED_AT].is_(None))
     if target is None:
         return stored.subquery()
     both = target.s.join(target.t, target.stored_key == target.staged_key, isouter=True)

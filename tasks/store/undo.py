@@ -7,16 +7,37 @@ have no such row: they are those that bear its id.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    CursorResult,
+    FromClause,
+    MetaData,
+    Table,
+    Text,
+    TextClause,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
 
-from schemas.reports import Change
+from schemas.reports import Change, Empty
 from schemas.resource import Resource
+from schemas.rules import Reference
 from schemas.tables import GONE, LINEAGE, RETIRED_AT, TABLES
+from tasks.store.missing import naming
 from tasks.store.plan import differing
+from tasks.store.target import Target
 
 # The records that a run created, and that no change row of it speaks of; there may be a million of them, which are
 # neither listed nor turned into JSON.
@@ -25,6 +46,7 @@ _CREATED = """
  where t.created_by_run = :run
    and not exists (
        select 1 from all_changes c where c.run_id = :run and c.resource_type = :type and c.key = cast(t.{key} as text))
+   and not exists (select 1 from {kept} k where k.key = cast(t.{key} as text))
 """
 
 _COUNT_CREATED = "select count(*) filter (where {as_made}), count(*) filter (where not {as_made})" + _CREATED
@@ -34,9 +56,9 @@ _CREATED_GONE = "insert into {gone} ({columns}, gone_by_run) select {of_t}, :und
 _CREATED_DELETE = "delete" + _CREATED + " and {as_made}"
 
 # What is to be done about each record that the run touched otherwise: `delete`, `update`, `create`; `moved` is what
-# somebody has edited since, `gone` what is as it was before already.
+# somebody has edited since, `kept` what others refer to, `gone` what is as it was before already.
 _PLAN = """
-create temp table undo_plan on commit drop as
+create temp table {plan} on commit drop as
 select c.key, c.row, case
     when c.after = 'null' then case when t.{key} is null then 'create' when {forced} then 'update' else 'moved' end
     when c.before = 'null' and t.{key} is null then 'gone'
@@ -56,7 +78,7 @@ select :undo, :type, p.key, p.row,
        case when p.action = 'create' then 'null' else to_jsonb(t.*) end,
        case when p.action = 'create' then {whole}
             else (select jsonb_object_agg(name, c.before -> name) from unnest({written}) name) end
-  from undo_plan p
+  from {plan} p
   left join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
   left join {table} t on cast(t.{key} as text) = p.key
  where p.action in ('update', 'create')
@@ -65,17 +87,17 @@ select :undo, :type, p.key, p.row,
 _GONE = """
 insert into {gone} ({columns}, gone_by_run)
 select {of_t}, :undo
-  from undo_plan p
+  from {plan} p
   join {table} t on cast(t.{key} as text) = p.key
  where p.action = 'delete'
 """
 
-_DELETE = "delete from {table} t using undo_plan p where p.action = 'delete' and cast(t.{key} as text) = p.key"
+_DELETE = "delete from {table} t using {plan} p where p.action = 'delete' and cast(t.{key} as text) = p.key"
 
 _UPDATE = """
 update {table} t
    set {assignments}, updated_at = now(), updated_by_run = b.updated_by_run
-  from undo_plan p
+  from {plan} p
   join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
   cross join lateral jsonb_populate_record(null::{table}, c.before) b
  where p.action = 'update' and cast(t.{key} as text) = p.key
@@ -84,7 +106,7 @@ update {table} t
 _CREATE = """
 insert into {table} ({columns})
 select {of_b}
-  from undo_plan p
+  from {plan} p
   join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
   cross join lateral jsonb_populate_record(null::{table}, c.before || jsonb_build_object('updated_at', now())) b
  where p.action = 'create'
@@ -93,7 +115,7 @@ select {of_b}
 
 _CHANGES = """
 select p.key, p.row, p.action, to_jsonb(t.*), c.before, c.after
-  from undo_plan p
+  from {plan} p
   left join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
   left join {table} t on cast(t.{key} as text) = p.key
  where p.action in ('delete', 'update', 'create')
@@ -107,38 +129,81 @@ _CREATED_CHANGES = (
     + " and {as_made} order by t.{key} limit :most"
 )
 
-_MOVED = "select key, row from undo_plan where action = 'moved' order by row, key limit :most"
+_MOVED = "select key, row from {plan} where action = 'moved' order by row, key limit :most"
 
 _CREATED_MOVED = (
     "select cast(t.{key} as text), cast(null as integer)" + _CREATED + " and not {as_made} order by t.{key} limit :most"
 )
 
+# The keys of the records that would be deleted; the type's name is in place, so that two of these fit into a query.
+_GOING = (
+    "select key from {plan} where action = 'delete' union all select cast(t.{key} as text)"  # noqa: S608  # ours
+    + _CREATED.replace(":type", "'{type}'")
+    + " and {as_made}"
+)
+
+# The records that would be restored and created again, as they would be.
+_AFTER = """
+create temp table {after} on commit drop as
+select coalesce(t.{key}, b.{key}) as {key}, {fields_after}
+  from {plan} p
+  join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
+  left join {table} t on cast(t.{key} as text) = p.key
+  cross join lateral jsonb_populate_record(null::{table}, c.before) b
+ where p.action in ('update', 'create')
+"""
+
+_SPARED = "update {plan} p set action = 'kept' from {kept} k where k.key = p.key and p.action = 'delete'"
+
 
 @dataclass(frozen=True)
 class Undone:
-    """How many records would be deleted, restored and created again, and how many somebody has edited since."""
+    """How many records would be deleted, restored and created again.
+
+    `moved` is how many somebody has edited since, `kept` how many stay as others refer to them.
+    """
 
     delete: int
     update: int
     create: int
     moved: int
+    kept: int
 
 
 class Undoing:
-    """Taking back what one run did with one type, inside the transaction that does it."""
+    """Taking back what one run did with one type, inside the transaction that does it.
 
-    def __init__(self, connection: Connection, resource: Resource, run: UUID, undo: UUID, *, force: bool) -> None:
+    `part` tells the types of a run apart. `before` has those that are planned already, which refer to this one: what
+    of them goes too keeps nothing, and what of them is restored refers to what it did.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        resource: Resource,
+        run: UUID,
+        undo: UUID,
+        *,
+        force: bool,
+        part: int,
+        before: Sequence[Undoing] = (),
+    ) -> None:
         self.connection = connection
         self.resource = resource
         self.ids: dict[str, Any] = {"run": run, "undo": undo, "type": resource.type}
-        self.parts = _parts(connection, resource, force=force)
+        self.force = force
+        self.part = part
+        self.before = {undoing.resource.type: undoing for undoing in before}
+        self.parts = _parts(connection, resource, part, force=force)
+        self.spared = _spared(part)
 
     def plan(self) -> Undone:
-        """Find out what would be done; it holds until the transaction ends, or the next type is planned."""
-        self.connection.execute(text("drop table if exists undo_plan"))
+        """Find out what would be done; it holds until the transaction ends."""
         self._execute(_PLAN)
-        self.connection.execute(text("analyze undo_plan"))
-        found = self.connection.execute(text("select action, count(*) from undo_plan group by action"))
+        self._execute("analyze {plan}")
+        self.spared.create(self.connection)
+        kept = 0 if self.force else self._spare()
+        found = self._execute("select action, count(*) from {plan} group by action")
         counts = {action: int(count) for action, count in found}
         deleted, moved = self._execute(_COUNT_CREATED).one()
         return Undone(
@@ -146,7 +211,38 @@ class Undoing:
             counts.get("update", 0),
             counts.get("create", 0),
             counts.get("moved", 0) + moved,
+            kept,
         )
+
+    def _spare(self) -> int:
+        """Keep the records that others refer to which stay; returns how many those are."""
+        if self._execute(f"{_GOING} limit 1").first() is None:
+            return 0
+        own = self.resource.type
+        beside = {name: undoing.after for name, undoing in self.before.items() if own in undoing.resource.related}
+        for other, left in naming(self.resource, self.going(), beside, self._also_going):
+            rows = select(cast(left.c.named, Text), literal(other.title), left.c.key)
+            columns = self.spared.columns.keys()
+            self.connection.execute(insert(self.spared).from_select(columns, rows).on_conflict_do_nothing())
+        self._execute(_SPARED)
+        return int(self.connection.scalar(select(func.count()).select_from(self.spared)) or 0)
+
+    def going(self) -> FromClause:
+        """The keys of the records that would be deleted."""
+        return self._text(_GOING).columns(column("key", Text)).subquery()
+
+    def _also_going(self, other: str) -> FromClause | None:
+        return self.before[other].going() if other in self.before else None
+
+    @cached_property
+    def after(self) -> Target:
+        """The records as they would be, but for those that would be deleted; made when it is asked for."""
+        self._execute(_AFTER)
+        stored = TABLES[self.resource.type]
+        names = (self.resource.key_column, *self.parts["references"].split())
+        columns = [Column(name, stored.c[name].type) for name in names]
+        restored = Table(self.parts["after"], MetaData(), *columns)
+        return Target(self.resource, restored, stored, (), Empty.CLEAR, self.part)
 
     def apply(self) -> None:
         """Keep what was there, so that this can be undone in its turn, and take the run back."""
@@ -157,6 +253,11 @@ class Undoing:
         """Return the key and the row of records that somebody has edited since."""
         found = [*self._execute(_MOVED, most=most), *self._execute(_CREATED_MOVED, most=most)]
         return [(key, row) for key, row in found][:most]
+
+    def kept(self, most: int) -> list[tuple[str, str, str]]:
+        """Return the key of records that stay as others refer to them, with the title and the key of one of those."""
+        query = select(*self.spared.c).order_by(self.spared.c.key).limit(most)
+        return [(key, kind, by) for key, kind, by in self.connection.execute(query)]
 
     def changes(self, most: int) -> list[Change]:
         """Return the first records with what would be done to them, as fields before → after."""
@@ -173,13 +274,30 @@ class Undoing:
         return differing(current, {name: wanted.get(name) for name in names if name in self.resource.fields})
 
     def _execute(self, statement: str, **more: int) -> CursorResult[Any]:
+        return self.connection.execute(self._text(statement, **more))
+
+    def _text(self, statement: str, **more: int) -> TextClause:
         filled = statement.format(**self.parts)
         used = {name: value for name, value in (self.ids | more).items() if f":{name}" in filled}
         # A colon of PostgreSQL's own is no parameter.
-        return self.connection.execute(text(filled.replace("::", "\\:\\:")), used)
+        return text(filled.replace("::", "\\:\\:")).bindparams(**used)
 
 
-def _parts(connection: Connection, resource: Resource, *, force: bool) -> dict[str, str]:
+@cache
+def _spared(part: int) -> Table:
+    """The keys of the records that stay as others refer to them, with the type's title and the key of one of those."""
+    return Table(
+        f"undo_kept_{part}",
+        MetaData(),
+        Column("key", Text(collation="C"), primary_key=True),
+        Column("title", Text),
+        Column("by", Text),
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+
+
+def _parts(connection: Connection, resource: Resource, part: int, *, force: bool) -> dict[str, str]:
     """What the statements above are filled with: names of the type's table and columns, quoted."""
     quote = connection.dialect.identifier_preparer.quote
     columns = [column.name for column in TABLES[resource.type].columns]
@@ -190,11 +308,25 @@ def _parts(connection: Connection, resource: Resource, *, force: bool) -> dict[s
     as_made = "true" if force else "(t.updated_by_run is not distinct from :run)"
     same = [f"(not c.after ? '{name}' or t.{quote(name)} is not distinct from a.{quote(name)})" for name in fields]
     written = f"case when c.after = 'null' then {whole} else c.after end"
+    references = dict.fromkeys(
+        name for rule in resource.set_rules if isinstance(rule, Reference) for name in rule.asked
+    )
+    written_back = "p.action = 'create' or c.after = 'null' or c.after ? '{}'"
+    after = [
+        f"case when {written_back.format(name)} then b.{quote(name)} else t.{quote(name)} end as {quote(name)}"
+        for name in references
+    ]
     back = [
         f"{column} = case when c.after = 'null' or c.after ? '{name}' then b.{column} else t.{column} end"
         for name, column in ((name, quote(name)) for name in fields)
     ]
     return {
+        "type": resource.type,
+        "plan": f"undo_plan_{part}",
+        "kept": _spared(part).name,
+        "after": f"undo_after_{part}",
+        "references": " ".join(references),
+        "fields_after": ", ".join(after),
         "table": quote(resource.table),
         "key": quote(resource.key_column),
         "forced": "true" if force else "false",

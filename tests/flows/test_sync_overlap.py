@@ -12,6 +12,8 @@ import pytest
 from flows.sentences import sync_source
 from schemas.jobs import SyncJob
 from schemas.reports import Overlap, Report, Status
+from tasks.store import ledger
+from tasks.store.engine import engine
 from tests.slow import Slow, slow_source
 from tests.support import execute, with_settings
 
@@ -64,6 +66,26 @@ def test_the_second_run_is_refused(syncs: Syncs) -> None:
     assert first.result(30).status is Status.COMPLETED
     assert syncs.source.requests == 1
     assert syncs.begin(Overlap.REFUSE).result(30).status is Status.COMPLETED
+
+
+def test_a_skipped_run_is_not_the_last_one(syncs: Syncs) -> None:
+    """How a sync stands is told by the run that was in the way, unless there is none but skipped ones."""
+    first = syncs.begin(Overlap.REFUSE)
+    assert syncs.source.asked.wait(30)
+    skipped = syncs.begin(Overlap.REFUSE).result(30)
+    assert _last(syncs) == (Status.RUNNING, None)
+    syncs.source.let_go.set()
+    done = first.result(30)
+    assert _last(syncs) == (Status.COMPLETED, done.run_id)
+    execute(syncs.url, "delete from import_run where run_id = :id", id=done.run_id)
+    assert _last(syncs) == (Status.CANCELLED, skipped.run_id)
+
+
+def _last(syncs: Syncs) -> tuple[Status, str | None]:
+    """The state of the sync's last run, and which that was if it has ended."""
+    with engine(syncs.url).connect() as connection:
+        [state] = ledger.list_syncs(connection)
+    return state.last.status, None if state.last.status is Status.RUNNING else state.last.run_id
 
 
 def test_a_dry_run_and_another_sync_are_not_in_the_way(syncs: Syncs) -> None:

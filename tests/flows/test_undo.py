@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 from schemas.errors import UsageError
 from schemas.jobs import UndoJob
-from schemas.reports import Report
+from schemas.reports import Counts, Report, Status
 from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.undo import undo
+from tests.flows.support import sync
 from tests.records import most, store_two_of_each_type
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id, write_csv
 
@@ -118,19 +120,24 @@ def test_every_type(database_url: str, tmp_path: Path) -> None:
     """Every kind of field and key comes back as it was: an update is taken back, then the record, then that."""
     store_two_of_each_type(database_url, tmp_path)
     run = importer(database_url, tmp_path)
+    start: dict[str, list[dict[str, Any]]] = {}
     for name, resource in RESOURCES.items():
         changed = {"description": "changed", "tags": "a=b"}
         row = dict.fromkeys(resource.fields, "") | most(name)
-        start = records(database_url, name)
+        start[name] = records(database_url, name)
         update = run(write_csv(tmp_path / "changed.csv", [row | changed]), resource_type=name)
         assert (update.counts.update, update.counts.rejected) == (1, 0), update.issues
         undone = take_back(database_url, update)
-        assert (undone.counts.update, records(database_url, name)) == (1, start)
+        assert (undone.counts.update, records(database_url, name)) == (1, start[name])
+    gone: dict[str, Report] = {}
+    # Those first that refer to others.
+    for name in reversed(RESOURCES):
         [made] = {record["created_by_run"] for record in stored(database_url, name)}
-        gone = undo(UndoJob(run=made), database_url, settings())
-        assert (gone.counts.delete, records(database_url, name)) == (2, [])
-        back = take_back(database_url, gone)
-        assert (back.counts.create, records(database_url, name)) == (2, start)
+        gone[name] = undo(UndoJob(run=made), database_url, settings())
+        assert (gone[name].counts.delete, records(database_url, name)) == (2, []), gone[name].issues
+    for name, report in gone.items():
+        back = take_back(database_url, report)
+        assert (back.counts.create, records(database_url, name)) == (2, start[name])
 
 
 NAMES = st.sampled_from(["", "a", "b", 'with "quotes"', "null", "ü"])
@@ -166,3 +173,103 @@ def test_undoing_all_returns_to_the_start(database_url: str, tmp_path: Path, ste
 
 
 ROWS_HAVE = {"description": "", "owner": ""}
+
+
+def subnet(number: int, of: int = 1, **changed: str) -> dict[str, str]:
+    """Return a sound row for a subnet of a VPC."""
+    block = f"10.0.{of}.{(number - 1) * 16}/28"
+    zone = {"availability_zone": "us-east-1a"}
+    return {"subnet_id": f"subnet-{number:08x}", "vpc_id": vpc_id(of), "cidr_block": block} | zone | changed
+
+
+def test_what_others_refer_to_stays(database_url: str, tmp_path: Path) -> None:
+    """It is a conflict that says who refers to it, in the plan of the undo too; by force it goes all the same."""
+    run = importer(database_url, tmp_path)
+    vpcs = run([vpc(1), vpc(2), vpc(3)])
+    run([subnet(1, 1), subnet(2, 1), subnet(3, 2)])
+    run([vpc(2, name="new")])
+    planned = take_back(database_url, vpcs, dry_run=True)
+    undone = take_back(database_url, vpcs)
+    for report in (planned, undone):
+        assert (report.counts.read, report.counts.delete, report.counts.rejected) == (3, 1, 2)
+        assert [change.key for change in report.changes] == [vpc_id(3)]
+        assert {rule.rule: rule.count for rule in report.rules} == {"edited_since": 1, "referred_to": 1}
+        told = {issue.rule: issue for issue in issues_of(database_url, report)}
+        assert (told["edited_since"].value, told["referred_to"].value) == (vpc_id(2), vpc_id(1))
+        assert "stays: Subnet 'subnet-00000001' refers to it" in told["referred_to"].message
+    assert [record["vpc_id"] for record in records(database_url)] == [vpc_id(1), vpc_id(2)]
+    assert take_back(database_url, undone).counts.create == 1
+    forced = take_back(database_url, vpcs, force=True)
+    assert (forced.counts.delete, forced.counts.rejected, records(database_url)) == (3, 0, [])
+
+
+def test_runs_that_build_on_each_other_are_taken_back_in_reverse(database_url: str, tmp_path: Path) -> None:
+    """Once those that refer to them are gone, nothing keeps the records of the first."""
+    run = importer(database_url, tmp_path)
+    vpcs = run([vpc(1), vpc(2)])
+    subnets = run([subnet(1, 1), subnet(2, 2)])
+    assert take_back(database_url, vpcs).counts.rejected == 2
+    assert take_back(database_url, subnets).counts.delete == 2
+    assert take_back(database_url, vpcs, force=True).counts.delete == 2
+    assert (records(database_url), records(database_url, "subnet")) == ([], [])
+
+
+def test_several_types_are_taken_back_together(database_url: str, tmp_path: Path) -> None:
+    """What goes in the same undo, or no longer refers after it, keeps nothing; what stays of it does."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1)])
+    run([subnet(1, 1), subnet(2, 1)])
+    path = tmp_path / "network.json"
+    lists = {
+        "vpcs": [vpc(2), vpc(3), vpc(4)],
+        # The first moves to another VPC; the undo moves it back.
+        "subnets": [subnet(1, 2, cidr_block="10.0.2.0/28"), subnet(3, 3), subnet(4, 4)],
+    }
+    path.write_text(json.dumps({name: [row | {"tags": {}} for row in rows] for name, rows in lists.items()}))
+    document = run(path)
+    assert (document.counts.create, document.counts.update) == (5, 1)
+    before = records(database_url), records(database_url, "subnet")
+    run([subnet(3, 3, name="mine")])
+    planned = take_back(database_url, document, dry_run=True)
+    undone = take_back(database_url, document)
+    for report in (planned, undone):
+        counts = {part.resource_type: (part.counts.delete, part.counts.rejected) for part in report.parts}
+        assert counts == {"subnet": (1, 1), "vpc": (2, 1)}
+        assert {issue.value: issue.rule for issue in issues_of(database_url, report)} == {
+            "subnet-00000003": "edited_since",
+            vpc_id(3): "referred_to",
+        }
+    assert [record["vpc_id"] for record in records(database_url)] == [vpc_id(1), vpc_id(3)]
+    run([subnet(3, 3)])
+    take_back(database_url, undone)
+    again = records(database_url), records(database_url, "subnet")
+    assert [[row["cidr_block"] for row in rows] for rows in again] == [
+        [row["cidr_block"] for row in rows] for rows in before
+    ]
+
+
+def test_a_record_that_came_back_is_referred_to(database_url: str, tmp_path: Path) -> None:
+    """Taking back an undo deletes again what it brought back, unless somebody refers to it by now."""
+    run = importer(database_url, tmp_path)
+    first = run([vpc(1), vpc(2)])
+    back = take_back(database_url, take_back(database_url, first))
+    run([subnet(1, 1)])
+    report = take_back(database_url, back)
+    assert (report.counts.delete, report.counts.rejected) == (1, 1)
+    assert [issue.rule for issue in issues_of(database_url, report)] == ["referred_to"]
+
+
+def test_nothing_to_take_back(database_url: str, tmp_path: Path) -> None:
+    """A run that changed nothing says so, and so does one that is as it was already; what came before it stays."""
+    run = importer(database_url, tmp_path)
+    source = write_csv(tmp_path / "vpcs.csv", [vpc(1)])
+    first = sync(database_url, source, name="core")
+    for idle in (sync(database_url, source, name="core"), run([vpc(1)])):
+        for dry_run in (True, False):
+            report = take_back(database_url, idle, dry_run=dry_run)
+            assert (report.status, report.counts) == (Status.COMPLETED, Counts())
+            assert report.message == f"Run {idle.run_id} changed nothing: there is nothing to take back."
+    execute(database_url, "delete from vpc")
+    report = take_back(database_url, first)
+    assert report.message == f"All is as it was before run {first.run_id}: there is nothing to take back."
+    assert take_back(database_url, run([vpc(2)])).message is None

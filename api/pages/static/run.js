@@ -301,7 +301,7 @@ function undo({ importId, status, dryRun, counts, undoes }) {
   }
   draw();
   return h("section", { class: "card" }, h("h2", null, "Undo"),
-    h("p", null, "Records that this run created are deleted, those that it updated get their values back, and those that it took away come back. What was edited since stays as it is."),
+    h("p", null, "Records that this run created are deleted, those that it updated get their values back, and those that it took away come back. What was edited since, or is referred to by others, stays as it is."),
     wrong, place);
 }
 

@@ -110,7 +110,7 @@ const ACTIONS = { create: "created", update: "updated", unchanged: "unchanged", 
 const TAKEN = { retire: "retired", delete: "deleted" };
 
 /** An undo does the reverse of an import, and says so. */
-const REVERSED = { delete: "deleted", update: "restored", create: "created again", rejected: "edited since, and left" };
+const REVERSED = { delete: "deleted", update: "restored", create: "created again", rejected: "left as they are" };
 const COLOURS = { delete: "taken", retire: "taken" };
 const WOULD = ["create", "update", "delete", "retire"];
 
