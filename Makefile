@@ -21,7 +21,7 @@ demo: .venv/.installed ## import the example files and see the reports, with a P
 	@$(BIN)/python examples/demo.py
 
 test: .venv/.installed ## every test, against a real PostgreSQL
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 lint: .venv/.installed ## style, types and the layers
 	$(BIN)/ruff check .

@@ -15,8 +15,7 @@ import pytest
 from benchmarks import data
 from deployments.server import free_port
 from tasks.store.embedded import server
-from tests.api.system import ENDED, System, execute, follow, wait_for
-from tests.conftest import Starter
+from tests.api.system import ENDED, System, execute, follow, running, wait_for
 from tests.support import execute as sql
 from tests.support import vpc, write_csv
 
@@ -90,10 +89,10 @@ def test_trouble_in_the_middle_of_a_run(system: System, tmp_path: Path, trouble:
         assert follow(client, again)[-1]["status"] == "completed"
 
 
-def test_ctrl_c_stops_everything(own_system: Starter, home: Path, tmp_path: Path) -> None:
+def test_ctrl_c_stops_everything(home: Path, tmp_path: Path) -> None:
     """With the database that comes along: a run that is under way is rolled back, and no process is left."""
     path = data.write(data.vpcs(ROWS), tmp_path / "vpcs.csv")
-    with own_system(None, home) as system:
+    with running(None, home) as system:
         with system.client() as client:
             run = execute(client, path, resourceType="vpc")
             wait_for(client, run, "validate")

@@ -10,8 +10,8 @@ import pytest
 
 from schemas.settings import settings
 from tests.api.support import Cli
-from tests.api.system import execute, follow
-from tests.conftest import Starter, database, temporary_home
+from tests.api.system import execute, follow, running
+from tests.conftest import database, temporary_home
 from tests.support import stored, vpc, write_csv
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -54,9 +54,7 @@ def test_the_command_line(cli: Cli, database_url: str, tmp_path: Path, monkeypat
     assert len(stored(database_url, "vpc")) == 1
 
 
-def test_the_system(
-    own_system: Starter, postgres_url: str, template_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_system(postgres_url: str, template_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is named from the folder where `cmdb up` starts is asked by each run; a form may leave a rule out."""
     shutil.copy(EXAMPLES / "rules.py", tmp_path / "rules.py")
     monkeypatch.chdir(tmp_path)
@@ -64,7 +62,7 @@ def test_the_system(
     with (
         temporary_home() as folder,
         database(postgres_url, template_database) as url,
-        own_system(url, folder, CMDB_RULES="rules.py") as system,
+        running(url, folder, CMDB_RULES="rules.py") as system,
         system.client() as client,
     ):
         listed = client.get("/api/rules", params={"resourceType": "site"}).json()

@@ -13,8 +13,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.api.system import CMDB, System
-from tests.conftest import Starter, database, temporary_home
+from tests.api.system import CMDB, System, running
+from tests.conftest import database, temporary_home
 from tests.slow import Slow, slow_source
 from tests.support import execute, wait_until
 from tests.webhook import KEY, Hook, webhook
@@ -82,13 +82,13 @@ class Scheduled:
 
 
 @pytest.fixture(scope="module")
-def whole(own_system: Starter, postgres_url: str, template_database: str) -> Iterator[System]:
+def whole(postgres_url: str, template_database: str) -> Iterator[System]:
     """A system that may read sources of this machine, and has the secret `chat`."""
     with (
         webhook() as hook,
         temporary_home() as folder,
         database(postgres_url, template_database) as url,
-        own_system(url, folder, CMDB_SOURCE_PRIVATE="true", CMDB_SECRET_CHAT=hook.address) as started,
+        running(url, folder, CMDB_SOURCE_PRIVATE="true", CMDB_SECRET_CHAT=hook.address) as started,
     ):
         started.environment["CMDB_SECRET_CHAT"] = hook.address
         HOOKS.append(hook)
