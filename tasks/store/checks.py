@@ -337,7 +337,8 @@ def _overlaps(
             listed_near = listed(connection, f"near_{number}", near)
             query = _suspects(target, rule, comparison, stored, listed_near)
             suspects = temporary(connection, f"suspects_{number}", query)
-            yield _no_overlap(target, rule, suspects, stored, others=others)
+            # Without records, and rows that have one, the suspects overlap nothing but each other.
+            yield _no_overlap(target, rule, suspects, stored, alone=not others and not comparison.known)
 
 
 def _stored_blocks(
@@ -377,9 +378,9 @@ def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, stored: T
     return select(*columns).where(or_(in_shared, is_near), *_fresh(target, comparison))
 
 
-def _no_overlap(target: Target, rule: NoOverlap, suspects: Table, stored: Table, *, others: bool) -> Select[Any]:
+def _no_overlap(target: Target, rule: NoOverlap, suspects: Table, stored: Table, *, alone: bool) -> Select[Any]:
     """Find the blocks that share an island, each with another of it: the first block covers all the others."""
-    blocks = _all_blocks(target, rule, suspects, stored, others=others)
+    blocks = _all_blocks(target, rule, suspects, stored, alone=alone)
     numbered = islands(blocks, rule.within, "key")
     island = [*(numbered.c[name] for name in rule.within), numbered.c.island]
     order = [numbered.c.block, numbered.c.key]
@@ -411,7 +412,7 @@ def _no_overlap(target: Target, rule: NoOverlap, suspects: Table, stored: Table,
     ).where(seen.c.fresh, seen.c.size > 1)
 
 
-def _all_blocks(target: Target, rule: NoOverlap, suspects: Table, stored: Table, *, others: bool) -> Subquery:
+def _all_blocks(target: Target, rule: NoOverlap, suspects: Table, stored: Table, *, alone: bool) -> Subquery:
     """The blocks of the suspects, which are `fresh`, and those of all rows and records that they may overlap."""
     s = target.s
     names = (rule.field, *rule.within)
@@ -425,10 +426,10 @@ def _all_blocks(target: Target, rule: NoOverlap, suspects: Table, stored: Table,
             *(s.c[name] for name in rule.within),
             suspects.c.row_number.is_not(None).label("fresh"),
         )
-        .select_from(s.join(scopes, _same(scopes, s, rule)).join(suspects, is_suspect, isouter=others))
+        .select_from(s.join(scopes, _same(scopes, s, rule)).join(suspects, is_suspect, isouter=not alone))
         .where(*(s.c[name].is_not(None) for name in names))
     )
-    if not others:
+    if alone:
         return staged.subquery()
     there = select(literal(None), *stored.c, literal(value=False))
     return union_all(staged, there.join_from(stored, scopes, _same(scopes, stored, rule))).subquery()
