@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
-from tests.support import importer, issues_of, staging_tables, stored, vpc, vpc_id
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support import execute, importer, issues_of, staging_tables, stored, vpc, vpc_id
 
 
 def subnet(number: int, parent: int, block: str, **changed: str) -> dict[str, str]:
@@ -113,3 +117,49 @@ def test_updates_of_optional_keys_find_their_record(database_url: str, tmp_path:
     report = run([{"prefix": "2001:db8::/32", "status": "reserved"}], resource_type="prefix", mode="update")
     assert report.counts.update == 1
     assert stored(database_url, "prefix")[0]["status"] == "reserved"
+
+
+BLOCK = st.builds(
+    lambda last, length: str(ip_network((f"10.0.{last // 256}.{last % 256}", length), strict=False)),
+    st.integers(0, 511),
+    st.sampled_from([23, 24, 26, 28]),
+)
+NETWORKS = st.dictionaries(st.integers(1, 8), st.tuples(BLOCK, st.sampled_from(["us-east-1", "eu-west-1"])), min_size=1)
+
+
+@given(before=st.just({}) | NETWORKS, after=NETWORKS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_overlaps_are_those_that_comparing_each_pair_finds(
+    database_url: str, tmp_path: Path, before: dict[int, tuple[str, str]], after: dict[int, tuple[str, str]]
+) -> None:
+    """Of rows that are new or have moved, with whatever is stored and whatever else the file holds."""
+    execute(database_url, "truncate vpc")
+    run = importer(database_url, tmp_path)
+    if before:
+        run(rows_of(before))
+    report = run(rows_of(after))
+    rows = {issue.row for issue in issues_of(database_url, report) if issue.rule == "overlap"}
+    numbers = list(after)
+    assert {numbers[(row or 0) - 2] for row in rows} == overlapping(before, after)
+
+
+def rows_of(networks: dict[int, tuple[str, str]]) -> list[dict[str, str]]:
+    """Return a row for each VPC."""
+    return [vpc(n, cidr_block=block, region=region) for n, (block, region) in networks.items()]
+
+
+def overlapping(before: dict[int, tuple[str, str]], after: dict[int, tuple[str, str]]) -> set[int]:
+    """Return the VPCs that are new or have moved, and overlap another in their region once all are stored."""
+    known = before | after
+    return {
+        n
+        for n, (block, region) in after.items()
+        if before.get(n) != (block, region)
+        for other, (beside, at) in known.items()
+        if other != n and at == region and overlap(block, beside)
+    }
+
+
+def overlap(one: str, other: str) -> bool:
+    """Say whether two blocks overlap."""
+    return IPv4Network(one).overlaps(IPv4Network(other))
