@@ -127,16 +127,21 @@ BLOCK = st.builds(
 NETWORKS = st.dictionaries(st.integers(1, 8), st.tuples(BLOCK, st.sampled_from(["us-east-1", "eu-west-1"])), min_size=1)
 
 
-@given(before=st.just({}) | NETWORKS, after=NETWORKS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=NETWORKS, kept=st.booleans() | st.sets(st.integers(1, 8)), more=NETWORKS)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_overlaps_are_those_that_comparing_each_pair_finds(
-    database_url: str, tmp_path: Path, before: dict[int, tuple[str, str]], after: dict[int, tuple[str, str]]
+    database_url: str,
+    tmp_path: Path,
+    before: dict[int, tuple[str, str]],
+    kept: bool | set[int],  # all, none or some
+    more: dict[int, tuple[str, str]],
 ) -> None:
     """Of rows that are new or have moved, with whatever is stored and whatever else the file holds."""
+    same = before if kept is True else {n: before[n] for n in before if kept and n in kept}
+    after = same | more
     execute(database_url, "truncate vpc")
     run = importer(database_url, tmp_path)
-    if before:
-        run(rows_of(before))
+    run(rows_of(before))
     report = run(rows_of(after))
     rows = {issue.row for issue in issues_of(database_url, report) if issue.rule == "overlap"}
     numbers = list(after)
