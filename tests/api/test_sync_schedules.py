@@ -154,27 +154,26 @@ def test_syncs_tells_the_schedule_and_sync_runs_it(scheduled: Scheduled) -> None
     """`cmdb syncs` shows when each runs next; `cmdb sync NAME` does what the schedule would."""
     scheduled.source.let_go.set()
     made = scheduled.make("hourly", 3600)
-    wait_until(lambda: "hourly" in scheduled.cmdb("syncs", "--json").stdout)
-    wait_until(lambda: row(scheduled, "hourly")["nextRun"])
-    shown = row(scheduled, "hourly")
+    wait_until(lambda: scheduled.ask("POST", "/flow_runs/filter", deployments={"id": {"any_": [made["id"]]}}))
+    listed = syncs(scheduled)
+    shown, off = listed["hourly"], listed["netbox"]
+    assert shown["nextRun"]
     assert (shown["schedules"], shown["active"], shown["url"]) == (["every 1:00:00"], True, scheduled.source.address)
     assert shown["status"] is None
-    off = row(scheduled, "netbox")
     assert (off["active"], off["nextRun"], off["lastRun"]) == (False, None, None)
     done = scheduled.cmdb("sync", "hourly", "--json")
     assert done.returncode == 0, done.stderr
     assert "as a flow run of the Prefect server" in done.stderr or json.loads(done.stdout)["sync"] == "hourly"
-    assert row(scheduled, "hourly")["status"] == "completed"
+    assert syncs(scheduled)["hourly"]["status"] == "completed"
     table = scheduled.cmdb("syncs").stdout
     assert "every 1:00:00" in table
     assert "(off)" in table
     scheduled.ask("DELETE", f"/deployments/{made['id']}")
 
 
-def row(scheduled: Scheduled, name: str) -> dict[str, Any]:
-    """Return what `cmdb syncs` tells of a sync."""
-    found: list[dict[str, Any]] = json.loads(scheduled.cmdb("syncs", "--json").stdout)
-    return next(each for each in found if each["name"] == name)
+def syncs(scheduled: Scheduled) -> dict[str, dict[str, Any]]:
+    """Return what `cmdb syncs` tells of each sync."""
+    return {each["name"]: each for each in json.loads(scheduled.cmdb("syncs", "--json").stdout)}
 
 
 def test_overlapping_runs(scheduled: Scheduled) -> None:
