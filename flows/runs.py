@@ -56,6 +56,9 @@ _OWNER = "by:"
 _GRACE = {StateType.PENDING: timedelta(seconds=30)}
 _USUAL_GRACE = timedelta(seconds=8)
 
+# Seconds after which a run that seemed dead, and seems so still, is; Prefect has been told of its end by then.
+_SURE = 5
+
 _CANCEL_PATIENCE = 1.8
 """Seconds for which a caller waits to learn whether a cancelled run is over."""
 
@@ -249,9 +252,24 @@ class Runs:
     # Ending what died ------------------------------------------------------------------------------------------------
 
     async def reap(self) -> list[UUID]:
-        """End the runs whose process died, and hand those that never began to a worker again; returns them."""
+        """End the runs whose process died, and hand those that never began to a worker again; returns them.
+
+        A run lets its lock go a moment before Prefect is told of its end: one that seems dead is looked at twice.
+        """
+        suspects = [run for run in await self._open() if await self._seems_dead(run)]
+        if not suspects:
+            return []
+        await sleep(_SURE)
+        states = {run.state_id for run in await self._open()}
+        dead = [run for run in suspects if run.state_id in states and not await self._alive(run.id)]
+        for run in dead:
+            await self._end(run)
+        return [run.id for run in dead]
+
+    async def _open(self) -> list[FlowRun]:
+        """The runs that have begun, or are about to, and have not ended."""
         with _told():
-            found = await self.client.read_flow_runs(
+            return await self.client.read_flow_runs(
                 flow_filter=FlowFilter(name=FlowFilterName(any_=[*_WRITING, EXPORT])),
                 flow_run_filter=FlowRunFilter(
                     state=FlowRunFilterState(
@@ -259,18 +277,18 @@ class Runs:
                     )
                 ),
             )
-        return [run.id for run in found if await self._reaped(run)]
 
-    async def _reaped(self, run: FlowRun) -> bool:
+    async def _seems_dead(self, run: FlowRun) -> bool:
         state = run.state
         if state is None or datetime.now(UTC) - state.timestamp < _GRACE.get(state.type, _USUAL_GRACE):
             return False
-        if await self._alive(run.id):
-            return False
+        return not await self._alive(run.id)
+
+    async def _end(self, run: FlowRun) -> None:
         new: State[Any]
-        if state.type is StateType.PENDING:
+        if run.state_type is StateType.PENDING:
             new = Scheduled(message="Its worker went away before it began.")
-        elif state.type is StateType.CANCELLING:
+        elif run.state_type is StateType.CANCELLING:
             new = Cancelled(message=STOPPED)
         elif await self._ledger_status(run.id) is Status.COMPLETED:
             # It was applied, and its process died before Prefect knew; the ledger has the last word.
@@ -279,7 +297,6 @@ class Runs:
             new = Crashed(message=DIED)
         with _told():
             await self.client.set_flow_run_state(run.id, new, force=True)
-        return True
 
 
 def _once(flow: str, owner: str, key: str) -> str:

@@ -35,9 +35,9 @@ class FlatReader:
         if self._failed == _TRIES:
             return None
         text = b"".join(lines)
-        frame = _read(text, len(lines), self._schema) if self._schema else None
+        frame = _read(lines, text, self._schema) if self._schema else None
         if frame is None:
-            frame = _read(text, len(lines), None)
+            frame = _read(lines, text, None)
         if frame is None:
             self._failed += 1
             return None
@@ -45,20 +45,20 @@ class FlatReader:
         return frame.select(pl.all().cast(pl.String))
 
 
-def _read(text: bytes, lines: int, schema: dict[str, pl.DataType] | None) -> pl.DataFrame | None:
+def _read(lines: list[bytes], text: bytes, schema: dict[str, pl.DataType] | None) -> pl.DataFrame | None:
     if b"\\u" in text and _ODD.search(text):
         return None
     try:
         frame = pl.read_ndjson(text, schema=schema, infer_schema_length=None)
     except pl.exceptions.PolarsError:
         return None
-    sound = len(frame) == lines and all(dtype in _PLAIN for dtype in frame.dtypes)
+    sound = len(frame) == len(lines) and all(dtype in _PLAIN for dtype in frame.dtypes)
     # A member whose column has another name may share it with another.
     named = all(column_name(member, 0) == member for member in frame.columns)
-    return frame if sound and named and _is_all(text, frame) else None
+    return frame if sound and named and _is_all(lines, text, frame) else None
 
 
-def _is_all(text: bytes, frame: pl.DataFrame) -> bool:
+def _is_all(lines: list[bytes], text: bytes, frame: pl.DataFrame) -> bool:
     """Say whether a frame has each member of each line once, and as text just those that are text there."""
     if b"\\" in text:
         text = text.replace(rb"\\", b"").replace(rb"\"", b"")
@@ -69,7 +69,15 @@ def _is_all(text: bytes, frame: pl.DataFrame) -> bool:
     }
     texts = sum(filled[name] for name, dtype in frame.schema.items() if dtype == pl.String)
     wanted = (sum(filled.values()) + nulls, 2 * (members + texts))
-    return (members, text.count(b'"')) == wanted
+    # A null that is left out as its member is there twice would stand for one that is not there.
+    return (members, text.count(b'"')) == wanted and (not nulls or _each_once(lines, frame.columns, members))
+
+
+def _each_once(lines: list[bytes], names: list[str], members: int) -> bool:
+    """Say whether no line has one of all its members twice."""
+    text = pl.Series(lines, dtype=pl.Binary).cast(pl.String)
+    counts = pl.DataFrame([text.str.count_matches(f'"{name}":', literal=True).alias(name) for name in names])
+    return sum(counts.sum().row(0)) == members and max(counts.max().row(0), default=0) <= 1
 
 
 def is_left_alone(flatten: Flatten, members: list[str]) -> bool:

@@ -14,7 +14,7 @@ from schemas.resource import NATURAL_KEY, Resource
 from schemas.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, staged_columns, staging_table
 from tasks.store.copy import copy_frame
 from tasks.store.ledger import FLAWED, staging_name
-from tasks.store.session import Session
+from tasks.store.session import Session, name_lock
 from tasks.store.sketch import Sketch
 
 
@@ -50,7 +50,10 @@ class Staging:
     def create(self) -> None:
         """Make the table, empty."""
         with self.session.transaction() as connection:
-            connection.execute(text(f'create schema if not exists "{STAGING_SCHEMA}"'))
+            if not inspect(connection).has_schema(STAGING_SCHEMA):
+                # Two first runs at once: IF NOT EXISTS does not see what another transaction is about to create.
+                connection.execute(select(func.pg_advisory_xact_lock(name_lock("schema", STAGING_SCHEMA))))
+                connection.execute(text(f'create schema if not exists "{STAGING_SCHEMA}"'))
             for table in (self.flawed, self.table):
                 table.drop(connection, checkfirst=True)
             self.table.create(connection)
