@@ -11,6 +11,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+LONGEST = 300.0
+"""Seconds after which a rival is stopped."""
+
 DLT = "dlt[postgres]==1.31.*"
 
 _DLT_PROGRAM = """
@@ -30,13 +33,19 @@ print(time.perf_counter() - began)
 
 
 def dlt(url: str, file: Path, home: Path) -> float:
-    """Upsert a file with dlt from an Arrow table; returns its seconds, without those of its start."""
+    """Upsert a file with dlt from an Arrow table; returns its seconds, without those of its start.
+
+    One that takes longer than `LONGEST` is stopped, and counted as that: PostgreSQL may join its tables row by row.
+    """
     # dlt wants a host and a password; the socket of the query is what libpq then uses.
     named = make_url(url).set(drivername="postgresql", host="localhost", password="none")
     address = named.render_as_string(hide_password=False)
     environment = os.environ | {"HOME": str(home), "RUNTIME__DLTHUB_TELEMETRY": "false"}
     command = [str(_dlt_python(home)), "-c", _DLT_PROGRAM, address, str(file)]
-    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        return LONGEST
     if done.returncode:
         sys.exit(f"dlt failed:\n{done.stderr[-2000:]}")
     return float(done.stdout.split()[-1])
