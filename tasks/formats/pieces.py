@@ -32,9 +32,7 @@ def scan_pieces(path: Path, skip: int, row: int, columns: tuple[str, ...], **opt
     ) -> Iterator[pl.DataFrame]:
         first, left = row, most
         for piece in _pieces(path, skip, quoted=quoted):
-            # A piece is small enough for one thread, and the work on it is done in all of them.
-            records = pl.scan_csv(piece, row_index_offset=first, **how)
-            frame = records.collect(engine="streaming")
+            frame = pl.scan_csv(piece, row_index_offset=first, **how).collect(engine="streaming")
             first += len(frame)
             if left is not None:
                 frame = frame.head(left)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from schemas.rules import WatchedRule
 from schemas.tables import RETIRED_AT
-from tasks.store.session import set_local
+from tasks.store.session import set_local, without_joins
 from tasks.store.target import Target
 from tasks.store.temporary import temporary
 
@@ -101,12 +101,8 @@ def _known(connection: Connection, target: Target) -> Table | None:
     is_known = exists(
         select(literal(1)).select_from(target.t).where(target.stored_key == ordered.c[target.staged_key.name])
     )
-    for join in ("hashjoin", "mergejoin"):
-        set_local(connection, f"enable_{join}", "off")
-    known = temporary(connection, f"known_{target.part}", select(ordered.c.row_number).where(is_known))
-    for join in ("hashjoin", "mergejoin"):
-        set_local(connection, f"enable_{join}", "on")
-    return known
+    with without_joins(connection, "hashjoin", "mergejoin"):
+        return temporary(connection, f"known_{target.part}", select(ordered.c.row_number).where(is_known))
 
 
 def _estimate(connection: Connection, table: Table) -> int:

@@ -37,7 +37,7 @@ from schemas.rules import Reference
 from schemas.tables import GONE, LINEAGE, RETIRED_AT, TABLES
 from tasks.store.missing import naming
 from tasks.store.plan import differing
-from tasks.store.session import set_local
+from tasks.store.session import without_joins
 from tasks.store.target import Target
 
 # The records that a run created, and that no change row of it speaks of; there may be a million of them, which are
@@ -250,9 +250,8 @@ class Undoing:
         for statement in (_IMAGES, _GONE):
             self._execute(statement)
         # A table that is empty when this is planned, and grows by it, would be gone through for each record.
-        set_local(self.connection, "enable_nestloop", "off")
-        self._execute(_CREATED_GONE)
-        set_local(self.connection, "enable_nestloop", "on")
+        with without_joins(self.connection, "nestloop"):
+            self._execute(_CREATED_GONE)
         for statement in (_DELETE, _CREATED_DELETE, _UPDATE, _CREATE):
             self._execute(statement)
 
