@@ -4,10 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock migration clean
+.PHONY: help demo test test-fast test-system test-loaded test-order coverage coverage-report mutants lint format bench lock migration clean
+
+# The lanes of the tests; the markers follow from the fixtures that a test uses (tests/conftest.py). COVERAGE=1 measures
+# what they run, subprocesses included.
+PYTEST := $(if $(COVERAGE),$(BIN)/coverage run -m pytest,$(BIN)/pytest)
+IN_PROCESS := -n 2 --dist worksteal -m "walk or not (system or browser)"
+SYSTEMS := -n 2 --dist loadfile -m "(system or browser) and not walk"
 
 help: ## show this
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 # The stamp is newer than the lock once everything is installed.
 .venv/.installed: requirements.lock pyproject.toml
@@ -20,8 +26,30 @@ help: ## show this
 demo: .venv/.installed ## import the example files and see the reports, with a Prefect server and without
 	@$(BIN)/python examples/demo.py
 
-test: .venv/.installed ## every test, against a real PostgreSQL
-	$(BIN)/pytest -n 2
+test: .venv/.installed ## the tests of a change: everything in process, and one walk through the whole system
+	$(PYTEST) $(IN_PROCESS)
+
+test-fast: .venv/.installed ## the inner loop: no whole system, no browser
+	$(BIN)/pytest -n 2 --dist worksteal -m "not (system or browser)"
+
+test-system: .venv/.installed ## every other test of whole systems, browsers and kills
+	$(PYTEST) $(SYSTEMS)
+
+test-loaded: .venv/.installed ## every test, three times in a row, while two other processes keep the machine busy
+	$(BIN)/python -m tests.loaded
+
+test-order: .venv/.installed ## every test in three random orders, and each file on its own (SEEDS="1 2 3")
+	$(BIN)/python -m tests.order $(SEEDS)
+
+coverage: ## every test, and the lines and branches that they run
+	$(MAKE) COVERAGE=1 test test-system coverage-report
+
+coverage-report: .venv/.installed
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+mutants: .venv/.installed ## change the code in small ways and see whether a test notices (MODULE=schemas/rules.py)
+	$(BIN)/python -m tests.mutants $(MODULE)
 
 lint: .venv/.installed ## style, types and the layers
 	$(BIN)/ruff check .

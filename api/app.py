@@ -21,13 +21,9 @@ from api.service import Service
 from flows.runs import Runs, prefect
 from schemas.errors import CmdbError
 from schemas.settings import Settings
-from tasks.store.engine import engine
-from tasks.store.migrate import upgrade
+from tasks.store.migrate import ensure_upgraded
 
 log = logging.getLogger("cmdb.api")
-
-# Seconds between two looks for runs whose process died.
-_ROUND = 10
 
 
 def create(settings: Settings, url: str) -> ASGIApp:
@@ -40,11 +36,11 @@ def create(settings: Settings, url: str) -> ASGIApp:
             page = str(client.api_url).removesuffix("/").removesuffix("/api")
             runs = Runs(client, url)
             app.state.service = Service(settings, runs, Watches(runs, page), page)
-            reaping = asyncio.create_task(_reap(runs))
+            reaping = asyncio.create_task(_reap(runs, settings))
             yield
             reaping.cancel()
 
-    upgrade(engine(url))
+    ensure_upgraded(url)
     app = FastAPI(
         title="cmdb",
         version=metadata.version("cmdb"),
@@ -71,15 +67,15 @@ def create(settings: Settings, url: str) -> ASGIApp:
     return guarded
 
 
-async def _reap(runs: Runs) -> None:
+async def _reap(runs: Runs, settings: Settings) -> None:
     """End what died, again and again; several processes that do so do no harm."""
     while True:
         try:
-            for run in await runs.reap():
+            for run in await runs.reap(settings.grace_seconds, settings.start_grace_seconds):
                 log.warning("run %s was ended: its process had died", run)
         except CmdbError as error:
             log.warning("%s", error)
-        await asyncio.sleep(_ROUND)
+        await asyncio.sleep(settings.reap_seconds)
 
 
 def _declare(app: FastAPI) -> None:

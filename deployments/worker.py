@@ -13,8 +13,7 @@ from deployments.served import POOL, register
 from deployments.start_run import SOCKET
 from schemas.errors import Unavailable
 from schemas.settings import Settings
-from tasks.store.engine import engine
-from tasks.store.migrate import upgrade
+from tasks.store.migrate import ensure_upgraded
 from tasks.store.session import alone
 
 # Seconds between two looks for new runs: each costs the server about ten milliseconds.
@@ -28,7 +27,7 @@ def work(settings: Settings, say: Say, name: str | None = None) -> None:
     """
     if settings.database_url is None:
         raise Unavailable("A worker needs the database that the runs write to: set CMDB_DATABASE_URL.")
-    upgrade(engine(settings.database_url.get_secret_value()))
+    ensure_upgraded(settings.database_url.get_secret_value())
     # Of several workers that start at once, each would make what it does not see yet.
     with alone(settings.database_url.get_secret_value(), "register"):
         asyncio.run(register())

@@ -34,7 +34,8 @@ async def maintenance() -> None:
     log = get_run_logger()
     with database(settings()) as url:
         async with prefect() as client:
-            for run in await Runs(client, url).reap():
+            graces = settings().grace_seconds, settings().start_grace_seconds
+            for run in await Runs(client, url).reap(*graces):
                 log.info("ended run %s, whose process had died", run)
             with alone(url, "register"):
                 await register(client)

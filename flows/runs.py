@@ -51,14 +51,6 @@ _WRITING = (IMPORT, SYNC, APPLY, UNDO)
 
 _OWNER = "by:"
 
-# A process takes its lock within this time of its run's start, and its last state reaches Prefect within it; a worker
-# that was given a run starts its process within the time of pending ones.
-_GRACE = {StateType.PENDING: timedelta(seconds=30)}
-_USUAL_GRACE = timedelta(seconds=8)
-
-# Seconds after which a run that seemed dead, and seems so still, is; Prefect has been told of its end by then.
-_SURE = 5
-
 _CANCEL_PATIENCE = 1.8
 """Seconds for which a caller waits to learn whether a cancelled run is over."""
 
@@ -251,15 +243,22 @@ class Runs:
 
     # Ending what died ------------------------------------------------------------------------------------------------
 
-    async def reap(self) -> list[UUID]:
+    async def reap(self, grace: float, start_grace: float) -> list[UUID]:
         """End the runs whose process died, and hand those that never began to a worker again; returns them.
 
-        A run lets its lock go a moment before Prefect is told of its end: one that seems dead is looked at twice.
+        A process takes its lock within `grace` seconds of its run's start, and a worker starts the process of a run
+        that it was given within `start_grace`. A run frees its lock a moment before Prefect hears of its end: one that
+        seems dead is checked again, more than half a `grace` later.
         """
-        suspects = [run for run in await self._open() if await self._seems_dead(run)]
+        patience = {StateType.PENDING: start_grace}
+        suspects = [
+            run
+            for run in await self._open()
+            if run.state and await self._seems_dead(run, patience.get(run.state.type, grace))
+        ]
         if not suspects:
             return []
-        await sleep(_SURE)
+        await sleep(grace * 0.6)
         states = {run.state_id for run in await self._open()}
         dead = [run for run in suspects if run.state_id in states and not await self._alive(run.id)]
         for run in dead:
@@ -278,9 +277,8 @@ class Runs:
                 ),
             )
 
-    async def _seems_dead(self, run: FlowRun) -> bool:
-        state = run.state
-        if state is None or datetime.now(UTC) - state.timestamp < _GRACE.get(state.type, _USUAL_GRACE):
+    async def _seems_dead(self, run: FlowRun, patience: float) -> bool:
+        if run.state is None or datetime.now(UTC) - run.state.timestamp < timedelta(seconds=patience):
             return False
         return not await self._alive(run.id)
 

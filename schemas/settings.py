@@ -116,6 +116,13 @@ class Settings(BaseSettings):
     )
     preview_seconds: float = Field(30, ge=0, description="How long a preview is waited for; then it is asked for.")
     max_runs: int = Field(4, ge=1, le=100, description="The most runs that one worker carries out at once.")
+    reap_seconds: float = Field(10, gt=0, description="Seconds between two checks for runs whose process died.")
+    start_grace_seconds: float = Field(
+        30, ge=1, description="Seconds that a worker has to start a run; then another worker gets it."
+    )
+    grace_seconds: float = Field(
+        8, ge=1, description="Seconds without a sign of life after which a run's process is taken for dead."
+    )
     rules: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Rules of your own, beside those of installed packages: files (rules.py) and modules "

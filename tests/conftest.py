@@ -10,22 +10,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import psycopg2
 import pytest
 from psycopg2 import sql
-from pydantic import SecretStr
 from sqlalchemy.engine import make_url
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has none
 
-from deployments.server import prefect_server
-from schemas.settings import Settings, settings
+from schemas.settings import settings
 from tasks.store.embedded import server
-from tasks.store.engine import engine
+from tasks.store.engine import close_engine, engine
 from tasks.store.migrate import upgrade
-from tests.api.system import System, running
+from tests.api.system import Start, System, running
+from tests.laws import PROFILE
+from tests.webhook import webhook
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 def template_ready(url: str) -> None:
     """Make the tables of the database that every test's database is copied from."""
     upgrade(engine(url))
+    close_engine(url)
 
 
 @contextmanager
@@ -96,9 +95,11 @@ def database(postgres_url: str, template: str = "template0") -> Iterator[str]:
     name = f"cmdb_test_{uuid4().hex[:12]}"
     create = "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'"
     run(postgres_url, create, name, template)
+    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
     try:
-        yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+        yield url
     finally:
+        close_engine(url)
         run(postgres_url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
@@ -127,51 +128,91 @@ def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(postgres_url: str) -> Iterator[str]:
-    """The address of a Prefect server for this session, with its state in the tests' PostgreSQL."""
-    with (
-        temporary_home() as folder,
-        database(postgres_url) as url,
-        prefect_server(
-            Settings(home=folder, database_url=SecretStr(url), prefect_database=f"prefect_{uuid4().hex[:8]}")
-        ) as api,
-    ):
-        yield api
+def prefect_api(system: System) -> str:
+    """The address of the API of the system's Prefect server, for tests of runs in a process of their own."""
+    return f"{system.prefect}/api"
 
 
 @pytest.fixture(scope="session")
-def system(postgres_url: str, template_database: str) -> Iterator[System]:
-    """The whole system for this session, as `cmdb up` starts it, without keys."""
+def start_system() -> Start:
+    """What starts a whole system: tests that need one of their own are told by this fixture."""
+    return running
+
+
+@pytest.fixture(scope="session")
+def system(start_system: Start, postgres_url: str, template_database: str) -> Iterator[System]:
+    """The whole system for this session, as `cmdb up` starts it, without keys; it may read sources of this machine."""
     with (
+        webhook() as hook,
         temporary_home() as folder,
         database(postgres_url, template_database) as url,
-        running(url, folder, CMDB_RATE_LIMIT="100000/minute") as started,
+        start_system(url, folder, CMDB_SECRET_CHAT=hook.address, **QUICK) as started,
     ):
+        started.hook = hook
         yield started
 
 
-class Together(LoadScopeScheduling):  # type: ignore[misc]  # see above
-    """The tests of running systems, and those of a Prefect server, each in one process: two of them starve each other.
-
-    (`xdist_group` would say so beside the tests; pytest-xdist 3.8 can't tell it to pytest 9.2.)
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        if path.startswith("tests/api/") and path not in _WITHOUT_SYSTEM:
-            return "a system"
-        return "a Prefect server" if path in _WITH_PREFECT else nodeid
-
-
-_WITHOUT_SYSTEM = {f"tests/api/test_{name}.py" for name in ("cli", "export", "nasty")}
-_WITH_PREFECT = {
-    "tests/flows/test_bulk_export.py",
-    "tests/flows/test_bulk_import.py",
-    "tests/tasks/test_credentials.py",
+QUICK = {
+    "CMDB_RATE_LIMIT": "100000/minute",
+    "CMDB_SOURCE_PRIVATE": "true",
+    "CMDB_REAP_SECONDS": "1",
+    "CMDB_GRACE_SECONDS": "3",
+    "CMDB_START_GRACE_SECONDS": "10",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "2",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "0.5",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "0.5",
 }
+"""Settings with which nobody waits long for what happens after a time."""
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
-    """Spread the tests over processes."""
-    return Together(config, log)
+# Lanes ---------------------------------------------------------------------------------------------------------------
+
+LANES = {"start_system": "system", "browser": "browser"}
+"""The marker of a test by the fixture that it uses, directly or through others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the markers of what it uses; the walk, the longest test of its lane, goes first."""
+    for item in items:
+        for fixture in LANES.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(LANES[fixture])
+    items.sort(key=lambda item: item.get_closest_marker("walk") is None)
+
+
+# What is not here -----------------------------------------------------------------------------------------------------
+
+INSTALLED_BY = {"chromium": "chromium", "soffice": "libreoffice-calc"}
+"""Programs that some tests need, and the package of Debian that has each."""
+
+
+def needs(program: str) -> str:
+    """Return the path of a program; skips the test where it is not installed."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--pictures`."""
+    parser.addoption("--pictures", action="store_true", help="keep each step of the page in tests/pictures")
+
+
+def pytest_report_header() -> str:
+    """Say how many examples laws are tried with."""
+    return f"laws: profile {PROFILE} of dev, ci, nightly (HYPOTHESIS_PROFILE)"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with what was skipped for want of a program, and the one command that installs it."""
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    missing = {
+        package: sum(f"{program} is not installed" in reason for reason in reasons)
+        for program, package in INSTALLED_BY.items()
+    }
+    lacking = {package: count for package, count in missing.items() if count}
+    if lacking:
+        tests = ", ".join(f"{count} for want of {package}" for package, count in lacking.items())
+        terminalreporter.write_sep("=", "not tested here")
+        terminalreporter.write_line(f"Skipped: {tests}. To run them on Debian or Ubuntu:")
+        terminalreporter.write_line(f"    sudo apt-get install --no-install-recommends {' '.join(lacking)}")

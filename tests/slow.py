@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.support import vpc
+from tests.waiting import PATIENCE
 
 COLUMNS = ("vpc_id", "cidr_block", "region", "account_id")
 
@@ -40,7 +41,7 @@ def slow_source() -> Iterator[Slow]:
         def do_GET(self) -> None:  # the library's name
             source.requests += 1
             source.asked.set()
-            source.let_go.wait(60)
+            source.let_go.wait(PATIENCE)
             body = source.body()
             with suppress(ConnectionError):  # who asked may have been killed
                 self.send_response(source.status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,11 +92,3 @@ def staging_tables(url: str) -> list[str]:
 def with_settings(**changed: Any) -> Settings:
     """Return the settings with some of them changed."""
     return settings().model_copy(update=changed)
-
-
-def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)

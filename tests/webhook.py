@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.waiting import wait_until
 
 KEY = "/hook/T0P-S3CRET-K3Y"
 """The part of the address that must be in no log."""
@@ -29,14 +30,9 @@ class Hook:
         """The events that it was told."""
         return [each["event"] for each in self.told]
 
-    def wait(self, event: str, patience: float = 90) -> dict[str, Any]:
+    def wait(self, event: str) -> dict[str, Any]:
         """Wait until it is told an event; returns that."""
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
-            if found := next((each for each in self.told if each["event"] == event), None):
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"not told of {event}: {self.told}")
+        return wait_until(lambda: next((each for each in self.told if each["event"] == event), None)) or {}
 
 
 @contextmanager

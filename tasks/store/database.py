@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 from schemas.settings import Settings
 from tasks.store.embedded import server
-from tasks.store.engine import engine
-from tasks.store.migrate import upgrade
+from tasks.store.engine import close_engine
+from tasks.store.migrate import ensure_upgraded
 
 
 @contextmanager
 def database(settings: Settings) -> Iterator[str]:
     """Give the address of a database that is ready for use; raises DatabaseDown and UsageError."""
     with address(settings) as url:
-        upgrade(engine(url))
+        ensure_upgraded(url)
         yield url
 
 
@@ -26,4 +26,7 @@ def address(settings: Settings) -> Iterator[str]:
         yield settings.database_url.get_secret_value()
     else:
         with server(settings.home, settings.postgres_bin) as url:
-            yield url
+            try:
+                yield url
+            finally:
+                close_engine(url)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import psycopg2
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool
 
 from schemas.errors import Cancelled, CmdbError, DatabaseDown, StorageFull, Transient, UsageError
 
@@ -20,8 +21,48 @@ _DISK_FULL = ("53100", "58030")
 _REFUSED = ("28", "3D")
 
 
+# Connections that stay open in the pool, and those that a burst may open in addition: the facade asks the database
+# from at most 40 threads at once (anyio's limit).
+_KEPT, _BURST = 5, 35
+
+_engines: dict[str, Engine] = {}
+_lock = Lock()
+
+
 def engine(url: str) -> Engine:
-    """Return an engine without a pool: a run keeps the one connection that holds its locks."""
+    """Return the engine of a database, one per address and process; raises UsageError for an unusable address.
+
+    A pooled connection is checked before it is used, so a restart of the server goes unnoticed. A connection that
+    holds locks must not go back to the pool: see `Session`.
+    """
+    with _lock:
+        if url not in _engines:
+            _engines[url] = _new_engine(url)
+        return _engines[url]
+
+
+def close_engine(url: str) -> None:
+    """Close the pooled connections to a database, which may be dropped or stopped next."""
+    with _lock:
+        closed = _engines.pop(url, None)
+    if closed is not None:
+        closed.dispose()
+
+
+def _forget_engines() -> None:
+    """In a forked child: leave the parent's connections to the parent."""
+    global _lock  # noqa: PLW0603  # another thread of the parent may have held it
+    _lock = Lock()
+    for inherited in _engines.values():
+        inherited.dispose(close=False)
+    _engines.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_engines)
+
+
+def _new_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -32,8 +73,13 @@ def engine(url: str) -> Engine:
         raise UsageError(
             f"CMDB_DATABASE_URL names {parsed.get_backend_name()}, and cmdb keeps its records in PostgreSQL."
         )
-    options = {"connect_timeout": 5, "application_name": "cmdb", "keepalives_idle": 30}
-    return create_engine(parsed.set(drivername="postgresql+psycopg2"), poolclass=NullPool, connect_args=options)
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg2"),
+        pool_size=_KEPT,
+        max_overflow=_BURST,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "application_name": "cmdb", "keepalives_idle": 30},
+    )
 
 
 @contextmanager

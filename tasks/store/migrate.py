@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, func, inspect, select, text
 from schemas.errors import UsageError
 from schemas.resources import RESOURCES
 from schemas.tables import CHANGE, CHANGES, GONE, REVISION
-from tasks.store.engine import told_plainly
+from tasks.store.engine import engine, told_plainly
 
 SCRIPTS = Path(__file__).with_name("migrations")
 
@@ -25,9 +25,9 @@ def revision(connection: Connection) -> str | None:
     return found
 
 
-def upgrade(engine: Engine) -> bool:
+def upgrade(database: Engine) -> bool:
     """Apply the migrations that are missing; says whether there were any. Safe to call from several processes."""
-    with told_plainly(), engine.begin() as connection:
+    with told_plainly(), database.begin() as connection:
         if revision(connection) == REVISION:
             return False
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
@@ -36,6 +36,16 @@ def upgrade(engine: Engine) -> bool:
         _run_alembic(connection)
         connection.execute(text(_changes_view(connection)))
         return True
+
+
+_ready: set[str] = set()
+
+
+def ensure_upgraded(url: str) -> None:
+    """Apply the migrations that a database is missing; looks once per process and address."""
+    if url not in _ready:
+        upgrade(engine(url))
+        _ready.add(url)
 
 
 _VIEW = "create or replace view {view} as select {names} from change{deleted}"

@@ -53,9 +53,10 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection, which frees the locks."""
+        """Close the connection for good, which frees the locks: in the pool it would keep them."""
         if self._connection is not None:
-            self._connection.invalidate() if error is not None else None
+            if not self._connection.closed:
+                self._connection.invalidate()
             self._connection.close()
 
     def _open(self) -> None:

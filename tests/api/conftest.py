@@ -6,13 +6,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from api.cli import main
 from schemas.settings import settings
+from tests.api.browsing import WIDE, Look, look_at
 from tests.api.support import Cli, Done
+from tests.api.system import System
+from tests.conftest import needs
+from tests.support import execute
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -45,3 +52,36 @@ def small_disk(home: Path) -> Iterator[Path]:
         pytest.skip("only root can mount a small disk, where the sandbox lets it")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for one module alone: its loop would be in the way of tests that run one of their own."""
+    program = needs("chromium")
+    # A run waits for its turn where the machine has other things to do.
+    expect.set_options(timeout=PATIENCE * 1000)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, system: System) -> Iterator[Page]:
+    """A page of the system, whose VPCs are gone; no script of it may fail, and nothing break its own policy."""
+    execute(system.url, "truncate vpc")
+    context = browser.new_context(base_url=system.address, viewport=WIDE, locale="en-GB")
+    context.set_default_timeout(PATIENCE * 1000)
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    yield opened
+    context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def look(page: Page, request: pytest.FixtureRequest) -> Look:
+    """Look at a step of the page; with `--pictures`, keep it as a picture."""
+    return partial(look_at, page, pictures=request.config.getoption("--pictures"))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +17,8 @@ import httpx
 import psutil
 
 from deployments.server import free_port
+from tests.waiting import wait_until
+from tests.webhook import Hook
 
 CMDB = Path(sys.executable).with_name("cmdb")
 
@@ -27,7 +27,7 @@ ENDED = ("completed", "failed", "cancelled")
 
 @dataclass
 class System:
-    """A running system: its parts' addresses, its process, its database and its folder."""
+    """A running system: its parts' addresses, its process, its database, its folder and its webhook."""
 
     address: str
     prefect: str
@@ -35,6 +35,7 @@ class System:
     url: str
     home: Path
     environment: dict[str, str]
+    hook: Hook = field(default_factory=Hook)
 
     def client(self, **more: Any) -> httpx.Client:
         """Return a client of the API."""
@@ -55,17 +56,9 @@ class System:
         found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
         return found
 
-    def wait_ready(self, patience: float = 60) -> None:
+    def wait_ready(self) -> None:
         """Wait until every part answers."""
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
-            try:
-                if httpx.get(f"{self.address}/readyz", timeout=5).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.2)
-        raise AssertionError(f"not ready: {httpx.get(f'{self.address}/readyz').text}")
+        wait_until(lambda: answers(f"{self.address}/readyz"))
 
 
 _NAMES: dict[str, Any] = {
@@ -75,6 +68,10 @@ _NAMES: dict[str, Any] = {
     "warm": lambda words: "deployments.warm" in words,
     "api": lambda words: words[-1:] == ["api"],
 }
+
+
+Start = Callable[..., AbstractContextManager[System]]
+"""What starts a whole system: `running`, which tests get as the fixture `start_system`."""
 
 
 @contextmanager
@@ -88,11 +85,12 @@ def running(url: str | None, home: Path, **more: str) -> Iterator[System]:
     with log.open("wb") as file:
         process = subprocess.Popen([str(CMDB), "up"], env=environment, stdout=file, stderr=file)
     try:
-        end = time.monotonic() + 90
-        while b"Ctrl-C stops" not in log.read_bytes():
+
+        def started() -> bool:
             assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.1)
+            return b"Ctrl-C stops" in log.read_bytes()
+
+        wait_until(started)
         api, prefect = (f"http://127.0.0.1:{port}" for port in ports.values())
         yield System(api, prefect, process, url or "", home, environment)
     finally:
@@ -112,20 +110,22 @@ def facade(system: System, **more: str) -> Iterator[str]:
         process = subprocess.Popen([str(CMDB), "api"], env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
-        end = time.monotonic() + 30
-        while not _answers(f"{address}/healthz"):
+
+        def ready() -> bool:
             assert process.poll() is None, (system.home / "facade.log").read_text()
-            assert time.monotonic() < end
-            time.sleep(0.1)
+            return answers(f"{address}/healthz")
+
+        wait_until(ready)
         yield address
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Say whether an address answers 200."""
     try:
-        return httpx.get(address).status_code == 200
+        return httpx.get(address, timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -143,25 +143,24 @@ def execute(client: httpx.Client, path: Path, **fields: str) -> str:
     return found
 
 
-def follow(client: httpx.Client, run_id: str, *, what: str = "import", patience: float = 60) -> list[dict[str, Any]]:
+def follow(client: httpx.Client, run_id: str, *, what: str = "import") -> list[dict[str, Any]]:
     """Read a run's progress until its end; returns all that was read."""
-    end = time.monotonic() + patience
     seen: list[dict[str, Any]] = []
-    while time.monotonic() < end:
+
+    def ended() -> bool:
         seen.append(client.get(f"/api/{what}/progress/{run_id}").json())
-        if seen[-1].get("status") in ENDED:
-            return seen
-        time.sleep(0.1)
-    raise AssertionError(f"no end: {json.dumps(seen[-3:], indent=1)}")
+        return seen[-1].get("status") in ENDED
+
+    wait_until(ended)
+    return seen
 
 
-def wait_for(client: httpx.Client, run_id: str, *phases: str) -> dict[str, Any]:
-    """Wait until a run is in one of these phases."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        found: dict[str, Any] = client.get(f"/api/import/progress/{run_id}").json()
-        if found["phase"] in phases:
-            return found
-        assert found["status"] not in ENDED, found
-        time.sleep(0.03)
-    raise AssertionError(f"never in {phases}: {found}")
+def wait_for(client: httpx.Client, run_id: str, *phases: str, what: str = "import") -> None:
+    """Wait until a run is in one of these phases; it may not end before."""
+
+    def there() -> bool:
+        found = client.get(f"/api/{what}/progress/{run_id}").json()
+        assert found["phase"] in phases or found["status"] not in ENDED, found
+        return found["phase"] in phases
+
+    wait_until(there)

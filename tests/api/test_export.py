@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from schemas.settings import settings
 from tests.api.support import Cli
 from tests.support import execute, vpc, vpc_id, write_csv
+from tests.waiting import wait_until
 
 CMDB = Path(sys.executable).with_name("cmdb")
 MANY = """insert into vpc (vpc_id, cidr_block, description)
@@ -180,11 +180,12 @@ def writing(database_url: str, tmp_path: Path) -> Iterator[tuple[subprocess.Pope
     environment = os.environ | {"CMDB_DATABASE_URL": database_url, "CMDB_BATCH_SIZE": "1000"}
     command = [str(CMDB), "export", "vpc", "-o", str(path)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        end = time.monotonic() + 20
-        while not any(file.stat().st_size for file in path.parent.iterdir() if file != path):
+
+        def begun() -> bool:
             assert process.poll() is None, process.stderr
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.01)
+            return any(file.stat().st_size for file in path.parent.iterdir() if file != path)
+
+        wait_until(begun)
         yield process, path
         process.kill()
 

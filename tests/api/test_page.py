@@ -5,109 +5,21 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 import openpyxl
-import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from api.security import new_key
-from benchmarks import data
+from tests.api.browsing import EXAMPLES, Look, choose, count, heading
 from tests.api.system import System, execute, facade, file, follow
-from tests.conftest import ROOT
+from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql
 from tests.support import vpc, vpc_id, write_csv
-
-PICTURES = ROOT / "tests" / "pictures"
-"""Where each step is kept as a picture; git ignores it."""
-
-EXAMPLES = ROOT / "examples"
-
-WIDE: ViewportSize = {"width": 1280, "height": 900}
-PHONE: ViewportSize = {"width": 375, "height": 740}
-
-SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
-
-Look = Callable[[str], None]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, for this module alone: its loop would be in the way of tests that run one of their own."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    # A run waits for its turn where the machine has other things to do.
-    expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def page(browser: Browser, system: System) -> Iterator[Page]:
-    """A page of the system, whose VPCs are gone; no script of it may fail, and nothing break its own policy."""
-    sql(system.url, "truncate vpc")
-    context = browser.new_context(base_url=system.address, viewport=WIDE, locale="en-GB")
-    context.set_default_timeout(30_000)
-    opened = context.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
-    yield opened
-    context.close()
-    assert not wrong
-
-
-@pytest.fixture
-def look(page: Page) -> Look:
-    """Look at a step: wide and narrow, light and dark; nothing may be cut off, or be unreadable to anyone."""
-
-    def look(name: str) -> None:
-        PICTURES.mkdir(exist_ok=True)
-        for width, size in (("phone", PHONE), ("desktop", WIDE)):
-            page.set_viewport_size(size)
-            across = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert across <= 0, f"{name} is {across} pixels too wide for a {width}"
-            page.screenshot(path=PICTURES / f"{name}-{width}.png", full_page=True)
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            found = Axe().run(page).response["violations"]
-            serious = [each for each in found if each["impact"] in ("serious", "critical")]
-            assert not serious, json.dumps(
-                [(each["help"], [node["html"][:200] for node in each["nodes"]]) for each in serious], indent=1
-            )
-
-    return look
-
-
-def heading(page: Page, text: str | re.Pattern[str]) -> None:
-    """Wait until the page's heading is this."""
-    try:
-        expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=30_000)
-    except AssertionError as error:
-        error.add_note(page.locator("main").inner_text())
-        raise
-
-
-def choose(page: Page, path: Path) -> None:
-    """Choose a file to import."""
-    page.goto("/#/import")
-    heading(page, "Import a file")
-    page.get_by_label("File to import").set_input_files(path)
-
-
-def count(page: Page, word: str) -> str:
-    """Return how many rows were created, updated and so on, as the page tells it."""
-    return page.locator(".legend li", has_text=word).first.locator("b").inner_text()
 
 
 def rows(system: System) -> int:
@@ -389,33 +301,35 @@ def test_dropping_a_file(page: Page) -> None:
 
 
 def test_reload_and_cancel(page: Page, system: System, look: Look, tmp_path: Path) -> None:
-    """A big file's run is shown while it lasts, also after a reload; cancelled, nothing of it stays."""
-    path = data.write(data.vpcs(200_000), tmp_path / "big.csv")
-    choose(page, path)
+    """A run is shown while it lasts, also after a reload; cancelled, nothing of it stays."""
+    choose(page, write_csv(tmp_path / "vpcs.csv", [vpc(n) for n in range(200)]))
     heading(page, "Say what the columns are")
     page.get_by_role("button", name="Show what would happen").click()
     heading(page, "See what would happen")
-    page.get_by_role("button", name="Import 200,000 records").click()
-    heading(page, "Importing")
-    page.reload()
-    heading(page, "Importing")
-    expect(page.get_by_text("Rows per second")).to_be_visible()
-    PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURES / "4-run-desktop.png")
-    expect(page.get_by_role("progressbar")).to_be_visible()
-    page.get_by_role("button", name="Cancel the import").click()
-    heading(page, "Import cancelled")
+    with held(system.url, WHILE_APPLYING) as lock:
+        page.get_by_role("button", name="Import 200 records").click()
+        heading(page, "Importing")
+        lock.wait_for_writer()
+        page.reload()
+        heading(page, "Importing")
+        expect(page.get_by_text("Rows per second")).to_be_visible()
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        look("4-run")
+        page.get_by_role("button", name="Cancel the import").click()
+        heading(page, "Import cancelled")
     assert rows(system) == 0
     look("5-result-cancelled")
 
 
 def test_a_long_preview(browser: Browser, system: System, tmp_path: Path) -> None:
     """A preview that takes longer than an answer may is followed, and ends where a short one does."""
-    path = data.write(data.vpcs(60_000), tmp_path / "vpcs.csv")
+    path = write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2, region="nowhere")])
     with facade(system, CMDB_PREVIEW_SECONDS="0") as address:
         page = browser.new_page(base_url=address)
-        choose(page, path)
-        heading(page, "Reading the file")
+        with held(system.url, WHILE_VALIDATING) as lock:
+            choose(page, path)
+            heading(page, "Reading the file")
+            lock.wait_for_writer()
         heading(page, "Say what the columns are")
         expect(page.get_by_label("Type of the records")).to_have_value("vpc")
         page.close()

@@ -17,7 +17,8 @@ from sqlalchemy import text
 from schemas.errors import Transient
 from schemas.reports import Report
 from tasks.store.engine import engine
-from tests.support import execute, importer, staging_tables, stored, vpc, wait_until, write_csv
+from tests.support import execute, importer, staging_tables, stored, vpc, write_csv
+from tests.waiting import wait_until
 
 ROWS = [vpc(n) for n in range(1, 3001)]
 

@@ -11,7 +11,7 @@ import fastexcel
 import openpyxl
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.sentences import export_file
@@ -22,6 +22,7 @@ from schemas.resources import RESOURCES
 from schemas.settings import settings as own_settings
 from tasks.extract import extract_all
 from tasks.formats import written
+from tests.laws import law
 from tests.strategies import NASTY_TEXT, records
 from tests.support import execute, importer, issues_of, stored, vpc, with_settings
 
@@ -71,13 +72,7 @@ def test_everything_is_read_as_it_was(two_of_each_type: str, tmp_path: Path, nam
         assert reread(two_of_each_type, tmp_path, part) == Counts(read=2, unchanged=2)
 
 
-@settings(
-    max_examples=3,
-    deadline=None,
-    # To shrink an example takes minutes.
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@law(3, shrink=False)
 @given(data=st.data())
 def test_any_records_are_read_as_they_were(database_url: str, tmp_path: Path, data: st.DataObject) -> None:
     """Several types with nasty text: the parts of either document are the stored records and no others."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given
-from hypothesis import settings as drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.reports import Report, Status
 from tests.flows.support import apply, forget_everything, records, sync, take_back
+from tests.laws import law
 from tests.support import execute, importer, issues_of, vpc, vpc_id, write_csv
 
 NUMBERS = range(2, 8)
@@ -123,13 +123,7 @@ def _import(after: Model, rows: Rows, mode: str, empty: str) -> None:
         after[number] = fields | {"region": region(number), "retired": "False"}
 
 
-few = drawn(
-    max_examples=8,
-    deadline=None,
-    # To shrink an example takes minutes.
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+few = law(8, shrink=False)
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.resources import RESOURCES
+from tests.laws import law
 from tests.strategies import records
 from tests.support import execute, importer, stored, write_csv
 
@@ -25,7 +26,7 @@ def as_text(value: Any) -> str:
 
 
 @pytest.mark.parametrize(("resource_type", "ids"), [("vpc", "vpc-"), ("vpnGateway", "vgw-"), ("site", "site ")])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(20)
 @given(data=st.data())
 def test_what_is_accepted_is_stored_and_imports_again_as_nothing(
     database_url: str, tmp_path: Path, resource_type: str, ids: str, data: st.DataObject

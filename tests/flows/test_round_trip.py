@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.sentences import export_file
@@ -16,6 +16,7 @@ from schemas.jobs import ExportJob
 from schemas.reports import Counts, Exported
 from schemas.resources import RESOURCES
 from schemas.settings import settings as own_settings
+from tests.laws import law
 from tests.strategies import NASTY_TEXT, records
 from tests.support import execute, importer, issues_of, stored
 
@@ -41,13 +42,7 @@ def test_every_type_in_every_format(two_of_each_type: str, tmp_path: Path, resou
 
 
 @pytest.mark.parametrize(("resource_type", "ids"), [("vpc", "vpc-"), ("vpnGateway", "vgw-"), ("site", "site ")])
-@settings(
-    max_examples=3,
-    deadline=None,
-    # To shrink an example takes minutes.
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@law(3, shrink=False)
 @given(data=st.data())
 def test_nasty_text_in_every_format(
     database_url: str, tmp_path: Path, resource_type: str, ids: str, data: st.DataObject

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -12,11 +11,8 @@ import pytest
 from flows.sentences import export_file
 from schemas.jobs import ExportJob
 from schemas.settings import settings
+from tests.conftest import needs
 from tests.support import importer, stored, vpc
-
-OFFICE = shutil.which("soffice")
-
-pytestmark = pytest.mark.skipif(OFFICE is None, reason="needs LibreOffice: apt-get install libreoffice-calc")
 
 MACRO = """
 Sub Edit(source, column, text, target)
@@ -48,7 +44,7 @@ LIBRARY = """<?xml version="1.0" encoding="UTF-8"?>
 
 def office(profile: Path) -> list[str]:
     """Return the command that starts LibreOffice, without a window, with a profile of its own."""
-    return [str(OFFICE), f"-env:UserInstallation={profile.as_uri()}", "--headless", "--norestore"]
+    return [needs("soffice"), f"-env:UserInstallation={profile.as_uri()}", "--headless", "--norestore"]
 
 
 @pytest.fixture(scope="module")

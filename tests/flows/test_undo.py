@@ -8,8 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
@@ -19,6 +18,7 @@ from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.undo import undo
 from tests.flows.support import sync
+from tests.laws import law
 from tests.records import most, store_two_of_each_type
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id, write_csv
 
@@ -150,7 +150,7 @@ STEP = st.tuples(
 )
 
 
-@drawn(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(12)
 @given(steps=st.lists(STEP, min_size=1, max_size=5))
 def test_undoing_all_returns_to_the_start(database_url: str, tmp_path: Path, steps: list[Any]) -> None:
     """Whatever was imported and, in between, undone and redone: taken back step by step, each state is as it was."""

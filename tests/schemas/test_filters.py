@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import UsageError
 from schemas.filters import All, Any_, Condition, Filter, Op, both, parse
+from tests.laws import law
 
 FILTERS: TypeAdapter[Filter] = TypeAdapter(Filter)
 
@@ -195,7 +196,7 @@ def joined(parts: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
     return st.builds(All, all=several) | st.builds(Any_, any=several)
 
 
-@settings(deadline=None)
+@law()
 @given(tree=st.recursive(CONDITIONS, joined, max_leaves=8))
 @example(tree=All(all=(All(all=(A, B)), C)))
 @example(tree=Any_(any=(A, Any_(any=(B, C)))))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas import kinds
 from schemas.kinds import Kind
+from tests.laws import law
 
 SPELT = kinds.enum(("active", "GatewayLoadBalancer"))
 SECRETIVE = kinds.json_without(("PreSharedKey", "psk"))
@@ -187,6 +188,7 @@ IPV6_TEXT = st.tuples(IPV6, st.sampled_from(["exploded", "compressed"])).map(
 BLOCK_TEXT = st.one_of(IPV4.map(lambda drawn: f"{drawn[0]}/{drawn[1]}"), IPV6_TEXT)
 
 
+@law()
 @given(st.lists(BLOCK_TEXT, min_size=1, max_size=50))
 def test_blocks_are_canonical_as_ipaddress_has_them(texts: list[str]) -> None:
     """A column of any IPv4 and IPv6 blocks is read as Python's ipaddress reads each."""
@@ -195,6 +197,7 @@ def test_blocks_are_canonical_as_ipaddress_has_them(texts: list[str]) -> None:
     assert kinds.BLOCKS.read(pl.Series([",".join(texts)])).to_list() == [expected]
 
 
+@law()
 @given(st.lists(st.text(alphabet="0123456789./ +-:abf", max_size=20), min_size=1, max_size=30))
 def test_what_is_almost_a_block_is_read_as_ipaddress_reads_it(texts: list[str]) -> None:
     """Text that resembles a block is refused or read just as ipaddress does, though by whole columns."""
@@ -208,6 +211,7 @@ def test_what_is_almost_a_block_is_read_as_ipaddress_reads_it(texts: list[str]) 
     assert kinds.BLOCK.read(pl.Series(texts, dtype=pl.String)).to_list() == [expected(text) for text in texts]
 
 
+@law()
 @given(st.lists(st.one_of(IPV4, IPV6).map(lambda drawn: drawn[0]), min_size=1, max_size=50))
 def test_addresses_are_canonical_as_ipaddress_has_them(addresses: list[Any]) -> None:
     """A column of any addresses, written at length or not, is read as ipaddress writes them."""
@@ -215,6 +219,7 @@ def test_addresses_are_canonical_as_ipaddress_has_them(addresses: list[Any]) -> 
     assert kinds.ADDRESS.read(pl.Series([address.exploded.upper() for address in addresses])).to_list() == expected
 
 
+@law()
 @given(st.integers(1, 4_294_967_295))
 def test_asdot_means_its_number(number: int) -> None:
     """An AS number and its asdot notation are the same (RFC 5396)."""
@@ -223,6 +228,7 @@ def test_asdot_means_its_number(number: int) -> None:
     assert read(kinds.ASN, f"{high}.{low}") == (number if low else None)
 
 
+@law()
 @given(st.dictionaries(st.text(min_size=1, max_size=128), st.text(max_size=256), max_size=50))
 def test_tags_survive_every_spelling(tags: dict[str, str]) -> None:
     """Tags read from AWS's list and from an object are the same, or both unreadable where PostgreSQL holds none."""
@@ -233,6 +239,7 @@ def test_tags_survive_every_spelling(tags: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _ in READS], ids=lambda kind: kind.name)
+@law()
 @given(data=st.data())
 def test_reading_again_changes_nothing(kind: Kind, data: st.DataObject) -> None:
     """A value's own text is read as the value, whatever text it was first read from."""

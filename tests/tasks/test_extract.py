@@ -14,10 +14,11 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import SourceError, UsageError
+from tests.laws import law
 from tests.tasks.formats.support import read, rows
 
 HEADER = ["vpc_id", "name", "note"]
@@ -57,7 +58,7 @@ CELL = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_c
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(60)
 @given(table=st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=6))
 def test_any_table_reads_back_equal(tmp_path: Path, delimiter: str, table: list[list[str]]) -> None:
     """Whatever the csv module writes, quotes, line ends and delimiters included, comes back cell by cell."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.free import Free, Network, free, span
+from tests.laws import law
 
 # Blocks of 1,024 addresses and what lies around them, at the start of each family too, where numbers are small.
 BASES = st.sampled_from(["10.0.4.0/22", "0.0.0.0/22", "255.255.252.0/22", "2001:db8::/118", "::/118", "::400/118"])
@@ -24,6 +25,7 @@ def near(within: Network) -> st.SearchStrategy[Network]:
     )
 
 
+@law()
 @given(data=st.data(), base=BASES, extra=st.integers(0, 10), most=st.integers(0, 12))
 def test_every_free_block_is_found(data: st.DataObject, base: str, extra: int, most: int) -> None:
     """The lowest come first, aligned, and the count is that of all."""

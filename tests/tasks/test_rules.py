@@ -11,8 +11,7 @@ from uuid import UUID
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.custom import Rule, rule
@@ -23,6 +22,7 @@ from schemas.resources import RESOURCES
 from tasks.rejects import write_rejects
 from tasks.rule_files import GROUP, load_rules
 from tasks.store.engine import engine
+from tests.laws import law
 from tests.support import Import, execute, importer, issues_of, stored, vpc, vpc_id, with_settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "rules.py"
@@ -121,7 +121,7 @@ CELL = st.sampled_from(["", "a", "b", "{x}", 'q"'])
 ROW = st.fixed_dictionaries({"name": CELL, "owner": CELL, "tags": st.sampled_from(["", "k=a", "k=b"])})
 
 
-@drawn(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(12)
 @given(
     rows=st.lists(ROW, min_size=1, max_size=6),
     left_out=st.sampled_from([None, "owner"]),

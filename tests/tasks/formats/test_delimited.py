@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import SourceError
+from tests.laws import law
 from tests.tasks.formats.support import faults, read, read_text, rows
 
 
@@ -39,7 +40,7 @@ def expected_fault(record: list[str] | None) -> str | None:
     return "ragged" if len(record) != 2 and any(cell.strip() for cell in record) else None
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(300)
 @given(body=st.text('ab,"\n \t;', min_size=1, max_size=25))
 def test_any_text_is_read_as_the_csv_module_reads_it(tmp_path: Path, body: str) -> None:
     """Row by row: the same cells, or a fault of that row; an open quote is refused."""

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.resource import Resource
@@ -17,6 +17,7 @@ from schemas.resources import RESOURCES
 from tasks.formats.aws import flattener
 from tasks.formats.flat import FlatReader, is_left_alone
 from tasks.formats.spool import _columns
+from tests.laws import law
 
 TEXTS = st.sampled_from(
     [
@@ -62,7 +63,7 @@ def filled(columns: dict[str, list[str | None]]) -> dict[str, list[str | None]]:
     return {name: values for name, values in columns.items() if any(value is not None for value in values)}
 
 
-@settings(deadline=None, max_examples=300)
+@law(300)
 @given(
     chunks=st.lists(st.lists(MEMBERS, min_size=1, max_size=4), min_size=1, max_size=3),
     strange=STRANGE,
@@ -149,7 +150,7 @@ def test_our_own_fields_are_left_alone(resource: Resource) -> None:
     assert is_left_alone(flattener(resource), list(resource.fields))
 
 
-@settings(deadline=None)
+@law()
 @given(data=st.data(), resource=st.sampled_from(DOCUMENTED))
 def test_what_flattening_leaves_alone(data: st.DataObject, resource: Resource) -> None:
     """Is told by the names of its members, whatever they hold that is flat."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import SourceError
 from tasks.formats.json_reader import JsonReader
+from tests.laws import law
 from tests.tasks.formats.support import faults, read, read_text, rows
 
 VPC = {"VpcId": "vpc-1", "CidrBlock": "10.0.0.0/16"}
@@ -121,7 +122,7 @@ class InPieces(io.BytesIO):
         return super().read(16 if size else 0)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(100)
 @given(items=st.lists(VALUE, max_size=4), indent=st.sampled_from([None, 2]))
 def test_the_reader_reads_what_the_json_module_reads(items: list[Any], indent: int | None) -> None:
     """Wherever its chunks are cut."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.laws import law
 from tests.support import execute, importer, issues_of, staging_tables, stored, vpc, vpc_id
 
 
@@ -127,8 +128,8 @@ BLOCK = st.builds(
 NETWORKS = st.dictionaries(st.integers(1, 8), st.tuples(BLOCK, st.sampled_from(["us-east-1", "eu-west-1"])), min_size=1)
 
 
+@law(30)
 @given(before=NETWORKS, kept=st.booleans() | st.sets(st.integers(1, 8)), more=NETWORKS)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_overlaps_are_those_that_comparing_each_pair_finds(
     database_url: str,
     tmp_path: Path,

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from schemas.errors import DatabaseDown, UsageError
 from tasks.store import embedded
 from tasks.store.embedded import server
 from tests.conftest import temporary_home
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="these tests find servers in /proc")
 AS_ROOT = os.geteuid() == 0
@@ -199,8 +199,7 @@ def kill_server(home: Path) -> str:
     (postmaster,) = servers(home)
     stale = (home / "postgres/data/postmaster.pid").read_text()
     os.kill(postmaster, signal.SIGKILL)
-    while servers(home):
-        time.sleep(0.01)
+    wait_until(lambda: not servers(home))
     return stale
 
 

@@ -6,12 +6,13 @@ import ipaddress
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
 from tasks.store.engine import engine
 from tasks.store.free import Found, Search, find_free
+from tests.laws import law
 from tests.support import execute
 from tests.tasks.store.test_network import put
 
@@ -29,12 +30,7 @@ def prefixes(url: str, blocks: Iterable[str], vrf: str = "") -> None:
     put(url, "prefix", [{"vrf": vrf, "prefix": block} for block in blocks])
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@law(25, shrink=False)
 @given(
     within=st.sampled_from(["10.0.0.0/22", "2001:db8::/118"]),
     data=st.data(),

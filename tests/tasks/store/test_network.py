@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
@@ -20,18 +20,13 @@ from schemas.reports import Report
 from schemas.resources import RESOURCES
 from schemas.tables import TABLES
 from tasks.store.engine import engine
+from tests.laws import law
 from tests.support import execute, importer, issues_of, vpc_id
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Row = dict[str, str]
 
-LAW = settings(
-    max_examples=30,
-    deadline=None,
-    # To shrink an example takes minutes.
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+LAW = law(30, shrink=False)
 
 
 def blocks(shortest: int = 20, longest: int = 28) -> st.SearchStrategy[str]:

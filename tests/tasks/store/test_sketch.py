@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.reports import ROW
@@ -15,6 +15,7 @@ from schemas.resources import RESOURCES
 from schemas.rules import NoOverlap
 from tasks.store import sketch
 from tasks.store.sketch import Sketch
+from tests.laws import law
 
 VPC = RESOURCES["vpc"]
 [RULE] = [rule for rule in VPC.set_rules if isinstance(rule, NoOverlap)]
@@ -39,7 +40,7 @@ def meet(one: tuple[str, str, str, str | None], other: tuple[str, str, str, str 
 
 
 @pytest.mark.parametrize("part", [3, 2_000_000], ids=["in parts", "at once"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(60)
 @given(rows=ROWS)
 def test_what_it_points_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int, rows: list[tuple[str, str, str, str | None]]
