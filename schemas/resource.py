@@ -88,8 +88,8 @@ class Resource:
             if declared != spec.kind.dtype:
                 raise TypeError(f"{self.type}.{name}: annotated as {declared}, and its kind gives {spec.kind.dtype}")
         claimed: dict[str, str] = {}
-        for name, spec in self.fields.items():
-            for spelling in {plain(text) for text in (name, spec.title, *spec.aliases, spec.aws or name)}:
+        for name in self.fields:
+            for spelling in frozenset().union(*self.spellings[name]):
                 if claimed.setdefault(spelling, name) != name:
                     raise TypeError(f"{self.type}: {claimed[spelling]} and {name} are both called '{spelling}'")
         if len(self.key) == 1 and not self.fields[self.key[0]].required:
@@ -118,6 +118,17 @@ class Resource:
         shared = [name for base in (AwsRecord, Record) for name in base.__annotations__]
         own = [name for name in columns if name not in shared]
         return {name: columns[name] for name in dict.fromkeys((*self.key, "name", *own, *shared)) if name in columns}
+
+    @cached_property
+    def spellings(self) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+        """Of every field, the plain spellings of its name and title, and those of its aliases."""
+        return {
+            name: (
+                frozenset({plain(name), plain(spec.title)}),
+                frozenset(plain(alias) for alias in (*spec.aliases, spec.aws or name)),
+            )
+            for name, spec in self.fields.items()
+        }
 
     @cached_property
     def example(self) -> dict[str, str]:

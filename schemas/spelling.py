@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
+from functools import lru_cache
 from itertools import takewhile
 
 
+@lru_cache(maxsize=1 << 14)
 def plain(name: str) -> str:
     """Return a name without case, spaces and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return _PUNCTUATION.sub("", name.lower())
+
+
+_PUNCTUATION = re.compile(r"[^a-z0-9]")
 
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -81,10 +81,13 @@ def detect_type(extracted: Extracted) -> Resource:
     """Return the one type whose key and required fields the columns fill; raises UnknownType when there is a doubt."""
     scores: dict[str, float] = {}
     for resource in RESOURCES.values():
-        found = _found(list(extracted.columns), resource, set())
+        columns = list(extracted.columns)
         needed = {*resource.required, *(resource.key if resource.either else ())}
-        sure = needed <= {match.field for match in found if match.confidence >= _SURE}
-        if sure and len(found) * 2 >= len(extracted.columns):
+        # A close spelling is never sure, and takes long to find: only a type that may be the one is asked for some.
+        if not needed <= {match.field for match in _found(columns, resource, set(), close=False)}:
+            continue
+        found = _found(columns, resource, set())
+        if len(found) * 2 >= len(columns):
             scores[resource.type] = sum(match.confidence for match in found)
     best = sorted(scores, key=lambda name: -scores[name])
     if not best:
@@ -95,9 +98,6 @@ def detect_type(extracted: Extracted) -> Resource:
     if len(best) > 1 and scores[best[0]] - scores[best[1]] < 1:
         raise UnknownType(f"The columns of {extracted.name} fit {best[0]} and {best[1]}: give --type.")
     return RESOURCES[best[0]]
-
-
-_SURE = 0.9
 
 
 def _column(name: str, columns: tuple[str, ...]) -> str:
@@ -144,9 +144,14 @@ def _secret(columns: tuple[str, ...], resource: Resource) -> list[str]:
     return [column for column in columns if plain(column.rsplit(".", 1)[-1]) in secrets]
 
 
-def _found(columns: list[str], resource: Resource, taken: set[str]) -> list[Match]:
-    """Match columns to free fields by spelling: the surest first; two that are equally sure are refused."""
-    candidates = [match for column in columns for match in _candidates(column, resource) if match.field not in taken]
+def _found(columns: list[str], resource: Resource, taken: set[str], *, close: bool = True) -> list[Match]:
+    """Match columns to free fields by spelling: the surest first; two that are equally sure are refused.
+
+    Without `close`, close spellings are left out.
+    """
+    candidates = [
+        match for column in columns for match in _candidates(column, resource, close) if match.field not in taken
+    ]
     chosen: dict[str, Match] = {}
     used: dict[str, str] = {}
     for match in sorted(candidates, key=lambda match: -match.confidence):
@@ -159,24 +164,26 @@ def _found(columns: list[str], resource: Resource, taken: set[str]) -> list[Matc
     return list(chosen.values())
 
 
-def _candidates(column: str, resource: Resource) -> list[Match]:
+def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
     spelt = plain(column)
     own = plain(resource.type)
     matches = []
     for name, spec in resource.fields.items():
-        aliases = {plain(alias) for alias in (*spec.aliases, spec.aws or name)}
+        names, aliases = resource.spellings[name]
         if column == name:
             how, confidence = "exact", 1.0
         elif column in (spec.title, spec.aws):
             how, confidence = "title", 0.99
-        elif spelt in (plain(name), plain(spec.title)):
+        elif spelt in names:
             how, confidence = "title", 0.97
         elif spelt in aliases:
             how, confidence = "alias", 0.95
-        elif spelt.removeprefix(own) in {plain(name), plain(spec.title), *aliases} and spelt != own:
+        elif spelt.removeprefix(own) in names | aliases and spelt != own:
             how, confidence = "alias", 0.92
+        elif not close:
+            continue
         else:
-            likeness = max(_likeness(spelt, other) for other in (plain(name), plain(spec.title)))
+            likeness = max(_likeness(spelt, other) for other in names)
             if likeness < _LIKE:
                 continue
             how, confidence = "spelling", round(likeness * 0.85, 2)
@@ -186,9 +193,10 @@ def _candidates(column: str, resource: Resource) -> list[Match]:
 
 def _likeness(word: str, other: str) -> float:
     """How alike two words are; 0 where an upper bound, which is sooner found, is less than matters."""
+    if 2 * min(len(word), len(other)) < _LIKE * (len(word) + len(other)):
+        return 0.0
     matcher = SequenceMatcher(None, word, other)
-    bounds = (matcher.real_quick_ratio, matcher.quick_ratio)
-    return matcher.ratio() if all(bound() >= _LIKE for bound in bounds) else 0.0
+    return matcher.ratio() if matcher.quick_ratio() >= _LIKE else 0.0
 
 
 def _require(mapping: Mapping, resource: Resource, mode: Mode, columns: tuple[str, ...]) -> None:

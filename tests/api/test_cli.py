@@ -18,7 +18,7 @@ from typer.main import get_command
 from api.cli import app
 from schemas.resources import RESOURCES
 from schemas.settings import settings
-from tasks.store.engine import engine
+from tasks.store.engine import close_engine, engine
 from tests.api.support import Cli
 from tests.support import execute, stored, vpc, vpc_id, write_csv
 
@@ -228,6 +228,8 @@ def test_a_full_disk_of_the_database(cli: Cli, small_disk: Path, tmp_path: Path,
     os.chown(folder, server_user, -1)
     outside(database_url, f"create tablespace small location '{folder}'")
     outside(database_url, f'alter database "{url.database}" set default_tablespace = small')
+    # Only new connections hear of it.
+    close_engine(database_url)
     done = cli("import", str(write_csv(tmp_path / "many.csv", [vpc(n, name="x" * 200) for n in range(1, 5000)])))
     outside(database_url, f'alter database "{url.database}" reset default_tablespace')
     outside(database_url, "drop tablespace small")

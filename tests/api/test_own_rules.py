@@ -10,7 +10,7 @@ import pytest
 
 from schemas.settings import settings
 from tests.api.support import Cli
-from tests.api.system import execute, follow, running
+from tests.api.system import Start, execute, follow
 from tests.conftest import database, temporary_home
 from tests.support import stored, vpc, write_csv
 
@@ -54,7 +54,9 @@ def test_the_command_line(cli: Cli, database_url: str, tmp_path: Path, monkeypat
     assert len(stored(database_url, "vpc")) == 1
 
 
-def test_the_system(postgres_url: str, template_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_system(
+    start_system: Start, postgres_url: str, template_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file that is named from the folder where `cmdb up` starts is asked by each run; a form may leave a rule out."""
     shutil.copy(EXAMPLES / "rules.py", tmp_path / "rules.py")
     monkeypatch.chdir(tmp_path)
@@ -62,7 +64,7 @@ def test_the_system(postgres_url: str, template_database: str, tmp_path: Path, m
     with (
         temporary_home() as folder,
         database(postgres_url, template_database) as url,
-        running(url, folder, CMDB_RULES="rules.py") as system,
+        start_system(url, folder, CMDB_RULES="rules.py") as system,
         system.client() as client,
     ):
         listed = client.get("/api/rules", params={"resourceType": "site"}).json()
