@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg2
 import pytest
-from psycopg2 import sql
 from sqlalchemy.engine import make_url
 
 from schemas.settings import settings
 from tasks.store.embedded import server
-from tasks.store.engine import close_engine, engine
-from tasks.store.migrate import upgrade
 from tests.api.system import Start, System, running
+from tests.databases import EmptiedDatabase, database, template_ready
 from tests.laws import PROFILE
 from tests.webhook import webhook
 
 ROOT = Path(__file__).parents[1]
-
-
-def template_ready(url: str) -> None:
-    """Make the tables of the database that every test's database is copied from."""
-    upgrade(engine(url))
-    close_engine(url)
 
 
 @contextmanager
@@ -89,29 +80,6 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def database(postgres_url: str, template: str = "template0") -> Iterator[str]:
-    """Give the address of a new database, dropped at the end whoever is connected to it."""
-    name = f"cmdb_test_{uuid4().hex[:12]}"
-    create = "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'"
-    run(postgres_url, create, name, template)
-    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    try:
-        yield url
-    finally:
-        close_engine(url)
-        run(postgres_url, "DROP DATABASE {} WITH (FORCE)", name)
-
-
-def run(url: str, statement: str, *names: str) -> None:
-    """Run one statement, with names of databases in the places of {}, outside of a transaction."""
-    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with closing(psycopg2.connect(dsn)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
-
-
 @pytest.fixture(scope="session")
 def template_database(postgres_url: str) -> Iterator[str]:
     """The name of the database that each test's is copied from."""
@@ -120,11 +88,18 @@ def template_database(postgres_url: str) -> Iterator[str]:
         yield str(make_url(url).database)
 
 
+@pytest.fixture(scope="session")
+def emptied_database(postgres_url: str, template_database: str) -> Iterator[EmptiedDatabase]:
+    """The database that the tests of this process have one after the other."""
+    with EmptiedDatabase(postgres_url, template_database) as emptied:
+        yield emptied
+
+
 @pytest.fixture
-def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
-    """The address of a database for one test."""
-    with database(postgres_url, template_database) as url:
-        yield url
+def database_url(emptied_database: EmptiedDatabase) -> Iterator[str]:
+    """The address of a database that is as if it were new, for one test."""
+    yield emptied_database.url
+    emptied_database.renew()
 
 
 @pytest.fixture(scope="session")
@@ -216,3 +191,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_sep("=", "not tested here")
         terminalreporter.write_line(f"Skipped: {tests}. To run them on Debian or Ubuntu:")
         terminalreporter.write_line(f"    sudo apt-get install --no-install-recommends {' '.join(lacking)}")
+
+
+# Speed ----------------------------------------------------------------------------------------------------------------
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what has been imported and collected: it is there until the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

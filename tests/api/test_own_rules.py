@@ -11,7 +11,8 @@ import pytest
 from schemas.settings import settings
 from tests.api.support import Cli
 from tests.api.system import Start, execute, follow
-from tests.conftest import database, temporary_home
+from tests.conftest import temporary_home
+from tests.databases import database
 from tests.support import stored, vpc, write_csv
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

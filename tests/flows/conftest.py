@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from schemas.settings import settings
-from tests.conftest import database, temporary_home
+from tests.conftest import temporary_home
+from tests.databases import database
 from tests.records import store_two_of_each_type
 
 

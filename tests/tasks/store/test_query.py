@@ -20,7 +20,7 @@ from schemas.resources import RESOURCES
 from schemas.tables import TABLES
 from tasks.store.engine import engine
 from tasks.store.query import OPERATORS, TIME, Selection, moment, snapshot
-from tests.conftest import database
+from tests.databases import database
 from tests.support import execute
 
 Network = IPv4Network | IPv6Network

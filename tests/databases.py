@@ -1,0 +1,131 @@
+"""Databases of the tests: made as copies of one that has all tables, or emptied after each test, which is quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from types import TracebackType
+from uuid import uuid4
+
+import psycopg2
+from psycopg2 import sql
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from tasks.store.engine import close_engine, engine
+from tasks.store.migrate import upgrade
+
+
+def template_ready(url: str) -> None:
+    """Make the tables of the database that others are copied from."""
+    upgrade(engine(url))
+    close_engine(url)
+
+
+@contextmanager
+def database(postgres_url: str, template: str = "template0") -> Iterator[str]:
+    """Give the address of a new database, dropped at the end whoever is connected to it."""
+    url = create(postgres_url, template)
+    try:
+        yield url
+    finally:
+        drop(postgres_url, url)
+
+
+def create(postgres_url: str, template: str) -> str:
+    """Make a database; returns its address."""
+    name = f"cmdb_test_{uuid4().hex[:12]}"
+    _run(postgres_url, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", name, template)
+    return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+
+
+def drop(postgres_url: str, url: str) -> None:
+    """Drop a database whoever is connected to it."""
+    close_engine(url)
+    _run(postgres_url, "DROP DATABASE {} WITH (FORCE)", str(make_url(url).database))
+
+
+def _run(url: str, statement: str, *names: str) -> None:
+    """Run one statement, with names of databases in the places of {}, outside of a transaction."""
+    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+class EmptiedDatabase:
+    """One database for many tests: emptied after each, and made again where a test changed more than records.
+
+    The engine stays the same, and with it the statements that SQLAlchemy has compiled.
+    """
+
+    def __init__(self, postgres_url: str, template: str) -> None:
+        self._postgres_url = postgres_url
+        self._template = template
+
+    def __enter__(self) -> EmptiedDatabase:
+        """Make the database."""
+        self._make()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drop the database."""
+        drop(self._postgres_url, self.url)
+
+    def _make(self) -> None:
+        self.url = create(self._postgres_url, self._template)
+        self._shape = self._described()
+        assert self._shape
+
+    def _described(self) -> str | None:
+        try:
+            with engine(self.url).connect() as connection:
+                found: str | None = connection.scalar(text(_SHAPE))
+                return found
+        except DBAPIError:  # the tables are gone, or the server has been restarted
+            return None
+
+    def renew(self) -> None:
+        """Let nobody go on writing, and leave no record; a database whose tables are others now is replaced."""
+        engine(self.url).dispose()
+        if self._shape == self._described():
+            with engine(self.url).begin() as connection:
+                connection.execute(text(_DISCONNECT))
+                connection.execute(text(_EMPTY))
+        else:
+            drop(self._postgres_url, self.url)
+            self._make()
+
+
+_SHAPE = """
+select md5(string_agg(concat_ws(' ', c.relname, c.relkind, c.relpersistence, a.attname, a.atttypid, a.attnotnull), ','
+                      order by c.relname, a.attnum))
+       || (select count(*) from pg_constraint) || (select count(*) from pg_trigger)
+       || (select count(*) from pg_db_role_setting) || (select string_agg(version_num, ',') from alembic_version)
+  from pg_class c join pg_attribute a on a.attrelid = c.oid
+ where c.relnamespace = 'public'::regnamespace"""
+"""What the tables, indexes and views are, as one text."""
+
+_DISCONNECT = """
+do $$ begin
+  perform pg_terminate_backend(pid, 10000) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid();
+end $$"""
+
+_EMPTY = """
+do $$ declare
+  name text;
+  filled boolean;
+  names text[];
+begin
+  for name in select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version' loop
+    execute format('select exists (select from %I)', name) into filled;
+    if filled then names := names || format('%I', name); end if;
+  end loop;
+  if names is not null then execute 'truncate ' || array_to_string(names, ',') || ' restart identity cascade'; end if;
+  drop schema if exists cmdb_staging cascade;
+end $$"""
