@@ -29,8 +29,8 @@ demo: .venv/.installed ## import the example files and see the reports, with a P
 test: .venv/.installed ## the tests of a change: everything in process, and one walk through the whole system
 	$(PYTEST) $(IN_PROCESS)
 
-test-fast: .venv/.installed ## the inner loop: no whole system, no browser
-	$(BIN)/pytest -n 2 --dist worksteal -m "not (system or browser)"
+test-fast: .venv/.installed ## the inner loop: no whole system, browser or other program, not every type
+	$(BIN)/pytest -n 2 --dist worksteal -m "not (system or browser or outside or every_type)"
 
 test-system: .venv/.installed ## every other test of whole systems, browsers and kills
 	$(PYTEST) $(SYSTEMS)

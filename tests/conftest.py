@@ -142,7 +142,21 @@ QUICK = {
 
 # Lanes ---------------------------------------------------------------------------------------------------------------
 
-LANES = {"start_system": "system", "browser": "browser"}
+LANES = {
+    "start_system": "system",
+    "browser": "browser",
+    # Moto, NetBox, object stores and web servers, LibreOffice, and PostgreSQL servers of a test's own.
+    "rig": "outside",
+    "rigs": "outside",
+    "front": "outside",
+    "aws_documents": "outside",
+    "account": "outside",
+    "office": "outside",
+    "own_postgres": "outside",
+    # Everything that is there, of every type, often in every format.
+    "two_of_each_type": "every_type",
+    "each_type_stored": "every_type",
+}
 """The marker of a test by the fixture that it uses, directly or through others."""
 
 

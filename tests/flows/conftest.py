@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from schemas.settings import settings
+from tests.aws import Document, describe_documents
 from tests.conftest import temporary_home
 from tests.databases import database
 from tests.records import store_two_of_each_type
@@ -23,3 +25,16 @@ def two_of_each_type(postgres_url: str, template_database: str) -> Iterator[str]
             store_two_of_each_type(url, home)
         settings.cache_clear()
         yield url
+
+
+@pytest.fixture
+def each_type_stored(database_url: str, tmp_path: Path) -> str:
+    """The test's database with two records of every type, which it may change."""
+    store_two_of_each_type(database_url, tmp_path)
+    return database_url
+
+
+@pytest.fixture(scope="session")
+def aws_documents() -> dict[str, Document]:
+    """The document of each AWS type, as moto's server answers."""
+    return describe_documents()

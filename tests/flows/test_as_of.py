@@ -21,7 +21,7 @@ from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.undo import undo
 from tests.laws import law
-from tests.records import most, store_two_of_each_type
+from tests.records import most
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id, write_csv
 from tests.waiting import wait_until
 
@@ -70,9 +70,9 @@ def test_records_as_they_were(database_url: str, tmp_path: Path) -> None:
     assert len(exported(database_url, tmp_path, as_of="0m")) == 3
 
 
-def test_every_type(database_url: str, tmp_path: Path) -> None:
+def test_every_type(each_type_stored: str, tmp_path: Path) -> None:
     """Every kind of field and key is exported as it was: after an update, and after its record was taken back."""
-    store_two_of_each_type(database_url, tmp_path)
+    database_url = each_type_stored
     run = importer(database_url, tmp_path)
     for name, resource in RESOURCES.items():
         before, then = exported(database_url, tmp_path, resource_type=name), now(database_url)

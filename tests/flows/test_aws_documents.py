@@ -7,18 +7,19 @@ from pathlib import Path
 
 from schemas.reports import Severity, Status
 from schemas.resources import RESOURCES
-from tests.aws import REGION, describe_documents
+from tests.aws import REGION, Document
 from tests.support import importer, issues_of, stored
 
 
-def test_every_aws_document_imports_without_a_mapping(database_url: str, tmp_path: Path) -> None:
+def test_every_aws_document_imports_without_a_mapping(
+    database_url: str, tmp_path: Path, aws_documents: dict[str, Document]
+) -> None:
     """Each type's document tells its type, fills its fields and loads whole; again, it changes nothing."""
     run = importer(database_url, tmp_path)
-    documents = describe_documents()
-    assert set(documents) == {name for name, resource in RESOURCES.items() if resource.document}
-    for name in (name for name in RESOURCES if name in documents):
+    assert set(aws_documents) == {name for name, resource in RESOURCES.items() if resource.document}
+    for name in (name for name in RESOURCES if name in aws_documents):
         path = tmp_path / f"{name}.json"
-        path.write_text(json.dumps(documents[name], indent=2), encoding="utf-8")
+        path.write_text(json.dumps(aws_documents[name], indent=2), encoding="utf-8")
         report = run(path, constants={"region": REGION})
         errors = [issue for issue in issues_of(database_url, report) if issue.severity is Severity.ERROR]
         assert errors == []
@@ -28,13 +29,14 @@ def test_every_aws_document_imports_without_a_mapping(database_url: str, tmp_pat
         assert again.counts.unchanged == again.counts.read == report.counts.read
 
 
-def test_names_owners_and_nested_members_arrive(database_url: str, tmp_path: Path) -> None:
+def test_names_owners_and_nested_members_arrive(
+    database_url: str, tmp_path: Path, aws_documents: dict[str, Document]
+) -> None:
     """The Name tag is the name, other tags fill the fields of their name, and nothing secret is kept."""
     run = importer(database_url, tmp_path)
-    documents = describe_documents()
-    for name in (name for name in RESOURCES if name in documents):
+    for name in (name for name in RESOURCES if name in aws_documents):
         path = tmp_path / f"{name}.json"
-        path.write_text(json.dumps(documents[name]), encoding="utf-8")
+        path.write_text(json.dumps(aws_documents[name]), encoding="utf-8")
         run(path, constants={"region": REGION})
     [vpc] = [record for record in stored(database_url, "vpc") if record["name"] == "core"]
     assert (vpc["cost_center"], vpc["environment"], vpc["secondary_cidr_blocks"]) == (
@@ -43,7 +45,7 @@ def test_names_owners_and_nested_members_arrive(database_url: str, tmp_path: Pat
         ["10.21.0.0/16"],
     )
     assert stored(database_url, "transitGateway")[0]["amazon_side_asn"] > 0
-    everything = json.dumps([stored(database_url, name) for name in documents], default=str)
+    everything = json.dumps([stored(database_url, name) for name in aws_documents], default=str)
     assert "PreSharedKey" not in everything
     assert "pre_shared_key" not in everything
 

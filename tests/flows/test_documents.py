@@ -18,7 +18,6 @@ from schemas.settings import settings
 from tasks.rejects import write_rejects
 from tasks.store.engine import engine
 from tests.flows.support import apply, everything, take_back
-from tests.records import store_two_of_each_type
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id
 
 NAMES = ("all.xlsx", "all.json", "all.json.gz")
@@ -86,9 +85,9 @@ def test_all_of_the_cmdb_imports_again_as_nothing(two_of_each_type: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", NAMES[:2])
-def test_all_of_the_cmdb_into_an_empty_one(database_url: str, tmp_path: Path, name: str) -> None:
+def test_all_of_the_cmdb_into_an_empty_one(each_type_stored: str, tmp_path: Path, name: str) -> None:
     """All references are found inside the document, and one undo takes everything back."""
-    store_two_of_each_type(database_url, tmp_path)
+    database_url = each_type_stored
     before = everything(database_url)
     path = export(database_url, tmp_path / name)
     empty(database_url)
@@ -100,9 +99,9 @@ def test_all_of_the_cmdb_into_an_empty_one(database_url: str, tmp_path: Path, na
 
 
 @pytest.mark.parametrize("name", NAMES[:2])
-def test_what_is_edited_in_an_export_is_the_plan(database_url: str, tmp_path: Path, name: str) -> None:
+def test_what_is_edited_in_an_export_is_the_plan(each_type_stored: str, tmp_path: Path, name: str) -> None:
     """One record of every type is edited in the file: the plan has exactly these, and is applied as it is."""
-    store_two_of_each_type(database_url, tmp_path)
+    database_url = each_type_stored
     path = export(database_url, tmp_path / name)
     (edit_workbook if name.endswith("xlsx") else edit_json)(path)
     planned = importer(database_url, tmp_path)(path, dry_run=True, keep_plan=True)

@@ -42,18 +42,18 @@ LIBRARY = """<?xml version="1.0" encoding="UTF-8"?>
 <library:library xmlns:library="http://openoffice.org/2000/library" {attributes}>{content}</library:library>"""
 
 
-def office(profile: Path) -> list[str]:
+def program(profile: Path) -> list[str]:
     """Return the command that starts LibreOffice, without a window, with a profile of its own."""
     return [needs("soffice"), f"-env:UserInstallation={profile.as_uri()}", "--headless", "--norestore"]
 
 
 @pytest.fixture(scope="module")
-def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A profile of LibreOffice that knows the macro, made by one start of the program."""
     folder = tmp_path_factory.mktemp("office")
     basic = folder / "user" / "basic" / "Standard"
     # The first start lays the profile out, an empty library included.
-    subprocess.run([*office(folder), "--terminate_after_init"], check=True, capture_output=True, timeout=120)
+    subprocess.run([*program(folder), "--terminate_after_init"], check=True, capture_output=True, timeout=120)
     module = (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<!DOCTYPE script:module PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "module.dtd">'
@@ -71,7 +71,7 @@ def edit(profile: Path, source: Path, column: str, text: str, target: Path) -> P
     """Put a text into the first record's cell of a column, and save as the target's format."""
     words = (source.as_uri(), column, text, target.as_uri())
     quoted = ",".join(f'"{word}"' for word in words)
-    command = [*office(profile), f"macro:///Standard.Module1.Edit({quoted})"]
+    command = [*program(profile), f"macro:///Standard.Module1.Edit({quoted})"]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     assert target.is_file(), "LibreOffice saved nothing"
     return target
@@ -79,7 +79,7 @@ def edit(profile: Path, source: Path, column: str, text: str, target: Path) -> P
 
 @pytest.mark.parametrize(("exported", "saved"), [("xlsx", "xlsx"), ("csv", "csv"), ("xlsx", "ods"), ("xlsx", "csv")])
 def test_one_cell_edited_is_one_update(
-    database_url: str, tmp_path: Path, profile: Path, exported: str, saved: str
+    database_url: str, tmp_path: Path, office: Path, exported: str, saved: str
 ) -> None:
     """Ids keep their zeros, formulas stay text, and of all the cells only the one that was edited differs."""
     run = importer(database_url, tmp_path)
@@ -92,7 +92,7 @@ def test_one_cell_edited_is_one_update(
     job = ExportJob(resource_type="vpc", path=path, lineage=True, metadata=exported == "xlsx")
     export_file(job, database_url, settings())
     column = "Name" if exported == "xlsx" else "name"
-    report = run(edit(profile, path, column, "edited", tmp_path / f"saved.{saved}"), resource_type="vpc")
+    report = run(edit(office, path, column, "edited", tmp_path / f"saved.{saved}"), resource_type="vpc")
     assert (report.counts.update, report.counts.unchanged, report.counts.rejected) == (1, 2, 0), report.issues
     after = stored(database_url, "vpc")
     changed = {name for old, new in zip(before, after, strict=True) for name in old if old[name] != new[name]}

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -450,7 +449,7 @@ def test_memory_does_not_grow_with_what_is_missing(database_url: str, tmp_path: 
 # An account of AWS ----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
+@pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str]]:
     """A client of an empty account at a server of moto, and the address of the source."""
     with ec2() as client:
@@ -463,7 +462,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str]]:
         yield client, f"aws://default/{REGION},eu-west-1?endpoint={client.meta.endpoint_url}"
 
 
-def test_an_account_of_aws(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_of_aws(database_url: str, account: tuple[Any, str]) -> None:
     """Created, synced, changed, partly deleted and synced again; another account's records are left alone."""
     execute(
         database_url,
@@ -471,25 +470,25 @@ def test_an_account_of_aws(database_url: str, monkeypatch: pytest.MonkeyPatch) -
         "values ('vpc-0000000f', '10.9.0.0/16', '999999999999', 'us-east-1'), "
         "('vpc-0000000e', '10.9.0.0/16', '123456789012', 'us-west-2')",
     )
-    with account(monkeypatch) as (client, url):
-        made = [client.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"] for number in range(1, 6)]
-        parts = [
-            client.create_subnet(VpcId=of, CidrBlock=f"10.{number}.1.0/24")["Subnet"]["SubnetId"]
-            for number, of in enumerate(made, start=1)
-        ]
-        client.create_transit_gateway(Description="hub")
-        asked: dict[str, Any] = {"name": "aws", "types": ("vpc", "subnet", "transitGateway")}
-        first = sync(database_url, url, missing="delete", **asked)
-        assert first.status is Status.COMPLETED, first.message
-        assert {"10.1.0.0/16", "10.5.0.0/16"} <= {str(record["cidr_block"]) for record in records(database_url)}
-        assert sync(database_url, url, missing="delete", **asked).message == UNCHANGED
-        client.delete_subnet(SubnetId=parts[0])
-        client.delete_vpc(VpcId=made[0])
-        client.create_tags(Resources=[made[1]], Tags=[{"Key": "Name", "Value": "renamed"}])
-        second = sync(database_url, url, missing="delete", **asked)
-        assert (second.counts.delete, second.counts.update, second.counts.create) == (2, 1, 0), second.message
-        left = {record["vpc_id"]: record["name"] for record in records(database_url)}
-        assert (made[0] in left, left[made[1]]) == (False, "renamed")
-        assert {"vpc-0000000f", "vpc-0000000e"} <= set(left)
-        take_back(database_url, second)
-        assert made[0] in {record["vpc_id"] for record in records(database_url)}
+    client, url = account
+    made = [client.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"] for number in range(1, 6)]
+    parts = [
+        client.create_subnet(VpcId=of, CidrBlock=f"10.{number}.1.0/24")["Subnet"]["SubnetId"]
+        for number, of in enumerate(made, start=1)
+    ]
+    client.create_transit_gateway(Description="hub")
+    asked: dict[str, Any] = {"name": "aws", "types": ("vpc", "subnet", "transitGateway")}
+    first = sync(database_url, url, missing="delete", **asked)
+    assert first.status is Status.COMPLETED, first.message
+    assert {"10.1.0.0/16", "10.5.0.0/16"} <= {str(record["cidr_block"]) for record in records(database_url)}
+    assert sync(database_url, url, missing="delete", **asked).message == UNCHANGED
+    client.delete_subnet(SubnetId=parts[0])
+    client.delete_vpc(VpcId=made[0])
+    client.create_tags(Resources=[made[1]], Tags=[{"Key": "Name", "Value": "renamed"}])
+    second = sync(database_url, url, missing="delete", **asked)
+    assert (second.counts.delete, second.counts.update, second.counts.create) == (2, 1, 0), second.message
+    left = {record["vpc_id"]: record["name"] for record in records(database_url)}
+    assert (made[0] in left, left[made[1]]) == (False, "renamed")
+    assert {"vpc-0000000f", "vpc-0000000e"} <= set(left)
+    take_back(database_url, second)
+    assert made[0] in {record["vpc_id"] for record in records(database_url)}

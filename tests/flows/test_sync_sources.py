@@ -15,7 +15,13 @@ from schemas.reports import Report, Status
 from tasks.fetch import UNCHANGED
 from tests.flows.support import everything, sync, take_back
 from tests.support import execute, with_settings
-from tests.tasks.sources.rigs import RIGS, SECRET, Rig
+from tests.tasks.sources.rigs import RIGS, SECRET, Make, Rig
+
+
+@pytest.fixture
+def rigs() -> dict[str, Make]:
+    """What starts a rig for each source."""
+    return RIGS
 
 
 def synced(
@@ -36,9 +42,11 @@ def synced(
 
 
 @pytest.mark.parametrize("name", RIGS)
-def test_every_source(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_every_source(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rigs: dict[str, Make], name: str
+) -> None:
     """All of its records, then nothing, then no less than before; nothing of its secret is kept."""
-    with RIGS[name](tmp_path, database_url) as rig:
+    with rigs[name](tmp_path, database_url) as rig:
         first = synced(database_url, rig, monkeypatch)
         assert (first.counts.create, first.counts.rejected) == (sum(rig.records.values()), 0), first.issues
         assert {kind: len(found) for kind, found in everything(database_url).items()} == rig.records
@@ -59,9 +67,11 @@ def test_every_source(database_url: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", ["file", "s3", "objects"])
-def test_a_source_that_has_more(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_source_that_has_more(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rigs: dict[str, Make], name: str
+) -> None:
     """A state that is new is read, and what is new of it is created."""
-    with RIGS[name](tmp_path, database_url) as rig:
+    with rigs[name](tmp_path, database_url) as rig:
         synced(database_url, rig, monkeypatch)
         assert rig.change
         rig.change()

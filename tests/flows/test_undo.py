@@ -19,7 +19,7 @@ from schemas.settings import settings
 from tasks.undo import undo
 from tests.flows.support import sync
 from tests.laws import law
-from tests.records import most, store_two_of_each_type
+from tests.records import most
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id, write_csv
 
 LINEAGE = ("created_at", "updated_at", "created_by_run", "updated_by_run")
@@ -116,9 +116,9 @@ def test_what_can_not_be_taken_back(database_url: str, tmp_path: Path) -> None:
         undo(UndoJob(run=uuid4()), database_url, settings())
 
 
-def test_every_type(database_url: str, tmp_path: Path) -> None:
+def test_every_type(each_type_stored: str, tmp_path: Path) -> None:
     """Every kind of field and key comes back as it was: an update is taken back, then the record, then that."""
-    store_two_of_each_type(database_url, tmp_path)
+    database_url = each_type_stored
     run = importer(database_url, tmp_path)
     start: dict[str, list[dict[str, Any]]] = {}
     for name, resource in RESOURCES.items():

@@ -66,6 +66,13 @@ def another_user(home: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
+@pytest.fixture(autouse=True)
+def own_postgres(home: Path) -> Iterator[None]:
+    """Each test of this file starts servers of its own, and leaves none."""
+    yield
+    assert servers(home) == []
+
+
 @pytest.fixture(scope="module")
 def data() -> Iterator[Path]:
     """The folder of a server that has run before: making one takes a second, and few tests are about that."""
