@@ -20,6 +20,11 @@ from tasks.store.engine import engine
 
 VPC_COLUMNS = ("vpc_id", "name", "cidr_block", "region", "account_id", "state", "tags")
 
+MANY = """insert into vpc (vpc_id, cidr_block, description)
+select 'vpc-' || lpad(to_hex(n), 17, '0'), '10.0.0.0/16', md5(n::text) || md5((-n)::text)
+from generate_series(1, :count) n"""
+"""A statement that stores `count` VPCs."""
+
 
 def vpc_id(number: int) -> str:
     """Return the id of the VPC of that number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,10 +14,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from api.cli import main
+from api.security import new_key
 from schemas.settings import settings
 from tests.api.browsing import WIDE, Look, look_at
 from tests.api.support import Cli, Done
-from tests.api.system import System
+from tests.api.system import OTHER_SITE, SCOPES, Keyed, System, facade
 from tests.conftest import needs
 from tests.support import execute
 from tests.waiting import PATIENCE
@@ -85,3 +87,20 @@ def page(browser: Browser, system: System) -> Iterator[Page]:
 def look(page: Page, request: pytest.FixtureRequest) -> Look:
     """Look at a step of the page; with `--pictures`, keep it as a picture."""
     return partial(look_at, page, pictures=request.config.getoption("--pictures"))
+
+
+@pytest.fixture(scope="session")
+def keyed(system: System) -> Iterator[Keyed]:
+    """One more copy of the facade, with four keys."""
+    made = {name: new_key(name, scope) for name, scope in SCOPES.items()}
+    lines = json.dumps([line for _, line in made.values()])
+    with facade(system, CMDB_API_KEYS=lines) as address:
+        yield Keyed(address, {name: key for name, (key, _) in made.items()})
+
+
+@pytest.fixture(scope="session")
+def strict(system: System) -> Iterator[str]:
+    """The address of one more copy of the facade: small uploads, previews that nobody waits for, one other site."""
+    limits = {"CMDB_MAX_UPLOAD_MB": "1", "CMDB_PREVIEW_SECONDS": "0"}
+    with facade(system, CMDB_CORS_ORIGINS=json.dumps([OTHER_SITE]), **limits) as address:
+        yield address

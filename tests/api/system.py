@@ -106,13 +106,14 @@ def facade(system: System, **more: str) -> Iterator[str]:
     """Start one more copy of the facade beside a system's own, with other settings; gives its address."""
     port = str(free_port())
     environment = system.environment | {"PREFECT_API_URL": f"{system.prefect}/api", "CMDB_API_PORT": port} | more
-    with (system.home / "facade.log").open("wb") as log:
+    written = system.home / f"facade-{port}.log"
+    with written.open("wb") as log:
         process = subprocess.Popen([str(CMDB), "api"], env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
 
         def ready() -> bool:
-            assert process.poll() is None, (system.home / "facade.log").read_text()
+            assert process.poll() is None, written.read_text()
             return answers(f"{address}/healthz")
 
         wait_until(ready)
@@ -120,6 +121,26 @@ def facade(system: System, **more: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A facade with keys, and what each key is."""
+
+    address: str
+    keys: dict[str, str]
+
+    def client(self, name: str = "") -> httpx.Client:
+        """Return the client of one key, or of nobody."""
+        headers = {"Authorization": f"Bearer {self.keys[name]}"} if name else {}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=60)
+
+
+OTHER_SITE = "https://page.example"
+"""The one site whose pages may use the strict facade."""
+
+SCOPES = {"looker": "read", "alice": "write", "bob": "write", "boss": "admin"}
+"""The keys of the one facade that has some."""
 
 
 def answers(address: str) -> bool:

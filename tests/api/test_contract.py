@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.result import Ok
 
-from api.security import new_key
-from tests.api.system import System, execute, facade, follow
+from tests.api.system import Keyed, System, execute, follow
 from tests.support import vpc, write_csv
 
 # What is not promised: unknown methods answer 405 without a list in the document, and a body may be sent as the server
@@ -43,15 +42,13 @@ def asked_for(run: dict[str, Any]) -> bool:
     return not run["auto_scheduled"]
 
 
-def test_every_answer_is_declared(system: System) -> None:
+def test_every_answer_is_declared(system: System, keyed: Keyed) -> None:
     """No request brings a 500, and every answer has a status, a type and a shape that the document declares."""
     load_all_checks()
     left_out = [check for check in CHECKS.get_all() if check.__name__ in _LEFT_OUT]
-    key, line = new_key("tester", "admin")
-    bearer = {"Authorization": f"Bearer {key}"}
-    limit = {"CMDB_RATE_LIMIT": "100000/minute"}
-    with no_worker(system), facade(system, CMDB_API_KEYS=f'["{line}"]', **limit) as address:
-        document = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    bearer = {"Authorization": f"Bearer {keyed.keys['boss']}"}
+    with no_worker(system):
+        document = schemathesis.openapi.from_url(f"{keyed.address}/openapi.json")
         for found in document.get_all_operations():
             assert isinstance(found, Ok), found
 

@@ -16,13 +16,10 @@ import pytest
 
 from schemas.settings import settings
 from tests.api.support import Cli
-from tests.support import execute, vpc, vpc_id, write_csv
+from tests.support import MANY, execute, vpc, vpc_id, write_csv
 from tests.waiting import wait_until
 
 CMDB = Path(sys.executable).with_name("cmdb")
-MANY = """insert into vpc (vpc_id, cidr_block, description)
-select 'vpc-' || lpad(to_hex(n), 17, '0'), '10.0.0.0/16', md5(n::text) || md5((-n)::text)
-from generate_series(1, :count) n"""
 
 
 @pytest.fixture

@@ -13,19 +13,18 @@ import jsonschema  # type: ignore[import-untyped]  # it has none
 import openpyxl
 import pytest
 
-from benchmarks import data
 from schemas.resources import RESOURCES
-from tests.api.system import System, execute, file, follow
+from tests.api.system import System, execute, file, follow, wait_for
+from tests.support import MANY, importer, vpc, write_csv
 from tests.support import execute as sql
-from tests.support import vpc, write_csv
 
 
 @pytest.fixture
 def client(system: System, tmp_path: Path) -> Any:
     """A client of the system, with three VPCs."""
     sql(system.url, "truncate vpc")
+    importer(system.url, tmp_path)([vpc(1), vpc(2, region="eu-west-1"), vpc(3)])
     with system.client() as client:
-        follow(client, execute(client, write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2, region="eu-west-1"), vpc(3)])))
         yield client
 
 
@@ -144,15 +143,14 @@ def test_wrong_requests(client: httpx.Client) -> None:
     assert client.get(f"/api/export/download/{uuid4()}").status_code == 404
 
 
-def test_cancel_and_remove(client: httpx.Client, system: System, tmp_path: Path) -> None:
+def test_cancel_and_remove(client: httpx.Client, system: System) -> None:
     """A running export is cancelled and leaves no file; one that is done is removed, and is then gone."""
-    path = data.write(data.vpcs(300_000), tmp_path / "many.csv")
-    follow(client, execute(client, path, resourceType="vpc"))
+    sql(system.url, "truncate vpc")
+    sql(system.url, MANY, count=200_000)
     folder = system.home / "storage" / "exports"
     before = set(folder.iterdir())
     run = export(client, format="excel")
-    while client.get(f"/api/export/progress/{run}").json()["phase"] != "write":
-        pass
+    wait_for(client, run, "write", what="export")
     answer = client.delete(f"/api/export/{run}").json()
     assert (answer["status"], answer["inTime"]) == ("cancelled", True)
     follow(client, run, what="export")

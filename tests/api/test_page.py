@@ -14,9 +14,8 @@ import openpyxl
 from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from api.security import new_key
 from tests.api.browsing import EXAMPLES, Look, choose, count, heading
-from tests.api.system import System, execute, facade, file, follow
+from tests.api.system import Keyed, System, execute, file, follow
 from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql
 from tests.support import vpc, vpc_id, write_csv
@@ -321,18 +320,17 @@ def test_reload_and_cancel(page: Page, system: System, look: Look, tmp_path: Pat
     look("5-result-cancelled")
 
 
-def test_a_long_preview(browser: Browser, system: System, tmp_path: Path) -> None:
+def test_a_long_preview(browser: Browser, system: System, strict: str, tmp_path: Path) -> None:
     """A preview that takes longer than an answer may is followed, and ends where a short one does."""
     path = write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2, region="nowhere")])
-    with facade(system, CMDB_PREVIEW_SECONDS="0") as address:
-        page = browser.new_page(base_url=address)
-        with held(system.url, WHILE_VALIDATING) as lock:
-            choose(page, path)
-            heading(page, "Reading the file")
-            lock.wait_for_writer()
-        heading(page, "Say what the columns are")
-        expect(page.get_by_label("Type of the records")).to_have_value("vpc")
-        page.close()
+    page = browser.new_page(base_url=strict)
+    with held(system.url, WHILE_VALIDATING) as lock:
+        choose(page, path)
+        heading(page, "Reading the file")
+        lock.wait_for_writer()
+    heading(page, "Say what the columns are")
+    expect(page.get_by_label("Type of the records")).to_have_value("vpc")
+    page.close()
 
 
 def test_many_rejects_are_paged(page: Page, system: System, tmp_path: Path) -> None:
@@ -500,27 +498,25 @@ def test_keyboard_alone(page: Page, system: System) -> None:
     assert rows(system) == 8
 
 
-def test_keys(browser: Browser, system: System) -> None:
+def test_keys(browser: Browser, keyed: Keyed) -> None:
     """Where keys are set the page asks for one, keeps it where no script reads it, and forgets it on request."""
-    key, line = new_key("ada", "write")
-    with facade(system, CMDB_API_KEYS=json.dumps([line])) as address:
-        context = browser.new_context(base_url=address)
-        page = context.new_page()
-        page.goto("/#/templates")
-        heading(page, "Sign in")
-        page.get_by_label("API key").fill("cmdb_wrong")
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("alert")).to_contain_text("not known")
-        page.get_by_label("API key").fill(key)
-        page.get_by_role("button", name="Sign in").click()
-        heading(page, "Templates")
-        [cookie] = context.cookies()
-        assert (cookie["httpOnly"], cookie["sameSite"], page.evaluate("document.cookie")) == (True, "Strict", "")
-        page.reload()
-        heading(page, "Templates")
-        page.get_by_role("button", name="Sign out").click()
-        heading(page, "Sign in")
-        context.close()
+    context = browser.new_context(base_url=keyed.address)
+    page = context.new_page()
+    page.goto("/#/templates")
+    heading(page, "Sign in")
+    page.get_by_label("API key").fill("cmdb_wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("not known")
+    page.get_by_label("API key").fill(keyed.keys["alice"])
+    page.get_by_role("button", name="Sign in").click()
+    heading(page, "Templates")
+    [cookie] = context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"], page.evaluate("document.cookie")) == (True, "Strict", "")
+    page.reload()
+    heading(page, "Templates")
+    page.get_by_role("button", name="Sign out").click()
+    heading(page, "Sign in")
+    context.close()
 
 
 def test_the_page_asks_nobody_else(page: Page, system: System) -> None:

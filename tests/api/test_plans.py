@@ -11,8 +11,7 @@ import httpx
 import orjson
 import pytest
 
-from api.security import new_key
-from tests.api.system import System, facade, file, follow
+from tests.api.system import Keyed, System, file, follow
 from tests.support import execute as sql
 from tests.support import vpc, vpc_id, write_csv
 
@@ -167,19 +166,12 @@ def test_dry_runs_are_filtered(client: httpx.Client, tmp_path: Path) -> None:
             assert {each["dryRun"] for each in items} <= {there}
 
 
-def test_a_plan_is_its_owners(system: System, tmp_path: Path) -> None:
+def test_a_plan_is_its_owners(system: System, keyed: Keyed, tmp_path: Path) -> None:
     """Another key does not see a plan; one that may see all does, and may apply it."""
     sql(system.url, "truncate vpc")
-    keys = {name: new_key(name, scope) for name, scope in {"ann": "write", "ben": "write", "root": "admin"}.items()}
-    lines = orjson.dumps([line for _, line in keys.values()]).decode()
-    with facade(system, CMDB_API_KEYS=lines, CMDB_RATE_LIMIT="100000/minute") as address:
-        ann, ben, root = (
-            httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-            for key, _ in keys.values()
-        )
-        with ann, ben, root:
-            plan = preview(ann, write_csv(tmp_path / "a.csv", [vpc(1)]))["planId"]
-            assert apply(ben, planId=plan).status_code == 404
-            assert ben.post(f"/api/import/{plan}/approve").status_code == 404
-            assert result_of(root, apply(root, planId=plan))["status"] == "completed"
+    with keyed.client("alice") as alice, keyed.client("bob") as bob, keyed.client("boss") as boss:
+        plan = preview(alice, write_csv(tmp_path / "a.csv", [vpc(1)]))["planId"]
+        assert apply(bob, planId=plan).status_code == 404
+        assert bob.post(f"/api/import/{plan}/approve").status_code == 404
+        assert result_of(boss, apply(boss, planId=plan))["status"] == "completed"
     assert len(names(system)) == 1

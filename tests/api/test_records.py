@@ -11,21 +11,21 @@ import httpx
 import polars as pl
 import pytest
 
-from api.security import new_key
 from benchmarks import data
-from tests.api.system import System, execute, facade, file, follow
+from tests.api.system import Keyed, System, execute, file, follow
 from tests.support import execute as sql
-from tests.support import vpc, vpc_id, write_csv
+from tests.support import importer, vpc, vpc_id, write_csv
 
 
 @pytest.fixture
 def client(system: System, tmp_path: Path) -> Any:
     """A client of the system, with thirty VPCs, one of them changed since."""
     sql(system.url, "truncate vpc, change")
+    run = importer(system.url, tmp_path)
+    run(write_csv(tmp_path / "first.csv", [vpc(n) for n in range(30)]))
+    changed = vpc(7, name="renamed", secondary_cidr_blocks="100.64.0.0/24,100.64.1.0/24")
+    run(write_csv(tmp_path / "second.csv", [changed]))
     with system.client() as client:
-        follow(client, execute(client, write_csv(tmp_path / "first.csv", [vpc(n) for n in range(30)])))
-        changed = vpc(7, name="renamed", secondary_cidr_blocks="100.64.0.0/24,100.64.1.0/24")
-        follow(client, execute(client, write_csv(tmp_path / "second.csv", [changed])))
         yield client
 
 
@@ -118,20 +118,19 @@ def test_no_secret_is_sampled(client: httpx.Client) -> None:
     assert "s3cret" not in answer.text
 
 
-def test_the_page_and_its_session(system: System) -> None:
+def test_the_page_and_its_session(system: System, keyed: Keyed) -> None:
     """The page is files of ours; where keys are set, its key is in a cookie that no script reads."""
-    key, line = new_key("anna", "write")
-    with facade(system, CMDB_API_KEYS=f'["{line}"]') as address, httpx.Client(base_url=address) as client:
+    with keyed.client() as client:
         page = client.get("/")
         assert page.headers["content-type"].startswith("text/html")
         assert page.headers["content-security-policy"].startswith("default-src 'self'")
         assert client.get("/static/../app.py").status_code == 404
         assert client.get("/api/session").status_code == 401
         assert client.post("/api/session", json={"key": "cmdb_wrong"}).status_code == 401
-        made = client.post("/api/session", json={"key": key})
+        made = client.post("/api/session", json={"key": keyed.keys["alice"]})
         assert made.status_code == 204
         assert {"HttpOnly", "SameSite=strict"} <= set(made.headers["set-cookie"].split("; "))
-        assert client.get("/api/session").json() == {"name": "anna", "scopes": ["read", "write"], "keyNeeded": True}
+        assert client.get("/api/session").json() == {"name": "alice", "scopes": ["read", "write"], "keyNeeded": True}
         foreign = client.post("/api/export", json={"resourceType": "vpc"}, headers={"Origin": "https://evil.example"})
         assert foreign.status_code == 403
         client.delete("/api/session")
@@ -141,15 +140,15 @@ def test_the_page_and_its_session(system: System) -> None:
 
 
 def test_many_rejected_rows(client: httpx.Client, tmp_path: Path) -> None:
-    """Of 200,000 only a page is ever read; the last page is there as the first is."""
+    """Of thousands only a page is ever read; the last page is there as the first is."""
     path = tmp_path / "many.csv"
-    data.vpcs(200_000).with_columns(region=pl.lit("nowhere")).write_csv(path)
+    data.vpcs(20_000).with_columns(region=pl.lit("nowhere")).write_csv(path)
     run = execute(client, path, resourceType="vpc")
-    assert follow(client, run)[-1]["rejectedRecords"] == 200_000
+    assert follow(client, run)[-1]["rejectedRecords"] == 20_000
     first = client.get(f"/api/import/result/{run}?limit=50").json()["issues"]
-    assert (first["total"], len(first["items"])) == (200_000, 50)
-    last = client.get(f"/api/import/result/{run}/rejects?limit=50&offset=199950").json()
-    assert [row["row"] for row in last["items"]] == list(range(199_952, 200_002))
+    assert (first["total"], len(first["items"])) == (20_000, 50)
+    last = client.get(f"/api/import/result/{run}/rejects?limit=50&offset=19950").json()
+    assert [row["row"] for row in last["items"]] == list(range(19_952, 20_002))
     assert last["next"] is None
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -13,54 +11,28 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from api.security import new_key
-from tests.api.system import CMDB, System, execute, facade, file, follow
+from tests.api.system import CMDB, OTHER_SITE, Keyed, System, execute, facade, file, follow
 from tests.support import vpc, write_csv
 
-SCOPES = {"looker": "read", "alice": "write", "bob": "write", "boss": "admin"}
 
-
-@dataclass
-class Guarded:
-    """A facade with keys, and a client for each."""
-
-    address: str
-    keys: dict[str, str]
-
-    def client(self, name: str) -> httpx.Client:
-        """Return the client of one key."""
-        return httpx.Client(
-            base_url=self.address, headers={"Authorization": f"Bearer {self.keys[name]}"} if name else {}, timeout=60
-        )
-
-
-@pytest.fixture(scope="module")
-def guarded(system: System) -> Iterator[Guarded]:
-    """One more copy of the facade, with four keys."""
-    made = {name: new_key(name, scope) for name, scope in SCOPES.items()}
-    lines = orjson.dumps([line for _, line in made.values()]).decode()
-    with facade(system, CMDB_API_KEYS=lines, CMDB_RATE_LIMIT="100000/minute") as address:
-        yield Guarded(address, {name: key for name, (key, _) in made.items()})
-
-
-def test_keys_and_scopes(guarded: Guarded, tmp_path: Path) -> None:
+def test_keys_and_scopes(keyed: Keyed, tmp_path: Path) -> None:
     """Without a key nothing but health is told; a key does what its scope says."""
     path = write_csv(tmp_path / "a.csv", [vpc(1)])
-    with guarded.client("") as nobody:
+    with keyed.client("") as nobody:
         assert nobody.get("/healthz").status_code == 200
         answer = nobody.get("/api/resources")
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert nobody.get("/api/resources", headers={"Authorization": "Bearer cmdb_wrong"}).status_code == 401
-    with guarded.client("looker") as looker:
+    with keyed.client("looker") as looker:
         assert looker.get("/api/resources").status_code == 200
         refused = looker.post("/api/import/execute", **file(path))
         assert (refused.status_code, "'write'" in refused.json()["detail"]) == (403, True)
 
 
-def test_owners(system: System, guarded: Guarded, tmp_path: Path) -> None:
+def test_owners(system: System, keyed: Keyed, tmp_path: Path) -> None:
     """One key's imports are there for itself and for the scope admin, and for nobody else; nor are its uploads."""
     path = write_csv(tmp_path / "a.csv", [vpc(1)])
-    with guarded.client("alice") as alice, guarded.client("bob") as bob, guarded.client("boss") as boss:
+    with keyed.client("alice") as alice, keyed.client("bob") as bob, keyed.client("boss") as boss:
         run = execute(alice, path)
         follow(alice, run)
         upload = alice.post("/api/import/preview", **file(path)).json()["uploadId"]
@@ -79,15 +51,15 @@ def test_owners(system: System, guarded: Guarded, tmp_path: Path) -> None:
             ).json() | {"links": 0, "issues": 0}
 
 
-def test_a_websocket_needs_a_key(guarded: Guarded, tmp_path: Path) -> None:
+def test_a_websocket_needs_a_key(keyed: Keyed, tmp_path: Path) -> None:
     """As every other call; a page of another site gets none."""
-    with guarded.client("alice") as alice:
+    with keyed.client("alice") as alice:
         run = execute(alice, write_csv(tmp_path / "a.csv", [vpc(1)]))
-    address = f"{guarded.address.replace('http', 'ws')}/api/import/progress/{run}/ws"
-    mine = {"Authorization": f"Bearer {guarded.keys['alice']}"}
+    address = f"{keyed.address.replace('http', 'ws')}/api/import/progress/{run}/ws"
+    mine = {"Authorization": f"Bearer {keyed.keys['alice']}"}
     with connect(address, additional_headers=mine) as socket:
         assert orjson.loads(socket.recv())["importId"] == run
-    for headers in ({}, {"Authorization": f"Bearer {guarded.keys['bob']}"}, mine | {"Origin": "https://evil.example"}):
+    for headers in ({}, {"Authorization": f"Bearer {keyed.keys['bob']}"}, mine | {"Origin": "https://evil.example"}):
         with pytest.raises(InvalidStatus), connect(address, additional_headers=headers):
             pass
 
@@ -107,15 +79,13 @@ def test_pages_of_other_sites(system: System, tmp_path: Path) -> None:
     assert not {"server", "access-control-allow-origin"} & set(fine.headers)
 
 
-def test_other_sites_that_are_named(system: System) -> None:
+def test_other_sites_that_are_named(strict: str) -> None:
     """CORS is off unless it is set."""
-    page = "https://page.example"
-    with facade(system, CMDB_CORS_ORIGINS=f'["{page}"]') as address:
-        asked = {"Origin": page, "Access-Control-Request-Method": "POST"}
-        answer = httpx.options(f"{address}/api/export", headers=asked)
-        assert answer.headers["access-control-allow-origin"] == page
-        other = httpx.options(f"{address}/api/export", headers=asked | {"Origin": "https://evil.example"})
-        assert "access-control-allow-origin" not in other.headers
+    asked = {"Origin": OTHER_SITE, "Access-Control-Request-Method": "POST"}
+    answer = httpx.options(f"{strict}/api/export", headers=asked)
+    assert answer.headers["access-control-allow-origin"] == OTHER_SITE
+    other = httpx.options(f"{strict}/api/export", headers=asked | {"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in other.headers
 
 
 def test_too_many_requests(system: System) -> None:
@@ -145,9 +115,9 @@ def test_keys_are_made_and_not_kept() -> None:
     assert wrong.returncode == 2
 
 
-def test_logs_hold_no_secrets(system: System, guarded: Guarded) -> None:
+def test_logs_hold_no_secrets(system: System, keyed: Keyed) -> None:
     """Neither a key nor a password of the database stands in a log or an answer."""
     texts = [path.read_text(errors="replace") for path in system.home.rglob("*.log")]
-    with guarded.client("boss") as boss:
+    with keyed.client("boss") as boss:
         texts += [boss.get("/readyz").text, boss.get("/metrics").text, boss.get("/api/imports").text]
-    assert not [key for key in guarded.keys.values() if any(key in text for text in texts)]
+    assert not [key for key in keyed.keys.values() if any(key in text for text in texts)]

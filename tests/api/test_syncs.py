@@ -8,11 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import orjson
 import pytest
 
-from api.security import new_key
-from tests.api.system import System, facade, follow
+from tests.api.system import Keyed, System, follow
 from tests.support import execute as sql
 from tests.support import vpc, write_csv
 
@@ -117,35 +115,26 @@ def test_what_is_no_sync(client: httpx.Client, asked: dict[str, Any], status: in
     assert "hunter2" not in answer.text
 
 
-def test_what_only_the_server_may_read(system: System, source: Path) -> None:
+def test_what_only_the_server_may_read(system: System, keyed: Keyed, source: Path) -> None:
     """Files, clouds, databases and secrets of the server are for the scope admin; the web is for all who may write."""
     sql(system.url, "truncate vpc")
-    scopes = {"looker": "read", "writer": "write", "boss": "admin"}
-    keys = {name: new_key(name, scope) for name, scope in scopes.items()}
-    lines = orjson.dumps([line for _, line in keys.values()]).decode()
-    with facade(system, CMDB_API_KEYS=lines, CMDB_RATE_LIMIT="100000/minute") as address:
-
-        def asking(name: str) -> httpx.Client:
-            headers = {"Authorization": f"Bearer {keys[name][0]}"}
-            return httpx.Client(base_url=address, headers=headers, timeout=60)
-
-        with asking("looker") as looker, asking("writer") as writer, asking("boss") as boss:
-            assert looker.post("/api/sync", json={"url": "https://host/a.csv"}).status_code == 403
-            secrets = ({"credentials": "core-netbox"}, {"notify": "on-call"})
-            for url in (str(source), source.as_uri(), "s3://bucket/", "aws://default/us-east-1", "sqlite:////etc/x"):
-                refused = writer.post("/api/sync", json={"url": url})
-                assert (refused.status_code, "'admin'" in refused.json()["detail"]) == (403, True), url
-            for secret in secrets:
-                assert writer.post("/api/sync", json={"url": "https://host/a.csv"} | secret).status_code == 403
-            # What it is not let read by its address fails as a run.
-            web = ended(writer, writer.post("/api/sync", json={"url": "http://127.0.0.1:9/a.csv", "name": "web"}))
-            assert web["status"] == "failed"
-            done = sync(boss, source, name="of the boss")
-            assert (done["status"], there(system)) == ("completed", 10)
-            assert writer.get(f"/api/import/{done['importId']}/diff/{done['importId']}").status_code == 404
-            seen = {
-                name: [each["name"] for each in asked.get("/api/syncs").json()]
-                for name, asked in (("writer", writer), ("boss", boss))
-            }
-            assert seen["writer"] == ["web"]
-            assert {"web", "of the boss"} <= set(seen["boss"])
+    with keyed.client("looker") as looker, keyed.client("alice") as writer, keyed.client("boss") as boss:
+        assert looker.post("/api/sync", json={"url": "https://host/a.csv"}).status_code == 403
+        secrets = ({"credentials": "core-netbox"}, {"notify": "on-call"})
+        for url in (str(source), source.as_uri(), "s3://bucket/", "aws://default/us-east-1", "sqlite:////etc/x"):
+            refused = writer.post("/api/sync", json={"url": url})
+            assert (refused.status_code, "'admin'" in refused.json()["detail"]) == (403, True), url
+        for secret in secrets:
+            assert writer.post("/api/sync", json={"url": "https://host/a.csv"} | secret).status_code == 403
+        # What it is not let read by its address fails as a run.
+        web = ended(writer, writer.post("/api/sync", json={"url": "http://127.0.0.1:9/a.csv", "name": "web"}))
+        assert web["status"] == "failed"
+        done = sync(boss, source, name="of the boss")
+        assert (done["status"], there(system)) == ("completed", 10)
+        assert writer.get(f"/api/import/{done['importId']}/diff/{done['importId']}").status_code == 404
+        seen = {
+            name: [each["name"] for each in asked.get("/api/syncs").json()]
+            for name, asked in (("writer", writer), ("boss", boss))
+        }
+        assert seen["writer"] == ["web"]
+        assert {"web", "of the boss"} <= set(seen["boss"])
