@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 from prefect.blocks.system import Secret as Block
+from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from schemas.errors import UsageError
 from tasks.credentials import secret_named
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("name", ["core-netbox", "core_netbox", "Core-NetBox"])
@@ -33,15 +38,28 @@ def test_what_is_no_name_is_not_repeated(name: str) -> None:
     assert not name or name not in str(caught.value)
 
 
-def test_from_prefect(monkeypatch: pytest.MonkeyPatch, prefect_api: str) -> None:
-    """A Secret block of text or of JSON; the environment wins."""
+@pytest.fixture
+def prefect_here(prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Prefect's client in this process, for one test.
+
+    Its threads are ended: they draw random numbers for their pings, which Hypothesis takes for a fault of the law that it
+    tries meanwhile.
+    """
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
     with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
-        Block(value="abcdefgh").save("core-netbox")
-        Block(value={"username": "a", "password": "ijklmnop"}).save("ipam-reader")
-        assert secret_named("core_netbox").text == "abcdefgh"
-        assert secret_named("ipam-reader").member("password") == "ijklmnop"
-        with pytest.raises(UsageError, match="There is no secret 'nobody'"):
-            secret_named("nobody")
-        monkeypatch.setenv("CMDB_SECRET_CORE_NETBOX", "qrstuvwx")
-        assert secret_named("core-netbox").text == "qrstuvwx"
+        yield
+        EventsWorker.drain_all()
+    wait_until(lambda: not [thread for thread in threading.enumerate() if "EventsWorker" in thread.name])
+
+
+def test_from_prefect(monkeypatch: pytest.MonkeyPatch, prefect_here: None) -> None:
+    """A Secret block of text or of JSON; the environment wins."""
+    del prefect_here
+    Block(value="abcdefgh").save("core-netbox")
+    Block(value={"username": "a", "password": "ijklmnop"}).save("ipam-reader")
+    assert secret_named("core_netbox").text == "abcdefgh"
+    assert secret_named("ipam-reader").member("password") == "ijklmnop"
+    with pytest.raises(UsageError, match="There is no secret 'nobody'"):
+        secret_named("nobody")
+    monkeypatch.setenv("CMDB_SECRET_CORE_NETBOX", "qrstuvwx")
+    assert secret_named("core-netbox").text == "qrstuvwx"
