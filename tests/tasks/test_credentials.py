@@ -42,8 +42,8 @@ def test_what_is_no_name_is_not_repeated(name: str) -> None:
 def prefect_here(prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Prefect's client in this process, for one test.
 
-    Its threads are ended: they draw random numbers for their pings, which Hypothesis takes for a fault of the law that it
-    tries meanwhile.
+    Its threads are ended: they draw random numbers for their pings, which Hypothesis takes for a fault of the law that
+    it tries meanwhile.
     """
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
     with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
