@@ -5,13 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from schemas.errors import UsageError
-from schemas.tables import METADATA, REVISION
+from schemas.tables import CHANGES, METADATA, REVISION
 from tasks.store.engine import engine
 from tasks.store.migrate import SCRIPTS, upgrade
 from tests.support import execute
@@ -43,3 +45,18 @@ def test_a_newer_database_is_refused(database_url: str) -> None:
     execute(database_url, "update alembic_version set version_num = '9999'")
     with pytest.raises(UsageError, match="made by a newer cmdb"):
         upgrade(engine(database_url))
+
+
+def test_the_migrations_can_be_taken_back(database_url: str) -> None:
+    """Each of them, to a database without tables; applied again, nothing is left to change."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    with engine(database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        # The view of all changes is no migration's: each version makes its own.
+        connection.execute(text(f"drop view {CHANGES.name}"))
+        command.downgrade(config, "base")
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+    assert upgrade(engine(database_url)) is True
+    with engine(database_url).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
