@@ -178,6 +178,7 @@ def test_what_makes_a_rule_be_asked_again(rule: WatchedRule, watched: tuple[str,
 
 
 def test_what_decides_a_reference() -> None:
-    """Its field, and the one that says whether it is asked."""
+    """Its field, and the one that says whether it is asked; it and a unique value need no condition."""
+    assert (Reference("vpc_id", "vpc").when, Unique("public_ip").only) == (None, None)
     assert Reference("vpc_id", "vpc").asked == ("vpc_id",)
     assert Reference("resource_id", "vpc", when=("resource_type", "vpc")).asked == ("resource_id", "resource_type")

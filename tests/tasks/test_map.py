@@ -309,6 +309,7 @@ def test_columns_of_lineage(columns: tuple[str, ...], given_columns: dict[str, s
 
 def test_notices_of_columns_that_are_left_out() -> None:
     """Secrets are told always, columns that fit nothing unless they are to be ignored."""
+    assert MapOptions().unknown is Unknown.WARN
     mapping = Mapping((), unknown=("a", "b"), secret=("psk", "Key"))
     secrets = [
         Issue("secret", f"column '{name}' holds secrets and is not read", Severity.WARNING) for name in ("psk", "Key")
@@ -348,6 +349,8 @@ def source(*columns: str) -> Extracted:
         (("group", "vid", "name", "site", "status"), "vlan"),
         (("asn", "rir"), "asn"),
         (("name", "slug", "facility", "time_zone"), "site"),
+        (("vid", "name"), "vlan"),
+        (("name", "site"), "device"),
     ],
 )
 def test_the_type_is_found_where_the_columns_leave_no_doubt(columns: tuple[str, ...], type: str) -> None:
