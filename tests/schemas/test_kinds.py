@@ -338,6 +338,7 @@ BOUNDS: list[tuple[Kind, str, Any]] = [
     (kinds.ADDRESS, "fe80::1%eth0/128", None),
     (kinds.TEXTS, ",a;, b ", ["a", "b"]),
     (kinds.TEXTS, '[" a ", "b"]', ["a", "b"]),
+    (kinds.TEXTS, "X1,1X", ["X1", "1X"]),
     (kinds.TEXTS, "NULL", None),
     (kinds.TEXTS, "null-1", ["null-1"]),
     (kinds.TEXTS, "a.b:c/d+e=f@g-h_i", ["a.b:c/d+e=f@g-h_i"]),
@@ -346,6 +347,7 @@ BOUNDS: list[tuple[Kind, str, Any]] = [
     (kinds.TAGS, "a=1\nb=2;\n", '{"a":"1","b":"2"}'),
     (kinds.TAGS, " a = 1 , b = ", '{"a":"1","b":""}'),
     (kinds.TAGS, "a", None),
+    (kinds.TAGS, "X=1", '{"X":"1"}'),
     (kinds.TAGS, '[{"Key":"a"}]', '{"a":""}'),
     (kinds.TAGS, '[{"key":"a","value":"b"}]', '{"a":"b"}'),
     (kinds.TAGS, '[{"Key":1,"Value":true}]', '{"1":"true"}'),
@@ -378,6 +380,15 @@ def test_an_enum_reads_any_case(any_case: bool) -> None:
     cells = ["active", "ACTIVE", "in-use", "In-Use", "none", None]
     assert kind.read(pl.Series(cells)).to_list() == ["active", "active", "In-Use", "In-Use", "none", None]
     assert kind.read(pl.Series(["active", "none"])).to_list() == ["active", "none"]
+
+
+@pytest.mark.parametrize("octet", [0, 9, 10, 99, 100, 199, 249, 255])
+def test_the_number_of_a_block(octet: int) -> None:
+    """Octets of one, two and three digits are read by whole columns."""
+    for place in range(4):
+        address = ".".join(str(octet if number == place else 10) for number in range(4))
+        expected = (int(ipaddress.IPv4Address(address)), 30, 4)
+        assert kinds.ipv4_blocks(pl.Series([f"{address}/30"])).row(0) == expected
 
 
 def test_blocks_as_numbers() -> None:

@@ -55,6 +55,7 @@ def test_spellings_from_sure_to_likely(column: str, field: str, how: str) -> Non
         ("VPC CIDR block", Match("VPC CIDR block", "cidr_block", 0.92, "alias")),
         ("VPC CIDR", Match("VPC CIDR", "cidr_block", 0.92, "alias")),
         ("cidr_blok", Match("cidr_blok", "cidr_block", 0.8, "spelling")),
+        ("regionn", Match("regionn", "region", 0.78, "spelling")),
         ("cidr_blockvpc", None),
         ("VPC", None),
         ("cidr_b", None),
@@ -62,7 +63,7 @@ def test_spellings_from_sure_to_likely(column: str, field: str, how: str) -> Non
 )
 def test_how_sure_a_match_is(column: str, match: Match | None) -> None:
     """Each way of matching has its confidence; a word that is less like a field than 0.86 is none."""
-    others = ("vpc_id",) if match else ("vpc_id", "cidr_block")
+    others = ("vpc_id",) if match and match.field == "cidr_block" else ("vpc_id", "cidr_block")
     mapping = map_columns((*others, column), VPC, MapOptions(), Mode.UPSERT)
     assert mapping.matches[len(others) :] == ((match,) if match else ())
     assert mapping.unknown == (() if match else (column,))
