@@ -144,7 +144,7 @@ ACCOUNT = Kind(
 
 
 def _asdot(text: str) -> str | None:
-    match = re.fullmatch(r"(\d{1,5})\.(\d{1,5})", text)
+    match = re.fullmatch(r"(\d{1,5})\.(\d{1,5})", text, flags=re.ASCII)
     if not match:
         return None
     high, low = int(match[1]), int(match[2])

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql
 
 from schemas import kinds
 from schemas.kinds import Kind
@@ -176,6 +177,256 @@ def test_secrets_are_hidden_before_a_text_is_shown(text: str, shown: str) -> Non
     """What is shown of a cell holds no secret, be it readable or not."""
     assert SECRETIVE.hide
     assert SECRETIVE.hide(pl.Series([text])).to_list() == [shown]
+
+
+# What is said ---------------------------------------------------------------------------------------------------------
+
+EMPTY = ("[]", "{}", "{ }", "[ ]")
+CANONICAL = "written as the network's own address, in canonical form"
+SAID: list[tuple[Kind, str, str, str | None, tuple[str, ...]]] = [
+    (kinds.TEXT, "text", "text", None, ()),
+    (kinds.CODE, "code", "text", "written in lower case", ()),
+    (SPELT, "enum", "one of active, GatewayLoadBalancer", "written as the list has it", ()),
+    (kinds.enum(("a", "b"), any_case=True), "enum", "one of a, b", None, ()),
+    (kinds.INTEGER, "integer", "a whole number", None, ()),
+    (kinds.NUMBER, "number", "a number such as 52.37", None, ()),
+    (
+        kinds.ACCOUNT,
+        "account",
+        "an AWS account id: 12 digits",
+        "written with 12 digits, as a spreadsheet drops leading zeros",
+        (),
+    ),
+    (kinds.ASN, "asn", "an autonomous system number such as 65001 or, as asdot, 1.10", None, ()),
+    (kinds.BOOLEAN, "boolean", "yes or no (true, false, 1, 0, enable, disable)", None, ()),
+    (kinds.BLOCK, "cidr", "an IP block such as 10.0.0.0/16 or 2001:db8::/56", CANONICAL, ()),
+    (kinds.ADDRESS, "inet", "an IP address such as 203.0.113.7", "written in its canonical form", ()),
+    (kinds.TEXTS, "texts", "a list of names or ids between commas", None, EMPTY),
+    (kinds.BLOCKS, "cidrs", "a list of IP blocks between commas", CANONICAL, EMPTY),
+    (
+        kinds.TAGS,
+        "tags",
+        "a list of tags such as Owner=net,Project=core: at most 50, keys of 128 and values of 256 characters",
+        None,
+        EMPTY,
+    ),
+    (kinds.JSON, "json", "a JSON value", None, EMPTY),
+    (SECRETIVE, "json", "a JSON value", None, EMPTY),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "wants", "repair", "blanks"), SAID, ids=[name for _, name, *_ in SAID])
+def test_what_a_kind_says(kind: Kind, name: str, wants: str, repair: str | None, blanks: tuple[str, ...]) -> None:
+    """What a rejection says is wanted, what a repair says was altered, and which texts mean an empty cell."""
+    assert (kind.name, kind.wants, kind.repair, kind.blanks) == (name, wants, repair, blanks)
+    assert (kind.hide is None) == (kind is not SECRETIVE)
+
+
+def test_an_enum_has_its_choices() -> None:
+    """They are those that it is made of, and no other kind has any."""
+    assert SPELT.choices == ("active", "GatewayLoadBalancer")
+    assert {kind.choices for kind, *_ in SAID if kind.name != "enum"} == {()}
+
+
+LOST = "is how a spreadsheet shows a long number, and digits are lost: format the column as text, enter the value again"
+ASDOT = "may be a spreadsheet's whole number or asdot: write it without the point"
+LENGTH = "has no prefix length: write it as in 10.0.0.0/16"
+BLOCK_GIVEN = "is a block: give one address, without a prefix length"
+HINTS: list[tuple[Kind, str, str | None]] = [
+    (kinds.INTEGER, "1.23457E+11", LOST),
+    (kinds.INTEGER, "1,23457E+11", LOST),
+    (kinds.INTEGER, "-5e12", LOST),
+    (kinds.INTEGER, "5e-12", None),
+    (kinds.INTEGER, "x1e5", None),
+    (kinds.INTEGER, "1e5x", None),
+    (kinds.INTEGER, "1.5", None),
+    (kinds.NUMBER, "52,37", "write a point, not a comma"),
+    (kinds.NUMBER, "north", None),
+    (kinds.ACCOUNT, "1.23457E+11", LOST),
+    (kinds.ACCOUNT, "1234567890123", "has more than 12 digits"),
+    (kinds.ACCOUNT, "x1234567890123", None),
+    (kinds.ASN, "65000.0", ASDOT),
+    (kinds.ASN, "65000.00", ASDOT),
+    (kinds.ASN, "65536.1", None),
+    (kinds.ASN, "4.2E+9", LOST),
+    (kinds.BLOCK, "10.0.0.0", LENGTH),
+    (kinds.BLOCK, "2001:DB8::a", LENGTH),
+    (kinds.BLOCK, "10.0.0.0/33", None),
+    (kinds.BLOCK, "host", None),
+    (kinds.ADDRESS, "10.0.0.0/16", BLOCK_GIVEN),
+    (kinds.ADDRESS, "10.0.0.0/x", None),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "hint"), HINTS, ids=[f"{kind.name}-{text}" for kind, text, _ in HINTS])
+def test_hints(kind: Kind, text: str, hint: str | None) -> None:
+    """The likely cause of a text that can't be read is told, where one is known."""
+    found = [explanation for pattern, explanation in kind.hints if pl.Series([text]).str.contains(pattern)[0]]
+    assert found[:1] == ([hint] if hint else [])
+    assert read(kind, text) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "sql"),
+    [
+        (kinds.TEXT, "TEXT"),
+        (kinds.CODE, "TEXT"),
+        (SPELT, "TEXT"),
+        (kinds.INTEGER, "BIGINT"),
+        (kinds.NUMBER, "DOUBLE PRECISION"),
+        (kinds.ACCOUNT, "TEXT"),
+        (kinds.ASN, "BIGINT"),
+        (kinds.BOOLEAN, "BOOLEAN"),
+        (kinds.BLOCK, "CIDR"),
+        (kinds.ADDRESS, "INET"),
+        (kinds.TEXTS, "TEXT[]"),
+        (kinds.BLOCKS, "CIDR[]"),
+        (kinds.TAGS, "JSONB"),
+        (kinds.JSON, "JSONB"),
+        (SECRETIVE, "JSONB"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_how_a_kind_is_stored(kind: Kind, sql: str) -> None:
+    """Each kind has its type in PostgreSQL."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    assert kind.sql.compile(dialect=dialect) == sql
+
+
+# Bounds ---------------------------------------------------------------------------------------------------------------
+
+WORDS = {
+    True: ("true", "yes", "y", "1", "t", "on", "enable", "enabled", "1.0"),
+    False: ("false", "no", "n", "0", "f", "off", "disable", "disabled", "0.0"),
+}
+BOUNDS: list[tuple[Kind, str, Any]] = [
+    *((kinds.BOOLEAN, word.upper(), meaning) for meaning, words in WORDS.items() for word in words),
+    (kinds.INTEGER, "110.00", 110),
+    (kinds.INTEGER, "-110.0", -110),
+    (kinds.INTEGER, "9223372036854775807", 2**63 - 1),
+    (kinds.INTEGER, "9223372036854775808", None),
+    (kinds.INTEGER, "x110.0", None),
+    (kinds.NUMBER, "0.1234567894", 0.123456789),
+    (kinds.NUMBER, "0.123456789", 0.123456789),
+    (kinds.ACCOUNT, "123456789012", "123456789012"),
+    (kinds.ACCOUNT, "123456789012.00", "123456789012"),
+    (kinds.ACCOUNT, "1234-56789012", None),
+    (kinds.ACCOUNT, "1234-5678-90123", None),
+    (kinds.ACCOUNT, "x123456789012", None),
+    (kinds.ACCOUNT, "12345678901x", None),
+    (kinds.ACCOUNT, "0000-0000-0001", "000000000001"),
+    (kinds.ACCOUNT, "١٢٣", None),
+    (kinds.ASN, "AS 1.10", 65_546),
+    (kinds.ASN, "AS  65001", None),
+    (kinds.ASN, "65535.1", 65_535 * 65_536 + 1),
+    (kinds.ASN, "1.65535", 65_536 + 65_535),
+    (kinds.ASN, "0.1", 1),
+    (kinds.ASN, "1.0", None),
+    (kinds.ASN, "١.١٠", None),
+    (kinds.ASN, "٦٥٠٠١", None),
+    (kinds.BLOCK, "10.0.0.0/32", "10.0.0.0/32"),
+    (kinds.BLOCK, "255.255.255.255/31", "255.255.255.254/31"),
+    (kinds.BLOCK, "1.2.3.4/0", "0.0.0.0/0"),
+    (kinds.BLOCK, "100.99.10.9/30", "100.99.10.8/30"),
+    (kinds.BLOCK, "2001:db8::/0", "::/0"),
+    (kinds.BLOCK, "256.0.0.0/8", None),
+    (kinds.ADDRESS, "255.249.199.99", "255.249.199.99"),
+    (kinds.ADDRESS, "256.0.0.1", None),
+    (kinds.ADDRESS, "10.0.0.1/", None),
+    (kinds.ADDRESS, "10.0.0.1/31", None),
+    (kinds.ADDRESS, "10.0.0.1/32/32", None),
+    (kinds.ADDRESS, "fe80::1%eth0/128", None),
+    (kinds.TEXTS, ",a;, b ", ["a", "b"]),
+    (kinds.TEXTS, '[" a ", "b"]', ["a", "b"]),
+    (kinds.TEXTS, "X1,1X", ["X1", "1X"]),
+    (kinds.TEXTS, "NULL", None),
+    (kinds.TEXTS, "null-1", ["null-1"]),
+    (kinds.TEXTS, "a.b:c/d+e=f@g-h_i", ["a.b:c/d+e=f@g-h_i"]),
+    (kinds.TEXTS, "a,,b", ["a", "b"]),
+    (kinds.TAGS, f"{'k' * 128}={'v' * 256}", f'{{"{"k" * 128}":"{"v" * 256}"}}'),
+    (kinds.TAGS, "a=1\nb=2;\n", '{"a":"1","b":"2"}'),
+    (kinds.TAGS, " a = 1 , b = ", '{"a":"1","b":""}'),
+    (kinds.TAGS, "a", None),
+    (kinds.TAGS, "X=1", '{"X":"1"}'),
+    (kinds.TAGS, '[{"Key":"a"}]', '{"a":""}'),
+    (kinds.TAGS, '[{"key":"a","value":"b"}]', '{"a":"b"}'),
+    (kinds.TAGS, '[{"Key":1,"Value":true}]', '{"1":"true"}'),
+    (kinds.TAGS, '{"a":{"b":[1]}}', '{"a":"{\\"b\\":[1]}"}'),
+    (kinds.TAGS, '[["Key","a"]]', None),
+    (kinds.JSON, "null", "null"),
+    (kinds.JSON, '"\\\\u0000"', '"\\\\u0000"'),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"), BOUNDS, ids=[f"{kind.name}-{text[:20]}" for kind, text, _ in BOUNDS]
+)
+def test_bounds(kind: Kind, text: str, value: Any) -> None:
+    """What is just within a kind is read, and what is just outside is not."""
+    assert read(kind, text) == value
+
+
+def test_fifty_tags() -> None:
+    """A record has at most 50 tags (EC2 User Guide)."""
+    listed = [f"k{number:02}=v" for number in range(51)]
+    assert len(orjson.loads(read(kinds.TAGS, ",".join(listed[:50])))) == 50
+    assert read(kinds.TAGS, ",".join(listed)) is None
+
+
+@pytest.mark.parametrize("any_case", [True, False])
+def test_an_enum_reads_any_case(any_case: bool) -> None:
+    """A whole column of one spelling, of several and of what is none of them, and an empty cell."""
+    kind = kinds.enum(("active", "In-Use"), any_case=any_case)
+    cells = ["active", "ACTIVE", "in-use", "In-Use", "none", None]
+    assert kind.read(pl.Series(cells)).to_list() == ["active", "active", "In-Use", "In-Use", "none", None]
+    assert kind.read(pl.Series(["active", "none"])).to_list() == ["active", "none"]
+
+
+@pytest.mark.parametrize("octet", [0, 9, 10, 99, 100, 199, 249, 255])
+def test_the_number_of_a_block(octet: int) -> None:
+    """Octets of one, two and three digits are read by whole columns."""
+    for place in range(4):
+        address = ".".join(str(octet if number == place else 10) for number in range(4))
+        expected = (int(ipaddress.IPv4Address(address)), 30, 4)
+        assert kinds.ipv4_blocks(pl.Series([f"{address}/30"])).row(0) == expected
+
+
+def test_blocks_as_numbers() -> None:
+    """The address, the length and the size of IPv4 blocks; what is not plainly one has none of the three."""
+    texts = ["10.0.1.5/16", "0.0.0.0/0", "255.255.255.255/32", "10.0.0.0/33", "10.0.0.0", "::/0", "010.0.0.0/8", None]
+    assert kinds.ipv4_blocks(pl.Series(texts)).rows() == [
+        (10 * 2**24 + 261, 16, 2**16),
+        (0, 0, 2**32),
+        (2**32 - 1, 32, 1),
+        *[(None, None, None)] * 5,
+    ]
+
+
+def test_each_distinct_text_is_read_once() -> None:
+    """What is read value by value is read once however often it stands there, and what the fast way read is kept."""
+    asked: list[str] = []
+
+    def careful(text: str) -> str | None:
+        asked.append(text)
+        return text.upper() if text != "x" else None
+
+    column = pl.Series(["a", "b", None, "a", "x"])
+    assert kinds.each(column, careful).to_list() == ["A", "B", None, "A", None]
+    assert sorted(asked) == ["a", "b", "x"]
+    asked.clear()
+    fast = pl.Series(["fast", None, None, "fast", None], dtype=pl.String)
+    assert kinds.fall_back(column, fast, careful).to_list() == ["fast", "B", None, "fast", None]
+    assert sorted(asked) == ["b", "x"]
+
+
+def test_secrets_in_texts() -> None:
+    """A document in a text, after space or as a list, is kept without its secrets; other texts as they are."""
+    kept = read(
+        SECRETIVE, orjson.dumps({"a": ' {"psk": 1, "b": 2}', "c": '[{"psk": 1}]', "d": "psk of no one"}).decode()
+    )
+    assert orjson.loads(kept) == {"a": '{"b":2}', "c": "[{}]", "d": "psk of no one"}
+    assert read(SECRETIVE, "{") is None
+    assert kinds.HIDDEN == "***"
 
 
 # Any value ------------------------------------------------------------------------------------------------------------
