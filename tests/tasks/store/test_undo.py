@@ -20,13 +20,14 @@ from tests.support import Import, execute, importer, stored, vpc, vpc_id, write_
 
 
 @contextmanager
-def undoing(url: str, run: Report, kind: str = "vpc", *, force: bool = False) -> Iterator[Undoing]:
+def undoing(url: str, run: Report | str, kind: str = "vpc", *, force: bool = False) -> Iterator[Undoing]:
     """Give what takes a run back, inside a transaction that is committed at the end."""
     with Session(url, uuid4()) as session, session.transaction() as connection:
-        yield Undoing(connection, RESOURCES[kind], UUID(run.run_id), session.run_id, force=force, part=0)
+        taken_back = UUID(run if isinstance(run, str) else run.run_id)
+        yield Undoing(connection, RESOURCES[kind], taken_back, session.run_id, force=force, part=0)
 
 
-def take_back(url: str, run: Report, *, force: bool = False) -> tuple[Undone, str]:
+def take_back(url: str, run: Report | str, *, force: bool = False) -> tuple[Undone, str]:
     """Take a run back; returns what was planned, and the run that did it."""
     with undoing(url, run, force=force) as taking:
         found = taking.plan()
@@ -127,11 +128,16 @@ def test_what_is_done(database_url: str, mixed: Report) -> None:
         assert after[number]["created_at"] == before[number]["created_at"]
     [gone] = execute(database_url, "select * from vpc_gone")
     assert dict(gone._mapping) == before["06"] | {"gone_by_run": UUID(undo)}
-    images = "select key, row, before ->> 'name', after from change where cast(run_id as text) = :run order by row"
-    for (key, row, now, restored), number in zip(execute(database_url, images, run=undo), (4, 1), strict=True):
-        assert (key, row, now) == (vpc_id(number), {4: 2, 1: 4}[number], "new")
-        written = ("name", "cidr_block", "region", "account_id", "state", "tags")
-        assert restored == {name: before[f"0{number}"][name] for name in written} | {"name": f"net-{number}"}
+    images = execute(
+        database_url,
+        "select key, row, before ->> 'name', after from change where cast(run_id as text) = :run order by row",
+        run=undo,
+    )
+    assert [tuple(image[:3]) for image in images] == [(vpc_id(4), 2, "new"), (vpc_id(1), 4, "new")]
+    written = ("name", "cidr_block", "region", "account_id", "state", "tags")
+    assert [image[3] for image in images] == [
+        {name: after[number][name] for name in written} for number in ("04", "01")
+    ]
 
 
 def test_a_deletion_is_taken_back(database_url: str, tmp_path: Path, run: Import) -> None:
@@ -184,3 +190,37 @@ def test_another_edit_of_the_same_record_stays(database_url: str, run: Import) -
     found, _ = take_back(database_url, report)
     [record] = stored(database_url, "vpc")
     assert (found.update, record["name"], record["owner"], record["state"]) == (1, "net-1", "ann", None)
+
+
+def test_what_an_undo_brought_back(database_url: str, run: Import) -> None:
+    """It is deleted again, unless somebody has edited it since; what somebody has deleted needs nothing."""
+    first = run([vpc(1), vpc(2), vpc(3)])
+    found, undo = take_back(database_url, first)
+    assert found == Undone(delete=3, update=0, create=0, moved=0, kept=0)
+    found, back = take_back(database_url, undo)
+    assert found == Undone(delete=0, update=0, create=3, moved=0, kept=0)
+    execute(database_url, "delete from vpc where name = 'net-1'")
+    execute(database_url, "update vpc set name = 'mine' where name = 'net-2'")
+    with undoing(database_url, back, force=True) as taking:
+        assert taking.plan() == Undone(delete=2, update=0, create=0, moved=0, kept=0)
+    with undoing(database_url, back) as taking:
+        assert taking.plan() == Undone(delete=1, update=0, create=0, moved=1, kept=0)
+        assert [(change.key, change.action, change.fields["name"]) for change in taking.changes(9)] == [
+            (vpc_id(3), "delete", ("net-3", None))
+        ]
+        assert [key for key, _ in taking.moved(9)] == [vpc_id(2)]
+        taking.apply()
+    assert {number: record["name"] for number, record in by_key(database_url).items()} == {"02": "mine"}
+    gone = execute(database_url, "select name from vpc_gone where gone_by_run = :run", run=taking.ids["undo"])
+    assert gone == [("net-3",)]
+
+
+def test_what_refers_to_a_record_that_an_undo_brought_back(database_url: str, run: Import) -> None:
+    """It stays, and is told; the others go."""
+    first = run([vpc(1), vpc(2)])
+    _, undo = take_back(database_url, first)
+    _, back = take_back(database_url, undo)
+    row = {"subnet_id": "subnet-00000001", "vpc_id": vpc_id(1), "cidr_block": "10.0.1.0/28"}
+    run([row | {"availability_zone": "us-east-1a"}])
+    found, _ = take_back(database_url, back)
+    assert (found, list(by_key(database_url))) == (Undone(delete=1, update=0, create=0, moved=0, kept=1), ["01"])
