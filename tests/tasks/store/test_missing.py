@@ -46,6 +46,8 @@ def records(database_url: str, tmp_path: Path) -> None:
     elsewhere = [vpc(4, region="eu-west-1"), vpc(5, account_id="999999999999"), vpc(6, account_id="")]
     run([vpc(1), vpc(2), vpc(3), *elsewhere])
     execute(database_url, "update vpc set retired_at = now() where name = 'net-3'")
+    # What is written last lies last in the table.
+    execute(database_url, "update vpc set owner = null where name = 'net-1'")
 
 
 @pytest.mark.parametrize(
