@@ -11,7 +11,7 @@ from dataclasses import asdict
 from importlib import metadata
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -61,8 +61,17 @@ app.add_typer(db, name="db")
 
 # Into a file or a pipe, tables are as wide as they need to be.
 _WIDE = None if sys.stdout.isatty() else 200
-out = Console(highlight=False, width=_WIDE)
-err = Console(stderr=True, highlight=False, width=_WIDE)
+
+
+class _Piped(Console):
+    def on_broken_pipe(self) -> None:
+        """Write the rest to nobody: `cmdb runs | head` is no error, and the exit code is that of what was done."""
+        self.quiet = True
+        _let_go(self.file)
+
+
+out = _Piped(highlight=False, width=_WIDE)
+err = _Piped(stderr=True, highlight=False, width=_WIDE)
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, Excel, Parquet, a Terraform state; also .gz or .zip.")
@@ -114,7 +123,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 
 def _version(asked: bool) -> None:
     if asked:
-        sys.stdout.write(f"cmdb {metadata.version('cmdb')}\n")
+        _print_plain(f"cmdb {metadata.version('cmdb')}")
         raise typer.Exit
 
 
@@ -670,7 +679,7 @@ def free(
         found = find_free(connection, Search(size, block, vrf, vpc, limit))
     if json:
         # A count of IPv6 may have more digits than orjson writes.
-        sys.stdout.write(f"{dumps(asdict(found), indent=2)}\n")
+        _print_plain(dumps(asdict(found), indent=2))
         return
     for each in found.blocks:
         out.print(each, markup=False)
@@ -709,10 +718,6 @@ def main() -> None:
             raise
         err.print("Stopped; nothing was changed.")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # `cmdb runs | head` is no error; the interpreter must not flush into the closed pipe at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(DONE)
 
 
 def _carry_out(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:
@@ -831,7 +836,21 @@ def _reading() -> Iterator[Connection]:
 
 
 def _print_json(value: object) -> None:
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    _print_plain(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
+
+
+def _print_plain(text: str) -> None:
+    """Print a text as it is; where nobody reads it, the command goes on."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go(sys.stdout)
+
+
+def _let_go(stream: IO[str]) -> None:
+    """Lead a closed pipe nowhere, so that the interpreter does not flush into it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _plain(value: object) -> object:

@@ -22,9 +22,9 @@ def client(system: System, tmp_path: Path) -> Any:
     """A client of the system, with thirty VPCs, one of them changed since."""
     sql(system.url, "truncate vpc, change")
     run = importer(system.url, tmp_path)
-    run(write_csv(tmp_path / "first.csv", [vpc(n) for n in range(30)]))
+    run(write_csv(tmp_path / "first.csv", [vpc(n) for n in range(30)]), requested_by="local")
     changed = vpc(7, name="renamed", secondary_cidr_blocks="100.64.0.0/24,100.64.1.0/24")
-    run(write_csv(tmp_path / "second.csv", [changed]))
+    run(write_csv(tmp_path / "second.csv", [changed]), requested_by="local")
     with system.client() as client:
         yield client
 

@@ -59,6 +59,10 @@ def test_the_server_is_the_one_that_is_tested() -> None:
     locked = re.search(r"^prefect==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert locked
     assert f":{locked[1]}-" in compose()["services"]["prefect"]["image"]
-    for service in compose()["services"].values():
-        secrets = [value for name, value in service.get("environment", {}).items() if "PASSWORD" in name]
-        assert all(value.startswith("${") for value in secrets)
+    set_for = [pair for service in compose()["services"].values() for pair in service.get("environment", {}).items()]
+    secrets = [value for name, value in set_for if "PASSWORD" in name or name.endswith("KEYS")]
+    assert len(secrets) == 3
+    assert [value for value in secrets if not value.startswith("${")] == []
+    addresses = [value for _, value in set_for if re.match(r"\w[\w+]*://[^/]*@", value)]
+    assert len(addresses) == 3
+    assert [value for value in addresses if not re.match(r"[\w+]+://cmdb:\$\{POSTGRES_PASSWORD:", value)] == []

@@ -14,6 +14,8 @@ from schemas.settings import settings
 
 def main(url: str, file: str, last: str) -> None:
     """Import the file; die without warning when phase `last` begins (for `validate`: with rows staged)."""
+    # A shell that starts the tests in the background has them, and so this process, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def progress(phase: str, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # what progress is told
         sys.stdout.write(f"{phase}\n")

@@ -54,6 +54,7 @@ def take_back(url: str, report: Report, **options: Any) -> Report:
 def test_records_as_they_were(database_url: str, tmp_path: Path) -> None:
     """Filters, order, fields and limits are asked of the records of then; a moment before the first run is unknown."""
     run = importer(database_url, tmp_path)
+    before = now(database_url)
     run([vpc(1), vpc(2, name="two"), vpc(3, tags="")])
     then = now(database_url)
     run([vpc(1, name="new"), vpc(3, name="three"), vpc(4)])
@@ -68,6 +69,8 @@ def test_records_as_they_were(database_url: str, tmp_path: Path) -> None:
     assert exported(database_url, tmp_path, as_of=then, since=then) == []
     assert len(exported(database_url, tmp_path, since=then)) == 3
     assert len(exported(database_url, tmp_path, as_of="0m")) == 3
+    with pytest.raises(UsageError, match="is not known: it is since 20"):
+        exported(database_url, tmp_path, as_of=before)
 
 
 def test_every_type(each_type_stored: str, tmp_path: Path) -> None:

@@ -80,10 +80,15 @@ def test_a_run_past_its_threshold_is_a_failed_flow_run(prefect_api: str, databas
 
 def test_a_wrong_request_fails_the_run_with_one_sentence(prefect_api: str, database_url: str, source: Path) -> None:
     """An error is one sentence on the terminal, without a stack trace, and fails the flow run."""
-    done = cmdb(database_url, prefect_api, "import", str(source), "--map", "nme=name")
+    misspelt = source.rename(source.with_name("misspelt.csv"))
+    done = cmdb(database_url, prefect_api, "import", str(misspelt), "--map", "nme=name")
     assert done.returncode == 2
     assert "did you mean 'name'?" in done.stderr
     assert "Traceback" not in done.stderr
+    [run] = ask(prefect_api, "/flow_runs/filter", flow_runs={"name": {"any_": ["upsert records from misspelt.csv"]}})
+    assert run["state_name"] == "Failed"
+    assert "did you mean 'name'?" in run["state"]["message"]
+    assert stored(database_url, "vpc") == []
 
 
 def test_a_cut_connection_is_tried_again(prefect_api: str, database_url: str, source: Path) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -17,10 +18,14 @@ from sqlalchemy import text
 from schemas.errors import Transient
 from schemas.reports import Report
 from tasks.store.engine import engine
-from tests.support import execute, importer, staging_tables, stored, vpc, write_csv
+from tests.locks import held
+from tests.support import execute, importer, staging_tables, stored, vpc, vpc_id, write_csv
 from tests.waiting import wait_until
 
 ROWS = [vpc(n) for n in range(1, 3001)]
+
+INSERTING = "select 1 from pg_stat_activity where query ilike 'insert into vpc %' and wait_event_type like :waits"
+"""A process that inserts VPCs, and what it waits for."""
 
 
 def start(url: str, path: Path, last: str) -> subprocess.Popen[str]:
@@ -64,13 +69,18 @@ def test_killed_before_it_applies(before: tuple[str, Path], tmp_path: Path, phas
 def test_killed_in_the_middle_of_applying(before: tuple[str, Path], tmp_path: Path) -> None:
     """SIGKILL with the updates made and the inserts waiting for a lock leaves the records as they were."""
     url, path = before
-    with engine(url).connect() as blocker, blocker.begin():
-        blocker.execute(text("lock table change in share mode"))
+    row = {"id": vpc_id(3000), "run": uuid4()}
+    with engine(url).connect() as blocker:
+        # A record of the same key that is not committed: the insert of the last row waits for what becomes of it.
+        blocker.execute(
+            text("insert into vpc (vpc_id, cidr_block, created_by_run) values (:id, '10.0.0.0/24', :run)"), row
+        )
         process = start(url, path, "never")
-        wait_until(lambda: execute(url, "select 1 from pg_locks where not granted and relation = 'change'::regclass"))
+        wait_until(lambda: execute(url, INSERTING, waits="Lock"))
+        assert process.poll() is None
         process.kill()
         process.wait(timeout=10)
-    wait_until(lambda: not execute(url, "select 1 from pg_stat_activity where query ilike 'insert into change%'"))
+    wait_until(lambda: not execute(url, INSERTING, waits="%"))
     assert records_and_changes(url) == (1, 0)
     check_the_next_run(url, path, tmp_path, was_applied=False)
 
@@ -84,17 +94,22 @@ def test_killed_after_the_commit(before: tuple[str, Path], tmp_path: Path) -> No
     check_the_next_run(url, path, tmp_path, was_applied=True)
 
 
-def test_interrupted(before: tuple[str, Path]) -> None:
+def test_interrupted(before: tuple[str, Path], tmp_path: Path) -> None:
     """Ctrl-C while the run waits rolls back, drops the staging table and enters the run as cancelled."""
     url, path = before
-    with engine(url).connect() as blocker, blocker.begin():
-        blocker.execute(text("lock table change in share mode"))
+    with held(url, "change") as lock:
         process = start(url, path, "never")
-        wait_until(lambda: execute(url, "select 1 from pg_locks where not granted and relation = 'change'::regclass"))
+        lock.wait_for_writer()
+        # The signal is pending once it is sent, and Python heeds it as soon as the statement that waits has ended: long
+        # before the commit, however quickly the lock is given up.
         process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) != 0
-    assert records_and_changes(url) in ((1, 0), (3000, 1))
+    assert process.wait(timeout=60) == -signal.SIGINT
+    assert records_and_changes(url) == (1, 0)
     assert staging_tables(url) == []
+    [_, stopped] = execute(url, "select status, message from import_run order by started_at")
+    assert stopped == ("cancelled", "The run was stopped; nothing of it was applied.")
+    report = importer(url, tmp_path)(path)
+    assert (report.counts.create, report.counts.update) == (2999, 1)
 
 
 def test_a_cut_connection_is_a_passing_fault(before: tuple[str, Path], tmp_path: Path) -> None:

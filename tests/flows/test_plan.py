@@ -95,6 +95,7 @@ def test_two_runs_that_apply_one_plan(database_url: str, tmp_path: Path) -> None
         with ThreadPoolExecutor(2) as pool:
             applying = [pool.submit(apply, database_url, planned, told, moved=moved) for told in (first, second)]
             errors = [each.exception(timeout=30) for each in applying]
+        assert waits.is_set()
         [lost] = filter(None, errors)
         assert "already" in str(lost)
         applied = "select count(*) from import_run where applies = :plan and status = 'completed'"

@@ -104,22 +104,32 @@ def test_an_emptied_source(database_url: str, tmp_path: Path, name: str) -> None
     assert everything(database_url) == before
 
 
-UNTOLD: dict[str, tuple[str, Callable[[Path], object], dict[str, Any]]] = {
-    "no bytes": ("a.csv", written(""), TYPED),
-    "no bytes of JSON": ("a.json", written(""), TYPED),
-    "blank lines": ("a.csv", written("\n\n"), TYPED),
-    "blank lines of JSON": ("a.ndjson", written("\n\n"), TYPED),
-    "a list of no type": ("a.json", written("[]"), {}),
-    "a list of one of two types": ("a.json", written("[]"), {"types": ("vpc", "subnet")}),
-    "a list named after none": ("a.json", written('{"errors": []}'), {}),
-    "a list named after none, typed": ("a.json", written('{"errors": []}'), TYPED),
-    "a list of another type": ("a.json", written('{"subnets": []}'), TYPED),
-    "a path that leads nowhere": ("a.json", written('{"a": {"c": []}}'), TYPED | {"read": {"records": "a.b"}}),
-    "records that may be of a type": ("a.json", written('{"vpcs": [], "errors": [{"code": "denied"}]}'), {}),
-    "a header of no type": ("a.csv", written("error,code\n"), {}),
-    "a header without what is needed": ("a.csv", written("error,code\n"), TYPED),
-    "a sheet of no type": ("a.xlsx", workbook(("Tabelle1", [("a", "b")])), {}),
-    "a state of no type": ("a.tfstate", written(json.dumps(STATE)), {}),
+UNTOLD: dict[str, tuple[str, Callable[[Path], object], dict[str, Any], str]] = {
+    "no bytes": ("a.csv", written(""), TYPED, "is empty: is it still being written"),
+    "no bytes of JSON": ("a.json", written(""), TYPED, "is empty: is it still being written"),
+    "blank lines": ("a.csv", written("\n\n"), TYPED, "has no header line"),
+    "blank lines of JSON": ("a.ndjson", written("\n\n"), TYPED, "and its content is delimited text"),
+    "a list of no type": ("a.json", written("[]"), {}, "its list is empty and does not tell"),
+    "a list of one of two types": ("a.json", written("[]"), {"types": ("vpc", "subnet")}, "its list is empty"),
+    "a list named after none": ("a.json", written('{"errors": []}'), {}, "the list 'errors' is empty"),
+    "a list named after none, typed": ("a.json", written('{"errors": []}'), TYPED, "the list 'errors' is empty"),
+    "a list of another type": ("a.json", written('{"subnets": []}'), TYPED, "the list 'subnets' is empty"),
+    "a path that leads nowhere": (
+        "a.json",
+        written('{"a": {"c": []}}'),
+        TYPED | {"read": {"records": "a.b"}},
+        "no records at 'a.b': it holds a, c",
+    ),
+    "records that may be of a type": (
+        "a.json",
+        written('{"vpcs": [], "errors": [{"code": "denied"}]}'),
+        {},
+        "The columns of a.json tell no resource type: 'code'",
+    ),
+    "a header of no type": ("a.csv", written("error,code\n"), {}, "tell no resource type: 'error', 'code'"),
+    "a header without what is needed": ("a.csv", written("error,code\n"), TYPED, "No column fills 'vpc_id'"),
+    "a sheet of no type": ("a.xlsx", workbook(("Tabelle1", [("a", "b")])), {}, "tell no resource type: 'a', 'b'"),
+    "a state of no type": ("a.tfstate", written(json.dumps(STATE)), {}, "a Terraform state with nothing to import"),
 }
 
 
@@ -127,10 +137,10 @@ UNTOLD: dict[str, tuple[str, Callable[[Path], object], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", UNTOLD)
 def test_a_source_that_tells_no_type(database_url: str, tmp_path: Path, name: str) -> None:
     """Nothing of it is known, and so nothing is missing: it is refused."""
-    file, write, options = UNTOLD[name]
+    file, write, options, says = UNTOLD[name]
     path = tmp_path / file
     write(path)
-    with pytest.raises(CmdbError):
+    with pytest.raises(CmdbError, match=says):
         sync(database_url, path, name="a", max_delete=None, **options)
     assert len(names(database_url)) == 3
 

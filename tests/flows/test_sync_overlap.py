@@ -16,6 +16,7 @@ from tasks.store import ledger
 from tasks.store.engine import engine
 from tests.slow import Slow, slow_source
 from tests.support import execute, with_settings
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -103,8 +104,8 @@ def test_a_run_may_wait_for_its_turn_and_a_third_is_refused(syncs: Syncs) -> Non
     first = syncs.begin(Overlap.QUEUE)
     assert syncs.source.asked.wait(30)
     second = syncs.begin(Overlap.QUEUE, phases)
-    while "waiting" not in phases:
-        assert not second.done()
+    wait_until(lambda: "waiting" in phases or second.done())
+    assert not second.done()
     third = syncs.begin(Overlap.QUEUE).result(30)
     assert third.status is Status.CANCELLED
     assert third.message

@@ -13,7 +13,6 @@ import pytest
 from schemas.errors import SourceError
 from schemas.jobs import ImportJob
 from schemas.reports import ROW, Extracted
-from schemas.resources import RESOURCES
 from tasks.extract import extract_all
 from tasks.formats.workbook import SHEET_ROWS
 from tests.support import with_settings
@@ -203,4 +202,3 @@ def test_other_formats_have_one_part(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("vpc_id,cidr_block\nvpc-00000001,10.1.0.0/16\n")
     assert types(parts(path)) == [(None, None, 1)]
-    assert set(RESOURCES) > {"vpc"}

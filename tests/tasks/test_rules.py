@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.custom import Rule, rule
 from schemas.errors import RuleFailed, UsageError
 from schemas.listing import built_in, listed
 from schemas.reports import Issue, Report
@@ -327,10 +326,8 @@ def test_the_list() -> None:
     own = load_rules((str(EXAMPLES),))
     found = listed(own)
     assert {name for each in found for name in each.types} == set(RESOURCES)
-    assert all(each.message and each.fields for each in found)
+    assert [each.name for each in found if not each.message or not each.fields] == []
     assert [each.source for each in found[-3:]] == [rule.where for rule in own]
     assert {each.name for each in listed(own, "site")} == {"duplicate_key", "has_an_owner"}
     frame = pl.DataFrame({"name": ["a-x", "a"], "environment": ["x", "x"]})
     assert frame.select(own[0]())["name"].to_list() == [False, True]
-    assert isinstance(own[0], Rule)
-    assert callable(rule)

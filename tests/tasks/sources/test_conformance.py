@@ -23,6 +23,9 @@ from tests.support import with_settings
 from tests.tasks.sources.rigs import RIGS, SECRET, Rig
 from tests.tasks.sources.support import fetched, request
 
+COUNTING = ("aws", "sql", "netbox")
+"""The sources that write their records one by one, and so know how many there are; the others give files."""
+
 
 @pytest.fixture(params=list(SOURCES))
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
@@ -53,9 +56,7 @@ def imported(file: FetchedFile, work: Path) -> tuple[str, int]:
     extracted = extract(job, named, work, with_settings())
     chosen = named or detect_type(extracted)
     map_columns(extracted.columns, chosen, MapOptions(), Mode.UPSERT)
-    count = without_secrets(extracted, chosen).frame.collect().height
-    assert file.records in (None, count)
-    return chosen.type, count
+    return chosen.type, without_secrets(extracted, chosen).frame.collect().height
 
 
 def test_what_is_fetched_can_be_imported(rig: Rig, folder: Path, tmp_path: Path) -> None:
@@ -64,7 +65,9 @@ def test_what_is_fetched_can_be_imported(rig: Rig, folder: Path, tmp_path: Path)
     counted: Counter[str] = Counter()
     for file in found.files:
         if file.records != 0:
-            counted.update(dict([imported(file, tmp_path / "work")]))
+            kind, count = imported(file, tmp_path / "work")
+            counted[kind] += count
+            assert file.records == (count if source_named(rig.url).name in COUNTING else None)
     assert (counted, found.failures, found.whole) == (rig.records, (), True)
 
 

@@ -68,18 +68,18 @@ def test_an_address_holds_no_secret(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "name"),
     [
-        "http://127.0.0.1:8000/x@y",
-        "http://[::1]:8000/a@b",
-        "https://reader@example.com/x",
-        "/srv/a:b@c.csv",
-        "https://h/p?tokens=1",
+        ("http://127.0.0.1:8000/x@y", "http"),
+        ("http://[::1]:8000/a@b", "http"),
+        ("https://reader@example.com/x", "http"),
+        ("/srv/a:b@c.csv", "file"),
+        ("https://h/p?tokens=1", "http"),
     ],
 )
-def test_what_only_looks_like_a_secret_is_none(url: str) -> None:
+def test_what_only_looks_like_a_secret_is_none(url: str, name: str) -> None:
     """A port, a user, a path."""
-    source_named(url)
+    assert source_named(url).name == name
 
 
 def test_a_secret_hides_itself() -> None:

@@ -255,7 +255,9 @@ def test_any_home_will_do(used: Path, name: str) -> None:
         folder = Path(str(ask(url, "SHOW unix_socket_directories")))
         assert folder.stat().st_mode & 0o777 == 0o700
     assert servers(home) == []
-    assert folder.is_relative_to(home) or not folder.exists()
+    # Where a socket can't be, as the path is too long or reads as two, it is elsewhere, in a folder that goes with it.
+    inside = len(name) < 100 and "," not in name
+    assert (folder.is_relative_to(home), folder.exists()) == (inside, inside)
     (home / "postgres").rename(used / "postgres")
 
 

@@ -19,7 +19,7 @@ from schemas.filters import Condition, Filter, Op, parse
 from schemas.resources import RESOURCES
 from schemas.tables import TABLES
 from tasks.store.engine import engine
-from tasks.store.query import OPERATORS, TIME, Selection, moment, snapshot
+from tasks.store.query import OPERATORS, TIME, Selection, condition, moment, snapshot
 from tests.databases import database
 from tests.support import execute
 
@@ -348,6 +348,9 @@ def test_titles_and_aliases_name_fields(records: Connection, resource_type: str,
     """What an import takes as the name of a column, a filter takes too."""
     for op in ("is null", "is not null"):
         assert answer(records, resource_type, f"{written} {op}") == answer(records, resource_type, f"{name} {op}")
+    # Two fields may lack a value in the same records: the column that is asked is that of the field itself.
+    resource, table = RESOURCES[resource_type], TABLES[resource_type]
+    assert str(condition(resource, parse(f"{written} is null"), table)) == f"{table.name}.{name} IS NULL"
 
 
 @pytest.mark.parametrize(
