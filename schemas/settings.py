@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(
         8, ge=1, description="Seconds without a sign of life after which a run's process is taken for dead."
     )
+    webhook_retry_seconds: float = Field(
+        1, ge=0, description="Seconds before a webhook that fails is tried again; doubled for each further attempt."
+    )
     rules: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Rules of your own, beside those of installed packages: files (rules.py) and modules "

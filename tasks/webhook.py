@@ -12,6 +12,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import orjson
 
 from schemas.secret import Secret
+from schemas.settings import settings
 from tasks.retries import PASSING, pause
 
 # A sync whose webhook is away ends this many seconds later for each attempt, at most.
@@ -43,7 +44,7 @@ def post(secret: Secret, payload: dict[str, object]) -> str | None:
         if not passing:
             break
         if attempt < _ATTEMPTS:
-            time.sleep(pause(attempt))
+            time.sleep(settings().webhook_retry_seconds * pause(attempt))
     return f"the webhook of the secret '{secret.name}' {why}"
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from tests.laws import PROFILE
 from tests.webhook import webhook
 
 ROOT = Path(__file__).parents[1]
+
+OwnProcess = Callable[..., subprocess.Popen[str]]
 
 
 @contextmanager
@@ -49,6 +51,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Non
     for name in [name for name in os.environ if name.startswith("CMDB_") or name == "PREFECT_API_URL"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CMDB_HOME", str(home))
+    monkeypatch.setenv("CMDB_WEBHOOK_RETRY_SECONDS", "0.01")
     settings.cache_clear()
     yield
     settings.cache_clear()
@@ -109,6 +112,17 @@ def prefect_api(system: System) -> str:
 
 
 @pytest.fixture(scope="session")
+def own_process() -> OwnProcess:
+    """What starts a Python program in a process of its own, with this process's environment."""
+
+    def start(*arguments: str | Path, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        command = [sys.executable, *arguments]
+        return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=stdout, text=True)
+
+    return start
+
+
+@pytest.fixture(scope="session")
 def start_system() -> Start:
     """What starts a whole system: tests that need one of their own are told by this fixture."""
     return running
@@ -130,6 +144,7 @@ def system(start_system: Start, postgres_url: str, template_database: str) -> It
 QUICK = {
     "CMDB_RATE_LIMIT": "100000/minute",
     "CMDB_SOURCE_PRIVATE": "true",
+    "CMDB_WEBHOOK_RETRY_SECONDS": "0.01",
     "CMDB_REAP_SECONDS": "1",
     "CMDB_GRACE_SECONDS": "3",
     "CMDB_START_GRACE_SECONDS": "10",
@@ -153,6 +168,8 @@ LANES = {
     "account": "outside",
     "office": "outside",
     "own_postgres": "outside",
+    # Commands and runs in processes of their own, many of which are killed.
+    "own_process": "outside",
     # Everything that is there, of every type, often in every format.
     "two_of_each_type": "every_type",
     "each_type_stored": "every_type",

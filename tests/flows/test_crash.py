@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +17,7 @@ from sqlalchemy import text
 from schemas.errors import Transient
 from schemas.reports import Report
 from tasks.store.engine import engine
+from tests.conftest import OwnProcess
 from tests.locks import held
 from tests.support import execute, importer, staging_tables, stored, vpc, vpc_id, write_csv
 from tests.waiting import wait_until
@@ -28,10 +28,13 @@ INSERTING = "select 1 from pg_stat_activity where query ilike 'insert into vpc %
 """A process that inserts VPCs, and what it waits for."""
 
 
-def start(url: str, path: Path, last: str) -> subprocess.Popen[str]:
-    """Start an import in a process of its own."""
-    command = [sys.executable, "-m", "tests.flows.run_and_die", url, str(path), last]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True, env=os.environ | {"PYTHONPATH": "."})
+@pytest.fixture
+def start(own_process: OwnProcess) -> Callable[[str, Path, str], subprocess.Popen[str]]:
+    """What starts an import in a process of its own, which dies at a phase."""
+    return lambda url, path, last: own_process("-m", "tests.flows.run_and_die", url, path, last)
+
+
+Start = Callable[[str, Path, str], subprocess.Popen[str]]
 
 
 def records_and_changes(url: str) -> tuple[int, int]:
@@ -57,7 +60,7 @@ def check_the_next_run(url: str, path: Path, tmp_path: Path, *, was_applied: boo
 
 
 @pytest.mark.parametrize("phase", ["extract", "validate", "check", "plan"])
-def test_killed_before_it_applies(before: tuple[str, Path], tmp_path: Path, phase: str) -> None:
+def test_killed_before_it_applies(start: Start, before: tuple[str, Path], tmp_path: Path, phase: str) -> None:
     """SIGKILL while reading, staging, checking or planning leaves the records as they were."""
     url, path = before
     assert start(url, path, phase).wait(timeout=60) == -signal.SIGKILL
@@ -66,7 +69,7 @@ def test_killed_before_it_applies(before: tuple[str, Path], tmp_path: Path, phas
     check_the_next_run(url, path, tmp_path, was_applied=False)
 
 
-def test_killed_in_the_middle_of_applying(before: tuple[str, Path], tmp_path: Path) -> None:
+def test_killed_in_the_middle_of_applying(start: Start, before: tuple[str, Path], tmp_path: Path) -> None:
     """SIGKILL with the updates made and the inserts waiting for a lock leaves the records as they were."""
     url, path = before
     row = {"id": vpc_id(3000), "run": uuid4()}
@@ -85,7 +88,7 @@ def test_killed_in_the_middle_of_applying(before: tuple[str, Path], tmp_path: Pa
     check_the_next_run(url, path, tmp_path, was_applied=False)
 
 
-def test_killed_after_the_commit(before: tuple[str, Path], tmp_path: Path) -> None:
+def test_killed_after_the_commit(start: Start, before: tuple[str, Path], tmp_path: Path) -> None:
     """SIGKILL right after the commit: everything is there, the ledger says so, and running again changes nothing."""
     url, path = before
     assert start(url, path, "done").wait(timeout=60) == -signal.SIGKILL
@@ -94,7 +97,7 @@ def test_killed_after_the_commit(before: tuple[str, Path], tmp_path: Path) -> No
     check_the_next_run(url, path, tmp_path, was_applied=True)
 
 
-def test_interrupted(before: tuple[str, Path], tmp_path: Path) -> None:
+def test_interrupted(start: Start, before: tuple[str, Path], tmp_path: Path) -> None:
     """Ctrl-C while the run waits rolls back, drops the staging table and enters the run as cancelled."""
     url, path = before
     with held(url, "change") as lock:
@@ -151,7 +154,7 @@ def test_two_imports_of_one_type_do_not_overlap(database_url: str, tmp_path: Pat
     assert len(stored(database_url, "vpc")) == 3000
 
 
-def test_a_dead_run_holds_nobody_up(database_url: str, tmp_path: Path) -> None:
+def test_a_dead_run_holds_nobody_up(start: Start, database_url: str, tmp_path: Path) -> None:
     """The lock of a killed run is free at once."""
     path = write_csv(tmp_path / "many.csv", ROWS)
     start(database_url, path, "validate").wait(timeout=60)

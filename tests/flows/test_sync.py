@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ from schemas.errors import SourceError, UsageError
 from schemas.reports import Counts, Status
 from tasks.fetch import UNCHANGED
 from tests.aws import REGION, ec2
+from tests.conftest import OwnProcess
 from tests.flows.support import apply, everything, names, records, sync, take_back
 from tests.support import execute, importer, issues_of, staging_tables, vpc, vpc_id, write_csv
+from tests.waiting import PATIENCE
 
 ACCOUNT = {"account_id": "012345678901"}
 FREE: dict[str, Any] = {"max_delete": None}
@@ -396,13 +397,12 @@ sync(sys.argv[1], Path(sys.argv[2]), at(**{sys.argv[3]: lambda: os.kill(os.getpi
 
 
 @pytest.mark.parametrize("phase", ["fetch", "validate", "check", "plan", "apply"])
-def test_a_sync_that_is_killed(database_url: str, network: Path, phase: str) -> None:
+def test_a_sync_that_is_killed(own_process: OwnProcess, database_url: str, network: Path, phase: str) -> None:
     """Several types: none of them is changed; the next sync does it all, and cleans up."""
     before = everything(database_url)
     _write(network, vpcs=[vpc(1, name="new")], subnets=[subnet(1), subnet(5)])
-    command = [sys.executable, "-c", KILL, database_url, str(network), phase]
-    killed = subprocess.run(command, env=os.environ | {"PYTHONPATH": "."}, check=False, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed = own_process("-c", KILL, database_url, network, phase)
+    assert killed.wait(timeout=PATIENCE) == -signal.SIGKILL
     assert everything(database_url) == before
     report = sync(database_url, network, **FREE)
     assert report.counts == Counts(read=3, create=1, update=1, unchanged=1, retire=2)
@@ -421,7 +421,7 @@ def test_the_last_type_fails_and_none_is_loaded(database_url: str, network: Path
     assert everything(database_url) == before
 
 
-def test_memory_does_not_grow_with_what_is_missing(database_url: str, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_what_is_missing(own_process: OwnProcess, database_url: str, tmp_path: Path) -> None:
     """Two hundred thousand records are taken away in the database: none of them comes to this process."""
     execute(
         database_url,
@@ -437,14 +437,9 @@ def test_memory_does_not_grow_with_what_is_missing(database_url: str, tmp_path: 
         "report = sync(sys.argv[1], Path(sys.argv[2]), max_delete=None, missing='delete')\n"
         "print(report.counts.delete, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, database_url, str(path)],
-        env=os.environ | {"PYTHONPATH": "."},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    deleted, grown = map(int, done.stdout.split())
+    done = own_process("-c", code, database_url, path, stdout=subprocess.PIPE)
+    out, _ = done.communicate(timeout=PATIENCE)
+    deleted, grown = map(int, out.split())
     assert deleted == 200_000
     assert grown < 20_000, "KB"
 
