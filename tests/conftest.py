@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from schemas.settings import settings
 from tasks.store.embedded import server
-from tests.api.system import Start, System, running
+from tests.api.system import CMDB, Start, System, running
 from tests.databases import EmptiedDatabase, database, template_ready
 from tests.laws import PROFILE
 from tests.webhook import webhook
@@ -112,6 +112,12 @@ def prefect_api(system: System) -> str:
 
 
 @pytest.fixture(scope="session")
+def command() -> str:
+    """The installed command `cmdb`, for tests that run it in a process of its own."""
+    return str(CMDB)
+
+
+@pytest.fixture(scope="session")
 def own_process() -> OwnProcess:
     """What starts a Python program in a process of its own, with this process's environment."""
 
@@ -170,6 +176,7 @@ LANES = {
     "own_postgres": "outside",
     # Commands and runs in processes of their own, many of which are killed.
     "own_process": "outside",
+    "command": "outside",
     # Everything that is there, of every type, often in every format.
     "two_of_each_type": "every_type",
     "each_type_stored": "every_type",

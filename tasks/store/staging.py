@@ -53,7 +53,9 @@ class Staging:
             if not inspect(connection).has_schema(STAGING_SCHEMA):
                 # Two first runs at once: IF NOT EXISTS does not see what another transaction is about to create.
                 connection.execute(select(func.pg_advisory_xact_lock(name_lock("schema", STAGING_SCHEMA))))
-                connection.execute(text(f'create schema if not exists "{STAGING_SCHEMA}"'))
+                # Asked by a query: a pooled connection may still remember that the schema was not there.
+                if not inspect(connection).has_schema(STAGING_SCHEMA):
+                    connection.execute(text(f'create schema "{STAGING_SCHEMA}"'))
             for table in (self.flawed, self.table):
                 table.drop(connection, checkfirst=True)
             self.table.create(connection)

@@ -287,16 +287,21 @@ def test_a_small_import_is_quick_and_imports_no_prefect(database_url: str, sourc
     ],
 )
 def test_output_into_a_closed_pipe_is_no_error(
-    database_url: str, source: Path, words: tuple[str, ...], code: int
+    command: str, database_url: str, source: Path, words: tuple[str, ...], code: int
 ) -> None:
     """`cmdb types | head -1` ends quietly, and with the exit code of what was done, when nobody reads any longer."""
     read, write = os.pipe()
     os.close(read)
     environment = os.environ | {"CMDB_DATABASE_URL": database_url}
-    command = [str(CMDB), *words]
     try:
         done = subprocess.run(
-            command, env=environment, cwd=source.parent, stdout=write, stderr=subprocess.PIPE, text=True, check=False
+            [command, *words],
+            env=environment,
+            cwd=source.parent,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     finally:
         os.close(write)

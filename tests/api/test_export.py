@@ -167,7 +167,7 @@ def test_a_full_disk_under_the_home(cli: Cli, many: None, small_disk: Path, tmp_
 
 
 @pytest.fixture
-def writing(database_url: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def writing(command: str, database_url: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A process in the middle of writing over a file, and the file."""
     execute(database_url, MANY, count=60_000)
     path = tmp_path / "out" / "a.csv"
@@ -175,8 +175,9 @@ def writing(database_url: str, tmp_path: Path) -> Iterator[tuple[subprocess.Pope
     path.write_text("old")
     # In small batches, so that it is still at it when it is stopped.
     environment = os.environ | {"CMDB_DATABASE_URL": database_url, "CMDB_BATCH_SIZE": "1000"}
-    command = [str(CMDB), "export", "vpc", "-o", str(path)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [command, "export", "vpc", "-o", str(path)], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
 
         def begun() -> bool:
             assert process.poll() is None, process.stderr

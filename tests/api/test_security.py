@@ -107,14 +107,14 @@ def test_listening_to_others_needs_keys(system: System) -> None:
     assert "cmdb key NAME" in done.stderr
 
 
-def test_keys_are_made_and_not_kept() -> None:
+def test_keys_are_made_and_not_kept(command: str) -> None:
     """The command prints a key once, and the line with its hash for the settings."""
-    done = subprocess.run([str(CMDB), "key", "netops"], capture_output=True, text=True, check=True)
+    done = subprocess.run([command, "key", "netops"], capture_output=True, text=True, check=True)
     key = done.stdout.strip()
     assert key.startswith("cmdb_")
     assert "netops:write:" in done.stderr
     assert key not in done.stderr
-    wrong = subprocess.run([str(CMDB), "key", "a b"], capture_output=True, text=True, check=False)
+    wrong = subprocess.run([command, "key", "a b"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
 
 

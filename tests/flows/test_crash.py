@@ -20,7 +20,7 @@ from tasks.store.engine import engine
 from tests.conftest import OwnProcess
 from tests.locks import held
 from tests.support import execute, importer, staging_tables, stored, vpc, vpc_id, write_csv
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 ROWS = [vpc(n) for n in range(1, 3001)]
 
@@ -142,7 +142,7 @@ def test_two_imports_of_one_type_do_not_overlap(database_url: str, tmp_path: Pat
         if phase == "waiting":
             waited.set()
         elif phase == "plan":
-            waited.wait(timeout=20)
+            waited.wait(timeout=PATIENCE)
 
     def run(_: int) -> Report:
         return importer(database_url, tmp_path)(path, progress=watch)

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,7 +30,7 @@ from tests.support import (
     with_settings,
     write_csv,
 )
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 SUBNET = {
     "subnet_id": "subnet-00000001",
@@ -86,15 +85,21 @@ def test_a_plan_is_applied_once(database_url: str, tmp_path: Path) -> None:
 
 
 def test_two_runs_that_apply_one_plan(database_url: str, tmp_path: Path) -> None:
-    """Begun at once, one of them applies it, whatever the other is told to do about records that moved."""
+    """While one of them applies it, the other waits, and finds it applied, whatever it is told about moved records."""
     for moved in ("refuse", "skip", "rebase"):
         execute(database_url, "truncate vpc")
         planned = pending(importer(database_url, tmp_path))
-        waits = threading.Event()
-        first, second = at(plan=partial(waits.wait, 20)), at(waiting=waits.set)
+        plans, waits = threading.Event(), threading.Event()
+
+        def hold(plans: threading.Event = plans, waits: threading.Event = waits) -> None:
+            plans.set()
+            assert waits.wait(PATIENCE)
+
         with ThreadPoolExecutor(2) as pool:
-            applying = [pool.submit(apply, database_url, planned, told, moved=moved) for told in (first, second)]
-            errors = [each.exception(timeout=30) for each in applying]
+            first = pool.submit(apply, database_url, planned, at(plan=hold), moved=moved)
+            assert plans.wait(PATIENCE)
+            second = pool.submit(apply, database_url, planned, at(waiting=waits.set), moved=moved)
+            errors = [each.exception(timeout=PATIENCE) for each in (first, second)]
         assert waits.is_set()
         [lost] = filter(None, errors)
         assert "already" in str(lost)
@@ -410,7 +415,7 @@ def test_somebody_who_has_written_and_not_committed(database_url: str, tmp_path:
             applying = pool.submit(apply, database_url, planned)
             waiting = "select 1 from pg_locks where not granted and relation = 'vpc'::regclass"
             wait_until(lambda: execute(database_url, waiting))
-        refused = applying.result(timeout=20)
+        refused = applying.result(timeout=PATIENCE)
     assert (refused.status, names(database_url)["01"]) == (Status.FAILED, "mine")
 
 
@@ -424,10 +429,10 @@ def test_another_import_while_a_plan_is_applied(database_url: str, tmp_path: Pat
 
         def start() -> None:
             others.append(pool.submit(importer(database_url, tmp_path), path, at(waiting=waits.set)))
-            assert waits.wait(timeout=20)
+            assert waits.wait(timeout=PATIENCE)
 
         applied = apply(database_url, planned, at(plan=start))
-        other = others[0].result(timeout=20)
+        other = others[0].result(timeout=PATIENCE)
     assert (applied.counts.update, applied.counts.create) == (1, 1)
     assert (other.counts.update, other.counts.unchanged) == (1, 1)
     assert names(database_url)["01"] == "later"
