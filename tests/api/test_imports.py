@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ import openpyxl
 import pytest
 from websockets.sync.client import connect
 
-from benchmarks import data
 from tests.api.system import System, execute, file, follow
 from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql
 from tests.support import vpc, write_csv
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -114,35 +113,42 @@ def test_a_key_asks_once(system: System, client: httpx.Client, tmp_path: Path) -
 
 def test_progress_is_pushed(system: System, client: httpx.Client, tmp_path: Path) -> None:
     """Events and the WebSocket tell the same: it never goes back, and the end is the last that is told."""
-    path = data.write(data.vpcs(60_000), tmp_path / "vpcs.csv")
-    run = execute(client, path, resourceType="vpc", batchSize="5000")
     heard: list[dict[str, Any]] = []
+    events: list[tuple[str, str, dict[str, Any]]] = []
 
-    def listen() -> None:
+    def by_socket() -> None:
         address = f"{system.address.replace('http', 'ws')}/api/import/progress/{run}/ws"
         with connect(address) as socket:
-            heard.extend(json.loads(message) for message in socket)
+            for message in socket:
+                heard.append(json.loads(message))
 
-    listener = threading.Thread(target=listen)
-    listener.start()
-    events = []
-    with client.stream("GET", f"/api/import/progress/{run}/events") as stream:
-        assert stream.headers["content-type"].startswith("text/event-stream")
-        name = number = ""
-        for line in stream.iter_lines():
-            key, _, value = line.partition(": ")
-            name, number = (value, number) if key == "event" else (name, value if key == "id" else number)
-            if key == "data":
-                events.append((name, json.loads(value)))
-    listener.join(timeout=30)
-    assert [name for name, _ in events][-1] == "end"
-    for told in ([state for _, state in events], [state for state in heard if "status" in state]):
+    def by_events() -> None:
+        with client.stream("GET", f"/api/import/progress/{run}/events") as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            name = number = ""
+            for line in stream.iter_lines():
+                key, _, value = line.partition(": ")
+                name, number = (value, number) if key == "event" else (name, value if key == "id" else number)
+                if key == "data":
+                    events.append((name, number, json.loads(value)))
+
+    with ThreadPoolExecutor(2) as pool:
+        with held(system.url, WHILE_APPLYING) as lock:
+            run = execute(client, write_csv(tmp_path / "vpcs.csv", [vpc(n) for n in range(50)]), resourceType="vpc")
+            listening = [pool.submit(by_socket), pool.submit(by_events)]
+            lock.wait_for_writer()
+            wait_until(lambda: any(state["phase"] == "apply" for _, _, state in events))
+            wait_until(lambda: any(state.get("phase") == "apply" for state in heard))
+        for each in listening:
+            each.result(PATIENCE)
+    assert [name for name, _, _ in events][-1] == "end"
+    for told in ([state for _, _, state in events], [state for state in heard if "status" in state]):
         assert told[-1]["status"] == "completed"
-        assert len(told) > 2
+        assert len(told) >= 2
         percents = [state["percent"] for state in told]
         assert percents == sorted(percents)
     # Whoever reconnects knowing the end is told of the end, and of nothing else.
-    again = client.get(f"/api/import/progress/{run}/events", headers={"Last-Event-ID": number})
+    again = client.get(f"/api/import/progress/{run}/events", headers={"Last-Event-ID": events[-1][1]})
     assert again.text.count("event: ") == again.text.count("event: end") == 1
 
 
