@@ -192,13 +192,19 @@ def test_cancelling_too_late(system: System, client: httpx.Client, tmp_path: Pat
 
 
 def test_many_at_once(system: System, client: httpx.Client, tmp_path: Path) -> None:
-    """All end right; those of one type wait for each other, and say so."""
-    paths = [write_csv(tmp_path / f"{n}.csv", [vpc(100 * n + each) for each in range(20)]) for n in range(15)]
-    runs = [execute(client, path) for path in paths]
-    said = {state["message"] for run in runs for state in follow(client, run)}
-    assert {client.get(f"/api/import/progress/{run}").json()["status"] for run in runs} == {"completed"}
-    assert rows(system) == 300
-    assert "It waits for a worker with a free place." in said
+    """While one is held, those of its type wait for it and others for a worker, and say so; all end right."""
+    paths = [write_csv(tmp_path / f"{n}.csv", [vpc(100 * n + each) for each in range(20)]) for n in range(6)]
+
+    def said(member: str) -> list[str]:
+        return [client.get(f"/api/import/progress/{run}").json()[member] for run in runs]
+
+    with held(system.url, WHILE_APPLYING):
+        runs = [execute(client, path) for path in paths]
+        wait_until(lambda: said("phase").count("waiting") == 3)
+        assert said("phase").count("waiting for a worker") == 2
+        assert said("message").count("It waits for a worker with a free place.") == 2
+    assert {follow(client, run)[-1]["status"] for run in runs} == {"completed"}
+    assert rows(system) == 120
 
 
 def test_undo(system: System, client: httpx.Client, tmp_path: Path) -> None:

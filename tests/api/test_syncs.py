@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.api.system import Keyed, System, follow
+from tests.slow import slow_source
 from tests.support import execute as sql
 from tests.support import vpc, write_csv
 
@@ -126,9 +127,12 @@ def test_what_only_the_server_may_read(system: System, keyed: Keyed, source: Pat
             assert (refused.status_code, "'admin'" in refused.json()["detail"]) == (403, True), url
         for secret in secrets:
             assert writer.post("/api/sync", json={"url": "https://host/a.csv"} | secret).status_code == 403
-        # What it is not let read by its address fails as a run.
-        web = ended(writer, writer.post("/api/sync", json={"url": "http://127.0.0.1:9/a.csv", "name": "web"}))
-        assert web["status"] == "failed"
+        # What may be asked for, and is not there, fails as a run.
+        with slow_source() as gone:
+            gone.status = 404
+            gone.let_go.set()
+            web = ended(writer, writer.post("/api/sync", json={"url": gone.address, "name": "web"}))
+        assert (web["status"], "404" in web["message"]) == ("failed", True)
         done = sync(boss, source, name="of the boss")
         assert (done["status"], there(system)) == ("completed", 10)
         assert writer.get(f"/api/import/{done['importId']}/diff/{done['importId']}").status_code == 404
