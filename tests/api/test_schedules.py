@@ -63,7 +63,9 @@ def test_a_schedule_fires(system: System, tmp_path: Path) -> None:
             wait_until(path.exists)
             path.unlink()
     finally:
-        httpx.patch(f"{address}/schedules/{schedule['id']}", json={"active": False}).raise_for_status()
+        before = {"active": False, "schedule": schedule["schedule"]}
+        httpx.patch(f"{address}/schedules/{schedule['id']}", json=before).raise_for_status()
+        httpx.patch(address, json={"parameters": example["parameters"]}).raise_for_status()
 
 
 def test_maintenance_runs(system: System) -> None:

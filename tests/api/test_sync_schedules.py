@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -26,6 +26,7 @@ class Scheduled:
     system: System
     source: Slow
     hook: Hook
+    made: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, /, **body: Any) -> Any:
         """Ask Prefect's API."""
@@ -46,7 +47,14 @@ class Scheduled:
         parameters = {"job": {"url": self.source.address, "name": name, "resource_type": "vpc"} | job}
         schedules = [{"active": True, "schedule": {"interval": seconds}}] if seconds else []
         self.ask("POST", "/deployments/", name=name, parameters=parameters, schedules=schedules, **copied)
-        return self.deployment(name)
+        made = self.deployment(name)
+        self.made.append(made["id"])
+        return made
+
+    def remove(self, deployment: str) -> None:
+        """Remove a deployment that was made."""
+        self.ask("DELETE", f"/deployments/{deployment}")
+        self.made.remove(deployment)
 
     def run(self, deployment: dict[str, Any], **parameters: Any) -> str:
         """Ask for a run of a deployment at once; returns its id."""
@@ -93,7 +101,10 @@ def scheduled(system: System) -> Iterator[Scheduled]:
     execute(system.url, "truncate vpc")
     system.hook.told.clear()
     with slow_source() as source:
-        yield Scheduled(system, source, system.hook)
+        scheduled = Scheduled(system, source, system.hook)
+        yield scheduled
+        for deployment in list(scheduled.made):
+            scheduled.remove(deployment)
 
 
 def test_a_change_in_prefects_page_takes_effect_at_once(scheduled: Scheduled) -> None:
@@ -111,13 +122,12 @@ def test_a_change_in_prefects_page_takes_effect_at_once(scheduled: Scheduled) ->
     other = scheduled.make("meanwhile", 1)
     wait_until(lambda: scheduled.runs("meanwhile").count("completed") >= 3)
     assert len(scheduled.runs("often")) == before
-    scheduled.ask("DELETE", f"/deployments/{other['id']}")
+    scheduled.remove(other["id"])
     job = made["parameters"]["job"] | {"name": "changed"}
     scheduled.ask("PATCH", f"/deployments/{made['id']}", parameters={"job": job})
     scheduled.ask("PATCH", where, active=True, schedule={"interval": 1})
     wait_until(lambda: "completed" in scheduled.runs("changed"))
     assert len(scheduled.runs("often")) == before
-    scheduled.ask("DELETE", f"/deployments/{made['id']}")
 
 
 def test_what_somebody_made_of_an_example_stays(scheduled: Scheduled) -> None:
@@ -138,6 +148,12 @@ def test_what_somebody_made_of_an_example_stays(scheduled: Scheduled) -> None:
         key: changed[key] for key in ("parameters", "schedules")
     }
     assert (again["parameters"], again["schedules"][0]["active"]) == (job, True)
+    [changed_back] = example["schedules"]
+    before = {"active": changed_back["active"], "schedule": changed_back["schedule"]}
+    scheduled.ask("PATCH", f"/deployments/{example['id']}", parameters=example["parameters"])
+    scheduled.ask("PATCH", f"/deployments/{example['id']}/schedules/{again['schedules'][0]['id']}", **before)
+    restored = scheduled.deployment("sync-folder")
+    assert (restored["parameters"], restored["schedules"][0]["active"]) == (example["parameters"], False)
 
 
 def test_syncs_tells_the_schedule_and_sync_runs_it(scheduled: Scheduled) -> None:
@@ -160,7 +176,6 @@ def test_syncs_tells_the_schedule_and_sync_runs_it(scheduled: Scheduled) -> None
     table = scheduled.cmdb("syncs").stdout
     assert "every 1:00:00" in table
     assert "(off)" in table
-    scheduled.ask("DELETE", f"/deployments/{made['id']}")
 
 
 def syncs(scheduled: Scheduled) -> dict[str, dict[str, Any]]:
@@ -262,7 +277,7 @@ def test_a_late_run_is_told_while_no_worker_takes_it(scheduled: Scheduled) -> No
     assert late["links"]["prefect"].endswith(f"/runs/flow-run/{run}")
     assert scheduled.ended(run)["type"] == "COMPLETED"
     assert scheduled.hook.events == ["late", "recovered"]
-    scheduled.ask("DELETE", f"/deployments/{made['id']}")
+    scheduled.remove(made["id"])
     scheduled.maintain()
     assert "cmdb: late is late" not in {each["name"] for each in scheduled.ask("POST", "/automations/filter")}
 
