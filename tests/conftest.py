@@ -130,7 +130,7 @@ def own_process() -> OwnProcess:
 
 @pytest.fixture(scope="session")
 def start_system() -> Start:
-    """What starts a whole system: tests that need one of their own are told by this fixture."""
+    """A function that starts a whole system, for tests that need one of their own."""
     return running
 
 
@@ -217,7 +217,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """End with what was skipped for want of a program, and the one command that installs it."""
+    """List the tests skipped because a program is missing, and the one command that installs it."""
     reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     missing = {
         package: sum(f"{program} is not installed" in reason for reason in reasons)
@@ -225,7 +225,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     }
     lacking = {package: count for package, count in missing.items() if count}
     if lacking:
-        tests = ", ".join(f"{count} for want of {package}" for package, count in lacking.items())
+        tests = ", ".join(f"{count} that use {package}" for package, count in lacking.items())
         terminalreporter.write_sep("=", "not tested here")
         terminalreporter.write_line(f"Skipped: {tests}. To run them on Debian or Ubuntu:")
         terminalreporter.write_line(f"    sudo apt-get install --no-install-recommends {' '.join(lacking)}")

@@ -36,7 +36,7 @@ def main(times: int = 3) -> int:
     with busy_machine():
         for number in range(1, times + 1):
             for lane in ("test", "test-system"):
-                sys.stdout.write(f"{number} of {times}: make {lane}, beside {BUSY} busy processes\n")
+                sys.stdout.write(f"{number} of {times}: make {lane}, with {BUSY} busy processes\n")
                 sys.stdout.flush()
                 failed += subprocess.run(["make", lane], check=False).returncode != 0
     sys.stdout.write(f"{2 * times} runs, {failed} failed\n")

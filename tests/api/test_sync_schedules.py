@@ -230,7 +230,7 @@ def test_a_crash_is_told_once(scheduled: Scheduled) -> None:
 
 
 def test_a_run_that_is_cancelled_is_no_crash(scheduled: Scheduled) -> None:
-    """Who stops a run knows of it: nothing is told of it, also when the next one has crashed and been told of."""
+    """No notification is sent for a cancelled run, even after the next run has crashed and sent one."""
     made = scheduled.make("stopped", notify="chat")
     run = scheduled.run(made)
     assert scheduled.source.asked.wait(PATIENCE)
