@@ -71,7 +71,7 @@ async def _reap(runs: Runs, settings: Settings) -> None:
     """End what died, again and again; several processes that do so do no harm."""
     while True:
         try:
-            for run in await runs.reap(settings.grace_seconds, settings.start_grace_seconds):
+            for run in await runs.reap(settings):
                 log.warning("run %s was ended: its process had died", run)
         except CmdbError as error:
             log.warning("%s", error)

@@ -34,8 +34,7 @@ async def maintenance() -> None:
     log = get_run_logger()
     with database(settings()) as url:
         async with prefect() as client:
-            graces = settings().grace_seconds, settings().start_grace_seconds
-            for run in await Runs(client, url).reap(*graces):
+            for run in await Runs(client, url).reap(settings()):
                 log.info("ended run %s, whose process had died", run)
             with alone(url, "register"):
                 await register(client)

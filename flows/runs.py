@@ -36,6 +36,7 @@ from schemas import errors
 from schemas.errors import Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Status
+from schemas.settings import Settings
 from tasks.store import ledger
 from tasks.store.engine import engine, told_plainly
 from tasks.store.session import interrupt, is_alive
@@ -243,22 +244,17 @@ class Runs:
 
     # Ending what died ------------------------------------------------------------------------------------------------
 
-    async def reap(self, grace: float, start_grace: float) -> list[UUID]:
+    async def reap(self, settings: Settings) -> list[UUID]:
         """End the runs whose process died, and hand those that never began to a worker again; returns them.
 
-        A process takes its lock within `grace` seconds of its run's start, and a worker starts the process of a run
-        that it was given within `start_grace`. A run frees its lock a moment before Prefect hears of its end: one that
-        seems dead is checked again, more than half a `grace` later.
+        A process takes its lock within `grace_seconds` of its run's start, and a worker starts the process of a run
+        that it was given within `start_grace_seconds`. A run frees its lock a moment before Prefect hears of its end:
+        one that seems dead is checked again, more than half of `grace_seconds` later.
         """
-        patience = {StateType.PENDING: start_grace}
-        suspects = [
-            run
-            for run in await self._open()
-            if run.state and await self._seems_dead(run, patience.get(run.state.type, grace))
-        ]
+        suspects = [run for run in await self._open() if await self._seems_dead(run, settings)]
         if not suspects:
             return []
-        await sleep(grace * 0.6)
+        await sleep(settings.grace_seconds * 0.6)
         states = {run.state_id for run in await self._open()}
         dead = [run for run in suspects if run.state_id in states and not await self._alive(run.id)]
         for run in dead:
@@ -277,8 +273,12 @@ class Runs:
                 ),
             )
 
-    async def _seems_dead(self, run: FlowRun, patience: float) -> bool:
-        if run.state is None or datetime.now(UTC) - run.state.timestamp < timedelta(seconds=patience):
+    async def _seems_dead(self, run: FlowRun, settings: Settings) -> bool:
+        state = run.state
+        if state is None:
+            return False
+        grace = settings.start_grace_seconds if state.type is StateType.PENDING else settings.grace_seconds
+        if datetime.now(UTC) - state.timestamp < timedelta(seconds=grace):
             return False
         return not await self._alive(run.id)
 
