@@ -80,8 +80,8 @@ def notices(mapping: Mapping, unknown: Unknown) -> list[Issue]:
 def detect_type(extracted: Extracted) -> Resource:
     """Return the one type whose key and required fields the columns fill; raises UnknownType when there is a doubt."""
     scores: dict[str, float] = {}
+    columns = list(extracted.columns)
     for resource in RESOURCES.values():
-        columns = list(extracted.columns)
         needed = {*resource.required, *(resource.key if resource.either else ())}
         # A close spelling is never sure, and takes long to find: only a type that may be the one is asked for some.
         if not needed <= {match.field for match in _found(columns, resource, set(), close=False)}:
