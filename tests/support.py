@@ -76,6 +76,12 @@ def stored(url: str, resource_type: str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def rows(url: str) -> int:
+    """Return how many VPCs are stored."""
+    [(count,)] = execute(url, "select count(*) from vpc")
+    return int(count)
+
+
 def issues_of(url: str, report: Report) -> list[Issue]:
     """Return every issue of a run."""
     with engine(url).connect() as connection:

@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 from tests.api.system import System, execute, file, follow
 from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql
-from tests.support import vpc, write_csv
+from tests.support import rows, vpc, write_csv
 from tests.waiting import PATIENCE, wait_until
 
 
@@ -31,12 +31,6 @@ def client(system: System) -> Any:
         yield client
 
 
-def rows(system: System) -> int:
-    """Return how many VPCs are stored."""
-    [(count,)] = sql(system.url, "select count(*) from vpc")
-    return int(count)
-
-
 def test_preview_then_execute(system: System, client: httpx.Client, tmp_path: Path) -> None:
     """The preview tells format, mapping, samples, mistakes and plan, and changes nothing; its upload is imported."""
     path = write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2), vpc(3, region="us-eest-1")])
@@ -45,7 +39,7 @@ def test_preview_then_execute(system: System, client: httpx.Client, tmp_path: Pa
     found = answer.json()
     result = found["result"]
     assert (found["format"], found["fileName"], result["resourceType"]) == ("csv", "vpcs.csv", "vpc")
-    assert (result["counts"]["create"], result["counts"]["rejected"], rows(system)) == (2, 1, 0)
+    assert (result["counts"]["create"], result["counts"]["rejected"], rows(system.url)) == (2, 1, 0)
     assert {match["field"]: match["confidence"] for match in result["mapping"]["columns"]}["vpc_id"] == 1.0
     assert len(result["samples"]) == 2
     assert result["issues"]["items"][0]["suggestion"] == "us-east-1"
@@ -108,7 +102,7 @@ def test_a_key_asks_once(system: System, client: httpx.Client, tmp_path: Path) -
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:cmdb:problem:key-reused")
     other = write_csv(tmp_path / "vpcs.csv", [vpc(2)])
     assert client.post("/api/import/execute", **file(other), headers=headers).status_code == 409
-    assert rows(system) == 1
+    assert rows(system.url) == 1
 
 
 def test_progress_is_pushed(system: System, client: httpx.Client, tmp_path: Path) -> None:
@@ -156,7 +150,7 @@ def test_a_failed_import_says_why(system: System, client: httpx.Client, tmp_path
     """A threshold, a wrong mapping and a file of no type fail with a sentence, and change nothing."""
     path = write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2, region="nowhere")])
     last = follow(client, execute(client, path, maxErrors="0"))[-1]
-    assert (last["status"], rows(system)) == ("failed", 0)
+    assert (last["status"], rows(system.url)) == ("failed", 0)
     assert "1 of 2 rows are rejected" in last["message"]
     last = follow(client, execute(client, path, mapping='{"name": "nme"}'))[-1]
     assert "did you mean name?" in last["message"]
@@ -177,7 +171,7 @@ def test_cancel(system: System, client: httpx.Client, tmp_path: Path, moment: st
         answer = client.delete(f"/api/import/{run}")
     assert (answer.json()["status"], answer.json()["inTime"]) == ("cancelled", True), answer.text
     assert follow(client, run)[-1]["status"] == "cancelled"
-    assert rows(system) == 0
+    assert rows(system.url) == 0
     again = client.delete(f"/api/import/{run}").json()
     assert (again["status"], again["inTime"]) == ("cancelled", True)
     assert "before" in again["message"]
@@ -188,7 +182,7 @@ def test_cancelling_too_late(system: System, client: httpx.Client, tmp_path: Pat
     run = execute(client, write_csv(tmp_path / "vpcs.csv", [vpc(1)]))
     follow(client, run)
     answer = client.delete(f"/api/import/{run}").json()
-    assert (answer["status"], answer["inTime"], rows(system)) == ("completed", False, 1)
+    assert (answer["status"], answer["inTime"], rows(system.url)) == ("completed", False, 1)
 
 
 def test_many_at_once(system: System, client: httpx.Client, tmp_path: Path) -> None:
@@ -204,7 +198,7 @@ def test_many_at_once(system: System, client: httpx.Client, tmp_path: Path) -> N
         assert said("phase").count("waiting for a worker") == 2
         assert said("message").count("It waits for a worker with a free place.") == 2
     assert {follow(client, run)[-1]["status"] for run in runs} == {"completed"}
-    assert rows(system) == 120
+    assert rows(system.url) == 120
 
 
 def test_undo(system: System, client: httpx.Client, tmp_path: Path) -> None:
@@ -216,14 +210,14 @@ def test_undo(system: System, client: httpx.Client, tmp_path: Path) -> None:
     dry = answer.json()["importId"]
     assert follow(client, dry)[-1]["status"] == "completed"
     shown = client.get(f"/api/import/result/{dry}").json()
-    assert (shown["undoes"], shown["counts"]["delete"], len(shown["changes"]), rows(system)) == (run, 2, 2, 2)
+    assert (shown["undoes"], shown["counts"]["delete"], len(shown["changes"]), rows(system.url)) == (run, 2, 2, 2)
     undo = client.post(f"/api/import/{run}/undo").json()["importId"]
     assert follow(client, undo)[-1]["status"] == "completed"
-    assert rows(system) == 0
+    assert rows(system.url) == 0
     twice = client.post(f"/api/import/{run}/undo").json()["importId"]
     assert "taken back by run" in follow(client, twice)[-1]["message"]
     assert client.post(f"/api/import/{twice}/undo").status_code == 409
     again = client.post(f"/api/import/{undo}/undo").json()["importId"]
     follow(client, again)
-    assert rows(system) == 2
+    assert rows(system.url) == 2
     assert client.get("/api/imports?limit=1").json()["items"][0]["undoes"] == undo

@@ -19,18 +19,12 @@ from tasks.store.session import is_alive
 from tests.api.system import ENDED, Start, System, execute, follow
 from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql
-from tests.support import vpc, write_csv
+from tests.support import rows, vpc, write_csv
 from tests.waiting import PATIENCE, wait_until
 
 RECORDS = 20
 ROWS = [*(vpc(n) for n in range(RECORDS)), vpc(RECORDS, region="nowhere")]
 """What is loaded; the last row is rejected, so that the run has something to report while it validates."""
-
-
-def rows(url: str) -> int:
-    """Return how many VPCs are stored."""
-    [(count,)] = sql(url, "select count(*) from vpc")
-    return int(count)
 
 
 def end_of(system: System, run: str) -> str:

@@ -18,13 +18,7 @@ from tests.api.browsing import EXAMPLES, Look, choose, count, heading
 from tests.api.system import Keyed, System, execute, file, follow
 from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql
-from tests.support import vpc, vpc_id, write_csv
-
-
-def rows(system: System) -> int:
-    """Return how many VPCs are stored."""
-    [(found,)] = sql(system.url, "select count(*) from vpc")
-    return int(found)
+from tests.support import rows, vpc, vpc_id, write_csv
 
 
 def imported(system: System, path: Path) -> str:
@@ -50,7 +44,7 @@ def test_a_good_file(page: Page, system: System, look: Look) -> None:
     look("2-columns")
     page.get_by_role("button", name="Show what would happen").click()
     heading(page, "See what would happen")
-    assert (count(page, "created"), count(page, "rejected"), rows(system)) == ("8", "0", 0)
+    assert (count(page, "created"), count(page, "rejected"), rows(system.url)) == ("8", "0", 0)
     page.get_by_label("What may be done").select_option("create")
     page.get_by_role("button", name="Update the preview").click()
     expect(page.get_by_role("button", name="Update the preview")).to_have_count(0)
@@ -60,7 +54,7 @@ def test_a_good_file(page: Page, system: System, look: Look) -> None:
     look("3-preview")
     page.get_by_role("button", name="Import 8 records").click()
     heading(page, "Imported")
-    assert (count(page, "created"), rows(system)) == ("8", 8)
+    assert (count(page, "created"), rows(system.url)) == ("8", 8)
     expect(page.get_by_text("This run applied a plan that was made before.")).to_be_visible()
     expect(page.get_by_text("vpcs.csv", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="See the run in Prefect")).to_have_attribute(
@@ -200,7 +194,7 @@ def test_a_sync_that_is_held(page: Page, system: System, look: Look, tmp_path: P
     expect(row).to_contain_text("waits for a yes")
     row.get_by_role("link").first.click()
     heading(page, "This sync waits for a yes")
-    assert (count(page, "updated"), count(page, "retired"), rows(system)) == ("6", "4", 10)
+    assert (count(page, "updated"), count(page, "retired"), rows(system.url)) == ("6", "4", 10)
     expect(page.get_by_text("4 of 10 records")).to_be_visible()
     expect(page.locator("main")).not_to_contain_text("cmdb approve")
     expect(page.get_by_role("row", name=re.compile(f"{vpc_id(9)}.*retired"))).to_be_visible()
@@ -286,7 +280,7 @@ def test_undo(page: Page, system: System, look: Look) -> None:
     page.get_by_role("button", name="Undo this import").click()
     page.get_by_role("button", name="Yes, undo it").click()
     heading(page, "Taken back")
-    assert (count(page, "deleted"), rows(system)) == ("8", 0)
+    assert (count(page, "deleted"), rows(system.url)) == ("8", 0)
     look("5-result-undone")
 
 
@@ -316,7 +310,7 @@ def test_reload_and_cancel(page: Page, system: System, look: Look, tmp_path: Pat
         look("4-run")
         page.get_by_role("button", name="Cancel the import").click()
         heading(page, "Import cancelled")
-    assert rows(system) == 0
+    assert rows(system.url) == 0
     look("5-result-cancelled")
 
 
@@ -495,7 +489,7 @@ def test_keyboard_alone(page: Page, system: System) -> None:
     reach(page, "Import 8 records")
     page.keyboard.press("Enter")
     heading(page, "Imported")
-    assert rows(system) == 8
+    assert rows(system.url) == 8
 
 
 def test_keys(browser: Browser, keyed: Keyed) -> None:

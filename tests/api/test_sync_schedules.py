@@ -148,8 +148,7 @@ def test_what_somebody_made_of_an_example_stays(scheduled: Scheduled) -> None:
         key: changed[key] for key in ("parameters", "schedules")
     }
     assert (again["parameters"], again["schedules"][0]["active"]) == (job, True)
-    [changed_back] = example["schedules"]
-    before = {"active": changed_back["active"], "schedule": changed_back["schedule"]}
+    before = {"active": schedule["active"], "schedule": schedule["schedule"]}
     scheduled.ask("PATCH", f"/deployments/{example['id']}", parameters=example["parameters"])
     scheduled.ask("PATCH", f"/deployments/{example['id']}/schedules/{again['schedules'][0]['id']}", **before)
     restored = scheduled.deployment("sync-folder")

@@ -13,15 +13,9 @@ from tests.api.browsing import EXAMPLES, choose, count, heading
 from tests.api.system import System, execute, file, follow
 from tests.locks import WHILE_APPLYING, held
 from tests.support import execute as sql
-from tests.support import vpc, write_csv
+from tests.support import rows, vpc, write_csv
 
 pytestmark = pytest.mark.walk
-
-
-def rows(system: System) -> int:
-    """Return how many VPCs are stored."""
-    [(found,)] = sql(system.url, "select count(*) from vpc")
-    return int(found)
 
 
 def test_by_http(system: System, tmp_path: Path) -> None:
@@ -30,7 +24,7 @@ def test_by_http(system: System, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2), vpc(3, region="us-eest-1")])
     with system.client() as client:
         found = client.post("/api/import/preview", **file(path)).json()
-        assert (found["result"]["counts"]["create"], rows(system)) == (2, 0)
+        assert (found["result"]["counts"]["create"], rows(system.url)) == (2, 0)
         asked = client.post("/api/import/execute", json={"planId": found["planId"], "hash": found["hash"]})
         run = asked.json()["importId"]
         told = follow(client, run)
@@ -43,18 +37,18 @@ def test_by_http(system: System, tmp_path: Path) -> None:
         assert client.get(f"/api/export/download/{export}").text.split() == ["name", "net-1", "net-2"]
         undo = client.post(f"/api/import/{run}/undo").json()["importId"]
         assert follow(client, undo)[-1]["status"] == "completed"
-    assert rows(system) == 0
+    assert rows(system.url) == 0
 
 
 def _cancelled(system: System, client: httpx.Client, folder: Path) -> None:
     """Cancel an import in the middle of its transaction: nothing of it stays."""
-    before = rows(system)
+    before = rows(system.url)
     with held(system.url, WHILE_APPLYING) as lock:
         run = execute(client, write_csv(folder / "more.csv", [vpc(n) for n in range(10, 20)]))
         lock.wait_for_writer()
         assert client.delete(f"/api/import/{run}").json()["status"] == "cancelled"
     assert follow(client, run)[-1]["status"] == "cancelled"
-    assert rows(system) == before
+    assert rows(system.url) == before
 
 
 def test_by_the_page(page: Page, system: System) -> None:
@@ -63,13 +57,13 @@ def test_by_the_page(page: Page, system: System) -> None:
     heading(page, "Say what the columns are")
     page.get_by_role("button", name="Show what would happen").click()
     heading(page, "See what would happen")
-    assert (count(page, "created"), count(page, "rejected"), rows(system)) == ("8", "0", 0)
+    assert (count(page, "created"), count(page, "rejected"), rows(system.url)) == ("8", "0", 0)
     page.get_by_role("button", name="Import 8 records").click()
     heading(page, "Imported")
-    assert rows(system) == 8
+    assert rows(system.url) == 8
     link = page.get_by_role("link", name="See the run in Prefect")
     expect(link).to_have_attribute("href", re.compile(re.escape(system.prefect)))
     page.get_by_role("button", name="Undo this import").click()
     page.get_by_role("button", name="Yes, undo it").click()
     heading(page, "Taken back")
-    assert rows(system) == 0
+    assert rows(system.url) == 0
