@@ -137,6 +137,12 @@ def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:
 NOTE = "#"
 """What the name of a column begins with that holds notes and no data."""
 
+UNTOUCHED = "# untouched"
+"""A column of notes that an import heeds: the fields, separated by commas, that a row leaves as they are stored.
+
+A view that cannot know a field writes it, such as a Terraform state whose routes are resources of their own.
+"""
+
 EXAMPLE = "example"
 """What a template's example rows hold in their column of notes; an import leaves such rows out."""
 
@@ -148,7 +154,9 @@ class Opened:
     `frame` has `ROW` (UInt32) and then `columns`, all String; an absent value is null or "". It may be collected many
     times. `faults` (`ISSUE_SCHEMA`) are records that can't be read rightly: an error rejects its row, a warning
     leaves it out (a repeated header). `notices` concern the whole source. `resource_type` is known where the source
-    tells it by itself, as an AWS document does. `metadata` is what an exported file says of itself.
+    tells it by itself, as an AWS document does. `metadata` is what an exported file says of itself. `gaps` say why
+    records of its type may be missing from it, such as a page that has a next one: they are reported as warnings, and
+    a sync retires nothing of that type.
     """
 
     frame: pl.LazyFrame
@@ -163,6 +171,7 @@ class Opened:
     faults: pl.DataFrame = field(default_factory=issues_frame)
     notices: tuple[Issue, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
+    gaps: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import select, text
 
 from flows.sentences import import_file
@@ -51,6 +52,12 @@ def write_csv(path: Path, rows: Sequence[dict[str, str]], columns: Sequence[str]
         writer = csv.DictWriter(file, columns or list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    return path
+
+
+def write_ndjson(path: Path, records: Sequence[dict[str, Any]]) -> Path:
+    """Write records as newline-delimited JSON; returns the path."""
+    path.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
     return path
 
 
