@@ -270,7 +270,9 @@ def export(
     mapping: Annotated[
         str | None, typer.Option("--mapping", metavar="NAME", help="Name the columns as a saved mapping does.")
     ] = None,
-    metadata: Annotated[bool, typer.Option("--metadata", help="Say in the file who exported what, and when.")] = False,
+    metadata: Annotated[
+        bool, typer.Option("--metadata", "--include-metadata", help="Say in the file who exported what, and when.")
+    ] = False,
     lineage: Annotated[
         bool, typer.Option("--lineage", help="Add when and by which run each record was made and changed.")
     ] = False,

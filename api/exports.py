@@ -23,7 +23,7 @@ from api.service import service
 from flows.runs import EXPORT, Standing
 from schemas.jobs import ExportJob
 from schemas.resources import resource
-from tasks.formats import FORMATS
+from tasks.formats import FORMATS, format_named
 from tasks.run import disk_watched
 from tasks.store.query import Selection
 
@@ -45,7 +45,7 @@ async def export(
 ) -> ExportAccepted:
     """Export records of a type, of several or of all to a file, to be fetched when it is done."""
     here = service(request)
-    format = FORMATS[asked.format]
+    format = format_named(asked.format)
     if asked.compress and not format.compressible:
         raise Refused(422, f"{format.title} is compressed by itself: leave 'compress' out.", "wrong-request")
     chosen = [resource(name) for name in (asked.types or [asked.resource_type or ""]) if not asked.all]
@@ -78,7 +78,7 @@ async def export(
 async def count(request: Request, asked: CountRequest, caller: Reader) -> Count:
     """How many records an export with that filter would have."""
     del caller  # who may read may read this
-    selection = Selection(resource(asked.resource_type), (), asked.where)
+    selection = Selection(resource(asked.resource_type), (), asked.filter)
     return Count(records=await service(request).asked(selection.count))
 
 
@@ -161,5 +161,5 @@ def _path(standing: Standing) -> Path:
 
 
 def _media(standing: Standing, path: Path) -> str:
-    format = FORMATS[ExportJob.model_validate(standing.job).format or "csv"]
+    format = format_named(ExportJob.model_validate(standing.job).format or "csv")
     return "application/gzip" if path.suffix == ".gz" else format.media

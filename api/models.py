@@ -6,11 +6,11 @@ from datetime import date, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from flows.runs import EXPORT, IMPORT, Standing
-from schemas.filters import Filter, parse
+from schemas.filters import Filter, Filters, both, of_fields, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, SyncJob, Threshold, WriteOptions
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Severity, Stale, Unknown
 
@@ -402,16 +402,36 @@ class Day(Model):
     rejected: int
 
 
-class CountRequest(Model):
-    """Which records of a type."""
+class Chosen(Model):
+    """Which records: all for which `where` and `filters` hold."""
 
-    resource_type: str = Field(examples=["vpc"])
-    where: Filter | None = Field(None, description="A filter as JSON or as text.")
+    where: Filter | None = Field(
+        None,
+        description="Which records: a filter as JSON, or as text such as `region eq us-east-1 and name contains core`.",
+        examples=[{"field": "region", "op": "eq", "value": "us-east-1"}],
+    )
+    filters: Filters = Field(
+        default_factory=dict,
+        max_length=100,
+        description="The short form: field → a value, several values, null for empty, or a range from … to.",
+        examples=[{"region": "us-east-1", "updatedAt": {"from": "2026-11-01", "to": "2026-11-30"}}],
+    )
 
     @field_validator("where", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         return parse(value) if isinstance(value, str) else value
+
+    @property
+    def filter(self) -> Filter | None:
+        """Both as one filter; None for all records."""
+        return both([each for each in (self.where, of_fields(self.filters)) if each])
+
+
+class CountRequest(Chosen):
+    """Which records of a type."""
+
+    resource_type: str = Field(examples=["vpc"])
 
 
 class Count(Model):
@@ -543,7 +563,7 @@ class Difference(Model):
     changes: list[RecordChange] = Field(description="The first of them.")
 
 
-class ExportRequest(Model):
+class ExportRequest(Chosen):
     """Which records and fields of a type, of several or of all, and how the file is to be."""
 
     resource_type: str | None = Field(None, description="Such as vpc or transitGateway.", examples=["vpc"])
@@ -553,11 +573,8 @@ class ExportRequest(Model):
         description="Several types, for a workbook with a sheet of each or a JSON document with a list of each.",
     )
     all: bool = Field(False, description="All types, in the same way.")
-    format: Literal["csv", "json", "ndjson", "excel", "parquet"] = Field("csv", description="The format of the file.")
-    where: Filter | None = Field(
-        None,
-        description="Which records: a filter as JSON, or as text such as `region eq us-east-1 and name contains core`.",
-        examples=[{"field": "region", "op": "eq", "value": "us-east-1"}],
+    format: Literal["csv", "json", "ndjson", "excel", "xlsx", "parquet"] = Field(
+        "csv", description="The format of the file; xlsx is excel."
     )
     fields: list[str] = Field(
         default_factory=list, max_length=1000, description="Which fields, in order; all unless given."
@@ -573,7 +590,11 @@ class ExportRequest(Model):
         None, description="The records as they were at that time: a date, a time, or 7d.", max_length=40
     )
     saved_mapping: str | None = Field(None, description="A saved mapping, in reverse.", max_length=255)
-    metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
+    metadata: bool = Field(
+        False,
+        validation_alias=AliasChoices("metadata", "includeMetadata", "include_metadata"),
+        description="Say in the file who exported what, when, and by which filter; also as includeMetadata.",
+    )
     lineage: bool = Field(False, description="Add when and by which run each record was made and changed.")
     compress: bool = Field(False, description="Pack the file as .gz.")
     delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between the fields of a CSV file.")
@@ -581,11 +602,6 @@ class ExportRequest(Model):
     guard: bool = Field(
         True, description="Write what a spreadsheet would run as a formula with an apostrophe before it."
     )
-
-    @field_validator("where", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return parse(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -596,9 +612,9 @@ class ExportRequest(Model):
     def job(self, path: str, owner: str) -> ExportJob:
         """Return the job that this asks for."""
         writing = {"delimiter", "bom", "guard"}
-        asked = self.model_dump(exclude={*writing, "saved_mapping", "compress", "where", "types", "all"})
+        asked = self.model_dump(exclude={*writing, "saved_mapping", "compress", "where", "filters", "types", "all"})
         asked |= {"resource_types": self.types, "all_types": self.all}
-        asked |= {"mapping": self.saved_mapping, "where": self.where, "path": path, "requested_by": owner}
+        asked |= {"mapping": self.saved_mapping, "where": self.filter, "path": path, "requested_by": owner}
         return ExportJob.model_validate(asked | {"write": WriteOptions(**self.model_dump(include=writing))})
 
 

@@ -22,7 +22,7 @@ from schemas.listing import listed
 from schemas.resource import Resource
 from schemas.resources import RESOURCES, resource
 from tasks.rule_files import load_rules
-from tasks.templates import write_template
+from tasks.templates import template_name, write_template
 
 router = APIRouter(prefix="/api", tags=["resources"])
 
@@ -68,12 +68,12 @@ def _named(chosen: Resource) -> dict[str, object]:
     responses=responses(404) | {200: declared("The template.", *TABLES, "application/json")},
 )
 async def template(
-    request: Request, format: Literal["csv", "xlsx", "json"], resource_type: str, caller: Reader
+    request: Request, format: Literal["csv", "xlsx", "excel", "json"], resource_type: str, caller: Reader
 ) -> FileResponse:
     """An empty file of a type that says what each column takes, and imports once it is filled in."""
     del caller  # who may read may read this
     chosen = resource(resource_type)
-    name = f"{chosen.table.replace('_', '-')}-template.{format}"
+    name = template_name(chosen, format)
     path = Path(tempfile.mkdtemp(dir=service(request).temporary()), name)
     await run_sync(write_template, chosen, format, path)
     return sent(path, name, once=True)

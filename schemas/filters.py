@@ -3,16 +3,30 @@
     region eq us-east-1 and (cidr_block within 10.0.0.0/8 or tags.Owner in (network, core))
 
 A value with `and`, `or`, a comma or a bracket in it stands in quotes. As JSON: `{"field", "op", "value"}`,
-`{"all": […]}` and `{"any": […]}`.
+`{"all": […]}` and `{"any": […]}`. Its short form, for fields that all have to match, is
+`{"region": "us-east-1", "state": ["available", "pending"], "updated_at": {"from": "2026-11-01", "to": "2026-11-30"}}`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from schemas.errors import UsageError
 
@@ -111,10 +125,45 @@ class Any_(_Node):  # noqa: N801  # `Any` is typing's
 
 Filter = Condition | All | Any_
 
+Single = StrictStr | StrictBool | StrictInt | StrictFloat
+"""A value of the short form."""
+
 
 def both(filters: list[Filter]) -> Filter | None:
     """Return the filter that holds where all of these do; None where there are none."""
     return All(all=tuple(filters)) if len(filters) > 1 else filters[0] if filters else None
+
+
+class Range(_Node):
+    """The values from one to another, both included; of dates, up to the end of the last day."""
+
+    start: Single | None = Field(None, validation_alias=AliasChoices("from", "start"), serialization_alias="from")
+    end: Single | None = Field(None, validation_alias=AliasChoices("to", "end"), serialization_alias="to")
+
+    @model_validator(mode="after")
+    def _is_limited(self) -> Range:
+        if self.start is None and self.end is None:
+            raise ValueError("a range has a value for 'from', for 'to', or for both")
+        return self
+
+
+Filters = dict[str, Single | Annotated[list[Single], Field(min_length=1)] | Range | None]
+"""The short form of a filter: field → a value, null for empty, several values, or a range."""
+
+
+def of_fields(filters: Filters) -> Filter | None:
+    """Return the filter that holds where every field has its value, one of its values, or one in its range."""
+    return both([condition for field, wanted in filters.items() for condition in _conditions(field, wanted)])
+
+
+def _conditions(field: str, wanted: Single | list[Single] | Range | None) -> Iterator[Condition]:
+    if isinstance(wanted, Range):
+        limits = ((Op.GE, wanted.start), (Op.LE, wanted.end))
+        yield from (Condition(field=field, op=op, value=limit) for op, limit in limits if limit is not None)
+    elif wanted is None:
+        yield Condition(field=field, op=Op.IS_NULL)
+    else:
+        yield Condition(field=field, op=Op.IN if isinstance(wanted, list) else Op.EQ, value=wanted)
 
 
 # Reading a filter -----------------------------------------------------------------------------------------------------

@@ -37,14 +37,24 @@ _CHOICES = "Choices"
 
 def write_template(resource: Resource, format: str | None = None, path: Path | None = None) -> Path:
     """Write the template of a type as .xlsx, .csv or .json and return its path; raises UsageError for others."""
-    told = path.suffix.lower().removeprefix(".") if path else ""
-    asked = (format or told or "xlsx").lower().replace("excel", "xlsx")
+    asked = _suffix(format or (path.suffix if path else "") or "xlsx")
     if asked not in WRITERS:
         raise UsageError(f"There is no template as '{asked}': there are {', '.join(WRITERS)}.")
-    file = path or Path(f"{resource.table.replace('_', '-')}-template.{asked}")
+    file = path or Path(template_name(resource, asked))
     with aside(file) as hidden:
         WRITERS[asked](resource, hidden)
     return file
+
+
+def template_name(resource: Resource, format: str) -> str:
+    """Return the file name of a template: `vpc-template.xlsx`."""
+    return f"{resource.table.replace('_', '-')}-template.{_suffix(format)}"
+
+
+def _suffix(format: str) -> str:
+    """The file name suffix, without its dot, of a format that is named by its suffix or as exports name it."""
+    named = format.lower().removeprefix(".")
+    return "xlsx" if named == "excel" else named
 
 
 def _examples(resource: Resource) -> list[dict[str, str]]:

@@ -245,7 +245,8 @@ def _asked(column: ColumnElement[Any], kind: Kind | None, asked: Condition) -> C
     if op in (Op.CONTAINS, Op.STARTS_WITH) and not listed:
         ask = column.icontains if op is Op.CONTAINS else column.istartswith
         return ask(asked.value[0], autoescape=True)
-    values = [_value(kind, asked, value) for value in asked.value]
+    ends = (False, True) if op is Op.BETWEEN else [op in _LAST] * len(asked.value)
+    values = [_value(kind, asked, value, last=last) for value, last in zip(asked.value, ends, strict=True)]
     if listed and op is Op.CONTAINS:
         return values[0] == any_(column)
     if name == kinds.BLOCKS.name:
@@ -273,10 +274,14 @@ def _compared(column: ColumnElement[Any], op: Op, values: list[ColumnElement[Any
     return ways[op]()
 
 
-def _value(kind: Kind | None, asked: Condition, value: str) -> ColumnElement[Any]:
-    """A value as its field's kind reads it, bound."""
+# Where a date stands for its last moment: up to 24 November includes that day, after it does not.
+_LAST = (Op.LE, Op.GT)
+
+
+def _value(kind: Kind | None, asked: Condition, value: str, *, last: bool) -> ColumnElement[Any]:
+    """A value as its field's kind reads it, bound; `last` says that a date is up to its last moment."""
     if kind is None:
-        return literal(moment(value), DateTime(timezone=True))
+        return literal(moment(value, end=last), DateTime(timezone=True))
     if asked.op in _BLOCKY:
         kind = kinds.BLOCK if "/" in value else kinds.ADDRESS
     elif kind.name == kinds.BLOCKS.name:

@@ -76,6 +76,18 @@ def test_export_and_fetch(client: httpx.Client, where: Any) -> None:
     assert (part.status_code, part.text) == (206, "name")
 
 
+def test_synonyms(client: httpx.Client) -> None:
+    """Xlsx is excel, includeMetadata is metadata, and `filters` holds together with `where`."""
+    asked = {"filters": {"region": ["us-east-1"]}, "where": "name ne net-3", "includeMetadata": True}
+    run = export(client, format="xlsx", **asked)
+    follow(client, run, what="export")
+    got = client.get(f"/api/export/download/{run}")
+    book = openpyxl.load_workbook(io.BytesIO(got.content))
+    assert (book["VPC"].max_row, book.sheetnames) == (2, ["VPC", "About"])
+    counted = client.post("/api/export/count", json={"resourceType": "vpc", "filters": {"region": "us-east-1"}})
+    assert counted.json() == {"records": 2}
+
+
 @pytest.mark.parametrize(
     ("format", "media"),
     [("excel", "spreadsheetml"), ("json", "application/json"), ("ndjson", "ndjson"), ("parquet", "parquet")],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import UsageError
-from schemas.filters import All, Any_, Condition, Filter, Op, both, parse
+from schemas.filters import All, Any_, Condition, Filter, Filters, Op, both, of_fields, parse
 from tests.laws import law
 
 FILTERS: TypeAdapter[Filter] = TypeAdapter(Filter)
@@ -265,3 +265,39 @@ def test_too_deep() -> None:
     with pytest.raises(UsageError, match="too many brackets"):
         parse("(" * 5000 + "a eq 1" + ")" * 5000)
     assert parse("(" * 50 + "a eq 1" + ")" * 50) == parse("a eq 1")
+
+
+# The short form -------------------------------------------------------------------------------------------------------
+
+SHORT: TypeAdapter[Filters] = TypeAdapter(Filters)
+
+
+@pytest.mark.parametrize(
+    ("short", "text"),
+    [
+        ({"region": "us-east-1"}, "region eq us-east-1"),
+        ({"region": ["us-east-1", "eu-west-1"]}, "region in (us-east-1, eu-west-1)"),
+        ({"is_default": True, "asn": 65001}, "is_default eq true and asn eq 65001"),
+        ({"name": None}, "name is null"),
+        ({"updatedAt": {"from": "2026-11-01"}}, "updatedAt ge 2026-11-01"),
+        (
+            {"updatedAt": {"from": "2026-11-01", "to": "2026-11-30"}},
+            "updatedAt ge 2026-11-01 and updatedAt le 2026-11-30",
+        ),
+        ({"vid": {"start": 100, "end": 199}}, "vid ge 100 and vid le 199"),
+        ({}, None),
+    ],
+)
+def test_the_short_form(short: dict[str, Any], text: str | None) -> None:
+    """A value, several, none, and a range with either end open."""
+    found = of_fields(SHORT.validate_python(short))
+    assert (None if found is None else str(found)) == text
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"region": []}, {"vid": {}}, {"vid": {"from": 1, "until": 2}}, {"vid": {"from": None}}]
+)
+def test_wrong_short_forms(wrong: dict[str, Any]) -> None:
+    """An empty list, and a range without limits or with unknown ones, are refused."""
+    with pytest.raises(ValidationError):
+        SHORT.validate_python(wrong)

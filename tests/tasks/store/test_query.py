@@ -112,7 +112,7 @@ SAMPLES = (
         "updated_at",
         tuple(noon(day) for day in (1, 2, 3, 4, 5, 6)),
         {
-            "2026-11-03": datetime(2026, 11, 3, tzinfo=UTC),
+            "2026-11-03T00:00": datetime(2026, 11, 3, tzinfo=UTC),
             "2026-11-03T12:00Z": noon(3),
             "2026-11-04T14:00:00+02:00": noon(4),
         },
@@ -472,6 +472,24 @@ def test_how_long_ago(database_url: str, column: str, value: str, wanted: list[s
 def test_moments(value: str, first: str, last: str) -> None:
     """A date is its first moment, or its last where a range ends; times are UTC unless they say otherwise."""
     assert (moment(value).isoformat(), moment(value, end=True).isoformat()) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("where", "wanted"),
+    [
+        ("updated_at le 2026-11-24", ["r0", "r1"]),
+        ("updated_at gt 2026-11-24", ["r2"]),
+        ("updated_at ge 2026-11-24", ["r1", "r2"]),
+        ("updated_at lt 2026-11-24", ["r0"]),
+        ("updated_at between 2026-11-23 and 2026-11-24", ["r0", "r1"]),
+    ],
+)
+def test_days(database_url: str, where: str, wanted: list[str]) -> None:
+    """A day counts whole: up to it includes its evening, after it does not."""
+    for number, day in enumerate((23, 24, 25)):
+        put(database_url, "vpc", f"r{number}", updated_at=datetime(2026, 11, day, 18, tzinfo=UTC))
+    with engine(database_url).connect() as connection:
+        assert answer(connection, "vpc", where) == wanted
 
 
 # Order and number -----------------------------------------------------------------------------------------------------
