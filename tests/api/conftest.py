@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +16,17 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from api.cli import main
 from api.security import new_key
-from schemas.settings import settings
+from schemas.settings import ApiKey, settings
 from tests.api.browsing import WIDE, Look, look_at
+from tests.api.facade import Facade, Locked, served
 from tests.api.support import Cli, Done
 from tests.api.system import OTHER_SITE, SCOPES, Keyed, System, facade
-from tests.conftest import needs
+from tests.conftest import needs, temporary_home
+from tests.databases import EmptiedDatabase
 from tests.support import execute
 from tests.waiting import PATIENCE
+
+Serve = Callable[..., Facade]
 
 
 @pytest.fixture
@@ -96,6 +101,46 @@ def keyed(system: System) -> Iterator[Keyed]:
     lines = json.dumps([line for _, line in made.values()])
     with facade(system, CMDB_API_KEYS=lines) as address:
         yield Keyed(address, {name: key for name, (key, _) in made.items()})
+
+
+@pytest.fixture(scope="session")
+def facades(emptied_database: EmptiedDatabase) -> Iterator[Serve]:
+    """A function that serves the API in this process, with some settings changed, until the end."""
+    with ExitStack() as stack:
+
+        def serve(**changed: object) -> Facade:
+            home = stack.enter_context(temporary_home())
+            return stack.enter_context(served(emptied_database.url, home, **changed))
+
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def shared_facade(facades: Serve) -> Facade:
+    """The facade of this process, without keys and without Prefect, for tests of what needs no run."""
+    return facades()
+
+
+@pytest.fixture
+def alone(shared_facade: Facade, database_url: str) -> Facade:
+    """The facade of this process, on the test's database."""
+    assert database_url
+    return shared_facade
+
+
+@pytest.fixture(scope="session")
+def shared_locked(facades: Serve) -> Locked:
+    """One more facade of this process, with four keys."""
+    made = {name: new_key(name, scope) for name, scope in SCOPES.items()}
+    lines = tuple(ApiKey.model_validate(line) for _, line in made.values())
+    return Locked(facades(api_keys=lines), {name: key for name, (key, _) in made.items()})
+
+
+@pytest.fixture
+def locked(shared_locked: Locked, database_url: str) -> Locked:
+    """The facade with keys, on the test's database."""
+    assert database_url
+    return shared_locked
 
 
 @pytest.fixture(scope="session")

@@ -338,3 +338,47 @@ def test_free_blocks(cli: Cli, tmp_path: Path) -> None:
     assert found == {"size": 128, "within": ["2001:db8::/32"], "blocks": ["2001:db8::/128"], "total": 2**96}
     wrong = cli("free", "10.0.0.0/22", "--size", "8")
     assert (wrong.code, "give a size of 22 to 32" in wrong.err) == (2, True)
+
+
+# Plans, syncs and what lies between two runs --------------------------------------------------------------------------
+
+
+def test_a_plan_is_applied_once(cli: Cli, database_url: str, tmp_path: Path, source: Path) -> None:
+    """The file of a plan names it; applying it loads what it says; twice, or with another file, it fails."""
+    plan = tmp_path / "plan.json"
+    made = cli("plan", str(source), "-o", str(plan))
+    assert (made.code, "holds the plan, which is kept until" in " ".join(made.err.split())) == (3, True)
+    assert stored(database_url, "vpc") == []
+    source.unlink()
+    assert cli("apply", str(plan)).code == 3
+    assert [record["vpc_id"] for record in stored(database_url, "vpc")] == [vpc_id(1), vpc_id(2)]
+    assert "applied" in cli("apply", str(plan)).err
+    plan.write_text("{}")
+    wrong = cli("apply", str(plan))
+    assert (wrong.code, "`cmdb plan FILE" in wrong.err) == (2, True)
+
+
+def test_syncs_are_listed_compared_and_approved(cli: Cli, tmp_path: Path) -> None:
+    """A sync is known by its name; one that is held back is approved; two of its runs are compared."""
+    path = write_csv(tmp_path / "vpcs.csv", [vpc(n) for n in range(10)])
+    assert "No sync yet" in cli("syncs").out
+    assert cli("sync", str(path), "--name", "lab", "--set", "region=us-east-1").code == 0
+    write_csv(path, [vpc(n, name="renamed") for n in range(4)])
+    held = cli("sync", "lab")
+    assert (held.code, "cmdb approve" in " ".join((held.out + held.err).split())) == (1, True)
+    first, second = reversed(json.loads(cli("runs", "--json").out))
+    assert cli("approve", second["runId"][:8]).code == 0
+    [row] = json.loads(cli("syncs", "--json").out)
+    assert (row["name"], row["url"], row["status"], row["schedules"]) == ("lab", str(path), "completed", [])
+    assert "lab" in cli("syncs").out
+    last = json.loads(cli("runs", "--json").out)[0]["runId"]
+    found = json.loads(cli("diff", first["runId"], last, "--json").out)
+    assert found["counts"] == {"created": 0, "updated": 4, "deleted": 0, "retired": 6}
+    renamed = next(change for change in found["changes"] if change["key"] == vpc_id(1))
+    assert renamed["fields"]["name"] == ["net-1", "renamed"]
+    shown = cli("diff", first["runId"], last).out
+    assert "4 updated" in shown
+    assert "6 retired" in shown
+    backwards = cli("diff", last, first["runId"])
+    assert (backwards.code, "name the earlier one first" in " ".join(backwards.err.split())) == (2, True)
+    assert "there are lab" in cli("sync", "nothing").err

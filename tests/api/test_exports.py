@@ -14,6 +14,7 @@ import openpyxl
 import pytest
 
 from schemas.resources import RESOURCES
+from tests.api.facade import Facade
 from tests.api.system import System, execute, file, follow, wait_for
 from tests.support import MANY, importer, vpc, write_csv
 from tests.support import execute as sql
@@ -175,23 +176,47 @@ def test_cancel_and_remove(client: httpx.Client, system: System) -> None:
     assert client.get(f"/api/export/download/{done}").status_code == 410
 
 
-def test_types_and_templates(client: httpx.Client, tmp_path: Path) -> None:
-    """Every type has its fields, its schema and its templates, which import as they are."""
-    types = client.get("/api/resources").json()
-    assert [each["type"] for each in types] == list(RESOURCES)
-    for each in types:
-        detail = client.get(f"/api/resources/{each['type']}").json()
-        jsonschema.Draft202012Validator.check_schema(detail["recordSchema"])
-        assert len(detail["fields"]) == each["fields"]
-    assert client.get("/api/resources/tgw").json()["type"] == "transitGateway"
-    assert client.get("/api/resources/nothing").status_code == 404
-    for format in ("csv", "xlsx", "json"):
-        got = client.get(f"/api/templates/{format}/site")
-        assert f'filename="site-template.{format}"' in got.headers["content-disposition"]
+def test_types(alone: Facade) -> None:
+    """Every type has its fields, its schema and its rules."""
+    with alone.client() as client:
+        types = client.get("/api/resources").json()
+        assert [each["type"] for each in types] == list(RESOURCES)
+        for each in types:
+            detail = client.get(f"/api/resources/{each['type']}").json()
+            jsonschema.Draft202012Validator.check_schema(detail["recordSchema"])
+            assert len(detail["fields"]) == each["fields"]
+        assert client.get("/api/resources/tgw").json()["type"] == "transitGateway"
+        assert client.get("/api/resources/nothing").status_code == 404
+        rules = client.get("/api/rules", params={"resourceType": "vlan"}).json()
+        assert rules
+        assert all("vlan" in rule["types"] for rule in rules)
+        for format, suffix in {"csv": "csv", "xlsx": "xlsx", "excel": "xlsx", "json": "json"}.items():
+            got = client.get(f"/api/templates/{format}/site")
+            assert f'filename="site-template.{suffix}"' in got.headers["content-disposition"]
+        assert client.get("/api/templates/doc/vpc").status_code == 422
+
+
+def test_refused_before_prefect_is_asked(alone: Facade) -> None:
+    """A request that cannot be met says why; without Prefect, the others say that it does not answer."""
+    with alone.client() as client:
+        wrong = [
+            {"resourceType": "vcp"},
+            {"resourceType": "vpc", "where": "("},
+            {"resourceType": "vpc", "format": "excel", "compress": True},
+            {"all": True, "format": "csv"},
+            {"format": "json"},
+        ]
+        assert [client.post("/api/export", json=asked).status_code for asked in wrong] == [404, 422, 422, 422, 422]
+        away = client.post("/api/export", json={"resourceType": "vpc"})
+        assert (away.status_code, "Prefect server does not answer" in away.json()["detail"]) == (503, True)
+        assert client.get(f"/api/export/progress/{uuid4()}").status_code == 503
+
+
+def test_templates(client: httpx.Client, tmp_path: Path) -> None:
+    """A template imports as it is."""
     book = openpyxl.load_workbook(io.BytesIO(client.get("/api/templates/xlsx/vpc").content))
     path = tmp_path / "template.xlsx"
     book.save(path)
     sent = file(path)["files"]["file"][1]
     found = client.post("/api/import/preview", files={"file": (path.name, sent)}).json()
     assert (found["result"]["resourceType"], found["result"]["counts"]["read"]) == ("vpc", 0)
-    assert client.get("/api/templates/doc/vpc").status_code == 422

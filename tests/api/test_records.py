@@ -12,44 +12,58 @@ import polars as pl
 import pytest
 
 from benchmarks import data
-from tests.api.system import Keyed, System, execute, file, follow
+from tests.api.facade import Facade, Locked
+from tests.api.system import System, execute, file, follow
 from tests.support import execute as sql
 from tests.support import importer, vpc, vpc_id, write_csv
+
+
+def fill(url: str, tmp_path: Path) -> None:
+    """Store thirty VPCs, and change one of them."""
+    run = importer(url, tmp_path)
+    run(write_csv(tmp_path / "first.csv", [vpc(n) for n in range(30)]), requested_by="local")
+    changed = vpc(7, name="renamed", secondary_cidr_blocks="100.64.0.0/24,100.64.1.0/24")
+    run(write_csv(tmp_path / "second.csv", [changed]), requested_by="local")
 
 
 @pytest.fixture
 def client(system: System, tmp_path: Path) -> Any:
     """A client of the system, with thirty VPCs, one of them changed since."""
     sql(system.url, "truncate vpc, change")
-    run = importer(system.url, tmp_path)
-    run(write_csv(tmp_path / "first.csv", [vpc(n) for n in range(30)]), requested_by="local")
-    changed = vpc(7, name="renamed", secondary_cidr_blocks="100.64.0.0/24,100.64.1.0/24")
-    run(write_csv(tmp_path / "second.csv", [changed]), requested_by="local")
+    fill(system.url, tmp_path)
     with system.client() as client:
         yield client
 
 
-def test_records_are_paged_sorted_and_searched(client: httpx.Client) -> None:
+@pytest.fixture
+def reader(alone: Facade, database_url: str, tmp_path: Path) -> Any:
+    """A client of the facade of this process, with the same VPCs."""
+    fill(database_url, tmp_path)
+    with alone.client() as client:
+        yield client
+
+
+def test_records_are_paged_sorted_and_searched(reader: httpx.Client) -> None:
     """Each page names the next; the order is that of a field; a text is looked for in all fields."""
     seen: list[str] = []
     address = "/api/records/vpc?limit=12&sort=-vpc_id"
     while address:
-        page = client.get(address).json()
+        page = reader.get(address).json()
         seen += [item["key"] for item in page["items"]]
         address = page["next"]
     assert seen == [vpc_id(n) for n in reversed(range(30))]
-    found = client.get("/api/records/vpc", params={"search": "RENAMED"}).json()
+    found = reader.get("/api/records/vpc", params={"search": "RENAMED"}).json()
     assert (found["total"], found["items"][0]["secondary_cidr_blocks"]) == (1, ["100.64.0.0/24", "100.64.1.0/24"])
-    found = client.get("/api/records/vpc", params={"where": "name eq net-3"}).json()
+    found = reader.get("/api/records/vpc", params={"where": "name eq net-3"}).json()
     assert [item["key"] for item in found["items"]] == [vpc_id(3)]
-    assert client.get("/api/records/vpc", params={"sort": "nme"}).status_code == 422
-    assert client.get("/api/records/vpc", params={"search": "%"}).json()["total"] == 0
-    assert client.get("/api/records/nothing").status_code == 404
+    assert reader.get("/api/records/vpc", params={"sort": "nme"}).status_code == 422
+    assert reader.get("/api/records/vpc", params={"search": "%"}).json()["total"] == 0
+    assert reader.get("/api/records/nothing").status_code == 404
 
 
-def test_a_record_has_its_history(client: httpx.Client) -> None:
+def test_a_record_has_its_history(reader: httpx.Client) -> None:
     """Who made it and who changed it, by which file, and what was there before."""
-    found = client.get("/api/records/vpc/record", params={"key": vpc_id(7)}).json()
+    found = reader.get("/api/records/vpc/record", params={"key": vpc_id(7)}).json()
     assert found["record"]["name"] == "renamed"
     changed, created = found["history"]
     assert (changed["action"], changed["source"], changed["fields"]["name"]) == (
@@ -59,7 +73,7 @@ def test_a_record_has_its_history(client: httpx.Client) -> None:
     )
     assert set(changed["fields"]) == {"name", "secondary_cidr_blocks"}
     assert (created["action"], created["source"], created["requestedBy"]) == ("created", "first.csv", "local")
-    assert client.get("/api/records/vpc/record", params={"key": "vpc-0"}).status_code == 404
+    assert reader.get("/api/records/vpc/record", params={"key": "vpc-0"}).status_code == 404
 
 
 def test_a_preview_is_repeated_without_the_file(client: httpx.Client, tmp_path: Path) -> None:
@@ -94,16 +108,16 @@ def test_rejected_rows_are_paged(client: httpx.Client, tmp_path: Path) -> None:
     assert {issue["field"] for issue in first["items"][0]["issues"]} == {"region", "state"}
 
 
-def test_counts_and_days(client: httpx.Client) -> None:
+def test_counts_and_days(reader: httpx.Client) -> None:
     """How many records a filter chooses, and what became of each day's."""
-    assert client.post("/api/export/count", json={"resourceType": "vpc", "where": "name eq renamed"}).json() == {
+    assert reader.post("/api/export/count", json={"resourceType": "vpc", "where": "name eq renamed"}).json() == {
         "records": 1
     }
-    assert client.post("/api/export/count", json={"resourceType": "vpc", "where": "name"}).status_code == 422
-    today = client.get("/api/imports/daily").json()[-1]
+    assert reader.post("/api/export/count", json={"resourceType": "vpc", "where": "name"}).status_code == 422
+    today = reader.get("/api/imports/daily").json()[-1]
     assert today["created"] >= 30
     assert today["updated"] >= 1
-    fields = {each["field"]: each for each in client.get("/api/resources/vpc").json()["fields"]}
+    fields = {each["field"]: each for each in reader.get("/api/resources/vpc").json()["fields"]}
     assert "within" in fields["cidr_block"]["operators"]
     assert "within" not in fields["name"]["operators"]
 
@@ -118,16 +132,16 @@ def test_no_secret_is_sampled(client: httpx.Client) -> None:
     assert "s3cret" not in answer.text
 
 
-def test_the_page_and_its_session(system: System, keyed: Keyed) -> None:
+def test_the_page_and_its_session(alone: Facade, locked: Locked) -> None:
     """The page is files of ours; where keys are set, its key is in a cookie that no script reads."""
-    with keyed.client() as client:
+    with locked.client() as client:
         page = client.get("/")
         assert page.headers["content-type"].startswith("text/html")
         assert page.headers["content-security-policy"].startswith("default-src 'self'")
         assert client.get("/static/../app.py").status_code == 404
         assert client.get("/api/session").status_code == 401
         assert client.post("/api/session", json={"key": "cmdb_wrong"}).status_code == 401
-        made = client.post("/api/session", json={"key": keyed.keys["alice"]})
+        made = client.post("/api/session", json={"key": locked.keys["alice"]})
         assert made.status_code == 204
         assert {"HttpOnly", "SameSite=strict"} <= set(made.headers["set-cookie"].split("; "))
         assert client.get("/api/session").json() == {"name": "alice", "scopes": ["read", "write"], "keyNeeded": True}
@@ -135,7 +149,7 @@ def test_the_page_and_its_session(system: System, keyed: Keyed) -> None:
         assert foreign.status_code == 403
         client.delete("/api/session")
         assert client.get("/api/session").status_code == 401
-    with system.client() as client:
+    with alone.client() as client:
         assert client.get("/api/session").json()["keyNeeded"] is False
 
 
@@ -164,11 +178,10 @@ def test_a_record_that_was_deleted_and_brought_back(client: httpx.Client, tmp_pa
     assert found["history"][0]["source"].startswith("undo of ")
 
 
-def test_free_blocks(system: System) -> None:
+def test_free_blocks(alone: Facade, database_url: str) -> None:
     """The lowest of a size beside the prefixes of the global table, and how many there are; a mistake is told."""
-    sql(system.url, "truncate prefix")
-    sql(system.url, "insert into prefix (natural_key, prefix) values ('/10.0.0.0/24', '10.0.0.0/24')")
-    with system.client() as client:
+    sql(database_url, "insert into prefix (natural_key, prefix) values ('/10.0.0.0/24', '10.0.0.0/24')")
+    with alone.client() as client:
         found = client.get("/api/free", params={"block": "10.0.0.0/22", "size": 24, "limit": 2}).json()
         wrong = client.get("/api/free", params={"block": "10.0.0.0/22", "size": 8})
     assert found == {"size": 24, "within": ["10.0.0.0/22"], "blocks": ["10.0.1.0/24", "10.0.2.0/24"], "total": 3}

@@ -13,19 +13,21 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from api.security import new_key
+from tests.api.conftest import Serve
+from tests.api.facade import Locked
 from tests.api.system import CMDB, OTHER_SITE, Keyed, System, execute, facade, file, follow
 from tests.support import vpc, write_csv
 
 
-def test_keys_and_scopes(keyed: Keyed, tmp_path: Path) -> None:
+def test_keys_and_scopes(locked: Locked, tmp_path: Path) -> None:
     """Without a key nothing but health is told; a key does what its scope says."""
     path = write_csv(tmp_path / "a.csv", [vpc(1)])
-    with keyed.client("") as nobody:
+    with locked.client("") as nobody:
         assert nobody.get("/healthz").status_code == 200
         answer = nobody.get("/api/resources")
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert nobody.get("/api/resources", headers={"Authorization": "Bearer cmdb_wrong"}).status_code == 401
-    with keyed.client("looker") as looker:
+    with locked.client("looker") as looker:
         assert looker.get("/api/resources").status_code == 200
         refused = looker.post("/api/import/execute", **file(path))
         assert (refused.status_code, "'write'" in refused.json()["detail"]) == (403, True)
@@ -81,21 +83,21 @@ def test_pages_of_other_sites(system: System, tmp_path: Path) -> None:
     assert not {"server", "access-control-allow-origin"} & set(fine.headers)
 
 
-def test_other_sites_that_are_named(strict: str) -> None:
+def test_other_sites_that_are_named(facades: Serve) -> None:
     """CORS is off unless it is set."""
+    address = facades(cors_origins=(OTHER_SITE,)).address
     asked = {"Origin": OTHER_SITE, "Access-Control-Request-Method": "POST"}
-    answer = httpx.options(f"{strict}/api/export", headers=asked)
+    answer = httpx.options(f"{address}/api/export", headers=asked)
     assert answer.headers["access-control-allow-origin"] == OTHER_SITE
-    other = httpx.options(f"{strict}/api/export", headers=asked | {"Origin": "https://evil.example"})
+    other = httpx.options(f"{address}/api/export", headers=asked | {"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
 
 
-def test_too_many_requests(system: System) -> None:
+def test_too_many_requests(facades: Serve) -> None:
     """A caller that asks too often is told when to come back."""
-    with facade(system, CMDB_RATE_LIMIT="5/hour") as address:
-        answers = [httpx.get(f"{address}/api/resources") for _ in range(8)]
-    # One of the five is asked for before: whether it is up.
-    assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 4
+    with facades(rate_limit="5/hour").client() as client:
+        answers = [client.get("/api/resources") for _ in range(8)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
     assert (answers[-1].headers["retry-after"], answers[-1].json()["title"]) == ("10", "Too Many Requests")
 
 

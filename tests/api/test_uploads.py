@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.api.facade import Facade
 from tests.api.system import System, execute
 from tests.support import vpc, write_csv
 
@@ -60,12 +61,12 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str, int]] = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_uploads(system: System, case: str) -> None:
+def test_hostile_uploads(alone: Facade, case: str) -> None:
     """The answer is a problem that says what to do; no file stays, also none that is half written."""
     name, content, declared, status = HOSTILE[case]
-    kept = system.home / "storage" / "uploads"
+    kept = alone.storage / "uploads"
     before = set(kept.iterdir()) if kept.exists() else set()
-    with system.client() as client:
+    with alone.client() as client:
         answer = client.post("/api/import/preview", files={"file": (name, content(), declared)})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
     assert answer.json()["detail"]
