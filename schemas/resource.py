@@ -140,6 +140,13 @@ class Resource:
                 del row[named[-1]]
         return row
 
+    @cached_property
+    def examples(self) -> tuple[dict[str, str], ...]:
+        """The rows of a template: one with every field, one with the required ones alone; "" for an empty cell."""
+        whole = {name: self.example.get(name, "") for name in self.fields}
+        keys = {*self.required, *self.key}
+        return whole, {name: value if name in keys else "" for name, value in whole.items()}
+
     def _breaks(self, row: dict[str, str], rule: RowRule) -> bool:
         cells = {
             name: spec.kind.read(pl.Series([row.get(name)], dtype=pl.String)) for name, spec in self.fields.items()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
+
+import orjson
 
 from schemas.errors import MappingError, UnknownType
 from schemas.reports import NOTE, Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
@@ -27,6 +31,42 @@ class MapOptions:
     unknown: Unknown = Unknown.WARN
 
 
+MAPPINGS = "mappings"
+"""The name under which a file of rejected rows says how the columns of each type were mapped."""
+
+
+def mapping_said(mapping: Mapping, columns: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return what a file says of a mapping: `columns` as column → field, or "" if left out, and `constants`."""
+    filled = {match.column: match.field for match in mapping.matches}
+    own = [column for column in columns if _lineage(column) is None]
+    return {"columns": {column: filled.get(column, "") for column in own}, "constants": dict(mapping.constants)}
+
+
+def as_said(options: MapOptions, extracted: Extracted, resource: Resource) -> MapOptions:
+    """Return the options with the mapping that a file of rejected rows says; what the caller says comes before it."""
+    said = extracted.metadata.get(MAPPINGS)
+    if isinstance(said, str):
+        with contextlib.suppress(orjson.JSONDecodeError):
+            said = orjson.loads(said)
+    own = said.get(resource.type) if isinstance(said, dict) else None
+    if not isinstance(own, dict):
+        return options
+    columns, constants = _texts(own.get("columns")), _texts(own.get("constants"))
+    left_out = {column: "" for column, target in columns.items() if not target and column in extracted.columns}
+    known = {name: value for name, value in constants.items() if name in resource.fields}
+    return replace(
+        options,
+        columns=left_out | dict(options.columns),
+        saved=columns | dict(options.saved),
+        constants=known | dict(options.constants),
+    )
+
+
+def _texts(value: object) -> dict[str, str]:
+    """The members of an object that are text."""
+    return {name: text for name, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
+
+
 def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOptions, mode: Mode) -> Mapping:
     """Fit the columns of a source to the fields of a type; raises MappingError when they can't fill what is needed.
 
@@ -44,7 +84,7 @@ def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOption
     _refuse_doubles(chosen)
     secret = _secret(columns, resource)
     notes = [column for column in columns if column.startswith(NOTE)]
-    lineage = {column: name for column in columns for name in LINEAGE if plain(column) == plain(name)}
+    lineage = {column: name for column in columns if (name := _lineage(column))}
     settled = {*given, *(match.column for match in chosen), *secret, *notes, *lineage}
     seen = next((column for column, name in lineage.items() if name == "updated_at" and column not in given), None)
     taken = {match.field for match in chosen} | set(constants)
@@ -59,6 +99,11 @@ def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOption
             f"These columns fit no field of {resource.type}: {_listed(mapping.unknown)}. Map or remove them."
         )
     return mapping
+
+
+def _lineage(column: str) -> str | None:
+    """The lineage column that a source column is, however spelt."""
+    return next((name for name in LINEAGE if plain(column) == plain(name)), None)
 
 
 def columns_of_nothing(resource: Resource, options: MapOptions) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -19,12 +20,15 @@ from openpyxl.utils import get_column_letter
 from sqlalchemy import Connection
 
 from schemas.errors import UsageError
-from schemas.reports import Issue
+from schemas.reports import NOTE, Issue
+from schemas.resources import RESOURCES
 from tasks.aside import aside
 from tasks.formats.workbook import SHEET_ROWS
+from tasks.formats.written import ABOUT
+from tasks.map import MAPPINGS, mapping_said
 from tasks.store import ledger
 
-NOTES = ("# row", "# reason")
+NOTES = (f"{NOTE} row", f"{NOTE} reason")
 """Columns that are added; an import leaves out columns whose name begins with `#`."""
 
 _MARKED = PatternFill("solid", fgColor="FFD7D7")
@@ -56,13 +60,17 @@ class Sheet:
     rows: Iterator[Rejected]
 
 
-Writer = Callable[[list[Sheet], Path], int]
+Said = dict[str, str]
+"""What the file says of itself: a JSON object under each name."""
+
+Writer = Callable[[list[Sheet], Path, Said], int]
 
 
 def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
     """Write the rejected rows of a run to a .csv or .xlsx file; returns how many there are.
 
-    The file is written aside and renamed when it is whole.
+    The file says of which type each row is and how its columns were mapped, so that it imports as it is once its cells
+    are corrected. It is written aside and renamed when it is whole.
     """
     writers: dict[str, Writer] = {".csv": _write_csv, ".xlsx": _write_workbook}
     if path.suffix.lower() not in writers:
@@ -76,7 +84,19 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
         for part, (resource_type, columns) in enumerate(parts)
     ]
     with aside(path) as hidden:
-        return writers[path.suffix.lower()](sheets, hidden)
+        return writers[path.suffix.lower()](sheets, hidden, _said_of(connection, run_id))
+
+
+def _said_of(connection: Connection, run_id: UUID) -> Said:
+    """The types, their fingerprints and their mappings, as an import reads them."""
+    mappings = {name: mapping for name, mapping in ledger.mappings_of(connection, run_id).items() if name in RESOURCES}
+    columns = dict(ledger.rejected_columns(connection, run_id))
+    schemas = {name: RESOURCES[name].fingerprint for name in mappings}
+    said = {
+        "schemas": schemas,
+        MAPPINGS: {name: mapping_said(mapping, columns[name]) for name, mapping in mappings.items()},
+    }
+    return {name: orjson.dumps(value).decode() for name, value in said.items()}
 
 
 def _rejected(connection: Connection, run_id: UUID, part: int) -> Iterator[Rejected]:
@@ -86,10 +106,11 @@ def _rejected(connection: Connection, run_id: UUID, part: int) -> Iterator[Rejec
         yield Rejected(row, data, tuple(issue for _, _, issue in rows if issue))
 
 
-def _write_csv(sheets: list[Sheet], path: Path) -> int:
+def _write_csv(sheets: list[Sheet], path: Path, said: Said) -> int:
     (only,) = sheets
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(f"{NOTE} {name}: {value}\r\n" for name, value in said.items())
         writer = csv.writer(file)
         writer.writerow([*only.columns, *NOTES])
         for rejected in only.rows:
@@ -98,10 +119,14 @@ def _write_csv(sheets: list[Sheet], path: Path) -> int:
     return count
 
 
-def _write_workbook(sheets: list[Sheet], path: Path) -> int:
+def _write_workbook(sheets: list[Sheet], path: Path, said: Said) -> int:
     """Write text cells, so that nothing is turned into a number; a wrong cell is marked and says why."""
     book = Workbook(write_only=True)
     count = sum(_write_sheet(book, sheet.title, sheet.columns, sheet.rows) for sheet in sheets)
+    about = book.create_sheet(ABOUT)
+    about.sheet_state = "hidden"
+    for row in (("", "value"), *said.items()):
+        about.append(row)
     book.save(path)
     return count
 

@@ -17,7 +17,7 @@ from tasks import load as loading
 from tasks.ahead import ahead
 from tasks.documents import with_columns
 from tasks.formats import FORMATS
-from tasks.map import MapOptions, columns_of_nothing, detect_type, is_field, map_columns, notices
+from tasks.map import MapOptions, as_said, columns_of_nothing, detect_type, is_field, map_columns, notices
 from tasks.part import Part
 from tasks.rule_files import load_rules, rules_for
 from tasks.rules import of_cells, try_out
@@ -106,6 +106,7 @@ def _mapped(
         constants = {name: value for name, value in given.constants.items() if is_field(name, chosen)}
         columns = {name: to for name, to in given.columns.items() if name in source.columns and is_field(to, chosen)}
         given = replace(given, constants=constants, columns=columns)
+    given = as_said(given, source, chosen)
     if source.records == 0 and not source.columns:
         given = replace(given, columns={})
         source = with_columns(source, columns_of_nothing(chosen, given))

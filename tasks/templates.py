@@ -57,18 +57,11 @@ def _suffix(format: str) -> str:
     return "xlsx" if named == "excel" else named
 
 
-def _examples(resource: Resource) -> list[dict[str, str]]:
-    """One row with every field, one with the required fields alone."""
-    whole = {name: resource.example.get(name, "") for name in resource.fields}
-    keys = {*resource.required, *resource.key}
-    return [whole, {name: value if name in keys else "" for name, value in whole.items()}]
-
-
 def _csv(resource: Resource, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*(spec.title for spec in resource.fields.values()), NOTES])
-        writer.writerows([*row.values(), EXAMPLE] for row in _examples(resource))
+        writer.writerows([*row.values(), EXAMPLE] for row in resource.examples)
 
 
 def _json(resource: Resource, path: Path) -> None:
@@ -94,7 +87,7 @@ def _workbook(resource: Resource, path: Path) -> None:
     assert isinstance(sheet, Worksheet)  # noqa: S101  # a new workbook has one
     sheet.title = resource.title
     _header(sheet, resource)
-    for row in _examples(resource):
+    for row in resource.examples:
         sheet.append([*(_value(resource.fields[name], text) for name, text in row.items()), EXAMPLE])
     for row_cells in sheet.iter_rows(min_row=2):
         for cell in row_cells:

@@ -78,7 +78,7 @@ class Validator:
         """Validate one batch of `ROW` and text columns."""
         records, told = self._records(frame, extracted)
         text = self._text(records)
-        typed = text.select(ROW, *self._seen(), *(self._read(text, name) for name in self.mapping.fields))
+        typed = self._typed(text)
         unreadable = [self._unreadable(text, typed, name) for name in self.mapping.fields]
         wrong = pl.concat([told, self._no_time(text), *(cells for cells in unreadable if not cells.is_empty())])
         failed = self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti")
@@ -104,7 +104,7 @@ class Validator:
         if len(faulty):
             frame = frame.filter(~pl.col(ROW).is_in(faulty.implode()))
         notes = [column for column in extracted.columns if column.startswith(NOTE)]
-        frame, examples = _without_examples(frame, notes)
+        frame, examples = self._without_examples(frame, notes)
         columns = [column for column in extracted.columns if column not in notes]
         filled = pl.any_horizontal(pl.col(column).str.len_bytes() > 0 for column in columns)
         blank = frame.filter(~filled.fill_null(value=False))[ROW]
@@ -117,6 +117,43 @@ class Validator:
             blank, rule="blank", severity=Severity.WARNING, message=pl.format("row {} is blank and is left out", "row")
         )
         return frame, pl.concat([faults, examples, blanks])
+
+    def _without_examples(self, frame: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Leave out the rows of a template that are its examples still; returns the others, and the issues.
+
+        A row that was typed over an example, and still has the note, is a record.
+        """
+        marked = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.strip_chars() == EXAMPLE for note in notes))
+        rows = frame.filter(marked.fill_null(value=False)) if notes else frame.clear()
+        if rows.is_empty():
+            return frame, issues_frame()
+        is_example = self._images(self._text(rows)).is_in(self._images(self._examples()).implode())
+        left_out, others = rows[ROW].filter(is_example), rows[ROW].filter(~is_example)
+        issues = [
+            _issues(rows, rule="example", severity=Severity.WARNING, message=pl.format(f"row {{}} {says}", "row"))
+            for rows, says in (
+                (left_out, "is an example of the template and is left out"),
+                (others, "differs from the template's example and is imported, though its note still says 'example'"),
+            )
+        ]
+        return frame.filter(~pl.col(ROW).is_in(left_out.implode())), pl.concat(issues)
+
+    def _images(self, text: pl.DataFrame) -> pl.Series:
+        """One text for the mapped cells of each row: the same for the same values in the same cells."""
+        names = [match.field for match in self.mapping.matches]
+        filled = text.select(pl.concat_str(pl.col(names).is_not_null().cast(pl.String)).alias("image"))["image"]
+        return filled + self._typed(text).select(pl.struct(names).struct.json_encode().alias("image"))["image"]
+
+    def _examples(self) -> pl.DataFrame:
+        """The example rows of the type's template, as `_text` gives the rows of a source."""
+        rows = self.resource.examples
+        columns = {match.column: [row[match.field] for row in rows] for match in self.mapping.matches}
+        columns |= {self.mapping.seen: [""] * len(rows)} if self.mapping.seen else {}
+        return self._text(pl.DataFrame({ROW: range(len(rows)), **columns}, schema_overrides={ROW: pl.UInt32}))
+
+    def _typed(self, text: pl.DataFrame) -> pl.DataFrame:
+        """The values of a batch of text; what is no value of its field's kind is null."""
+        return text.select(ROW, *self._seen(), *(self._read(text, name) for name in self.mapping.fields))
 
     def _text(self, records: pl.DataFrame) -> pl.DataFrame:
         """Return `ROW` and one column of stripped text for each field; an empty cell is null."""
@@ -266,16 +303,6 @@ class Validator:
             value=values,
             message=message,
         )
-
-
-def _without_examples(frame: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Set aside the rows that a template marks as examples; returns the others, and what to tell."""
-    if not notes:
-        return frame, issues_frame()
-    marked = pl.any_horizontal(pl.col(note).str.strip_chars() == EXAMPLE for note in notes).fill_null(value=False)
-    rows = frame.filter(marked)[ROW]
-    told = pl.format("row {} is marked as an example and is left out", "row")
-    return frame.filter(~marked), _issues(rows, rule="example", severity=Severity.WARNING, message=told)
 
 
 def _cell(column: pl.Expr, kind: Kind) -> pl.Expr:

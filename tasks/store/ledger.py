@@ -497,6 +497,15 @@ def rejected_columns(connection: Connection, run_id: UUID) -> list[tuple[str, li
     return [(part["resource_type"], _told_columns(part["origin"], part["mapping"])) for part in parts or [only]]
 
 
+def mappings_of(connection: Connection, run_id: UUID) -> dict[str, Mapping]:
+    """Return how the columns of each type of a run were mapped."""
+    run = IMPORT_RUN.c
+    found = select(run.resource_type, run.mapping, run.parts).where(run.run_id == run_id)
+    resource_type, mapping, parts = connection.execute(found).one()
+    each = [(part["resource_type"], part["mapping"]) for part in parts or []] or [(resource_type, mapping)]
+    return {name: mapping_from_json(said) for name, said in each if name and said}
+
+
 def _told_columns(origin: dict[str, Any] | None, mapping: dict[str, Any] | None) -> list[str]:
     secret = mapping["secret"] if mapping else []
     return [name for name in origin["columns"] if name not in secret] if origin else []

@@ -382,3 +382,53 @@ def test_syncs_are_listed_compared_and_approved(cli: Cli, tmp_path: Path) -> Non
     backwards = cli("diff", last, first["runId"])
     assert (backwards.code, "name the earlier one first" in " ".join(backwards.err.split())) == (2, True)
     assert "there are lab" in cli("sync", "nothing").err
+
+
+# What was rejected comes back as it was read --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_rejects_carry_their_type_and_mapping(cli: Cli, database_url: str, tmp_path: Path, ending: str) -> None:
+    """Columns of no known name, one that was left out, and a constant: corrected, the file imports as it is."""
+    rows = [
+        {"Netz": vpc_id(1), "Block": "10.1.0.0/16", "Ort": "us-east-1", "Name": "no"},
+        {"Netz": vpc_id(2), "Block": "10.2.0.0/16", "Ort": "nowhere", "Name": "no"},
+    ]
+    path = write_csv(tmp_path / "netze.csv", rows)
+    mapped = [word for pair in ("Netz=vpc_id", "Block=cidr_block", "Ort=region", "Name=") for word in ("--map", pair)]
+    assert cli("import", str(path), "--type", "vpc", "--set", "account_id=012345678901", *mapped).code == 3
+    rejects = tmp_path / f"rejects.{ending}"
+    assert cli("rejects", "last", "-o", str(rejects)).code == 0
+    if ending == "csv":
+        rejects.write_text(rejects.read_text(encoding="utf-8").replace("nowhere", "eu-west-1", 1), encoding="utf-8")
+    else:
+        book = openpyxl.load_workbook(rejects)
+        book["rejects"]["C2"] = "eu-west-1"
+        book.save(rejects)
+    again = json.loads(cli("import", str(rejects), "--json").out)
+    assert (again["resourceType"], again["counts"]["create"], again["notices"]) == ("vpc", 1, []), again
+    record = stored(database_url, "vpc")[1]
+    assert (record["vpc_id"], record["region"], record["account_id"]) == (vpc_id(2), "eu-west-1", "012345678901")
+    assert record["name"] is None
+
+
+def test_rejects_of_several_types_carry_their_mappings(cli: Cli, database_url: str, tmp_path: Path) -> None:
+    """Each sheet has its own type, by its name, and its own columns."""
+    document = {
+        "Vpcs": [{"VpcId": vpc_id(1), "CidrBlock": "10.1.0.0/99"}],
+        "Subnets": [{"SubnetId": "subnet-0000000a", "VpcId": vpc_id(1), "CidrBlock": "10.1.1.0/24"}],
+    }
+    path = tmp_path / "network.json"
+    path.write_text(json.dumps(document))
+    given = ("--set", "region=us-east-1", "--set", "availability_zone=us-east-1a")
+    assert cli("import", str(path), *given).code == 3
+    rejects = tmp_path / "rejects.xlsx"
+    assert cli("rejects", "last", "-o", str(rejects)).code == 0
+    book = openpyxl.load_workbook(rejects)
+    column = [cell.value for cell in book["vpc"][1]].index("CidrBlock") + 1
+    book["vpc"].cell(2, column).value = "10.1.0.0/16"
+    book.save(rejects)
+    done = cli("import", str(rejects))
+    assert done.code == 0, done.out + done.err
+    [subnet] = stored(database_url, "subnet")
+    assert (subnet["region"], subnet["availability_zone"]) == ("us-east-1", "us-east-1a")

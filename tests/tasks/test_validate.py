@@ -126,13 +126,25 @@ def test_blank_rows(empty: str | None) -> None:
 
 
 def test_examples_of_a_template() -> None:
-    """A row whose note says so is left out, whatever it holds, and is told; another note is of no matter."""
-    wrong: Cells = {"vpc_id": "x", "cidr_block": "x"}
-    notes = (f" {EXAMPLE} ", "an example?", None)
-    batch = validated([wrong | {"#": notes[0]}, LEAST | {"#": notes[1]}, LEAST | {"#": notes[2]}])
-    assert (batch.read, batch.passed, batch.valid[ROW].to_list(), batch.rejected.to_list()) == (2, 3, [3, 4], [])
-    assert messages(batch) == ["row 2 is marked as an example and is left out"]
-    assert batch.issues["severity"].to_list() == ["warning"]
+    """A row whose note says so is left out while it is the example; typed over, or with other notes, it is a record."""
+    example: Cells = dict(RESOURCES["vpc"].examples[0])
+    spelt = example | {"is_default": "no", "cidr_block": " 10.0.0.0/16 "}
+    over = example | {"vpc_id": vpc_id(1)}
+    odd = example | {"description": "mine"}
+    assert example["is_default"] == "false"
+    notes = (f" {EXAMPLE} ", EXAMPLE, EXAMPLE, "an example?", None)
+    rows = [row | {"#": note} for row, note in zip((example, over, odd, LEAST, LEAST), notes, strict=True)]
+    batch = validated(rows)
+    assert (batch.read, batch.passed, batch.valid[ROW].to_list()) == (4, 5, [3, 4, 5, 6])
+    assert [message for message in messages(batch) if "example" in message] == [
+        "row 2 is an example of the template and is left out",
+        *(
+            f"row {row} differs from the template's example and is imported, though its note still says 'example'"
+            for row in (3, 4)
+        ),
+    ]
+    assert set(batch.issues["severity"].to_list()) == {"warning"}
+    assert validated([spelt | {"#": EXAMPLE}]).read == 0
 
 
 # Cells ----------------------------------------------------------------------------------------------------------------
