@@ -20,6 +20,9 @@ from schemas.spelling import plain
 NATURAL_KEY = "natural_key"
 """The column of a natural key that is more than one field."""
 
+SOURCE_ID = "source_id"
+"""The field of the id that a record has in the system that it comes from."""
+
 
 class Record(pa.DataFrameModel):
     """What every resource type has."""
@@ -27,6 +30,17 @@ class Record(pa.DataFrameModel):
     name: str = f.text("Name", longest=255, example="core-network", aws="Tags[?Key=='Name'].Value | [0]")
     description: str = f.text("Description", longest=1024, example="Core network, Frankfurt", aws="Description")
     tags: str = f.tags("Tags", example="Owner=network,Project=core", aws="Tags")
+
+
+class SourcedRecord(Record):
+    """What every type has whose records have no id of their own but that of the system that they come from."""
+
+    source_id: str = f.text(
+        "ID in its source",
+        longest=255,
+        example="netbox.example.com:123",
+        description="The system that the record comes from and its id there: it stays where the record is renamed.",
+    )
 
 
 class AwsRecord(Record):
@@ -64,15 +78,19 @@ RecordModel = type[Record]
 class Resource:
     """One resource type; it raises on import when it contradicts itself.
 
-    `key` names the fields of the natural key. With several, the key is their values joined by `/` (an absent one is
-    empty); with `either`, it is the first of them that has a value.
+    `key` names the fields of the natural key. With several, the key is their values joined by `/`. Of those in
+    `first_of`, it has the first that has a value; those in `omitted` are left out where they are empty, and any other
+    is empty then: `HQ/100`, `/100`. Where a table has no column for a field of `open_key`, its rows do not say which
+    record they mean: they mean the only one that agrees in the others.
     """
 
     type: str
     title: str
     model: RecordModel
     key: tuple[str, ...]
-    either: bool = False
+    first_of: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
+    open_key: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     document: Document | None = None
     row_rules: tuple[RowRule, ...] = ()
@@ -92,8 +110,10 @@ class Resource:
             for spelling in frozenset().union(*self.spellings[name]):
                 if claimed.setdefault(spelling, name) != name:
                     raise TypeError(f"{self.type}: {claimed[spelling]} and {name} are both called '{spelling}'")
-        if len(self.key) == 1 and not self.fields[self.key[0]].required:
-            raise TypeError(f"{self.type}: its key {self.key[0]} must be required")
+        if not self.either and not self.fields[self.key[-1]].required:
+            raise TypeError(f"{self.type}: its key {self.key[-1]} must be required")
+        if not {*self.first_of, *self.omitted, *self.open_key} <= set(self.key):
+            raise TypeError(f"{self.type}: what is said of its key names fields that are not part of it")
 
     def _names_used(self) -> list[str]:
         used = list(self.key)
@@ -115,7 +135,7 @@ class Resource:
     def fields(self) -> dict[str, Spec]:
         """Every field in its order: the key, the name, the type's own, then what all types share."""
         columns = {name: column.metadata[SPEC] for name, column in self.schema.columns.items()}
-        shared = [name for base in (AwsRecord, Record) for name in base.__annotations__]
+        shared = [name for base in (AwsRecord, SourcedRecord, Record) for name in base.__annotations__]
         own = [name for name in columns if name not in shared]
         return {name: columns[name] for name in dict.fromkeys((*self.key, "name", *own, *shared)) if name in columns}
 
@@ -178,6 +198,27 @@ class Resource:
         return re.sub(r"(?<!^)(?=[A-Z])", "_", self.type).lower()
 
     @property
+    def key_parts(self) -> tuple[tuple[str, ...], ...]:
+        """The parts of the key in their order; of a part of several fields, it has the first that has a value."""
+        parts = [self.first_of if name in self.first_of else (name,) for name in self.key]
+        return tuple(dict.fromkeys(parts))
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """The last part of the key, which no record is without."""
+        return self.key_parts[-1]
+
+    @property
+    def either(self) -> bool:
+        """Whether a record is known by one of several fields, none of which is required."""
+        return len(self.known_by) > 1
+
+    @property
+    def key_title(self) -> str:
+        """What people call the key: `Group or Site and VLAN ID`."""
+        return " and ".join(" or ".join(self.fields[name].title for name in part) for part in self.key_parts)
+
+    @property
     def key_column(self) -> str:
         """The column that holds the natural key, the table's primary key."""
         return self.key[0] if len(self.key) == 1 else NATURAL_KEY
@@ -189,7 +230,12 @@ class Resource:
 
     def natural_key(self, present: Collection[str]) -> pl.Expr:
         """Return the natural key of a typed row whose fields are `present`; null where it has none."""
-        parts = [pl.col(name).cast(pl.String) if name in present else pl.lit(None, pl.String) for name in self.key]
-        if self.either or len(parts) == 1:
-            return pl.coalesce(parts)
-        return pl.concat_str([part.fill_null("") for part in parts], separator="/")
+        *before, last = (
+            pl.coalesce(pl.col(name).cast(pl.String) if name in present else pl.lit(None, pl.String) for name in part)
+            for part in self.key_parts
+        )
+        pieces = [
+            (part if names[0] in self.omitted else part.fill_null("")) + "/"
+            for part, names in zip(before, self.key_parts, strict=False)
+        ]
+        return pl.concat_str([*(piece.fill_null("") for piece in pieces), last]) if pieces else last

@@ -12,7 +12,7 @@ import orjson
 
 from schemas.errors import MappingError, UnknownType
 from schemas.reports import NOTE, Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
-from schemas.resource import Resource
+from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import nearest, plain
 from schemas.tables import LINEAGE
@@ -127,7 +127,7 @@ def detect_type(extracted: Extracted) -> Resource:
     scores: dict[str, float] = {}
     columns = list(extracted.columns)
     for resource in RESOURCES.values():
-        needed = {*resource.required, *(resource.key if resource.either else ())}
+        needed = {*resource.required, *(name for name in resource.known_by if name != SOURCE_ID)}
         # A close spelling is never sure, and takes long to find: only a type that may be the one is asked for some.
         if not needed <= {match.field for match in _found(columns, resource, set(), close=False)}:
             continue
@@ -247,8 +247,8 @@ def _likeness(word: str, other: str) -> float:
 def _require(mapping: Mapping, resource: Resource, mode: Mode, columns: tuple[str, ...]) -> None:
     wanted = resource.key if mode is Mode.UPDATE else resource.required
     missing = [name for name in wanted if name in resource.required and name not in mapping.fields]
-    if resource.either and not set(resource.key) & set(mapping.fields):
-        missing.append(resource.key[0])
+    if resource.either and not set(resource.known_by) & set(mapping.fields):
+        missing.append(resource.known_by[0])
     if missing:
         first = missing[0]
         raise MappingError(

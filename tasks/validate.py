@@ -275,13 +275,13 @@ class Validator:
         """Rows without a natural key, where it may come from several optional fields."""
         if not self.resource.either:
             return issues_frame()
-        present = [name for name in self.resource.key if name in self.mapping.fields]
-        titles = " or ".join(self.resource.fields[name].title for name in self.resource.key)
+        present = [name for name in self.resource.known_by if name in self.mapping.fields]
+        titles = " or ".join(self.resource.fields[name].title for name in self.resource.known_by)
         rows = typed.filter(pl.all_horizontal(pl.col(name).is_null() for name in present))[ROW]
         return _issues(
             rows,
             rule="required",
-            field=self.resource.key[0],
+            field=self.resource.known_by[0],
             message=pl.lit(f"{titles} is required, and the cells are empty"),
         )
 

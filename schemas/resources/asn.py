@@ -6,10 +6,10 @@ Source: NetBox, ipam.ASN; RFC 6793 (32 bits), RFC 5396 (asdot).
 from __future__ import annotations
 
 from schemas import fields as f
-from schemas.resource import Record, Resource
+from schemas.resource import Resource, SourcedRecord
 
 
-class Asn(Record):
+class Asn(SourcedRecord):
     """An autonomous system number and who holds it."""
 
     asn: int = f.asn("ASN", required=True, aliases=("as", "as number", "autonomous system number"))

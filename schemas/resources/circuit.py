@@ -6,11 +6,11 @@ Source: NetBox, circuits.Circuit.
 from __future__ import annotations
 
 from schemas import fields as f
-from schemas.resource import Record, Resource
+from schemas.resource import Resource, SourcedRecord
 from schemas.rules import Reference
 
 
-class Circuit(Record):
+class Circuit(SourcedRecord):
     """A line that a provider runs between two sites, or from a site to elsewhere."""
 
     provider: str = f.text("Provider", longest=100, required=True, example="Example Telecom", aliases=("carrier",))

@@ -1,23 +1,30 @@
 """Device: a router, switch, firewall or server.
 
-Source: NetBox, dcim.Device.
+Source: NetBox, dcim.Device, which keeps names unique within a site and a tenant, and allows devices without a name.
 """
 
 from __future__ import annotations
 
 from schemas import fields as f
-from schemas.resource import Record, Resource
+from schemas.resource import SOURCE_ID, Resource, SourcedRecord
 from schemas.rules import Reference
 
 
-class Device(Record):
+class Device(SourcedRecord):
     """A router, switch, firewall or server."""
 
     name: str = f.text(
-        "Name", longest=64, required=True, example="fra-core-1", aliases=("device", "device name", "hostname", "host")
+        "Name",
+        longest=64,
+        example="fra-core-1",
+        aliases=("device", "device name", "hostname", "host"),
+        description="A device without a name is known by its ID in its source.",
     )
     site: str = f.text(
         "Site", longest=255, example="Frankfurt 1", aliases=("site name",), description="The site's name."
+    )
+    tenant: str = f.text(
+        "Tenant", longest=100, example="Example GmbH", aliases=("tenant name",), description="Whose device it is."
     )
     role: str = f.text("Role", longest=100, example="core router", aliases=("device role", "function"))
     manufacturer: str = f.text("Manufacturer", longest=100, example="Juniper", aliases=("vendor", "make"))
@@ -36,4 +43,13 @@ class Device(Record):
     )
 
 
-DEVICE = Resource("device", "Device", Device, key=("name",), set_rules=(Reference("site", "site"),))
+DEVICE = Resource(
+    "device",
+    "Device",
+    Device,
+    key=("site", "tenant", "name", SOURCE_ID),
+    first_of=("name", SOURCE_ID),
+    omitted=("tenant",),
+    open_key=("site", "tenant"),
+    set_rules=(Reference("site", "site"),),
+)

@@ -6,11 +6,11 @@ Source: NetBox, ipam.Prefix.
 from __future__ import annotations
 
 from schemas import fields as f
-from schemas.resource import Record, Resource
+from schemas.resource import Resource, SourcedRecord
 from schemas.rules import Contained, Reference
 
 
-class Prefix(Record):
+class Prefix(SourcedRecord):
     """A block of addresses in a VRF, or in the global table."""
 
     vrf: str = f.text(

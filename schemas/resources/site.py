@@ -6,10 +6,10 @@ Source: NetBox, dcim.Site.
 from __future__ import annotations
 
 from schemas import fields as f
-from schemas.resource import Record, Resource
+from schemas.resource import Resource, SourcedRecord
 
 
-class Site(Record):
+class Site(SourcedRecord):
     """A place where equipment stands."""
 
     name: str = f.text("Name", longest=255, required=True, example="Frankfurt 1", aliases=("site", "site name"))

@@ -1,17 +1,17 @@
-"""VLAN: a layer 2 domain, numbered within its group.
+"""VLAN: a layer 2 domain, numbered within its group, or else within its site.
 
-Source: NetBox, ipam.VLAN; IEEE 802.1Q (1 to 4094).
+Source: NetBox, ipam.VLAN, which keeps the VID unique within a group alone; IEEE 802.1Q (1 to 4094).
 """
 
 from __future__ import annotations
 
 from schemas import fields as f
-from schemas.resource import Record, Resource
+from schemas.resource import Resource, SourcedRecord
 from schemas.rules import Reference
 
 
-class Vlan(Record):
-    """A layer 2 domain, numbered within its group."""
+class Vlan(SourcedRecord):
+    """A layer 2 domain, numbered within its group, or else within its site."""
 
     group: str = f.text("Group", longest=100, example="Frankfurt 1", aliases=("vlan group", "group name"))
     vid: int = f.integer(
@@ -24,4 +24,12 @@ class Vlan(Record):
     status: str = f.enum("Status", "active", "reserved", "deprecated", aliases=("state",))
 
 
-VLAN = Resource("vlan", "VLAN", Vlan, key=("group", "vid"), set_rules=(Reference("site", "site"),))
+VLAN = Resource(
+    "vlan",
+    "VLAN",
+    Vlan,
+    key=("group", "site", "vid"),
+    first_of=("group", "site"),
+    open_key=("group", "site"),
+    set_rules=(Reference("site", "site"),),
+)

@@ -6,10 +6,10 @@ Source: NetBox, ipam.VRF; RFC 4364 (route distinguishers).
 from __future__ import annotations
 
 from schemas import fields as f
-from schemas.resource import Record, Resource
+from schemas.resource import Resource, SourcedRecord
 
 
-class Vrf(Record):
+class Vrf(SourcedRecord):
     """A routing table of its own."""
 
     rd: str = f.text(
@@ -28,4 +28,4 @@ class Vrf(Record):
     )
 
 
-VRF = Resource("vrf", "VRF", Vrf, key=("rd", "name"), either=True)
+VRF = Resource("vrf", "VRF", Vrf, key=("rd", "name"), first_of=("rd", "name"), open_key=("rd",))

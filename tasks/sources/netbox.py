@@ -231,7 +231,7 @@ def _place(prefix: Object) -> str | None:
 
 
 def _vlan_key(vlan: Object) -> str:
-    return f"{_name(vlan.get('group')) or ''}/{vlan['vid']}"
+    return f"{_name(vlan.get('group')) or _name(vlan.get('site')) or ''}/{vlan['vid']}"
 
 
 MAPPED: dict[str, tuple[str, str, Callable[[Object, Vlans], Object]]] = {

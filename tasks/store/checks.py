@@ -216,7 +216,7 @@ def _finding(
     severity: Severity = Severity.ERROR,
 ) -> Select[Any]:
     """Return the findings of a rule over the staged rows that break it; the message continues after the value."""
-    name = field or target.resource.key[0]
+    name = field or target.resource.known_by[0]
     shown = target.s.c[name] if field else target.staged_key
     value = cast(shown, Text)
     title = literal(target.resource.fields[name].title)
@@ -271,14 +271,14 @@ def _duplicates(connection: Connection, target: Target, sketch: Sketch) -> Itera
             "rows %s and %s have the same %s '%s' and differ elsewhere: keep one",
             group.c.row_number,
             other,
-            target.key_title,
+            target.resource.key_title,
             group.c.key,
         ),
     )
     broken = or_(~group.c.same, group.c.row_number != group.c.first)
     yield select(
         group.c.row_number,
-        literal(target.resource.key[0]),
+        literal(target.resource.known_by[0]),
         group.c.key,
         literal("duplicate_key"),
         literal(str(Severity.ERROR)),

@@ -55,11 +55,6 @@ class Target:
         """The columns that an update writes."""
         return [c.name for c in self.s.c if c.name not in (ROW_NUMBER, SEEN_AT, self.resource.key_column)]
 
-    @property
-    def key_title(self) -> str:
-        """What people call the key."""
-        return " and ".join(self.resource.fields[name].title for name in self.resource.key)
-
     def stored(self) -> ColumnElement[bool]:
         """Say whether a staged row's record is already there."""
         return exists(select(literal(1)).select_from(self.t).where(self.stored_key == self.staged_key))

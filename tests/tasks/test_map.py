@@ -326,7 +326,7 @@ def test_notices_of_columns_that_are_left_out() -> None:
     [
         ("vpc", {}, ("vpc_id", "cidr_block")),
         ("vpc", {"CIDR block": "10.0.0.0/16"}, ("vpc_id",)),
-        ("vlan", {}, ("group", "vid", "name")),
+        ("vlan", {}, ("group", "site", "vid", "name")),
         ("vrf", {"name": "x"}, ("rd",)),
     ],
 )

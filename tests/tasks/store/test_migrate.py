@@ -36,6 +36,7 @@ def test_two_first_runs_at_once(database_url: str) -> None:
     """One of them makes the tables, the other waits for it."""
     execute(database_url, "drop schema public cascade")
     execute(database_url, "create schema public")
+    execute(database_url, "grant usage on schema public to public")
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(lambda _: upgrade(engine(database_url)), range(2))) == [False, True]
 
