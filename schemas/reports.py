@@ -143,6 +143,15 @@ UNTOUCHED = "# untouched"
 A view that cannot know a field writes it, such as a Terraform state whose routes are resources of their own.
 """
 
+MERGED = "# merged"
+"""A column of notes that an import heeds: the fields, separated by commas, that a row knows in part, and how.
+
+`routes=add`: its items are added to those stored. `routes=whole`: they take the place of those stored, but for what
+such a source cannot know; `rules=whole:ingress` of one direction. `name=fill`: its value counts where none is stored;
+`vpc_id=fill:subnet_id`, and where it has none, that of the stored record that `subnet_id` names.
+A new record has what the row holds.
+"""
+
 EXAMPLE = "example"
 """What a template's example rows hold in their column of notes; an import leaves such rows out."""
 

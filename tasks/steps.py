@@ -18,6 +18,7 @@ from tasks.ahead import ahead
 from tasks.documents import with_columns
 from tasks.formats import FORMATS
 from tasks.map import MapOptions, as_said, columns_of_nothing, detect_type, is_field, map_columns, notices
+from tasks.merged import completed
 from tasks.part import Part
 from tasks.rule_files import load_rules, rules_for
 from tasks.rules import of_cells, try_out
@@ -156,11 +157,12 @@ def validate(run: Run, part: Part) -> None:
     guarded = FORMATS[extracted.format].guarded
     own = tuple(rule for rule in part.rules if of_cells(rule, mapping, run.job.mode, run.job.empty))
     validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own)
+    whole = completed(run.session, chosen, mapping, without_secrets(extracted, chosen))
     size = run.job.batch_size or run.settings.batch_size
     before = sum(other.tally.passed for other in run.parts[: part.number])
     total = _records(run)
     with disk_watched():
-        for batch in ahead(validator.batches(without_secrets(extracted, chosen), size)):
+        for batch in ahead(validator.batches(whole, size)):
             staging.add(batch.valid, batch.flawed)
             keep = run.settings.max_issues - run.kept + part.tally.kept
             run.keep_issues(part, part.tally.add(batch, keep))

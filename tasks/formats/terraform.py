@@ -1,29 +1,38 @@
-"""Terraform states: documents of several types.
+"""Terraform and OpenTofu states and plans: documents of several types.
 
-Shape: Terraform's internal state format, version 4. What its resources are is told in `terraform_aws`.
+Which resources are which records is in `terraform_aws`, how they stand in a file in `terraform_file`. A file is walked
+through twice: first for what resources tell of records of others, then for the records.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, NoReturn
 
-import orjson
-import polars as pl
-
 from schemas.errors import SourceError
-from schemas.reports import LEFT_OUT, NOTE, ROW, Issue, Opened, Severity
+from schemas.reports import LEFT_OUT, MERGED, NOTE, UNTOUCHED, Issue, Opened, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from tasks.formats.base import NOTHING, Format, Source
-from tasks.formats.json_reader import JsonReader
-from tasks.formats.spool import Chunk, Json, Spooled, Spooling, without_collector
-from tasks.formats.terraform_aws import ADDITIONS, ENTRIES, Addition, Entry, value_of
+from tasks.formats.spool import Chunk, Json, Spooling, without_collector
+from tasks.formats.terraform_aws import (
+    ADDITIONS,
+    CLEARED,
+    ENTRIES,
+    LISTS,
+    NEVER_WHOLE,
+    TAG,
+    Entry,
+    Facts,
+    key_of,
+    learn,
+    value_of,
+)
+from tasks.formats.terraform_file import Instance, StateFile, holds_plan, matches
 from tasks.formats.text import as_text
 
 ADDRESS = f"{NOTE} resource"
@@ -33,85 +42,149 @@ ADDRESS = f"{NOTE} resource"
 # Records --------------------------------------------------------------------------------------------------------------
 
 
-def _record(entry: Entry, attributes: Json, address: str) -> Json | None:
-    """The record of a resource; None for one without its key. What its attributes do not speak of is no member."""
-    record: Json = {ADDRESS: address}
-    for name, read in entry.reads.items():
-        value = value_of(read, attributes)
-        if value is not None or (isinstance(read, str) and read in attributes):
-            record[name] = value
-    return record if record.get(RESOURCES[entry.type].key[0]) else None
+def _key(entry: Entry, attributes: Json, facts: Facts) -> str | None:
+    value = value_of(entry.reads[entry.key], attributes, facts)
+    return None if value is CLEARED else key_of(value)
 
 
-def _attributes(instance: Json) -> Json | None:
-    """The attributes of an instance but for those that the state marks as sensitive; None where it has none."""
-    attributes = instance.get("attributes")
-    if not isinstance(attributes, dict):
-        return None
-    paths = instance.get("sensitive_attributes")
-    steps = [path[0] for path in paths if isinstance(path, list) and path] if isinstance(paths, list) else []
-    secret = {step.get("value") for step in steps if isinstance(step, dict)}
-    return {name: value for name, value in attributes.items() if name not in secret} if secret else attributes
+def _record(entry: Entry, key: str, instance: Instance, facts: Facts) -> Json:
+    """The record of an instance, with what other resources add to it.
+
+    Its notes say which fields the instance does not tell (`UNTOUCHED`), and which it tells in part (`MERGED`).
+    """
+    fields: Json = {}
+    modes: dict[str, str] = {}
+    added = facts.added.get((entry.type, key), {})
+    for name in dict.fromkeys((*entry.reads, *added)):
+        read, more = entry.reads.get(name), added.get(name, [])
+        value = value_of(read, instance.attributes or {}, facts) if read else None
+        if (entry.type, name) in LISTS and (value is None or isinstance(value, list)):
+            fields[name], modes[name] = _together(entry.type, name, value or [], more)
+        elif more:
+            fields[name] = more[-1]
+        elif value is not None:
+            fields[name] = None if value is CLEARED else value
+    if "tags" in fields:
+        modes["tags"] = "whole"
+    if entry.view:
+        modes = {name: "fill" for name in fields if name != entry.key}
+    modes |= {name: _fill(entry, name) for name in RESOURCES[entry.type].required if name not in fields}
+    notes = {
+        ADDRESS: instance.address,
+        MERGED: ",".join(f"{name}={mode}" for name, mode in modes.items()),
+        UNTOUCHED: _untouched(entry.type, frozenset((*fields, *modes))),
+    }
+    cells = {name: _cell(name, value) for name, value in fields.items()}
+    return notes | dict.fromkeys(modes) | cells | {entry.key: key}
 
 
-def _address(resource: Json, instance: Json) -> str:
-    key = instance.get("index_key")
-    index = "" if key is None else f"[{json.dumps(key)}]"
-    parts = (resource.get("module"), resource.get("type"), resource.get("name"))
-    return ".".join(str(part) for part in parts if part) + index
+def _fill(entry: Entry, name: str) -> str:
+    return f"fill:{entry.same_as[name]}" if name in entry.same_as else "fill"
+
+
+def _together(resource_type: str, name: str, own: list[Any], more: list[Any]) -> tuple[list[Any] | None, str]:
+    """A list of a resource's own items and those of others, and how it is set against what is stored.
+
+    The own items are all that there are once a refresh has read them; where there are none, or where others manage
+    some, more may be managed elsewhere.
+    """
+    items = LISTS[resource_type, name]([*own, *more]) or None
+    if more or not own or (resource_type, name) in NEVER_WHOLE:
+        return items, "add"
+    directions = {item["direction"] for item in own} if name == "rules" else ()
+    return items, f"whole:{next(iter(directions))}" if len(directions) == 1 else "whole"
+
+
+@lru_cache(1024)
+def _untouched(resource_type: str, told: frozenset[str]) -> str:
+    """The fields that a resource does not tell, of those that some resource tells of the type."""
+    reads = [
+        name for entries in ENTRIES.values() for each in entries if each.type == resource_type for name in each.reads
+    ]
+    added = [each.field for additions in ADDITIONS.values() for each in additions if each.type == resource_type]
+    return ",".join(dict.fromkeys(name for name in (*reads, *added) if name not in told))
+
+
+def _cell(name: str, value: Any) -> Any:
+    """A value of a record; an object where none is expected stays one value, to be rejected as it stands."""
+    return json.dumps(value, default=str) if isinstance(value, dict) and name != "tags" else value
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
 
-# Bytes of the state after which the records so far become columns, and records at most.
-_CHUNK = 8 << 20
+# Records of a type that are held at most before they become columns.
 _RECORDS = 20_000
-
-# As many names as a message shows.
-_SHOWN = 12
 
 
 @dataclass
 class _State:
-    """A state on its way into columns: what was read so far, what is left out, and what is added at the end."""
+    """A file on its way into columns: its facts, the keys of its records, and what became of each of its objects."""
 
     source: Source
+    file: StateFile
+    facts: Facts = field(default_factory=Facts)
+    owned: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    viewed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    prior: frozenset[str] = frozenset()
     spools: dict[str, Spooling] = field(default_factory=dict)
     held: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
     read: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
-    others: Counter[str] = field(default_factory=Counter)
-    deposed: int = 0
-    bare: int = 0
-    added: dict[str, dict[str, list[Any]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    left: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-    def take(self, resource: Any) -> None:
-        """Read a resource and its instances: one, or those of `count` or `for_each`."""
-        if not isinstance(resource, dict) or resource.get("mode") != "managed":
+    def instances(self) -> Iterator[Instance]:
+        """The objects to read: of a plan, those that are there, and no second time as they are planned."""
+        return (each for each in self.file.instances() if not each.planned or each.address not in self.prior)
+
+    def learn(self, instance: Instance) -> None:
+        """Note what an object tells of records of others, and that its own are here."""
+        if _is_left(instance):
             return
-        kind, instances = str(resource.get("type")), resource.get("instances")
-        for instance in instances if isinstance(instances, list) else ():
-            if not isinstance(instance, dict):
-                continue
-            if instance.get("deposed"):
-                self.deposed += 1
-            elif kind not in ENTRIES and kind not in ADDITIONS:
-                self.others[kind] += 1
-            elif (attributes := _attributes(instance)) is None:
-                self.bare += 1
-            else:
-                self._instance(kind, attributes, _address(resource, instance))
-
-    def _instance(self, kind: str, attributes: Json, address: str) -> None:
+        kind, attributes = instance.kind, instance.attributes or {}
+        learn(self.facts, kind, attributes)
         for entry in ENTRIES.get(kind, ()):
-            if record := _record(entry, attributes, address):
-                self.held[entry.type].append(record)
-                self.read[entry.type][kind] = None
-                if len(self.held[entry.type]) == _RECORDS:
-                    self.flush(entry.type)
-        if addition := ADDITIONS.get(kind):
-            key, value = attributes.get(addition.key), value_of(addition.value, attributes)
-            if key and value is not None:
-                self.added[kind][str(key)].append(value)
+            if key := _key(entry, attributes, self.facts):
+                (self.viewed if entry.view else self.owned)[entry.type].add(key)
+        for addition in ADDITIONS.get(kind, ()):
+            value = value_of(addition.value, attributes, self.facts)
+            if (key := key_of(attributes.get(addition.key))) and value not in (None, CLEARED):
+                self.facts.add(addition, key, value)
+
+    def take(self, instance: Instance) -> None:
+        """Read an object, or count it among those that are left out."""
+        reason = _is_left(instance) or self._records(instance)
+        if reason:
+            self.left[reason][instance.kind] += 1
+
+    def _records(self, instance: Instance) -> str | None:
+        """Take the records of an object; returns why there is nothing of it to read."""
+        kind, attributes = instance.kind, instance.attributes or {}
+        reasons = [self._entry(entry, instance) for entry in ENTRIES.get(kind, ())]
+        reasons += [self._added_to(each.type, attributes.get(each.key)) for each in ADDITIONS.get(kind, ())]
+        values = [value_of(each.value, attributes, self.facts) for each in ADDITIONS.get(kind, ())]
+        if kind == TAG:
+            of_types = [name for name in RESOURCES if key_of(attributes.get("resource_id")) in self.owned[name]]
+            reasons.append(self._added_to(next(iter(of_types), ""), attributes.get("resource_id")))
+        elif kind in ADDITIONS and kind not in ENTRIES and all(value in (None, CLEARED) for value in values):
+            return "empty"
+        return reasons[0] if reasons and None not in reasons else None if reasons else "other"
+
+    def _entry(self, entry: Entry, instance: Instance) -> str | None:
+        key = _key(entry, instance.attributes or {}, self.facts)
+        if key is None:
+            return "keyless"
+        if entry.view and key in self.owned[entry.type]:
+            return None  # its owner's record is here
+        held = self.held[entry.type]
+        held.append(_record(entry, key, instance, self.facts))
+        self.read[entry.type][instance.kind] = None
+        if len(held) == _RECORDS:
+            self.flush(entry.type)
+        return None
+
+    def _added_to(self, resource_type: str, key: Any) -> str | None:
+        if (key := key_of(key)) is None:
+            return "keyless"
+        return None if key in self.owned[resource_type] or key in self.viewed[resource_type] else "elsewhere"
 
     def flush(self, resource_type: str) -> None:
         """Let the records of a type that are held become columns."""
@@ -130,7 +203,6 @@ class _State:
         """Each type that the state has records of, in the order of loading; the first has the notices."""
         for resource_type in RESOURCES:
             self.flush(resource_type)
-        notices: list[Issue] = []
         parts = [
             Opened(
                 frame=spooled.frame,
@@ -140,77 +212,100 @@ class _State:
                 records=spooled.records,
                 resource_type=resource_type,
                 faults=spooled.faults,
+                gaps=tuple(self.gaps(resource_type)),
             )
             for resource_type in RESOURCES
             if resource_type in self.spools
-            for spooled in [self._with_additions(resource_type, self.spools[resource_type].spooled(), notices)]
+            for spooled in [self.spools[resource_type].spooled()]
         ]
-        notices += self.left_out()
-        return (replace(parts[0], notices=tuple(notices)), *parts[1:]) if parts else ()
+        return (replace(parts[0], notices=tuple(self.notices())), *parts[1:]) if parts else ()
 
-    def _with_additions(self, resource_type: str, spooled: Spooled, notices: list[Issue]) -> Spooled:
-        """The records with what other resources add to them; `notices` are told what is added to none of them."""
-        for kind, values in self.added.items():
-            addition = ADDITIONS[kind]
-            if addition.type == resource_type and addition.on in spooled.columns:
-                known = set(spooled.frame.select(addition.on).collect()[addition.on])
-                if kind not in ENTRIES and (unknown := len(values.keys() - known)):
-                    what = _several(unknown, RESOURCES[resource_type].title)
-                    notices.append(_told(f"what {kind} says of {what} of another state is left out"))
-                spooled = _joined(spooled, addition, values)
-        return spooled
+    def notices(self) -> Iterator[Issue]:
+        """Yield what is left out, each resource type with its number, and what of a plan is not read."""
+        for reason, words in _REASONS.items():
+            if counted := self.left[reason]:
+                one, many = words
+                total = counted.total()
+                yield _left_out(f"{total:,} {one if total == 1 else many}: {_counted(counted)}")
+        planned = Counter({name: number for name, number in self.file.changes.items() if name in _PLANNED})
+        if planned:
+            yield _left_out(f"records are read as they are before the plan, which would {_planned(planned)}")
 
-    def left_out(self) -> Iterator[Issue]:
-        """What to tell of the resources that are not read."""
-        without = [kind for kind in self.added if ADDITIONS[kind].type not in self.spools and kind not in ENTRIES]
-        others = self.others + Counter({kind: sum(map(len, self.added[kind].values())) for kind in without})
-        if others:
-            names = [name for name, _ in others.most_common(_SHOWN)]
-            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            yield _told(f"{_several(others.total(), 'resource')} of other types left out: {_list(names)}{more}")
-        if self.deposed:
-            yield _told(f"{_several(self.deposed, 'deposed object')} left out, which Terraform is yet to destroy")
-        if self.bare:
-            yield _told(
-                f"{_several(self.bare, 'resource')} left out that Terraform 0.11 wrote: run "
-                "`terraform apply -refresh-only` first"
-            )
+    def gaps(self, resource_type: str) -> Iterator[Issue]:
+        """Yield why records of a type may be missing: its resources without an id or without attributes."""
+        kinds = {kind for kind, entries in ENTRIES.items() if resource_type == entries[0].type}
+        missing = Counter(
+            {
+                kind: number
+                for reason in ("keyless", "bare")
+                for kind, number in self.left[reason].items()
+                if kind in kinds
+            }
+        )
+        if missing:
+            message = f"resources without an id or attributes could not be read: {_counted(missing)}"
+            yield Issue("incomplete", message, Severity.WARNING)
 
 
-def _told(message: str) -> Issue:
+_REASONS = {
+    "other": ("resource of another type left out", "resources of other types left out"),
+    "keyless": ("resource without an id left out", "resources without an id left out"),
+    "empty": (
+        "resource without a value that is known here left out",
+        "resources without a value that is known here left out",
+    ),
+    "elsewhere": (
+        "resource left out, as the record that it belongs to is not in this state",
+        "resources left out, as the records that they belong to are not in this state",
+    ),
+    "bare": ("resource without attributes left out", "resources without attributes left out"),
+    "deposed": (
+        "deposed object left out, which Terraform is yet to destroy",
+        "deposed objects left out, which Terraform is yet to destroy",
+    ),
+    "planned": (
+        "resource left out that the plan would create, as it has no id yet",
+        "resources left out that the plan would create, as they have no id yet",
+    ),
+    "data": (
+        "data source left out, which Terraform only reads",
+        "data sources left out, which Terraform only reads",
+    ),
+}
+"""Why objects are left out, in the words for one and for several."""
+
+_PLANNED = {"update": "change", "replace": "replace", "delete": "delete"}
+
+
+def _planned(changes: Counter[str]) -> str:
+    said = [f"{_PLANNED[name]} {number:,}" for name, number in changes.items()]
+    return f"{', '.join(said)} of its resources"
+
+
+def _is_left(instance: Instance) -> str | None:
+    """Say why an object is not read, whatever its type is; None for one that is."""
+    if instance.data:
+        return "data"
+    if instance.deposed:
+        return "deposed"
+    if instance.planned and not key_of((instance.attributes or {}).get("id")):
+        return "planned"
+    is_known = instance.kind in ENTRIES or instance.kind in ADDITIONS or instance.kind == TAG
+    if not is_known:
+        return "other"
+    return "bare" if instance.attributes is None else None
+
+
+def _left_out(message: str) -> Issue:
     return Issue(LEFT_OUT, message, Severity.WARNING)
 
 
-def _several(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def _counted(counts: Counter[str]) -> str:
+    """Name what is counted, with its number."""
+    return ", ".join(f"{name} ({number:,})" for name, number in counts.most_common())
 
 
-def _list(names: list[str]) -> str:
-    return ", ".join(names)
-
-
-def _joined(spooled: Spooled, addition: Addition, values: dict[str, list[Any]]) -> Spooled:
-    """The records with a column of what is added: an item of the field's list, or its value."""
-    name, new = addition.field, "__added__"
-    texts = [",".join(map(_text, each)) if addition.many else _plain(each[-1]) for each in values.values()]
-    added = pl.LazyFrame({addition.on: list(values), new: texts}, schema={addition.on: pl.String, new: pl.String})
-    had = pl.col(name) if name in spooled.columns else pl.lit(None, pl.String)
-    whole: pl.Expr = pl.col(new)
-    if addition.many:
-        before = pl.when(had.is_null() | (had == "[]")).then(pl.lit("[")).otherwise(had.str.head(-1) + ",")
-        whole = before + pl.col(new) + "]"
-    columns = tuple(dict.fromkeys((*spooled.columns, name)))
-    joined = spooled.frame.join(added, on=addition.on, how="left", maintain_order="left")
-    frame = joined.with_columns(pl.coalesce(whole, had).alias(name)).select(ROW, *columns)
-    return replace(spooled, frame=frame, columns=columns)
-
-
-def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else _text(value)
+# Opening --------------------------------------------------------------------------------------------------------------
 
 
 def open_states(source: Source) -> tuple[Opened, ...]:
@@ -220,46 +315,21 @@ def open_states(source: Source) -> tuple[Opened, ...]:
 
 
 def _refused(state: _State) -> NoReturn:
-    told = "; ".join(issue.message for issue in state.left_out()) or "it has no resources"
-    raise SourceError(f"{state.source.name} is a Terraform state with nothing to import: {told}.")
+    told = "; ".join(issue.message for issue in state.notices()) or "it has no resources"
+    raise SourceError(f"{state.source.name} holds nothing to import: {told}.")
 
 
 def _read(source: Source) -> _State:
-    text = as_text(source)
-    state = _State(source)
-    version: Any = None
-    with text.path.open("rb") as file, without_collector():
-        reader = JsonReader(file, source.name)
-        read = 0
-        for name in reader.members():
-            if name == "version":
-                version = reader.value()
-                _refuse(source, version)
-            elif name == "resources" and reader.peek() == "[":
-                for resource in reader.values():
-                    state.take(resource)
-                    if reader.read - read > _CHUNK:
-                        read = reader.read
-                        for resource_type in list(state.held):
-                            state.flush(resource_type)
-            elif name == "format_version":
-                raise SourceError(
-                    f"{source.name} is what `terraform show -json` prints, and no state: import the state itself, "
-                    "which `terraform state pull > state.tfstate` writes."
-                )
-            else:
-                reader.skip()
-        reader.end()
-    _refuse(source, version)
+    path = as_text(source).path
+    state = _State(source, StateFile(path, source.name))
+    with without_collector():
+        if holds_plan(path):
+            state.prior = frozenset(each.address for each in state.file.instances() if not each.planned)
+        for instance in state.instances():
+            state.learn(instance)
+        for instance in state.instances():
+            state.take(instance)
     return state
-
-
-def _refuse(source: Source, version: Any) -> None:
-    if version != 4:
-        raise SourceError(
-            f"{source.name} is a Terraform state of version {version or 'none'}, and version 4 is read: "
-            "`terraform state pull` with Terraform 0.12 or newer, or OpenTofu, writes it."
-        )
 
 
 def open_state(source: Source) -> Opened:
@@ -272,32 +342,16 @@ def open_state(source: Source) -> Opened:
     if source.resource is None and len(parts) == 1:
         return next(iter(parts.values()))
     if source.resource is None:
-        raise SourceError(f"{source.name} holds records of {_list(list(parts))}: name one type with --type.")
+        raise SourceError(f"{source.name} holds records of {', '.join(parts)}: name one type with --type.")
     if source.resource.type not in parts:
-        raise SourceError(f"{source.name} holds no {source.resource.title}, but {_list(list(parts))}.")
-    return parts[source.resource.type]
+        raise SourceError(f"{source.name} holds no {source.resource.title}, but {', '.join(parts)}.")
+    return replace(parts[source.resource.type], notices=found[0].notices)
 
 
 def _has_none(state: _State, resource: Resource) -> bool:
     """Say whether a state has no record of a type that Terraform knows: it has all that it is about."""
-    told = {entry.type for entries in ENTRIES.values() for entry in entries}
-    return resource.type in told and resource.type not in state.spools and not state.bare
-
-
-# Either end of the file: `jq -S` puts some of what tells a state at its end.
-_ENDS = 4096
-_STATE = (rb'"terraform_version"\s*:\s*"', rb'"serial"\s*:\s*[0-9]', rb'"lineage"\s*:\s*"')
-_SHOWN_STATE = (rb'"terraform_version"\s*:\s*"', rb'"format_version"\s*:\s*"')
-
-
-def matches(path: Path, head: bytes) -> bool:
-    """Say whether a file is a Terraform state, or what `terraform show` makes of one, by its members."""
-    if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return False
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - _ENDS, 0))
-        ends = head[:_ENDS] + file.read()
-    return any(all(re.search(mark, ends) for mark in marks) for marks in (_STATE, _SHOWN_STATE))
+    known = {entry.type for entries in ENTRIES.values() for entry in entries}
+    return resource.type in known and resource.type not in state.spools and not any(state.gaps(resource.type))
 
 
 TERRAFORM = Format(

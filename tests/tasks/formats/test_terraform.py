@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytest
 
 from schemas.errors import SourceError
 from schemas.jobs import ImportJob
-from schemas.reports import Extracted
+from schemas.reports import LEFT_OUT, MERGED, ROW, UNTOUCHED, Extracted
 from schemas.resources import RESOURCES
 from tasks.extract import extract_all
 from tasks.formats.terraform import ADDRESS
 from tasks.formats.terraform_aws import ADDITIONS, ENTRIES
 from tests.support import with_settings
 
+OF_ANOTHER_STATE = "1 resource left out, as the record that it belongs to is not in this state: "
 STATE = Path(__file__).parents[2] / "data" / "documents" / "network.tfstate"
 
 
@@ -30,8 +32,9 @@ def parts(path: Path, folder: Path, **options: Any) -> dict[str, Extracted]:
 
 def records(part: Extracted) -> list[dict[str, Any]]:
     """The records of a part, without what they say nothing of."""
+    notes = (ROW, MERGED, UNTOUCHED)
     return [
-        {name: value for name, value in row.items() if value is not None and name != "__row__"}
+        {name: value for name, value in row.items() if value is not None and name not in notes}
         for row in part.frame.collect().to_dicts()
     ]
 
@@ -74,7 +77,6 @@ def test_a_vpc_with_what_other_resources_add_to_it(tmp_path: Path) -> None:
         "cidr_block": "10.20.0.0/16",
         "secondary_cidr_blocks": '["10.21.0.0/16","10.22.0.0/16"]',
         "dhcp_options_id": "dopt-0a1b2c3d",
-        "is_default": "false",
         "instance_tenancy": "default",
         "enable_dns_support": "true",
         "enable_dns_hostnames": "true",
@@ -99,14 +101,15 @@ def test_attachments_and_gateways_are_put_together(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_is_told(tmp_path: Path) -> None:
-    """Other types by name and number, deposed objects, and what is said of records of another state; data is not."""
+    """Other types, deposed objects, data sources, what belongs to records of another state: each with its number."""
     [first, *others] = parts(STATE, tmp_path).values()
-    said = [notice.message for notice in first.notices]
-    assert "what aws_vpc_ipv4_cidr_block_association says of 1 VPC of another state is left out" in said
-    assert "1 deposed object left out, which Terraform is yet to destroy" in said
-    [left] = [message for message in said if "resources of other types left out: aws_iam_role" in message]
-    assert "null_resource" in left
-    assert "aws_caller_identity" not in left
+    assert [notice.message for notice in first.notices] == [
+        "4 resources of other types left out: aws_iam_role (3), null_resource (1)",
+        OF_ANOTHER_STATE + "aws_vpc_ipv4_cidr_block_association (1)",
+        "1 deposed object left out, which Terraform is yet to destroy: aws_vpc (1)",
+        "2 data sources left out, which Terraform only reads: aws_caller_identity (1), aws_vpc (1)",
+    ]
+    assert {notice.rule for notice in first.notices} == {LEFT_OUT}
     assert others
     assert [part.notices for part in others] == [()] * len(others)
 
@@ -164,15 +167,24 @@ def test_additions_to_what_has_some_or_none(tmp_path: Path) -> None:
     assert records(found["vpnGateway"])[0]["vpc_id"] == "vpc-00000002"
 
 
-def test_a_state_without_a_version_or_with_another(tmp_path: Path) -> None:
-    """Wherever the version stands, nothing but 4 is read."""
-    for version in (3, 5, None, "4"):
-        path = state(tmp_path, resource("aws_vpc", {"id": "vpc-00000001", "cidr_block": "10.1.0.0/16"}))
-        document = json.loads(path.read_text())
-        del document["version"]
-        path.write_text(json.dumps(document if version is None else document | {"version": version}))
-        with pytest.raises(SourceError, match="and version 4 is read: `terraform state pull`"):
-            parts(path, tmp_path)
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        (2, "of version 2. Versions 3 and 4 are read. Write it again with `terraform state pull"),
+        (1, "of version 1."),
+        ("four", "of version four."),
+        (None, "without a version. Versions 3 and 4"),
+        (5, "of version 5. Versions 3 and 4 are read. Write the state's resources with `terraform show -json"),
+    ],
+)
+def test_a_state_of_another_version(tmp_path: Path, version: Any, says: str) -> None:
+    """Wherever the version stands, none but 3 and 4 is read, and the message says how to write one of those."""
+    path = state(tmp_path, resource("aws_vpc", {"id": "vpc-00000001", "cidr_block": "10.1.0.0/16"}))
+    document = json.loads(path.read_text())
+    del document["version"]
+    path.write_text(json.dumps(document if version is None else document | {"version": version}))
+    with pytest.raises(SourceError, match=re.escape(says)):
+        parts(path, tmp_path)
 
 
 def test_more_records_than_are_held_at_once(tmp_path: Path) -> None:
@@ -188,10 +200,10 @@ def test_more_records_than_are_held_at_once(tmp_path: Path) -> None:
 
 
 def test_the_registry_names_fields_and_keys_of_its_types() -> None:
-    """Every entry fills its type's key, and every addition finds its records by a field that is there."""
+    """Every entry fills its type's key, and every addition a field that is there."""
     assert {entry.type for entries in ENTRIES.values() for entry in entries} >= {"vpc", "vpnConnection", "vpcEndpoint"}
     for entries in ENTRIES.values():
         for entry in entries:
             assert RESOURCES[entry.type].key[0] in entry.fields
-    for addition in ADDITIONS.values():
-        assert {addition.on, addition.field} <= set(RESOURCES[addition.type].fields)
+    for addition in (each for additions in ADDITIONS.values() for each in additions):
+        assert addition.field in RESOURCES[addition.type].fields
