@@ -22,6 +22,11 @@ do next; it never holds a password or a stack trace.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.reports import Mapping
+
 __all__ = [
     "Cancelled",
     "CmdbError",
@@ -54,7 +59,16 @@ class UnknownType(UsageError):
 
 
 class MappingError(UsageError):
-    """Columns and fields do not fit together."""
+    """Columns and fields do not fit together.
+
+    `mapping` is what fits all the same (None where nothing was matched yet), `missing` the fields that need a column
+    or a constant.
+    """
+
+    def __init__(self, message: str, mapping: Mapping | None = None, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.mapping = mapping
+        self.missing = missing
 
 
 class RunFailed(CmdbError):

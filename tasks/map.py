@@ -254,7 +254,9 @@ def _require(mapping: Mapping, resource: Resource, mode: Mode, columns: tuple[st
         raise MappingError(
             f"No column fills {_listed(tuple(missing))}, which {resource.type} needs. "
             f"The columns are {_listed(columns)}: "
-            f'name one with --map "COLUMN={first}", or give a value for all rows with --set {first}=VALUE.'
+            f'name one with --map "COLUMN={first}", or give a value for all rows with --set {first}=VALUE.',
+            mapping,
+            tuple(missing),
         )
 
 

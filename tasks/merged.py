@@ -15,7 +15,6 @@ import orjson
 import polars as pl
 from sqlalchemy import Connection, select
 
-from schemas.fields import Spec
 from schemas.reports import MERGED, ROW, UNTOUCHED, Extracted, Mapping
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
@@ -136,7 +135,7 @@ def _text(value: Any) -> str:
 def _list(resource: Resource, name: str, mode: str, text: str | None, known: Any) -> str | None:
     """The text of a field's items with those stored; None where the row's own is to stand, as it can't be read."""
     how, _, part = mode.partition(":")
-    merge = _MERGES.get((resource.type, name)) or _of_kind(resource.fields[name])
+    merge = merge_of(resource.type, name)
     if merge is None or how not in ("add", "whole"):
         return None
     try:
@@ -166,9 +165,10 @@ class Whole:
 Merge = Callable[[Any, Any, Whole], Any]
 
 
-def _of_kind(spec: Spec) -> Merge | None:
-    merges: dict[str, Merge] = {"tags": _tags, "texts": _texts, "cidrs": _texts}
-    return merges.get(spec.kind.name)
+def merge_of(resource_type: str, name: str) -> Merge | None:
+    """Return how the items of a field are set against those stored; None for a field that has no items."""
+    by_kind: dict[str, Merge] = {"tags": _tags, "texts": _texts, "cidrs": _texts}
+    return _MERGES.get((resource_type, name)) or by_kind.get(RESOURCES[resource_type].fields[name].kind.name)
 
 
 def _tags(known: Item, new: Item, whole: Whole) -> Item:
@@ -196,15 +196,20 @@ class Items:
 
     def __call__(self, known: list[Any], new: list[Any], whole: Whole) -> list[Any]:
         """The items stored and new: what is stored keeps its place, and the members that the new one does not tell."""
-        fresh = {self.key(item): item for item in new if isinstance(item, dict)}
-        kept: dict[Any, Item] = {}
-        for number, item in enumerate(known):
-            key = self.key(item) if isinstance(item, dict) else number
-            if key in fresh:
-                kept[key] = self._one(item, fresh[key])
-            elif not whole.is_whole or (isinstance(item, dict) and self.hidden(item)):
-                kept[key] = item
-        return [*kept.values(), *(item for key, item in fresh.items() if key not in kept)]
+        fresh = {self._key(item): item for item in new if isinstance(item, dict)}
+        left, kept = dict(fresh), []
+        for item in known:
+            key = self._key(item)
+            if key in left:
+                kept.append(self._one(item, left.pop(key)))
+            elif not whole.is_whole or (key not in fresh and isinstance(item, dict) and self.hidden(item)):
+                kept.append(item)
+        return [*kept, *left.values()]
+
+    def _key(self, item: Any) -> Any:
+        """What an item is known by; one without that, or that is no object, by all of it."""
+        key = self.key(item) if isinstance(item, dict) else None
+        return orjson.dumps(item, option=orjson.OPT_SORT_KEYS) if key is None else key
 
     def _one(self, known: Item, new: Item) -> Item:
         if self.same(known) != self.same(new):
@@ -258,22 +263,25 @@ def _rule_key(rule: Item) -> Any:
 def _rules(known: list[Any], new: list[Any], whole: Whole) -> list[Any]:
     """Rules of a security group: those of one direction, protocol and range of ports are one, with all it is about."""
     fresh = {_rule_key(rule): rule for rule in new if isinstance(rule, dict)}
-    result: dict[Any, Item] = {}
-    for number, rule in enumerate(known):
-        if not isinstance(rule, dict) or "direction" not in rule:
-            result[number] = rule
-            continue
-        key = _rule_key(rule)
-        is_whole = whole.of(str(rule["direction"]))
-        if key in fresh:
-            lists = {
-                name: Items(_first(member))(rule.get(name) or [], fresh[key].get(name) or [], Whole(is_whole, ""))
-                for name, member in _SOURCES.items()
-            }
-            result[key] = rule | lists
+    left, kept = dict(fresh), []
+    for rule in known:
+        key = _rule_key(rule) if isinstance(rule, dict) and "direction" in rule else None
+        is_whole = key is not None and whole.of(key[0])
+        if key in left:
+            kept.append(rule | _sources(rule, left.pop(key), Whole(is_whole, "")))
         elif not is_whole:
-            result[key] = rule
-    return [*result.values(), *(rule for key, rule in fresh.items() if key not in result)]
+            kept.append(rule)
+    return [*kept, *left.values()]
+
+
+def _sources(known: Item, new: Item, whole: Whole) -> Item:
+    """Whom two rules of the same ports are about."""
+    lists = {name: (known.get(name), new.get(name)) for name in _SOURCES}
+    return {
+        name: Items(_first(_SOURCES[name]))(one if isinstance(one, list) else [], other or [], whole)
+        for name, (one, other) in lists.items()
+        if isinstance(one, list | None) and isinstance(other, list | None)
+    }
 
 
 _MERGES: dict[tuple[str, str], Merge] = {

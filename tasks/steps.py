@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from schemas.errors import MappingError
 from schemas.fetched import Fetched
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
-from schemas.reports import Extracted, Issue, Mapping, Mode, Severity, Stale
+from schemas.reports import Extracted, Issue, Mapping, Mode, Severity, Stale, Unknown
 from schemas.resource import Resource
 from schemas.resources import RESOURCES, resource
 from tasks import extract as reading
@@ -26,6 +26,7 @@ from tasks.run import Run, disk_watched
 from tasks.secrets import samples, without_secrets
 from tasks.store import ledger
 from tasks.store.staging import Staging
+from tasks.unmapped import map_anyway
 from tasks.validate import Validator
 
 
@@ -111,7 +112,12 @@ def _mapped(
     if source.records == 0 and not source.columns:
         given = replace(given, columns={})
         source = with_columns(source, columns_of_nothing(chosen, given))
-    mapping = map_columns(source.columns, chosen, given, job.mode)
+    try:
+        mapping = map_columns(source.columns, chosen, given, job.mode)
+    except MappingError as error:
+        if alone or job.unknown is Unknown.REFUSE:
+            raise
+        source, mapping = map_anyway(source, chosen, given, job.mode, error)
     return source, replace(mapping, seen=None) if job.stale is Stale.OVERWRITE else mapping
 
 

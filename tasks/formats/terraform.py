@@ -96,13 +96,13 @@ def _together(resource_type: str, name: str, own: list[Any], more: list[Any]) ->
 
 
 @lru_cache(1024)
-def _untouched(resource_type: str, told: frozenset[str]) -> str:
+def _untouched(resource_type: str, told: frozenset[str]) -> str | None:
     """The fields that a resource does not tell, of those that some resource tells of the type."""
     reads = [
         name for entries in ENTRIES.values() for each in entries if each.type == resource_type for name in each.reads
     ]
     added = [each.field for additions in ADDITIONS.values() for each in additions if each.type == resource_type]
-    return ",".join(dict.fromkeys(name for name in (*reads, *added) if name not in told))
+    return ",".join(dict.fromkeys(name for name in (*reads, *added) if name not in told)) or None
 
 
 def _cell(name: str, value: Any) -> Any:
