@@ -107,6 +107,10 @@ Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson,
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the fields.")]
 HeaderRow = Annotated[int | None, typer.Option("--header-row", min=1, help="The row that holds the column names.")]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="The first row is a record: call the columns column 1 …")]
+Columns = Annotated[
+    str | None, typer.Option("--columns", metavar="A,B", help="Name the columns of a file without a header, in order.")
+]
 Sheet = Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook.")]
 Records = Annotated[str | None, typer.Option("--records", help="The member of a JSON document that holds the list.")]
 MissingOption = Annotated[
@@ -159,6 +163,8 @@ def import_(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     header_row: HeaderRow = None,
+    no_header: NoHeader = False,
+    columns: Columns = None,
     sheet: Sheet = None,
     records: Records = None,
     json: Json = False,
@@ -183,7 +189,17 @@ def import_(
         max_update=max_update,
         without_rules=without_rule or (),
         dry_run=dry_run,
-        read=_read(format, encoding, delimiter, header_row, sheet, records),
+        read=_checked(
+            ReadOptions,
+            format=format,
+            encoding=encoding,
+            delimiter=_sign(delimiter),
+            header_row=header_row,
+            no_header=no_header,
+            columns=_listed(columns),
+            sheet=sheet,
+            records=records,
+        ),
     )
     _carry_out(job, json)
 
@@ -204,6 +220,8 @@ def preview(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     header_row: HeaderRow = None,
+    no_header: NoHeader = False,
+    columns: Columns = None,
     sheet: Sheet = None,
     records: Records = None,
     json: Json = False,
@@ -225,6 +243,8 @@ def preview(
         encoding=encoding,
         delimiter=delimiter,
         header_row=header_row,
+        no_header=no_header,
+        columns=columns,
         sheet=sheet,
         records=records,
         json=json,
@@ -523,6 +543,11 @@ def plan(
     stale: StaleOption = Stale.REFUSE,
     missing: MissingOption = Missing.RETIRE,
     format: Format = None,  # the option's name
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header_row: HeaderRow = None,
+    no_header: NoHeader = False,
+    columns: Columns = None,
     sheet: Sheet = None,
     records: Records = None,
     json: Json = False,
@@ -546,7 +571,17 @@ def plan(
         missing=missing,
         dry_run=True,
         keep_plan=True,
-        read=_read(format, None, None, None, sheet, records),
+        read=_checked(
+            ReadOptions,
+            format=format,
+            encoding=encoding,
+            delimiter=_sign(delimiter),
+            header_row=header_row,
+            no_header=no_header,
+            columns=_listed(columns),
+            sheet=sheet,
+            records=records,
+        ),
     )
     with Watch(err, quiet=json) as watch:
         report = carry_out(job, settings(), watch.progress, watch.say)
@@ -778,7 +813,7 @@ def _run_id(reference: str) -> UUID:
         return ledger.find_run(connection, reference)
 
 
-Asked = TypeVar("Asked", ImportJob, SyncJob, ApplyJob, ExportJob, WriteOptions)
+Asked = TypeVar("Asked", ImportJob, SyncJob, ApplyJob, ExportJob, ReadOptions, WriteOptions)
 
 
 def _checked(kind: type[Asked], **parameters: Any) -> Asked:
@@ -788,24 +823,6 @@ def _checked(kind: type[Asked], **parameters: Any) -> Asked:
         first = error.errors()[0]
         option = "--" + str(first["loc"][-1]).replace("_", "-") if first["loc"] else "the options"
         raise UsageError(f"{option}: {first['msg'].removeprefix('Value error, ')}.") from None
-
-
-def _read(
-    format: str | None,  # the option's name
-    encoding: str | None,
-    delimiter: str | None,
-    header_row: int | None,
-    sheet: str | None,
-    records: str | None,
-) -> ReadOptions:
-    return ReadOptions(
-        format=format,
-        encoding=encoding,
-        delimiter=_sign(delimiter),
-        header_row=header_row,
-        sheet=sheet,
-        records=records,
-    )
 
 
 def _sign(delimiter: str | None) -> str | None:

@@ -70,6 +70,10 @@ class ImportOptions(Model):
     encoding: str | None = Field(None, description="Such as cp1252, where it is not found out.", max_length=40)
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="What stands between the fields.")
     header_row: int | None = Field(None, ge=1, le=1_048_576, description="The row that holds the column names.")
+    no_header: bool = Field(False, description="The first row is a record: the columns are called column 1, column 2 …")
+    columns: list[str] = Field(
+        default_factory=list, max_length=1_000, description="The names of the columns of a file without a header."
+    )
     sheet: str | None = Field(None, description="The sheet of a workbook.", max_length=255)
     records: str | None = Field(None, description="The member of a JSON document that holds the list.", max_length=255)
 
@@ -79,7 +83,7 @@ class ImportOptions(Model):
 
     def _asked(self, owner: str) -> dict[str, Any]:
         """What is asked for, by the names that a job has for it."""
-        reading = {"format", "encoding", "delimiter", "header_row", "sheet", "records"}
+        reading = {"format", "encoding", "delimiter", "header_row", "no_header", "columns", "sheet", "records"}
         asked = self.model_dump(exclude={*reading, "mapping", "saved_mapping", "upload_id"})
         read = ReadOptions(**self.model_dump(include=reading))
         return asked | {"columns": self.mapping, "mapping": self.saved_mapping, "read": read, "requested_by": owner}

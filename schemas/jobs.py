@@ -32,8 +32,21 @@ class ReadOptions(BaseModel):
     encoding: str | None = Field(None, description="such as utf-8, utf-16, cp1252")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="what stands between the fields")
     header_row: int | None = Field(None, ge=1, description="the row that holds the column names")
+    no_header: bool = Field(False, description="there is no header: the columns are called column 1, column 2 …")
+    columns: tuple[str, ...] = Field((), description="the names of the columns of a file without a header, in order")
     sheet: str | None = Field(None, description="the sheet of a workbook")
     records: str | None = Field(None, description="the member of a JSON document that holds the list of records")
+
+    @model_validator(mode="after")
+    def _one_header(self) -> Self:
+        if self.header_row and self.without_header:
+            raise ValueError("give header_row, or say that there is no header; not both")
+        return self
+
+    @property
+    def without_header(self) -> bool:
+        """Whether the first row is a record."""
+        return self.no_header or bool(self.columns)
 
 
 class LoadOptions(BaseModel):

@@ -106,8 +106,7 @@ class Validator:
         notes = [column for column in extracted.columns if column.startswith(NOTE)]
         frame, examples = self._without_examples(frame, notes)
         columns = [column for column in extracted.columns if column not in notes]
-        filled = pl.any_horizontal(pl.col(column).str.len_bytes() > 0 for column in columns)
-        blank = frame.filter(~filled.fill_null(value=False))[ROW]
+        blank = _blank(frame, columns)
         if len(blank):
             empty = pl.col(ROW).is_in(blank.implode())
             noted = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.len_bytes() > 0 for note in notes))
@@ -303,6 +302,14 @@ class Validator:
             value=values,
             message=message,
         )
+
+
+def _blank(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
+    """The rows in whose cells is nothing but spaces."""
+    # Where the first cell holds something, the others need not be looked at.
+    rest = frame.filter(pl.col(columns[0]).str.strip_chars().fill_null("") == "") if columns else frame
+    filled = pl.any_horizontal(pl.col(column).str.strip_chars().str.len_bytes() > 0 for column in columns)
+    return rest.filter(~filled.fill_null(value=False))[ROW] if columns else rest[ROW]
 
 
 def _cell(column: pl.Expr, kind: Kind) -> pl.Expr:

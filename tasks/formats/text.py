@@ -29,11 +29,15 @@ _UTF8_SIGN = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 
 @dataclass(frozen=True)
 class Text:
-    """A file of UTF-8 text with line feeds, the encoding that it came in, and what to tell of that."""
+    """A file of UTF-8 text with line feeds, the encoding that it came in, and what to tell of that.
+
+    `formulas` says that it may hold cells such as `="00045"`.
+    """
 
     path: Path
     encoding: str
     quotes: bool
+    formulas: bool = False
     notices: tuple[Issue, ...] = ()
 
 
@@ -47,6 +51,7 @@ class _Look:
     line_feeds: bool = False
     returns: bool = False
     quotes: bool = False
+    formulas: bool = False
 
 
 def as_text(source: Source) -> Text:
@@ -69,7 +74,7 @@ def as_text(source: Source) -> Text:
             raise SourceError(f"{source.name} is no text in {encoding}: it holds NUL characters. Check --encoding.")
     if look.returns and not look.line_feeds:
         path = _with_line_feeds(source, path)
-    return Text(path, (encoding or "utf-8").lower(), look.quotes, notices)
+    return Text(path, (encoding or "utf-8").lower(), look.quotes, look.formulas, notices)
 
 
 def _is_utf8(encoding: str) -> bool:
@@ -104,23 +109,24 @@ def _look(path: Path) -> _Look:
     """Look at every byte once, up to one that no UTF-8 text holds."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     at = held = 0
-    beyond = feeds = returns = quotes = False
+    beyond = feeds = returns = quotes = formulas = False
     for chunk in _chunks(path):
         if (nul := chunk.find(0)) >= 0:
             return _Look(nul=at + nul)
         feeds = feeds or b"\n" in chunk
         returns = returns or b"\r" in chunk
         quotes = quotes or b'"' in chunk
+        formulas = formulas or (quotes and (b'="' in chunk or (at > 0 and chunk.startswith(b'"'))))
         # ASCII is told ten times as fast as it is decoded.
         if held or not chunk.isascii():
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
                 beyond = beyond or not error.object[: error.start].isascii()
-                return _Look(None, at - held + error.start, beyond, feeds, returns, quotes)
+                return _Look(None, at - held + error.start, beyond, feeds, returns, quotes, formulas)
             held, beyond = len(decoder.getstate()[0]), True
         at += len(chunk)
-    return _Look(None, at - held if held else None, beyond, feeds, returns, quotes)
+    return _Look(None, at - held if held else None, beyond, feeds, returns, quotes, formulas)
 
 
 def _line(path: Path, offset: int) -> int:

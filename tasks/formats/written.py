@@ -92,8 +92,20 @@ def write_csv(target: Target, frames: Frames) -> None:
         for number, frame in enumerate(itertools.chain([header], frames)):
             text = io.BytesIO()
             cells = _cells(target, frame) if number else frame
-            cells.write_csv(text, include_header=not number, separator=options.delimiter, line_terminator="\r\n")
+            cells.write_csv(
+                text,
+                include_header=not number,
+                separator=options.delimiter,
+                line_terminator="\r\n",
+                quote_style="always" if _begins_as_a_comment(cells) else "necessary",
+            )
             file.write(text.getbuffer())
+
+
+def _begins_as_a_comment(cells: pl.DataFrame) -> bool:
+    """Say whether a record begins with a `#` that would be read as that of a comment."""
+    first = cells.to_series(0) if cells.width else pl.Series(dtype=pl.String)
+    return first.dtype == pl.String and first.str.starts_with(NOTE).any()
 
 
 def _on_one_line(value: Any) -> str:

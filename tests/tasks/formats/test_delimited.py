@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import SourceError
+from schemas.reports import Extracted
 from tests.laws import law
 from tests.tasks.formats.support import faults, read, read_text, rows
 
 
 def by_the_csv_module(text: str) -> Iterator[list[str] | None]:
     """Yield the records after the header; None for one whose quotes are wrong; raises csv.Error for an open quote."""
-    reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+    reader = csv.reader(io.StringIO(text, newline="\n"), strict=True, skipinitialspace=True)
     next(reader)
     while True:
         try:
@@ -37,13 +38,17 @@ def expected_fault(record: list[str] | None) -> str | None:
         return "quote"
     if record == ["h1", "h2"]:
         return "repeated_header"
-    return "ragged" if len(record) != 2 and any(cell.strip() for cell in record) else None
+    fits = len(record) >= 2 and not any(cell.strip() for cell in record[2:])
+    return "ragged" if not fits and any(cell.strip() for cell in record) else None
 
 
 @law(300)
 @given(body=st.text('ab,"\n \t;', min_size=1, max_size=25))
 def test_any_text_is_read_as_the_csv_module_reads_it(tmp_path: Path, body: str) -> None:
-    """Row by row: the same cells, or a fault of that row; an open quote is refused."""
+    """Row by row: the same cells, or a fault of that row; an open quote is refused.
+
+    Spaces around quoted fields are no part of them, nor are empty fields beyond the last column.
+    """
     text = f"h1,h2\n{body}"
     try:
         wanted = list(by_the_csv_module(text))
@@ -57,9 +62,174 @@ def test_any_text_is_read_as_the_csv_module_reads_it(tmp_path: Path, body: str) 
     cells = {row: record for row, *record in rows(found)}
     told = dict(faults(found))
     for row, record in enumerate(wanted, start=2):
+        if record is None and told.get(row) != "quote":
+            assert '" ' in text  # after a closing quote
+            continue
         assert told.get(row) == expected_fault(record)
         if record and any(cell.strip() for cell in record) and row not in told:
-            assert cells[row] == record
+            assert [cell.lstrip(" ") for cell in cells[row]] == [cell.lstrip(" ") for cell in record[:2]]
+
+
+SPACES = st.text(" ", max_size=3)
+
+
+@law(60)
+@given(
+    data=st.data(),
+    table=st.lists(
+        st.lists(st.text('ab,"; #', min_size=1, max_size=6), min_size=2, max_size=2), min_size=1, max_size=5
+    ),
+)
+def test_spaces_around_quoted_fields_are_no_part_of_them(
+    tmp_path: Path, data: st.DataObject, table: list[list[str]]
+) -> None:
+    """Whatever the fields hold."""
+
+    def written(cell: str) -> str:
+        quoted = '"' + cell.replace('"', '""') + '"'
+        return data.draw(SPACES) + quoted + data.draw(SPACES)
+
+    lines = [f"{written(first)},{written(second)}" for first, second in table]
+    found = read_text(tmp_path, "t.csv", "\n".join(["name,site", *lines]) + "\n")
+    assert (faults(found), rows(found)) == ([], [(row, *cells) for row, cells in enumerate(table, start=2)])
+
+
+def said(found: Extracted) -> list[tuple[str, str]]:
+    """Return the rule and the message of each notice."""
+    return [(notice.rule, notice.message) for notice in found.notices]
+
+
+def test_spaces_around_quotes_are_reported(tmp_path: Path) -> None:
+    """Once for the file, with the first rows."""
+    found = read_text(tmp_path, "t.csv", '"name", "site"\n"Bonn", "DC 1"\nUlm,x\n"Kiel" ,"a, b"\n')
+    assert rows(found) == [(2, "Bonn", "DC 1"), (3, "Ulm", "x"), (4, "Kiel", "a, b")]
+    assert said(found) == [
+        ("space_around_quotes", "2 rows have spaces around a quoted field, which are left out: rows 2, 4")
+    ]
+
+
+TRAILING = [
+    (
+        "name;site\nsw1;HQ;\nsw2;HQ;\n",
+        ["2 rows end in empty fields beyond the last column, which are left out: rows 2, 3"],
+    ),
+    (
+        "name;site\nsw1;HQ; ;;\nsw2;HQ\n",
+        ["1 rows end in empty fields beyond the last column, which are left out: row 2"],
+    ),
+    (
+        'name;site\nsw1;HQ;""\n"sw2";HQ\n',
+        ["1 rows end in empty fields beyond the last column, which are left out: row 2"],
+    ),
+    ('name;site\nsw1;HQ;""\n sw2; "HQ"\n', None),
+    ("name;site;\nsw1;HQ\nsw2;HQ\n", []),
+    ("name;site;\nsw1;HQ;\nsw2;HQ;\n", []),
+    ('name;site;;\nsw1;"HQ";;\nsw2;HQ;;\n', []),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), TRAILING)
+def test_delimiters_at_the_end_of_lines(tmp_path: Path, text: str, told: list[str] | None) -> None:
+    """Of the header or of rows: with nothing behind them, nothing is lost without them."""
+    found = read_text(tmp_path, "t.csv", text)
+    assert (found.columns, found.delimiter, faults(found)) == (("name", "site"), ";", [])
+    assert rows(found) == [(2, "sw1", "HQ"), (3, "sw2", "HQ")]
+    assert told is None or [message for _, message in said(found)] == told
+
+
+def test_a_value_beyond_the_last_column_is_an_error(tmp_path: Path) -> None:
+    """Wherever the header ends."""
+    for header in ("name;site", "name;site;"):
+        found = read_text(tmp_path, "t.csv", f"{header}\nsw1;HQ;\nsw3\n" + "sw4;HQ;\n" * 100 + "sw2;HQ;x\n")
+        assert faults(found) == [(3, "ragged"), (104, "ragged")]
+
+
+def test_comments_among_the_records(tmp_path: Path) -> None:
+    """What can only be a comment is left out; what may be a record as well is rejected."""
+    text = "name,site\nsw1,HQ\n# decommissioned:\n# sw2,HQ\n#sw3,HQ\n#sw4\n"
+    found = read_text(tmp_path, "t.csv", text)
+    assert faults(found) == [(3, "comment"), (4, "comment"), (5, "comment"), (6, "comment")]
+    assert found.faults["severity"].to_list() == ["warning", "warning", "error", "warning"]
+    quoted = read_text(tmp_path, "t.csv", text + '# it is 19" or "more\n"# x",HQ\n')
+    assert (faults(quoted), rows(quoted)[-1]) == ([*faults(found), (7, "comment")], (8, "# x", "HQ"))
+    assert faults(read_text(tmp_path, "t.csv", "name,site\n#1,HQ\n#2,HQ\n")) == []
+
+
+TITLES = [
+    ("Subnets;;\nname;site;role\nsw1;HQ;core\n", 2, ["line 1: 'Subnets'"]),
+    ("Subnets\n\nname;site;role\nsw1;HQ;core\n", 3, ["line 1: 'Subnets'"]),
+    ("VLAN;;\n# by hand\n;of 2026;\nname;site;role\nsw1;HQ;core\n", 4, ["line 1: 'VLAN'", "line 3: 'of 2026'"]),
+    ("name;;\nsw1;HQ;core\n", 1, []),
+]
+
+
+@pytest.mark.parametrize(("text", "row", "titles"), TITLES)
+def test_titles_before_the_header(tmp_path: Path, text: str, row: int, titles: list[str]) -> None:
+    """They are narrower than a row below that names fields; they are reported."""
+    found = read_text(tmp_path, "t.csv", text)
+    assert (found.header_row, rows(found)) == (row, [(row + 1, "sw1", "HQ", "core")])
+    wanted = [f"titles before the header are left out: {'; '.join(titles)}"] if titles else []
+    assert [message for rule, message in said(found) if rule == "left_out"] == wanted
+
+
+HEADERLESS = [
+    "host,10.0.0.1",
+    "a,2001:db8::1/64",
+    "x,vpc-0a1b2c3d",
+    "sw1,HQ,17",
+    "core,00:11:22:33:44:55",
+    "a,2026-01-02",
+]
+
+
+@pytest.mark.parametrize("line", HEADERLESS)
+def test_a_first_line_that_looks_like_a_record(tmp_path: Path, line: str) -> None:
+    """It is refused with what to do, and read with its columns numbered or named."""
+    text = f"{line}\n{line}x\n"
+    with pytest.raises(SourceError, match=r"line 1 looks like a record, not like a header: .* use --no-header"):
+        read_text(tmp_path, "t.csv", text)
+    found = read_text(tmp_path, "t.csv", text, no_header=True)
+    wide = line.count(",") + 1
+    assert found.columns == tuple(f"column {number}" for number in range(1, wide + 1))
+    assert [row[0] for row in rows(found)] == [1, 2]
+    names = tuple("abc"[:wide])
+    named = read_text(tmp_path, "t.csv", f"# by hand\n{text}", columns=names)
+    assert (named.columns, named.header_row, rows(named)[0]) == (names, None, (2, *line.split(",")))
+    with pytest.raises(SourceError, match=rf"has {wide} columns, and --columns names 4"):
+        read_text(tmp_path, "t.csv", text, columns=("a", "b", "c", "d"))
+    assert read_text(tmp_path, "t.csv", text, header_row=1).columns == tuple(line.split(","))
+
+
+@pytest.mark.parametrize("line", ["name,2024,2025", "VLAN,Zweck", "first,second", "Site Name,Status", "site.name,x"])
+def test_headers_are_no_records(tmp_path: Path, line: str) -> None:
+    """A year may be the name of a column where another names a field."""
+    assert len(read_text(tmp_path, "t.csv", f"{line}\n{line}x\n").columns) == line.count(",") + 1
+
+
+def test_a_header_that_begins_with_a_hash(tmp_path: Path) -> None:
+    """It is as wide as the records and names fields, which the line below does not."""
+    for header in ("# name,site", "#name,site"):
+        found = read_text(tmp_path, "t.csv", f"# exported by x, today\n{header}\nsw1,HQ\n")
+        assert (found.columns, rows(found)) == (("name", "site"), [(3, "sw1", "HQ")])
+        assert [rule for rule, _ in said(found)] == ["header"]
+    assert read_text(tmp_path, "t.csv", "# row,name\n1,sw1\n").columns == ("# row", "name")
+    assert read_text(tmp_path, "t.csv", "#name, by hand\nname,site\nsw1,HQ\n").columns == ("name", "site")
+
+
+@pytest.mark.parametrize("cell", ['"=""00045"""', '="00045"', '"=""00045"""  '])
+def test_text_that_a_spreadsheet_wrote_as_a_formula(tmp_path: Path, cell: str) -> None:
+    """It is the text that a person sees."""
+    found = read_text(tmp_path, "t.csv", f'name,serial\nsw1,{cell}\nsw2,"=""say """"x"""""""\nsw3,=A1\n')
+    assert rows(found) == [(2, "sw1", "00045"), (3, "sw2", 'say "x"'), (4, "sw3", "=A1")]
+    assert said(found)[-1] == ("text_formula", "cells such as =\"00045\" are read as the text 00045: 'serial' (2)")
+
+
+def test_a_line_that_names_the_separator(tmp_path: Path) -> None:
+    """A spreadsheet does not show it, and counts the lines after it."""
+    for first in ("sep=;", '"sep=;"', "\ufeffsep=;"):
+        found = read_text(tmp_path, "t.csv", f"{first}\nname;site\nsw1;HQ\nsw2\n")
+        assert (found.header_row, rows(found)[0], faults(found)) == (1, (2, "sw1", "HQ"), [(3, "ragged")])
+        assert found.faults["message"][0].startswith("line 4 has 1 fields")
 
 
 def test_a_missing_quote_never_swallows_rows_unseen(tmp_path: Path) -> None:

@@ -27,3 +27,15 @@ def test_a_full_sheet_goes_on_in_the_next(database_url: str, tmp_path: Path, mon
     assert fastexcel.read_excel(path).sheet_names == ["VPC", "VPC 2", "VPC 3", "About"]
     again = run(path)
     assert (again.counts.read, again.counts.unchanged) == (5, 5)
+
+
+def test_a_record_that_begins_with_a_hash_is_no_comment(database_url: str, tmp_path: Path) -> None:
+    """Its first field is quoted, so that the export imports as it is."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1, name="# old"), vpc(2)])
+    path = tmp_path / "a.csv"
+    export_file(
+        ExportJob(resource_type="vpc", path=path, fields=("name", "vpc_id", "cidr_block")), database_url, settings()
+    )
+    again = run(path)
+    assert (again.counts.read, again.counts.unchanged, again.counts.warnings) == (2, 2, 0)
