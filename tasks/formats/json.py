@@ -15,11 +15,12 @@ from typing import IO, Any
 import orjson
 import polars as pl
 
-from schemas.errors import SourceError
+from schemas.errors import SourceError, UnknownType
 from schemas.reports import LEFT_OUT, NOTE, Issue, Opened, Severity, issues_frame
 from schemas.resource import Resource
 from schemas.resources import RESOURCES, named
 from schemas.spelling import plain
+from tasks.formats import netbox
 from tasks.formats.aws import DOCUMENTS, flattener, recognise
 from tasks.formats.base import NOTHING, Format, Source
 from tasks.formats.flat import FlatReader
@@ -82,12 +83,15 @@ _KINDS: list[tuple[type | tuple[type, ...], str]] = [
 ]
 
 
-def _spooled(source: Source, reader: JsonReader | None, records: Iterator[Json], key: str | None) -> Opened:
+def _spooled(
+    source: Source, reader: JsonReader | None, records: Iterator[Json], key: str | None, beside: Json | None = None
+) -> Opened:
+    """The records of a list; `beside` are the members of its object, as far as they are read."""
     first = next(records, None)
     if first is None:
         return _emptied(source, key, _type_without_records(source, key))
     chunks = _chunks(itertools.chain([first], records), reader)
-    return _opened(source, chunks, key, first)
+    return _opened(source, chunks, key, first, beside)
 
 
 def _emptied(source: Source, key: str | None, resource: Resource | None) -> Opened:
@@ -122,7 +126,11 @@ def _chunks(records: Iterator[Json], reader: JsonReader | None) -> Iterator[Chun
         yield Chunk(list(range(row, row + len(chunk))), chunk)
 
 
-def _opened(source: Source, chunks: Iterator[Chunk | Flat], key: str | None, first: Json) -> Opened:
+def _opened(
+    source: Source, chunks: Iterator[Chunk | Flat], key: str | None, first: Json, beside: Json | None = None
+) -> Opened:
+    if shape := netbox.recognise(source.name, first, key, beside or {}, source.resource):
+        return _of_rest(source, chunks, key, netbox.Reading(shape, first))
     resource = source.resource or recognise(key, first)
     flatten = flattener(resource) if resource and resource.document else None
     spooled = spool(chunks, source, flatten)
@@ -137,6 +145,21 @@ def _opened(source: Source, chunks: Iterator[Chunk | Flat], key: str | None, fir
     )
 
 
+def _of_rest(source: Source, chunks: Iterator[Chunk | Flat], key: str | None, reading: netbox.Reading) -> Opened:
+    """The records of NetBox or Nautobot."""
+    spooled = spool(map(reading.chunk, chunks), source, None)
+    return Opened(
+        frame=spooled.frame,
+        columns=spooled.columns,
+        encoding="utf-8",
+        document=key,
+        records=spooled.records,
+        resource_type=reading.shape.type,
+        faults=pl.concat([issues_frame(reading.faults), spooled.faults]).sort("row"),
+        notices=reading.notices,
+    )
+
+
 # Where the records are ------------------------------------------------------------------------------------------------
 
 
@@ -144,7 +167,8 @@ def _named(source: Source, reader: JsonReader, path: str) -> Opened:
     """The records at a path of members, such as `data.items`; lists on the way are walked through."""
     names: dict[str, None] = {}
     lists: list[str] = []
-    values = _at(reader, path.split("."), names, lists)
+    beside: Json = {}
+    values = _at(reader, path.split("."), names, lists, beside)
     records = (_record(source.name, value, number) for number, value in enumerate(values, start=1))
     first = next(records, None)
     key = path.rpartition(".")[2]
@@ -155,23 +179,30 @@ def _named(source: Source, reader: JsonReader, path: str) -> Opened:
         raise SourceError(
             f"{source.name} has no records at '{path}': it holds {held}. Name one, or leave --records out."
         )
-    return _opened(source, _chunks(itertools.chain([first], records), reader), key, first)
+    opened = _opened(source, _chunks(itertools.chain([first], records), reader), key, first, beside)
+    return _of_page(source, opened, beside)
 
 
-def _at(reader: JsonReader, path: list[str], names: dict[str, None], lists: list[str]) -> Iterator[Any]:
-    """The values at a path; `names` are told the members on the way, `lists` that there is one at its end."""
+def _at(reader: JsonReader, path: list[str], names: dict[str, None], lists: list[str], beside: Json) -> Iterator[Any]:
+    """The values at a path.
+
+    `names` takes the members on the way, `lists` that there is one at its end, `beside` what a page says of others.
+    """
     sign = reader.peek()
     if sign == "[":
         lists += [] if path else [sign]
         for _ in reader.items():
             # A list in a list of records is no record: `_record` says so.
-            yield from _at(reader, path, names, lists) if path else [reader.value()]
+            yield from _at(reader, path, names, lists, beside) if path else [reader.value()]
     elif sign == "{" and path:
         for name in reader.members():
             if len(names) < _SHOWN:
                 names[name] = None
             if name in (path[0], ".".join(path)):
-                yield from _at(reader, path[1:] if name == path[0] else [], names, lists)
+                beside[name] = None
+                yield from _at(reader, path[1:] if name == path[0] else [], names, lists, beside)
+            elif name in netbox.PAGING:
+                beside[name] = reader.value()
             else:
                 reader.skip()
     elif path:
@@ -189,6 +220,7 @@ def _object(source: Source, reader: JsonReader, path: Path, *, several: bool) ->
     lists: list[str] = []
     outline: Json = {}
     opened: dict[str, Opened] = {}
+    refused: dict[str, UnknownType] = {}
     for name in reader.members():
         first = reader.first_item()
         outline[name] = [{}] if first == "{" else [] if first == "]" else None
@@ -197,7 +229,9 @@ def _object(source: Source, reader: JsonReader, path: Path, *, several: bool) ->
                 raise SourceError(f"{source.name} has two lists of the name '{name}': put their records into one.")
             lists.append(name)
         if first == "{" and (not opened or (several and _type_of(name))):
-            opened[name] = _spooled(_apart(source, len(opened)), reader, _items(reader), name)
+            found = _first_try(_apart(source, len(opened)), reader, name, outline)
+            opened |= {name: found} if isinstance(found, Opened) else {}
+            refused |= {name: found} if isinstance(found, UnknownType) else {}
         elif first in ("{", "]"):
             reader.skip()
         else:
@@ -211,14 +245,32 @@ def _object(source: Source, reader: JsonReader, path: Path, *, several: bool) ->
     if own := _bare_of_its_type(source, outline, lists, bare):
         return (replace(_emptied(source, own, source.resource), metadata=said),)
     holder = _holder(source, outline)
+    if holder in refused:
+        raise refused[holder]
     if holder in opened:
-        return (replace(opened[holder], metadata=said),)
+        return (replace(_of_page(source, opened[holder], outline), metadata=said),)
     if RECORDS in bare:
         source = _of_metadata(source, said)
     with path.open("rb") as file:
         again = JsonReader(file, source.name)
         found = _named(source, again, holder) if holder in lists else _inside(source, None, again.value())
     return (replace(found, metadata=said),)
+
+
+def _first_try(source: Source, reader: JsonReader, name: str, outline: Json) -> Opened | UnknownType:
+    """The records of a list, or why it is none of ours, which matters where it turns out to hold the records."""
+    records = _items(reader)
+    try:
+        return _spooled(source, reader, records, name, outline)
+    except UnknownType as error:
+        for _ in records:
+            pass
+        return error
+
+
+def _of_page(source: Source, opened: Opened, page: Json) -> Opened:
+    """The records of a list, with what the object that holds it says of others."""
+    return replace(opened, gaps=(*opened.gaps, *netbox.gaps(page, opened.records or 0, source.name)))
 
 
 def _apart(source: Source, number: int) -> Source:
@@ -274,7 +326,7 @@ def _inside(source: Source, key: str | None, value: Json) -> Opened:
     if isinstance(value[name], dict):
         return _inside(source, name, value[name])
     records = (_record(source.name, item, number) for number, item in enumerate(value[name], start=1))
-    return _spooled(source, None, records, name)
+    return _of_page(source, _spooled(source, None, records, name, value), value)
 
 
 def _holder(source: Source, value: Json) -> str | None:
@@ -299,7 +351,7 @@ def _is_itself(source: Source, value: Json) -> bool:
     """Say whether an object is a record, with the lists in it that are named after types and without them."""
     lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
     rest = {name: inner for name, inner in value.items() if name not in lists or not _type_of(name)}
-    return _is_record(source, value) and _is_record(source, rest)
+    return netbox.is_record(value) or (_is_record(source, value) and _is_record(source, rest))
 
 
 def _is_record(source: Source, value: Json) -> bool:

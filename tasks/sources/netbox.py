@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pynetbox
@@ -14,14 +13,13 @@ from schemas.errors import CmdbError, UsageError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.reports import Issue
 from schemas.resources import RESOURCES
+from tasks.formats.netbox import SHAPES, Shape
 from tasks.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.sources.base import Connector, Request
 from tasks.sources.peers import checked_addresses, is_public
 from tasks.sources.written import Lines, free_path, lines
 
 Object = dict[str, Any]
-Vlans = Callable[[int], str | None]
-"""Gives the natural key of the VLAN of an id."""
 
 _PAGE = 500
 _TIMES = (10, 60)
@@ -41,10 +39,10 @@ def fetch(request: Request) -> Fetched:
 
 
 def _types(request: Request) -> list[str]:
-    foreign = [resource.type for resource in request.types if resource.type not in MAPPED]
+    foreign = [resource.type for resource in request.types if resource.type not in SHAPES]
     if foreign:
-        raise UsageError(f"netbox:// has no {', '.join(foreign)}: it has {', '.join(MAPPED)}.")
-    wanted = {resource.type for resource in request.types} or set(MAPPED)
+        raise UsageError(f"netbox:// has no {', '.join(foreign)}: it has {', '.join(SHAPES)}.")
+    wanted = {resource.type for resource in request.types} or set(SHAPES)
     return [name for name in RESOURCES if name in wanted]
 
 
@@ -58,7 +56,7 @@ class _Reading:
             self.http.mount(scheme, _Patient(request))
         self._api = pynetbox.api(_base(request), token=request.secret.text.strip() if request.secret else None)
         self._api.http_session = self.http
-        self._vlans: dict[int, str] | None = None
+        self._vlans: dict[int, Object] | None = None
         self._files, self._records, self._size = 0, 0, 0
 
     def read(self, name: str) -> tuple[FetchedFile | None, str | None]:
@@ -85,7 +83,6 @@ class _Reading:
 
     def _write(self, name: str, written: Lines) -> int:
         """Write the records, each once; returns how many NetBox says there are."""
-        _, _, mapped = MAPPED[name]
         listed = self._listed(name)
         total = len(listed)
         seen: set[int] = set()
@@ -95,19 +92,40 @@ class _Reading:
             if record["id"] in seen:
                 continue
             seen.add(record["id"])
-            written.write(mapped(record, self._vlan))
+            written.write(_kept(SHAPES[name], self._with_vlan(record)))
             if written.count % _PAGE == 0:
                 self._request.told(self._files, self._records + written.count, self._size + written.size)
         return total
 
     def _listed(self, name: str) -> Any:
-        application, endpoint, _ = MAPPED[name]
+        application, _, endpoint = SHAPES[name].endpoints[0].partition("/")
         return getattr(getattr(self._api, application), endpoint).all(limit=_PAGE)
 
-    def _vlan(self, number: int) -> str | None:
+    def _with_vlan(self, record: Object) -> Object:
+        """Give the VLAN that a prefix refers to its group and its site, which it has there in its own list only."""
+        vlan = record.get("vlan")
+        if not isinstance(vlan, dict) or "id" not in vlan:
+            return record
         if self._vlans is None:
-            self._vlans = {vlan["id"]: _vlan_key(vlan) for vlan in map(dict, self._listed("vlan"))}
-        return self._vlans.get(number)
+            found = map(dict, self._listed("vlan"))
+            self._vlans = {each["id"]: _kept(SHAPES["vlan"], each) for each in found}
+        return record | {"vlan": vlan | self._vlans.get(vlan["id"], {})}
+
+
+def _kept(shape: Shape, record: Object) -> Object:
+    """Return the members that are read, and the custom fields: counts of other objects change with each of those."""
+    names = (*shape.reads, "id", "url", "custom_fields", "last_updated")
+    return {name: _without_counts(record[name]) for name in names if name in record}
+
+
+def _without_counts(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without_counts(inner)
+        for name, inner in value.items()
+        if not name.endswith("_count") and not name.startswith("_")
+    }
 
 
 class _Patient(HTTPAdapter):
@@ -161,87 +179,5 @@ def _meaning(what: str, error: Exception, read: int) -> str:
         return f"{what} can't be read{after}: the answer is no JSON; is this the address of a NetBox?"
     return f"{what} can't be read{after}: NetBox does not answer ({type(error).__name__})."
 
-
-# Objects → fields -----------------------------------------------------------------------------------------------------
-
-
-def _site(site: Object, _: Vlans) -> Object:
-    same = ("name", "slug", "facility", "time_zone", "latitude", "longitude")
-    return _common(site, *same) | {"region_name": _name(site.get("region"))}
-
-
-def _vrf(vrf: Object, _: Vlans) -> Object:
-    return _common(vrf, "name", "rd", "enforce_unique")
-
-
-def _vlan(vlan: Object, _: Vlans) -> Object:
-    own = {"group": _name(vlan.get("group")), "site": _name(vlan.get("site")), "status": _value(vlan.get("status"))}
-    return _common(vlan, "vid", "name") | own
-
-
-def _prefix(prefix: Object, vlans: Vlans) -> Object:
-    vrf, vlan = prefix.get("vrf"), prefix.get("vlan")
-    own = {
-        "vrf": (vrf.get("rd") or vrf.get("name")) if vrf else None,
-        "site": _place(prefix),
-        "vlan": vlans(vlan["id"]) if vlan else None,
-        "status": _value(prefix.get("status")),
-    }
-    return _common(prefix, "prefix", "is_pool") | own
-
-
-def _asn(asn: Object, _: Vlans) -> Object:
-    return _common(asn, "asn") | {"rir": _name(asn.get("rir")), "organisation": _name(asn.get("tenant"))}
-
-
-def _device(device: Object, _: Vlans) -> Object:
-    model = device.get("device_type") or {}
-    address = (device.get("primary_ip") or {}).get("address") or ""
-    own = {
-        "site": _name(device.get("site")),
-        # Until NetBox 4 it was called device_role.
-        "role": _name(device.get("role") or device.get("device_role")),
-        "manufacturer": _name(model.get("manufacturer")),
-        "model": model.get("model"),
-        "status": _value(device.get("status")),
-        "primary_ip": address.partition("/")[0] or None,
-    }
-    return _common(device, "name", "serial") | own
-
-
-def _common(found: Object, *same: str) -> Object:
-    """The members that have the names of our fields, and what every type has. A tag of NetBox has no value."""
-    tags = {tag["name"]: "" for tag in found.get("tags") or ()}
-    return {name: found.get(name) for name in (*same, "description")} | {"tags": tags}
-
-
-def _name(nested: Object | None) -> str | None:
-    return nested.get("name") if nested else None
-
-
-def _value(choice: Object | str | None) -> str | None:
-    return choice.get("value") if isinstance(choice, dict) else choice
-
-
-def _place(prefix: Object) -> str | None:
-    """The site of a prefix: until NetBox 4.2 a member of its own, and since then one of the scopes that it may have."""
-    if "site" in prefix:
-        return _name(prefix["site"])
-    return _name(prefix.get("scope")) if prefix.get("scope_type") == "dcim.site" else None
-
-
-def _vlan_key(vlan: Object) -> str:
-    return f"{_name(vlan.get('group')) or _name(vlan.get('site')) or ''}/{vlan['vid']}"
-
-
-MAPPED: dict[str, tuple[str, str, Callable[[Object, Vlans], Object]]] = {
-    "site": ("dcim", "sites", _site),
-    "vrf": ("ipam", "vrfs", _vrf),
-    "vlan": ("ipam", "vlans", _vlan),
-    "prefix": ("ipam", "prefixes", _prefix),
-    "asn": ("ipam", "asns", _asn),
-    "device": ("dcim", "devices", _device),
-}
-"""The types that NetBox has: the application and the endpoint of its API, and how an object becomes a record."""
 
 NETBOX = Connector("netbox", "NetBox", ("netbox", "netbox+http"), "netbox://netbox.example.com", fetch)

@@ -249,7 +249,7 @@ def netbox_rig(_: Path, __: str) -> Iterator[Rig]:
     with site(netbox) as running:
         yield Rig(
             f"netbox+http://{running.host}",
-            {"site": 3, "vrf": 2, "vlan": 2, "prefix": 3, "asn": 1, "device": 1},
+            {"site": 3, "vrf": 2, "vlan": 2, "prefix": 3, "asn": 1, "device": 1, "circuit": 1},
             enlarge=lambda: netbox.objects.update(netbox_objects(12_000)),
             spoil=lambda: netbox.broken.add(("dcim/devices", 0)),
             broken=lambda: f"netbox+http://{running.host}/elsewhere",

@@ -184,6 +184,7 @@ def netbox_objects(sites: int = 3) -> Objects:
     vrf = {"id": 4, "url": "http://x/api/ipam/vrfs/4/", "display": "blue (65000:1)", "name": "blue", "rd": "65000:1"}
     bare = {"id": 5, "url": "http://x/api/ipam/vrfs/5/", "display": "red", "name": "red", "rd": None}
     common = {"tags": [tag], "description": "", "custom_fields": {}, "created": "2026-01-01T00:00:00Z"}
+    common["last_updated"] = "2026-02-01T00:00:00Z"
     vlan = {"id": 31, "url": "http://x/api/ipam/vlans/31/", "display": "servers (110)", "vid": 110, "name": "servers"}
     nested = {"name": "Germany", "id": 1, "url": "http://x/api/dcim/regions/1/", "display": "Germany", "slug": "de"}
     maker = {
@@ -308,6 +309,35 @@ def netbox_objects(sites: int = 3) -> Objects:
                 "primary_ip4": address,
                 "local_context_data": None,
                 "config_context": {"ntp": ["192.0.2.1"]},
+                **common,
+            },
+        ],
+        "circuits/circuits": [
+            {
+                "id": 71,
+                "url": "http://x/api/circuits/circuits/71/",
+                "display": "ET-4711",
+                "cid": "ET-4711",
+                "provider": {"id": 2, "url": "http://x/api/circuits/providers/2/", "display": "Telco", "name": "Telco"},
+                "type": {"id": 1, "url": "http://x/api/circuits/circuit-types/1/", "display": "Fibre", "name": "Fibre"},
+                "status": active,
+                "commit_rate": 1_000_000,
+                "termination_a": {
+                    "id": 81,
+                    "url": "http://x/api/circuits/circuit-terminations/81/",
+                    "display": "ET-4711: Termination A",
+                    "termination_type": "dcim.site",
+                    "termination_id": 1,
+                    "termination": brief[0],
+                },
+                "termination_z": {
+                    "id": 82,
+                    "url": "http://x/api/circuits/circuit-terminations/82/",
+                    "display": "ET-4711: Termination Z",
+                    "termination_type": "circuits.providernetwork",
+                    "termination_id": 5,
+                    "termination": {"id": 5, "display": "MPLS", "name": "MPLS"},
+                },
                 **common,
             },
         ],

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import SourceError, UsageError
+from schemas.fetched import Fetched
 from tasks.sources import fetch
 from tests.support import importer, stored
 from tests.tasks.sources.servers import Answer, Asked, NetBox, Site, netbox_objects, site
@@ -34,13 +35,18 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_all_of_it_is_imported(server: Site, database_url: str, tmp_path: Path) -> None:
-    """In the order of loading, without a reject; natural keys stand for nested objects."""
-    found = fetched(f"netbox+http://{server.host}", tmp_path / "out", secret="abcdefgh")
+def load(found: Fetched, database_url: str, tmp_path: Path) -> None:
+    """Import what was fetched, all of it new, without a reject."""
     run = importer(database_url, tmp_path)
     for file in found.files:
         report = run(file.path, name=file.name, resource_type=file.resource_type)
         assert (report.counts.create, report.counts.rejected) == (file.records, 0), report.issues
+
+
+def test_all_of_it_is_imported(server: Site, database_url: str, tmp_path: Path) -> None:
+    """In the order of loading, without a reject; natural keys stand for nested objects."""
+    found = fetched(f"netbox+http://{server.host}", tmp_path / "out", secret="abcdefgh")
+    load(found, database_url, tmp_path)
     assert found.whole
     assert [(row["vrf"], row["site"], row["vlan"], row["status"]) for row in stored(database_url, "prefix")] == [
         (None, None, "/120", "active"),
@@ -49,6 +55,8 @@ def test_all_of_it_is_imported(server: Site, database_url: str, tmp_path: Path) 
     ]
     device = stored(database_url, "device")[0]
     assert (device["manufacturer"], device["model"], device["primary_ip"]) == ("Juniper", "MX204", "192.0.2.10")
+    circuit = stored(database_url, "circuit")[0]
+    assert (circuit["natural_key"], circuit["site_a"], circuit["site_z"]) == ("Telco/ET-4711", "Site 1", None)
 
 
 def test_pages_are_followed_and_nothing_else_is_asked(server: Site, tmp_path: Path) -> None:
@@ -119,7 +127,7 @@ def test_who_may_not_read(server: Site, tmp_path: Path, path: str, secret: str |
     """Told for the first type, with a word on the others."""
     with pytest.raises(SourceError, match=said) as caught:
         fetch(request(f"netbox+http://{server.host}{path}", tmp_path, secret=secret))
-    assert str(caught.value).endswith("(5 more could not be read.)")
+    assert str(caught.value).endswith("(6 more could not be read.)")
     assert "wrong-token" not in str(caught.value)
 
 
@@ -136,14 +144,30 @@ def test_what_is_no_netbox(server: Site, tmp_path: Path) -> None:
         fetch(request("netbox+http://169.254.169.254", tmp_path, "site"))
 
 
-def test_older_shapes(server: Site, netbox: NetBox, tmp_path: Path) -> None:
-    """Before 4.2 a prefix has a site, before 4.0 a device a device_role."""
+def test_older_shapes(server: Site, netbox: NetBox, tmp_path: Path, database_url: str) -> None:
+    """Before 4.2 a prefix has a site and a circuit ends at one, before 4.0 a device has a device_role."""
     prefix, device = netbox.objects["ipam/prefixes"][1], netbox.objects["dcim/devices"][0]
-    place = netbox.objects["dcim/sites"][1]
+    circuit, place = netbox.objects["circuits/circuits"][0], netbox.objects["dcim/sites"][1]
     for name in ("scope", "scope_id", "scope_type"):
         del prefix[name]
     prefix["site"] = {name: place[name] for name in ("id", "url", "name")}
     device["device_role"] = device.pop("role")
-    found = fetched(f"netbox+http://{server.host}", tmp_path, "prefix", "device", secret="abcdefgh")
-    prefixes, devices = (read(file.path) for file in found.files)
-    assert (prefixes[1]["site"], devices[0]["role"]) == ("Site 2", "core router")
+    circuit["termination_a"] = {"id": 81, "site": prefix["site"], "provider_network": None}
+    circuit["termination_z"] = {"id": 82, "site": None, "provider_network": {"id": 5, "name": "MPLS"}}
+    found = fetched(f"netbox+http://{server.host}", tmp_path / "out", secret="abcdefgh")
+    load(found, database_url, tmp_path)
+    prefixes, devices, circuits = (stored(database_url, name) for name in ("prefix", "device", "circuit"))
+    sites = {row["prefix"]: row["site"] for row in prefixes}
+    assert (sites[prefix["prefix"]], devices[0]["role"]) == ("Site 2", "core router")
+    assert (circuits[0]["site_a"], circuits[0]["site_z"]) == ("Site 2", None)
+
+
+def test_a_count_of_other_objects_changes_nothing(server: Site, netbox: NetBox, tmp_path: Path) -> None:
+    """A source whose records are as they were is as it was."""
+    for each in netbox.objects["dcim/sites"]:
+        each |= {"device_count": 3, "region": each["region"] | {"site_count": 1}}
+    before = fetched(f"netbox+http://{server.host}", tmp_path / "a", "site", secret="abcdefgh")
+    for each in netbox.objects["dcim/sites"]:
+        each |= {"device_count": 4, "region": each["region"] | {"site_count": 2}}
+    after = fetched(f"netbox+http://{server.host}", tmp_path / "b", "site", secret="abcdefgh")
+    assert before.digest == after.digest
