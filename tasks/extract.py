@@ -25,6 +25,7 @@ from tasks.formats.base import Format, Source
 from tasks.formats.compressed import unpacked
 from tasks.formats.excel import EXCEL, refuse_bombs
 from tasks.formats.foreign import binary, markup
+from tasks.formats.netbox_table import as_fields
 from tasks.formats.text import marked_encoding, transcoded
 
 _HEAD = 8192
@@ -68,7 +69,7 @@ def _extracted(
     format, source, encoding = _recognised(given)  # what it is
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(_sha256, path)
-        parts = opening(format, source)
+        parts = tuple(map(as_fields, opening(format, source)))
     known: dict[str, Any] = {"path": path, "name": name, "format": format.name, "size": size}
     known |= {"sha256": digest.result()}
     return tuple(Extracted(**known, **_found(opened, encoding, alone=len(parts) == 1)) for opened in parts)
