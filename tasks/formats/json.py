@@ -157,6 +157,7 @@ def _of_rest(source: Source, chunks: Iterator[Chunk | Flat], key: str | None, re
         resource_type=reading.shape.type,
         faults=pl.concat([issues_frame(reading.faults), spooled.faults]).sort("row"),
         notices=reading.notices,
+        gaps=reading.gaps,
     )
 
 

@@ -537,13 +537,20 @@ class Reading:
                 continue
             if name in self.shape.resource.key and self._is_needed(record, value):
                 message = f"{name} {_WHY[value]}, and is a part of the key: {_ADVICE}"
-                self.faults.append(Issue("key", message, row=row, field=name))
+                self.faults.append(Issue(_KEY, message, row=row, field=name))
             elif name not in self.shape.resource.key:
                 self._unknown[name, value] += 1
 
     def _is_needed(self, record: Json, value: No) -> bool:
         """Say whether a part of the key is there, and not known; one that a table leaves out, too, is empty."""
         return value is not No.MEMBER or "url" in record
+
+    @property
+    def gaps(self) -> tuple[Issue, ...]:
+        """Why records of the type may be missing: some do not say which they are."""
+        count = sum(fault.rule == _KEY for fault in self.faults)
+        message = f"{count:,} record{'' if count == 1 else 's'} cannot be told from others"
+        return (Issue(_KEY, message, Severity.WARNING),) if count else ()
 
     @property
     def notices(self) -> tuple[Issue, ...]:
@@ -558,6 +565,7 @@ class Reading:
         return tuple(found)
 
 
+_KEY = "key_unknown"
 _WHY = {
     No.MEMBER: "is not in this view of the record",
     No.NAME: "is given without its name",

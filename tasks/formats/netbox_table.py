@@ -120,8 +120,12 @@ def _namespaces(opened: Opened, spelt: dict[str, str]) -> Opened:
     if spelt.keys() & {*_RD, *_VRF}:
         return opened
     other = opened.frame.filter(_text(space).fill_null("Global") != "Global").select(ROW, space).collect()
+    if other.is_empty():
+        return opened
     told = "is in the namespace '{}', and no column has its VRF: add one, called vrf"
-    faults = [Issue("namespace", told.format(name), row=row, column=space, value=name) for row, name in other.rows()]
-    return replace(
-        opened, faults=pl.concat([opened.faults, issues_frame(faults)]).sort("row") if faults else opened.faults
+    found = [Issue("namespace", told.format(name), row=row, column=space, value=name) for row, name in other.rows()]
+    gap = Issue(
+        "namespace", f"{len(found):,} prefixes are in a namespace, and no column has their VRF", Severity.WARNING
     )
+    faults = pl.concat([opened.faults, issues_frame(found)]).sort("row")
+    return replace(opened, faults=faults, gaps=(*opened.gaps, gap))
