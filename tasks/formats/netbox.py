@@ -153,7 +153,7 @@ def _tags(record: Json) -> Value:
     """Return the tags by name; a tag has no value. Nautobot names them with `?depth=1` and later only."""
     found = _found(record, ("tags",))
     if not isinstance(found, list):
-        return found
+        return found if isinstance(found, No) else name_of(found)
     names = [name_of(tag) for tag in found]
     return No.NAME if No.NAME in names else dict.fromkeys(map(str, names), "")
 

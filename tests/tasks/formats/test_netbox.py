@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.errors import UnknownType
 from schemas.reports import ROW, UNTOUCHED, Extracted
-from tasks.formats.netbox import SHAPES, No, choice_of, endpoint_of, flat, is_complete, name_of, values
+from tasks.formats.netbox import SHAPES, No, choice_of, endpoint_of, flat, gaps, is_complete, name_of, values
+from tests.laws import law
 from tests.tasks.formats.support import read_text
 from tests.tasks.sources.servers import netbox_objects
 
@@ -296,3 +299,53 @@ def test_a_pynetbox_dump_without_names(tmp_path: Path) -> None:
     found = read_text(tmp_path, "a.json", json.dumps([vlan]))
     assert "12" not in cells(found)[0].values()
     assert set(cells(found)[0][UNTOUCHED].split(",")) == {"site", "tags"}
+
+
+# What stands in a member of a record: a related object with or without its name, a choice, an id, nothing.
+NAMES = st.text("abcdefgh", min_size=1, max_size=8)
+IDS = st.integers(10_000, 99_999) | st.uuids().map(str)
+RELATED = st.fixed_dictionaries({"id": IDS}, optional={"name": NAMES, "url": st.just("/api/x/"), "rd": NAMES})
+CHOICES = st.fixed_dictionaries({"value": NAMES, "label": NAMES})
+MEMBERS = st.none() | IDS | RELATED | CHOICES | st.lists(RELATED, max_size=2)
+RECORDS = st.sampled_from(sorted(SHAPES)).flatmap(
+    lambda kind: st.tuples(
+        st.just(kind),
+        st.fixed_dictionaries({}, optional=dict.fromkeys((*SHAPES[kind].reads, "custom_fields"), MEMBERS)),
+    )
+)
+RELATIONS = {
+    "group", "site", "vrf", "vlan", "region_name", "rir", "organisation", "role", "manufacturer", "provider", "type",
+    "site_a", "site_z", "tags", "status",
+}  # fmt: skip
+
+
+def ids(value: Any) -> set[Any]:
+    """Return every id in a value."""
+    if isinstance(value, dict):
+        own = {value["id"]} if "id" in value else set()
+        return own.union(*map(ids, value.values()))
+    return set().union(*map(ids, value)) if isinstance(value, list) else set()
+
+
+@law(300)
+@given(RECORDS)
+def test_no_id_becomes_a_value(case: tuple[str, dict[str, Any]]) -> None:
+    """Whatever a record looks like: of related objects and choices, only names are read, and the rest is left alone."""
+    kind, members = case
+    found = flat(SHAPES[kind], members)
+    forbidden = {str(each) for each in ids(members)} | {str(each) for each in members.values() if type(each) is int}
+    for name in RELATIONS & found.keys():
+        values_of = list(found[name]) if isinstance(found[name], dict) else [found[name]]
+        assert not forbidden & {part for value in values_of for part in str(value).split("/")}
+    untouched = set(filter(None, str(found.get(UNTOUCHED, "")).split(",")))
+    assert untouched <= SHAPES[kind].resource.fields.keys() - set(SHAPES[kind].resource.key)
+    assert all(found.get(name) is None for name in untouched)
+
+
+@law(100)
+@given(st.integers(1, 5), st.integers(0, 4), st.booleans())
+def test_a_page_is_whole_or_says_that_it_is_not(held: int, more: int, last: bool) -> None:
+    """No list that is longer than what was read is taken for all of it."""
+    following = None if last or not more else "https://n.example/api/dcim/sites/?offset=5"
+    outline = {"count": held + more, "next": following, "previous": None, "results": [{}]}
+    assert bool(gaps(outline, held, "a.json")) == bool(more)
