@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -62,15 +63,26 @@ class Shape:
     either: frozenset[str]
     fields: dict[str, Field]
 
-    @property
+    @cached_property
     def resource(self) -> Resource:
         """The resource type."""
         return RESOURCES[self.type]
 
-    @property
+    @cached_property
     def reads(self) -> tuple[str, ...]:
         """The members that its fields are read from."""
         return tuple(dict.fromkeys(name for field in self.fields.values() for name in field.reads))
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The members that are read, and those that say which record it is, of which type and how whole."""
+        return frozenset((*self.reads, *_ABOUT))
+
+    @cached_property
+    def spelt(self) -> frozenset[str]:
+        """The plain spellings of the names and titles of its fields."""
+        fields = self.resource.fields
+        return frozenset(plain(spelling) for name, spec in fields.items() for spelling in (name, spec.title))
 
 
 # Members --------------------------------------------------------------------------------------------------------------
@@ -462,7 +474,10 @@ def _custom(record: Json) -> Json:
 
 def flat(shape: Shape, record: Json) -> Json:
     """Return the fields of a record as columns, and which of them it leaves as they are stored."""
-    found = values(shape, record)
+    return _columns(shape, values(shape, record))
+
+
+def _columns(shape: Shape, found: dict[str, Value]) -> Json:
     columns = {
         name: None if isinstance(value, No) else value
         for name, value in found.items()
@@ -474,12 +489,10 @@ def flat(shape: Shape, record: Json) -> Json:
 
 def _rest(shape: Shape, record: Json) -> Iterator[tuple[str, Any]]:
     """The members that no field reads, for the report to name and for a mapping to use: names in place of objects."""
-    read = {*shape.reads, *_ABOUT}
-    fields = {plain(spelling) for name, spec in shape.resource.fields.items() for spelling in (name, spec.title)}
     for name, value in record.items():
         if name in ("custom_fields", "custom_field_data", "_custom_field_data") and isinstance(value, dict):
-            yield from ((f"{name}.{key}", _shown(each)) for key, each in value.items() if plain(key) not in fields)
-        elif name not in read:
+            yield from ((f"{name}.{key}", _shown(each)) for key, each in value.items() if plain(key) not in shape.spelt)
+        elif name not in shape.known:
             yield name, _shown(value)
 
 
@@ -511,28 +524,28 @@ class Reading:
     def chunk(self, chunk: Chunk | Flat) -> Chunk:
         """Return records as columns."""
         whole = chunk if isinstance(chunk, Chunk) else chunk.chunk()
-        for row, record in zip(whole.rows, whole.records, strict=True):
-            self._look_at(row, record)
+        pairs = zip(whole.rows, whole.records, strict=True)
         exact = whole.exact
         again = (lambda: [self._flat(record) for record in exact()]) if exact else None
-        return Chunk(whole.rows, [self._flat(record) for record in whole.records], again)
+        return Chunk(whole.rows, [self._flat(record, row) for row, record in pairs], again)
 
-    def _flat(self, record: Json) -> Json:
+    def _flat(self, record: Json, row: int | None = None) -> Json:
+        """Return a record as columns; with its row, note what is to be reported of it."""
         if not record:  # a line that is no object
             return {}
-        columns = flat(self.shape, record)
+        found = values(self.shape, record)
+        if row:
+            self._look_at(row, record, found)
+        columns = _columns(self.shape, found)
         return columns | {name: value for name, value in _rest(self.shape, record) if name not in columns}
 
-    def _look_at(self, row: int, record: Json) -> None:
+    def _look_at(self, row: int, record: Json, found: dict[str, Value]) -> None:
         endpoint = endpoint_of(record.get("url"))
         if endpoint and endpoint != self._endpoint and _ENDPOINTS.get(endpoint) is not self.shape:
             message = f"is of {endpoint}, and the others are {self.shape.resource.title} records: import it by itself"
             self.faults.append(Issue("type", message, row=row, value=str(record["url"])))
-        elif record:
-            self._note(row, record)
-
-    def _note(self, row: int, record: Json) -> None:
-        for name, value in values(self.shape, record).items():
+            return
+        for name, value in found.items():
             if not isinstance(value, No):
                 continue
             if name in self.shape.resource.key and self._is_needed(record, value):
