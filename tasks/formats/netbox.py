@@ -226,11 +226,11 @@ def _vlan(record: Json) -> Value:
 
 
 def vlan_key(vlan: Json) -> Value:
-    """Return the natural key of a VLAN."""
-    group = SHAPES["vlan"].fields["group"].value(vlan)
+    """Return the natural key of a VLAN: its group, or else its site, and its number."""
+    group, site = (SHAPES["vlan"].fields[name].value(vlan) for name in ("group", "site"))
     if isinstance(group, No) or not isinstance(vlan.get("vid"), int):
         return No.NAME
-    return f"{group or ''}/{vlan['vid']}"
+    return f"{group or ('' if isinstance(site, No) else site) or ''}/{vlan['vid']}"
 
 
 def _end(*names: str) -> Field:

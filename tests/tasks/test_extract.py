@@ -67,8 +67,8 @@ def test_any_table_reads_back_equal(tmp_path: Path, delimiter: str, table: list[
     with path.open("w", encoding="utf-8", newline="") as file:
         # A record that begins with "#" is no comment where its first field is quoted.
         hashes = any(cells[0].startswith("#") for cells in table)
-        always, rarely = csv.QUOTE_ALL, csv.QUOTE_MINIMAL
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=always if hashes else rarely)
+        options: dict[str, Any] = {"quoting": csv.QUOTE_ALL if hashes else csv.QUOTE_MINIMAL}
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", **options)
         writer.writerow(["first", "second", "third"])
         writer.writerows(table)
     found = read(path, delimiter=delimiter)

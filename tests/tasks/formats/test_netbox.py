@@ -230,14 +230,11 @@ def test_a_page_that_is_not_all(tmp_path: Path) -> None:
 
 def test_ids_are_no_values() -> None:
     """An id, a UUID and an address name nothing; a name that looks like a number does."""
-    for value in (2, UUID, f"https://n.example/api/dcim/sites/{UUID}/", unnamed(), {"id": 3, "url": "x"}):
+    values: list[Any] = [2, UUID, f"https://n.example/api/dcim/sites/{UUID}/", unnamed(), {"id": 3, "url": "x"}]
+    for value in values:
         assert name_of(value) is No.NAME
-    assert [name_of(value) for value in (nested("Bonn"), "Bonn", "2", None, "", {}, [])] == [
-        "Bonn",
-        "Bonn",
-        "2",
-        *[None] * 4,
-    ]
+    named: list[Any] = [nested("Bonn"), "Bonn", "2", None, "", {}, []]
+    assert [name_of(value) for value in named] == ["Bonn", "Bonn", "2", *[None] * 4]
     assert name_of([nested("a"), nested("b")]) is No.ONE
     assert choice_of(nested("Active"), ("active",)) == "active"
     assert endpoint_of("https://api.example/api/v2/devices/5/") is None
@@ -347,5 +344,5 @@ def test_no_id_becomes_a_value(case: tuple[str, dict[str, Any]]) -> None:
 def test_a_page_is_whole_or_says_that_it_is_not(held: int, more: int, last: bool) -> None:
     """No list that is longer than what was read is taken for all of it."""
     following = None if last or not more else "https://n.example/api/dcim/sites/?offset=5"
-    outline = {"count": held + more, "next": following, "previous": None, "results": [{}]}
+    outline: dict[str, Any] = {"count": held + more, "next": following, "previous": None, "results": [{}]}
     assert bool(gaps(outline, held, "a.json")) == bool(more)

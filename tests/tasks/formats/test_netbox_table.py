@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from schemas.reports import ROW, Extracted
+from schemas.reports import Extracted
 from tasks.formats.netbox_table import accessor
 from tests.tasks.formats.support import faults, read_text
 
@@ -72,5 +72,5 @@ def test_a_table_of_nautobot(tmp_path: Path) -> None:
 def test_other_tables_are_as_they_are(tmp_path: Path) -> None:
     """Without prefixes, a group and a number are what they are called."""
     found = read_text(tmp_path, "a.csv", "vlan,vlan_group,vrf,Children\n110,Campus,Global,2\n")
-    assert cells(found, ROW, "vlan", "vlan_group", "vrf") == [(2, "110", "Campus", "Global")]
+    assert cells(found, "vlan", "vlan_group", "vrf") == [("110", "Campus", "Global")]
     assert accessor(" VLAN  Group ") == "vlan_group"
