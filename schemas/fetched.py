@@ -26,18 +26,36 @@ class FetchedFile:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """Records that may be missing from what was read: of a type (None: of any) and with these values, and why."""
+
+    why: str
+    resource_type: str | None = None
+    constants: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Fetched:
     """The files of a source.
 
     `version` is what the source says of its state, to be given back as `known` the next time; None where it says
     nothing. `digest` is the SHA-256 over the names and the content of the files. `failures` are the files, pages,
-    regions or types that could not be read: with any of them, what is absent from the files may still exist.
+    regions or types that could not be read: with any of them, what is absent from the files may still exist. `unread`
+    says of which types and places; where it does not name them, the records of any may be missing.
     """
 
     files: tuple[FetchedFile, ...]
     version: str | None = None
     failures: tuple[Issue, ...] = ()
     digest: str = ""
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def lacks(self) -> tuple[Unread, ...]:
+        """Return what may be missing; everything may where a failure is not placed."""
+        if self.unread or not self.failures:
+            return self.unread
+        return tuple(Unread(issue.message) for issue in self.failures)
 
     @property
     def whole(self) -> bool:

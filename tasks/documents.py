@@ -107,6 +107,7 @@ def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extr
         records=None if None in counted else sum(filter(None, counted)),
         faults=pl.concat(faults),
         notices=tuple(notices),
+        gaps=tuple(gap for part in parts for gap in part.gaps),
     )
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
 
 from schemas.errors import PlanMoved, TooManyErrors
-from schemas.reports import ROW, Change, Issue, Missing, Mode, Moved, Severity, Status, issues_frame
+from schemas.reports import ROW, Change, Issue, Mode, Moved, Severity, Status, issues_frame
+from tasks.absent import find_absent, incomplete, is_frozen, spare, targets_of
 from tasks.part import Part
 from tasks.rules import OfRecords, of_cells
 from tasks.run import Run
 from tasks.secrets import without_secrets
 from tasks.store import ledger
-from tasks.store.checks import Broken, compare_again, run_checks
+from tasks.store.checks import Broken, Checked, check_again, compare_again, run_checks
 from tasks.store.frozen import Frozen
 from tasks.store.missing import Gone, Missed
 from tasks.store.plan import Planner
-from tasks.store.target import Target, target_of
+from tasks.store.target import Target
 
 # Rejected rows that are read from the source and kept at once.
 _SLICE = 50_000
@@ -64,32 +67,72 @@ def _check_kept(run: Run) -> None:
         part.staging.check_whole()
 
 
-def _targets(run: Run) -> list[Target]:
-    """The two sides of each part; each sees the parts that are loaded before it."""
-    targets: list[Target] = []
-    for part in run.parts:
-        beside = {target.resource.type: target for target in targets}
-        targets.append(target_of(part.staging, run.job.empty, beside))
-    return targets
-
-
 def _check(run: Run) -> None:
-    """Ask the rules over many records, and compare what is left with what is stored."""
+    """Ask the rules over many records of what the run will leave, and compare what is left with what is stored."""
     run.progress("check", 0, None)
-    for part, target in zip(run.parts, _targets(run), strict=True):
+    find_absent(run)
+    reverted: set[str] = set()
+    for part, target in zip(run.parts, targets_of(run), strict=True):
         if part.staging.checked:
             part.comparison = compare_again(part.staging, target)
-            continue
-        keep = max(run.settings.max_issues - run.kept, 0)
-        whole, own = run.moved is Moved.REFUSE, _own(run, part)
-        try:
-            checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep, own, whole=whole)
-        except Broken as broken:
-            raise _refused(run, part, broken) from broken
-        part.tally.take(checked.rules, again=run.moved is not None)
-        part.tally.rejected += checked.rejected
-        part.comparison = checked.comparison
-        part.staging.checked = True
+        elif _checked(run, part, target):
+            reverted.add(part.resource.type)
+    while _leaves_more(run, reverted):
+        rejected = [part.resource.type for part, target in _pairs(run) if _checked_again(run, part, target)]
+        reverted = set(rejected)
+
+
+def _pairs(run: Run) -> Iterator[tuple[Part, Target]]:
+    """The parts with their two sides."""
+    return zip(run.parts, targets_of(run), strict=True)
+
+
+def _checked(run: Run, part: Part, target: Target) -> int:
+    """Ask the rules of a part; returns how many rows they reject."""
+    keep = max(run.settings.max_issues - run.kept, 0)
+    with _no_row_rejected(run, part) as whole:
+        checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep, _own(run, part), whole=whole)
+    _take(run, part, checked)
+    part.staging.checked = True
+    return checked.rejected
+
+
+def _checked_again(run: Run, part: Part, target: Target) -> int:
+    """Ask the rules of a part again; returns how many more rows they reject."""
+    with _no_row_rejected(run, part) as whole:
+        checked = check_again(part.staging, target, part.mapping, run.job.mode, whole=whole)
+    _take(run, part, checked)
+    return checked.rejected
+
+
+def _take(run: Run, part: Part, checked: Checked) -> None:
+    part.tally.take(checked.rules, again=run.moved is not None)
+    part.tally.rejected += checked.rejected
+    part.comparison = checked.comparison
+
+
+@contextmanager
+def _no_row_rejected(run: Run, part: Part) -> Iterator[bool]:
+    """Refuse a plan of which rows break rules now; gives whether there is one that none may be taken out of."""
+    try:
+        yield run.moved is Moved.REFUSE
+    except Broken as broken:
+        raise _refused(run, part, broken) from broken
+
+
+def _leaves_more(run: Run, reverted: set[str]) -> bool:
+    """Say whether more records stay than the checks went by: of rejected rows, or those that such records refer to.
+
+    A type is checked with the rows of later types as they are in the source, and these may have been rejected since.
+    """
+    with run.session.transaction() as connection:
+        spared = run.job.mode is Mode.SYNC and spare(run, connection, checked=True)
+    earlier: set[str] = set()
+    for part in run.parts:
+        if part.resource.type in reverted & earlier:
+            return True
+        earlier.update(part.resource.related)
+    return spared
 
 
 def _own(run: Run, part: Part) -> OfRecords:
@@ -146,8 +189,7 @@ def _moved_message(count: int) -> str:
 
 
 def _frozen(run: Run, connection: Connection) -> list[tuple[Part, Frozen]]:
-    pairs = zip(run.parts, _targets(run), strict=True)
-    return [(part, Frozen(connection, target, run.staged_by)) for part, target in pairs]
+    return [(part, Frozen(connection, target, run.staged_by)) for part, target in _pairs(run)]
 
 
 def _keep_rejected(run: Run) -> None:
@@ -204,71 +246,47 @@ class Planned:
     def __init__(self, run: Run, connection: Connection) -> None:
         self.run = run
         self.connection = connection
-        self.targets = _targets(run)
+        self.targets = targets_of(run)
         pairs = zip(run.parts, self.targets, strict=True)
         self.planners = [Planner(connection, part.staging, target, part.comparison) for part, target in pairs]
-        self.missed: dict[int, Missed] = {}
-        self.gone: dict[int, Gone] = {}
+        self.missed = {
+            part.number: Missed(connection, target, run.job.missing, run.run_id)
+            for part, target in zip(run.parts, self.targets, strict=True)
+            if part.absent and part.absent.listed
+        }
 
     def make(self) -> None:
         """Find out what would become of every record."""
-        self.gone = self._gone()
+        for part, issue in incomplete(self.run):
+            self._report(part, [issue])
         for part, planner in zip(self.run.parts, self.planners, strict=True):
-            part.plan = planner.make(self.gone.get(part.number))
+            part.plan = planner.make(self._gone(part))
 
-    def _gone(self) -> dict[int, Gone]:
-        """What the sources no longer have: those that refer to others first, so that both may go."""
-        run = self.run
-        if run.job.mode is not Mode.SYNC or run.job.missing is Missing.IGNORE or not self._may_take_away():
-            return {}
-        everything = {target.resource.type: target for target in self.targets}
-        for part, target in zip(run.parts, self.targets, strict=True):
-            target.beside.update(everything)
-            self.missed[part.number] = Missed(self.connection, target, run.job.missing, run.run_id)
-            self.missed[part.number].clear()
-        found: dict[int, Gone] = {}
-        for part in reversed(run.parts):
-            found[part.number] = self._gone_of(part, self.missed[part.number])
-        return found
+    def _gone(self, part: Part) -> Gone | None:
+        """What the source of a part no longer has, and what of that stays all the same."""
+        if part.absent is None:
+            return None
+        self._report(part, part.absent.kept)
+        missed = self.missed.get(part.number)
+        return missed.count(part.absent.there) if missed else Gone(0, 0, part.absent.there)
 
-    def _gone_of(self, part: Part, missed: Missed) -> Gone:
-        if self._is_frozen():
-            Frozen(self.connection, missed.target, self.run.staged_by).recall_missing()
-            there = 0
-        else:
-            there = missed.find(part.scope)
-        kept = missed.spare() if self.run.job.missing is Missing.DELETE else []
-        if kept:
-            part.tally.rules["referred_to", Severity.WARNING] = len(kept)
-            ledger.add_issues(self.connection, self.run.run_id, issues_frame(kept), part.number)
-        return missed.count(there, kept)
-
-    def _may_take_away(self) -> bool:
-        """Nothing is taken away where it is not sure that the source was read whole."""
-        run, rejected = self.run, self.run.counts.rejected
-        if run.whole and (not rejected or self._is_frozen()):
-            return True
-        why = f"{rejected:,} rows are rejected" if rejected else "a part of the source could not be read"
-        issue = Issue("not_whole", f"nothing is deleted or retired, because {why}", Severity.WARNING)
-        ledger.add_issues(self.connection, run.run_id, issues_frame([issue]))
-        run.parts[0].tally.rules[issue.rule, Severity.WARNING] = 1
-        return False
+    def _report(self, part: Part, issues: list[Issue]) -> None:
+        if issues:
+            part.tally.rules[issues[0].rule, Severity.WARNING] = len(issues)
+            ledger.add_issues(self.connection, self.run.run_id, issues_frame(issues), part.number)
 
     def hold_still(self) -> None:
         """Let nobody write the records of a frozen plan from here on, cmdb or not."""
-        if self._is_frozen():
+        if is_frozen(self.run):
             for _, frozen in _frozen(self.run, self.connection):
                 frozen.hold_still()
 
     def moved(self) -> int:
         """Say how many records of a frozen plan moved since it was made; none of a plan that is made anew."""
-        if not self._is_frozen():
+        if not is_frozen(self.run):
             return 0
-        spared = sum(len(gone.kept) for gone in self.gone.values()) if self.run.moved is Moved.REFUSE else 0
-        return _tell_moved(self.run, self.connection) + spared
-
-    def _is_frozen(self) -> bool:
-        return self.run.moved is not None and self.run.moved is not Moved.REBASE
+        kept = sum(len(part.absent.kept) for part in self.run.parts if part.absent)
+        return _tell_moved(self.run, self.connection) + (kept if self.run.moved is Moved.REFUSE else 0)
 
     def held(self) -> str | None:
         """Say why a sync must wait for a yes."""
@@ -301,7 +319,7 @@ class Planned:
             checksum = frozen.freeze(missing=part.number in self.missed)
             parts.append(part.frozen() | {"checksum": checksum})
         text = json.dumps([str(run.run_id), run.job.model_dump(mode="json"), parts], sort_keys=True)
-        plan = {"hash": hashlib.sha256(text.encode()).hexdigest(), "parts": parts, "whole": run.whole}
+        plan = {"hash": hashlib.sha256(text.encode()).hexdigest(), "parts": parts}
         hours = run.settings.plan_hours if run.job.dry_run else run.settings.held_plan_hours
         ledger.keep_plan(self.connection, run.run_id, plan, hours)
 

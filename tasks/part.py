@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from schemas.custom import Rule
-from schemas.reports import Counts, Extracted, Mapping, PartReport, Severity
+from schemas.fetched import Unread
+from schemas.reports import Counts, Extracted, Issue, Mapping, PartReport, Severity
 from schemas.resource import Resource
 from tasks.store.compare import Comparison
 from tasks.store.ledger import mapping_to_json
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one."""
+    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one.
+
+    `keyless` counts the rejected rows whose key can't be read: which records they are is not known.
+    """
 
     read: int = 0
     passed: int = 0
     rejected: int = 0
+    keyless: int = 0
     kept: int = 0
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -35,6 +40,7 @@ class Tally:
         self.read += batch.read
         self.passed += batch.passed
         self.rejected += len(batch.rejected)
+        self.keyless += batch.keyless
         for rule, severity, count in batch.issues.group_by("rule", "severity").len().iter_rows():
             self.rules[rule, severity] += count
         error = pl.col("severity") == Severity.ERROR
@@ -73,10 +79,20 @@ class Tally:
 
 
 @dataclass
+class Absent:
+    """How many records there are in the scope of a sync, whether it lists any that go, and those that stay though."""
+
+    there: int = 0
+    listed: bool = False
+    kept: list[Issue] = field(default_factory=list)
+
+
+@dataclass
 class Part:
     """One type's share of a run; `extracted` is None where a frozen plan is applied, whose source was read before.
 
     `scope` says which records the source speaks of, as alternatives of field → value; none means all of the type.
+    `unread` says which of them it may lack without their being gone.
     """
 
     number: int
@@ -86,9 +102,11 @@ class Part:
     extracted: Extracted | None = None
     scope: tuple[dict[str, str], ...] = ()
     rules: tuple[Rule, ...] = ()
+    unread: tuple[Unread, ...] = ()
     tally: Tally = field(default_factory=Tally)
     comparison: Comparison = field(default_factory=Comparison)
     plan: Plan | None = None
+    absent: Absent | None = None
     _staging: Staging | None = None
 
     @property
@@ -119,6 +137,9 @@ class Part:
             "seen": self.mapping.seen is not None,
             "rows": self.staging.rows,
             "scope": list(self.scope),
+            "unread": [asdict(each) for each in self.unread],
+            "keyless": self.tally.keyless,
+            "aside": self.staging.aside,
             "counts": asdict(told.counts),
             "rules": [[rule, severity, count] for (rule, severity), count in sorted(rules.items())],
         }

@@ -57,10 +57,10 @@ def _types(session: Session, oldest: datetime) -> list[Resource]:
     with session.transaction() as connection:
         for number, chosen in enumerate(reversed(RESOURCES.values())):
             missed = _listed(connection, chosen, number, session.run_id, oldest)
-            if missed.count(0, []).delete:
+            if missed.count(0).delete:
                 found.append(chosen)
                 missed.spare()
-                any_may_go = any_may_go or missed.count(0, []).delete > 0
+                any_may_go = any_may_go or missed.count(0).delete > 0
     return found if any_may_go else []
 
 
@@ -83,9 +83,7 @@ def _delete(session: Session, types: list[Resource], oldest: datetime) -> None:
             told = missed.spare()
             ledger.add_issues(connection, run_id, issues_frame(told), number)
             spared += len(told)
-            parts.append(
-                PartReport(chosen.type, SOURCE, Counts(warnings=len(told), delete=missed.count(0, told).delete))
-            )
+            parts.append(PartReport(chosen.type, SOURCE, Counts(warnings=len(told), delete=missed.count(0).delete)))
             missed.take_away()
         ending: dict[str, Any] = {"duration": round(time.monotonic() - began, 3)}
         ending |= {"rules": [["referred_to", Severity.WARNING, spared]]} if spared else {}

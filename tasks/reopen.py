@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from schemas.errors import PlanMoved, UsageError
+from schemas.fetched import Unread
 from schemas.jobs import ApplyJob
 from schemas.reports import Counts, Moved
 from schemas.resources import RESOURCES
@@ -20,6 +21,8 @@ from tasks.store.frozen import Frozen
 from tasks.store.staging import Staging
 from tasks.store.target import target_of
 
+_EARLIER = {"why": "the plan was made by an earlier version, which did not keep the rejected rows: sync again"}
+
 
 def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
     """Give a run the parts of a frozen plan; raises UsageError or PlanMoved where it is no longer what it was."""
@@ -27,7 +30,7 @@ def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
         kept = ledger.read_plan(connection, job.plan)
         if job.hash and job.hash != kept.plan["hash"]:
             raise UsageError(f"The plan of run {job.plan} is another one than the file's: plan again.")
-    run.plan, run.moved, run.whole = job.plan, job.moved, kept.plan["whole"]
+    run.plan, run.moved = job.plan, job.moved
     run.notices = kept.notices
     run.parts = tuple(_part(run, job.plan, number, data) for number, data in enumerate(kept.plan["parts"]))
     add_rules(run, run.parts)
@@ -47,11 +50,12 @@ def _part(run: Run, plan: UUID, number: int, data: dict[str, Any]) -> Part:
     mapping = ledger.mapping_from_json(data["mapping"])
     counts = Counts(**data["counts"])
     rules = Counter({(rule, severity): count for rule, severity, count in data["rules"]})
-    tally = Tally(read=counts.read, rejected=counts.rejected, rules=rules)
-    part = Part(number, resource, data["source"], mapping, None, tuple(data["scope"]), tally=tally)
+    tally = Tally(read=counts.read, rejected=counts.rejected, keyless=data.get("keyless", 0), rules=rules)
+    unread = tuple(Unread(**each) for each in data.get("unread", [_EARLIER]))
+    part = Part(number, resource, data["source"], mapping, None, tuple(data["scope"]), unread=unread, tally=tally)
     seen = data["seen"]
     staging = Staging(run.session, resource, mapping.fields, run.workdir, seen=seen, part=number, run_id=plan)
-    staging.rows = data["rows"]
+    staging.rows, staging.aside = data["rows"], data.get("aside", 0)
     part.stage(staging)
     return part
 

@@ -17,6 +17,7 @@ import polars as pl
 from polars.exceptions import PanicException
 
 from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooManyErrors, UnderWay
+from schemas.fetched import Unread
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
 from schemas.reports import Counts, Issue, Moved, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
@@ -39,7 +40,7 @@ class Run:
         self.progress = progress
         self.parts: tuple[Part, ...] = ()
         self.notices: list[Issue] = []
-        self.whole = True
+        self.unread: list[Unread] = []
         self.scopes: dict[str, tuple[dict[str, str], ...]] = {}
         self.plan: UUID | None = None
         self.moved: Moved | None = None

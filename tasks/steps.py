@@ -14,6 +14,7 @@ from schemas.resources import RESOURCES, resource
 from tasks import extract as reading
 from tasks import fetch as fetching
 from tasks import load as loading
+from tasks.absent import about
 from tasks.ahead import ahead
 from tasks.documents import with_columns
 from tasks.formats import FORMATS
@@ -76,6 +77,8 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
         Part(number, chosen, source.name, mapping, source, _scope(mapping, run.scopes.get(chosen.type, ())))
         for number, (chosen, source, mapping) in enumerate(mapped)
     )
+    for part in parts:
+        part.unread = about(run.unread, part)
     run.notices += [issue for part in parts for issue in _told(part, job)]
     run.notices += add_rules(run, parts)
     ledger.describe_run(run.session, sources[0].sha256, [part.report for part in parts], run.notices)
@@ -137,6 +140,7 @@ def _scope(mapping: Mapping, given: tuple[dict[str, str], ...]) -> tuple[dict[st
 
 def _told(part: Part, job: LoadOptions) -> list[Issue]:
     said = [*(part.extracted.notices if part.extracted else ()), *notices(part.mapping, job.unknown)]
+    said += [replace(gap, severity=Severity.WARNING) for gap in (part.extracted.gaps if part.extracted else ())]
     if job.mode is Mode.SYNC and not part.scope:
         text = f"no constants say which {part.resource.title} records this source holds: all are compared with it"
         said.append(Issue("scope", text, Severity.WARNING))

@@ -33,8 +33,8 @@ class Batch:
 
     `flawed` are the rejected rows as far as they could be read, of which the rules over many records are asked too.
 
-    `rejected` are the row numbers of the rows that errors reject; `read` counts records (a blank line is none),
-    `passed` the rows of the source.
+    `rejected` are the row numbers of the rows that errors reject, `keyless` how many of them have no readable key;
+    `read` counts records (a blank line is none), `passed` the rows of the source.
     """
 
     valid: pl.DataFrame
@@ -43,6 +43,7 @@ class Batch:
     rejected: pl.Series
     read: int
     passed: int
+    keyless: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,20 @@ class Validator:
         rules = [self._broken(text, typed, rule) for rule in self.resource.row_rules]
         rules += [broken_cells(rule, self.resource, self.mapping, typed) for rule in self.own]
         repairs = [self._repairs(text, typed, name) for name in self.mapping.fields]
-        issues = pl.concat([wrong, failed, *rules, self._no_key(typed), *repairs])
+        no_key = self._no_key(typed)
+        issues = pl.concat([wrong, failed, *rules, no_key, *repairs])
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
         faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
         wrong_row = pl.col(ROW).is_in(errors.implode())
         valid, flawed = (typed.filter(~wrong_row), typed.filter(wrong_row)) if len(errors) else (typed, typed.clear())
-        return Batch(valid, flawed, issues, errors, len(records) + faulty, len(frame))
+        keyless = self._keyless(pl.concat([wrong, failed, no_key]), told) if len(errors) else 0
+        return Batch(valid, flawed, issues, errors, len(records) + faulty, len(frame), keyless)
+
+    def _keyless(self, cells: pl.DataFrame, told: pl.DataFrame) -> int:
+        """Count the rejected rows of unknown records: those that can't be read, and those without a sound key."""
+        error = pl.col("severity") == Severity.ERROR
+        of_key = cells.filter(error, pl.col("field").is_in(self.resource.key))
+        return pl.concat([told.filter(error)["row"], of_key["row"]]).n_unique()
 
     # What is a record ---------------------------------------------------------------------------------------------
 

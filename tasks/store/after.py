@@ -24,7 +24,7 @@ from sqlalchemy import (
 from schemas.resources import RESOURCES
 from schemas.tables import RETIRED_AT, ROW_NUMBER
 from tasks.store.compare import Comparison, planned_updates
-from tasks.store.target import Target, records_of
+from tasks.store.target import Target, known_records, records_of
 
 KEY, FRESH = "key", "fresh"
 """Columns beside the fields: the natural key, and whether the record is new or one of its watched fields changes."""
@@ -38,7 +38,9 @@ def records_beside(target: Target) -> Records:
 
     def records(resource_type: str) -> FromClause:
         resource = RESOURCES[resource_type]
-        return records_of(resource, resource.stored, target.beside, in_service=True)
+        if later := target.later.get(resource_type):
+            return known_records(later, resource.stored, target.leaving)
+        return records_of(resource, resource.stored, target.beside, leaving=target.leaving, in_service=True)
 
     return records
 
@@ -55,7 +57,7 @@ def after(target: Target, comparison: Comparison, names: tuple[str, ...]) -> Sub
         cast(target.stored_key, Text),
         *(t.c[name] for name in names),
     ]
-    others = select(*columns, literal(value=False)).select_from(t).where(t.c[RETIRED_AT].is_(None))
+    others = select(*columns, literal(value=False)).select_from(t).where(t.c[RETIRED_AT].is_(None), target.stays())
     if comparison.known:
         is_staged = exists(select(literal(1)).select_from(target.s).where(target.staged_key == target.stored_key))
         others = others.where(~is_staged)

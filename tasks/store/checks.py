@@ -72,6 +72,9 @@ FOUND = Table(
 # Rows of a frozen plan that break rules are told one by one up to this many.
 _MOST_BROKEN = 10_000
 
+# Rounds of checks in which rejected rows leave their records in the way of others.
+_MOST_ROUNDS = 10
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -106,7 +109,6 @@ def run_checks(
     Overlaps are asked last, of the rows alone that the comparison with the stored records leaves: a block that is
     where it was has been asked of before.
     """
-    counts: Counter[tuple[str, str]] = Counter()
     with staging.session.transaction() as connection:
         FOUND.create(connection)
         for issues in own(connection, target):
@@ -115,29 +117,28 @@ def run_checks(
         if staging.any_flawed:
             # A row that is rejected already is asked of all the same, so that it is mended once.
             queries += _queries(replace(target, s=staging.flawed), mode)
-        found, rejected = _found(connection, staging, mapping, target, queries, keep)
-        counts += found
-        comparison = compare(connection, target)
-        found, stale = _found(connection, staging, mapping, target, [*_stale(target)], keep)
-        counts += found
-        if stale:
-            rejected += stale
-            comparison = compare(connection, target)
-        left = staging.rows - rejected
-        overlaps = [*_overlaps(connection, target, staging.sketch, left, comparison)]
-        beside = records_beside(target)
-        overlaps += network_checks(Inquiry(connection, target, comparison, staging.sketch, left, beside))
-        kept = sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
-        found, overlapping = _found(connection, staging, mapping, target, overlaps, max(keep - kept, 0))
-        counts += found
-        if overlapping:
-            comparison = compare(connection, target)
-        if whole and rejected + overlapping:
-            told = read_issues(connection, staging.session.run_id, limit=_MOST_BROKEN, part=staging.part)
-            raise Broken(dict(counts), rejected + overlapping, told)
-    # Only now is it so: a transaction that fails takes nothing out.
-    staging.rows -= rejected + overlapping
-    return Checked(dict(counts), rejected + overlapping, comparison)
+        asking = _Asking(connection, staging, target, mapping, mode, keep)
+        asking.ask(queries)
+        asking.compare()
+        if asking.ask([*_stale(target)]):
+            asking.compare()
+        asking.ask_of_places()
+        checked = asking.checked(whole=whole)
+    _taken_out(staging, checked, mode)
+    return checked
+
+
+def check_again(staging: Staging, target: Target, mapping: Mapping, mode: Mode, *, whole: bool = False) -> Checked:
+    """Ask the rules again after other records turned out to stay as they are stored; only errors are new."""
+    with staging.session.transaction() as connection:
+        FOUND.create(connection)
+        asking = _Asking(connection, staging, target, mapping, mode, 0, errors_only=True)
+        asking.ask([*_references(target)])
+        asking.compare()
+        asking.ask_of_places()
+        checked = asking.checked(whole=whole)
+    _taken_out(staging, checked, mode)
+    return checked
 
 
 def compare_again(staging: Staging, target: Target) -> Comparison:
@@ -146,19 +147,97 @@ def compare_again(staging: Staging, target: Target) -> Comparison:
         return compare(connection, target)
 
 
-def _found(
-    connection: Connection, staging: Staging, mapping: Mapping, target: Target, queries: list[Select[Any]], keep: int
-) -> tuple[Counter[tuple[str, str]], int]:
-    """Ask the queries, move what they find to the ledger, and take the rows that are rejected out of staging."""
-    for query in queries:
-        connection.execute(insert(FOUND).from_select(FOUND.c.keys(), query))
-    counts = _count(connection)
-    if not counts:
-        return counts, 0
-    _keep_issues(connection, staging, mapping, keep)
-    rejected = _take_out(connection, target)
-    connection.execute(delete(FOUND))
-    return counts, rejected
+def _taken_out(staging: Staging, checked: Checked, mode: Mode) -> None:
+    """Count the rows that were taken out, now that it is so: a transaction that fails takes nothing out."""
+    staging.rows -= checked.rejected
+    staging.aside += checked.rejected if mode is Mode.SYNC else 0
+
+
+class _Asking:
+    """The checks of one type's staged rows, inside a transaction: what was found, and what is left."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        staging: Staging,
+        target: Target,
+        mapping: Mapping,
+        mode: Mode,
+        keep: int,
+        *,
+        errors_only: bool = False,
+    ) -> None:
+        self.connection = connection
+        self.staging = staging
+        self.target = target
+        self.mapping = mapping
+        self.mode = mode
+        self.keep = keep
+        self.errors_only = errors_only
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.rejected = 0
+        self.comparison = Comparison()
+
+    def compare(self) -> None:
+        """Compare the rows that are left with the stored records."""
+        self.comparison = compare(self.connection, self.target)
+
+    def checked(self, *, whole: bool) -> Checked:
+        """Return what was found; raises Broken where no row may be rejected, and one is."""
+        if whole and self.rejected:
+            run_id, part = self.staging.session.run_id, self.staging.part
+            told = read_issues(self.connection, run_id, limit=_MOST_BROKEN, part=part)
+            raise Broken(dict(self.counts), self.rejected, told)
+        return Checked(dict(self.counts), self.rejected, self.comparison)
+
+    def ask(self, queries: list[Select[Any]]) -> int:
+        """Move what the queries find to the ledger, and take the rows that are rejected out; returns how many."""
+        for query in queries:
+            self.connection.execute(insert(FOUND).from_select(FOUND.c.keys(), query))
+        if self.errors_only:
+            self.connection.execute(delete(FOUND).where(FOUND.c.severity != Severity.ERROR))
+        counts = _count(self.connection)
+        if not counts:
+            return 0
+        self.counts += counts
+        _keep_issues(self.connection, self.staging, self.mapping, max(self.keep, 0))
+        self.keep -= sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
+        rejected = _take_out(self.connection, self.staging, self.target, self.mode)
+        self.rejected += rejected
+        self.connection.execute(delete(FOUND))
+        return rejected
+
+    def ask_of_places(self) -> None:
+        """Ask about overlaps and networks until each row that is left goes with the records as they will be.
+
+        A record whose row is rejected stays where it is stored, where another row may have taken its place.
+        """
+        rounds = 0
+        while self._ask_once():
+            known = self.comparison.known
+            self.compare()
+            if self.comparison.known == known:
+                return
+            self.errors_only = True
+            rounds += 1
+            if rounds == _MOST_ROUNDS:
+                self.ask([_waiting(self.target)])
+                self.compare()
+
+    def _ask_once(self) -> int:
+        target, sketch = self.target, self.staging.sketch
+        left = self.staging.rows - self.rejected
+        queries = [*_overlaps(self.connection, target, sketch, left, self.comparison)]
+        beside = records_beside(target)
+        queries += network_checks(Inquiry(self.connection, target, self.comparison, sketch, left, beside))
+        return self.ask(queries)
+
+
+def _waiting(target: Target) -> Select[Any]:
+    """Reject what moves after many rounds, of which each found a record that stays in the way of another."""
+    moved = select(planned_updates(target.part).c.row_number).where(planned_updates(target.part).c.moved)
+    message = "can't be moved while rows of other records are rejected: correct those first"
+    return _finding(target, target.s.c.row_number.in_(moved), "overlap", message)
 
 
 def _count(connection: Connection) -> Counter[tuple[str, str]]:
@@ -186,9 +265,15 @@ def _keep_issues(connection: Connection, staging: Staging, mapping: Mapping, kee
         connection.execute(insert(IMPORT_ISSUE).from_select(list(issue), query))
 
 
-def _take_out(connection: Connection, target: Target) -> int:
+def _take_out(connection: Connection, staging: Staging, target: Target, mode: Mode) -> int:
+    """Take the rejected rows out of staging; a sync keeps them aside, since their records are in its source."""
     broken = select(FOUND.c.row).where(FOUND.c.severity == Severity.ERROR)
-    return connection.execute(delete(target.s).where(target.s.c.row_number.in_(broken))).rowcount
+    taken = delete(target.s).where(target.s.c.row_number.in_(broken))
+    if mode is not Mode.SYNC:
+        return connection.execute(taken).rowcount
+    staging.flawed.create(connection, checkfirst=True)
+    gone = taken.returning(*target.s.columns).cte("taken")
+    return connection.execute(insert(staging.flawed).from_select(gone.c.keys(), select(gone))).rowcount
 
 
 def _queries(target: Target, mode: Mode) -> Iterator[Select[Any]]:
@@ -202,6 +287,10 @@ def _queries(target: Target, mode: Mode) -> Iterator[Select[Any]]:
             if name in target.fields:
                 broken = and_(target.s.c[name].is_(None), ~target.stored())
                 yield _finding(target, broken, "required", "is required for a new record", name)
+    yield from _references(target)
+
+
+def _references(target: Target) -> Iterator[Select[Any]]:
     for rule in target.resource.set_rules:
         if rule.field in target.fields and type(rule) in _CHECKS:
             yield from _CHECKS[type(rule)](target, rule)
@@ -290,6 +379,10 @@ def _reference(target: Target, rule: Reference) -> Iterator[Select[Any]]:
     to = RESOURCES[rule.to]
     named = TABLES[rule.to]
     stored = select(literal(1)).select_from(named).where(named.c[to.key_column] == target.s.c[rule.field])
+    leaving = target.leaving.get(rule.to)
+    if leaving is not None:
+        stays = select(literal(1)).where(leaving.c.key == cast(target.s.c[rule.field], Text))
+        yield from _leaving(target, rule, exists(stays))
     there: ColumnElement[bool] = exists(stored)
     if beside := target.beside.get(rule.to):
         comes = select(literal(1)).select_from(beside.s).where(beside.staged_key == target.s.c[rule.field])
@@ -303,11 +396,24 @@ def _reference(target: Target, rule: Reference) -> Iterator[Select[Any]]:
     yield _finding(target, broken, rule.name, f"is not a known {to.title}: import it first", rule.field, rule.severity)
 
 
+def _leaving(target: Target, rule: Reference, is_leaving: ColumnElement[bool]) -> Iterator[Select[Any]]:
+    """Rows that refer to a record of the run's own that its source no longer has."""
+    broken = is_leaving
+    if rule.when:
+        field, value = rule.when
+        if field not in target.fields:
+            return
+        broken = and_(target.s.c[field] == value, broken)
+    title = RESOURCES[rule.to].title
+    message = f"is a {title} that the source no longer has: add it to the source, or correct this value"
+    yield _finding(target, broken, rule.name, message, rule.field, rule.severity)
+
+
 def _inside(target: Target, rule: Inside) -> Iterator[Select[Any]]:
     if rule.reference not in target.fields:
         return
     to = RESOURCES[rule.to]
-    named = records_of(to, rule.blocks, target.beside)
+    named = records_of(to, rule.blocks, target.beside, leaving=target.leaving)
     is_the_one = named.c.key == target.s.c[rule.reference]
     within = [_within(target.s.c[rule.field], named.c[block]) for block in rule.blocks]
     known = exists(select(literal(1)).select_from(named).where(is_the_one))
@@ -349,7 +455,7 @@ def _stored_blocks(
     fresh = select(*(s.c[name] for name in rule.within)).where(*_fresh(target, comparison)).distinct().subquery()
     columns = (cast(target.stored_key, Text).label("key"), t.c[rule.field].label("block"))
     query = select(*columns, *(t.c[name] for name in rule.within)).join_from(t, fresh, _same(fresh, t, rule))
-    query = query.where(t.c[rule.field].is_not(None), t.c[RETIRED_AT].is_(None))
+    query = query.where(t.c[rule.field].is_not(None), t.c[RETIRED_AT].is_(None), target.stays())
     if comparison.known:
         is_staged = exists(select(literal(1)).select_from(s).where(target.staged_key == target.stored_key))
         query = query.where(~is_staged)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import CIDR
@@ -68,6 +69,7 @@ def _widest(connection: Connection, everything: Subquery, rule: Contained) -> Ta
         prefixes=["TEMPORARY"],
         postgresql_on_commit="DROP",
     )
+    connection.execute(text(f'drop table if exists pg_temp."{table.name}"'))
     table.create(connection)
     within = [cast(everything.c[each], Text).label(each) for each in rule.within]
     block = everything.c[rule.field].label(BLOCK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import polars as pl
-from sqlalchemy import Column, Connection, Integer, MetaData, Table
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, text
 
 # Rows of one COPY's text in memory: 100,000 rows of 150 bytes are 15 MB.
 _SLICE = 100_000
@@ -24,10 +24,10 @@ def copy_frame(connection: Connection, table: Table, frame: pl.DataFrame) -> Non
     statement = f"copy {target} ({columns}) from stdin with (format csv)"
     cursor = connection.connection.cursor()
     for start in range(0, len(frame), _SLICE):
-        text = io.BytesIO()
-        flat(frame.slice(start, _SLICE)).write_csv(text, include_header=False, quote_style="necessary")
-        text.seek(0)
-        cursor.copy_expert(statement, text)
+        rows = io.BytesIO()
+        flat(frame.slice(start, _SLICE)).write_csv(rows, include_header=False, quote_style="necessary")
+        rows.seek(0)
+        cursor.copy_expert(statement, rows)
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
@@ -45,7 +45,8 @@ def copy_rows(connection: Connection, table: Table, rows: pl.Series) -> None:
 
 
 def listed(connection: Connection, name: str, rows: pl.Series) -> Table:
-    """Put row numbers into a temporary table."""
+    """Put row numbers into a temporary table, in place of one of the same name."""
+    connection.execute(text(f'drop table if exists pg_temp."{name}"'))
     table = Table(name, MetaData(), Column("row_number", Integer), prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
     table.create(connection)
     copy_rows(connection, table, rows)

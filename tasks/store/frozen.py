@@ -32,8 +32,8 @@ from sqlalchemy import (
 from schemas.reports import Issue
 from schemas.tables import STAGING_SCHEMA
 from tasks.store.ledger import PLANNED, staging_name
-from tasks.store.missing import missing_records, version_of
-from tasks.store.target import Target
+from tasks.store.missing import version_of
+from tasks.store.target import Target, missing_records
 
 _CHECKSUM = "select coalesce(bit_xor(hash_record_extended(r, 0)), 0) from {table} r"
 
@@ -67,14 +67,19 @@ class Frozen:
         self.connection.execute(insert(self.table).from_select(self.table.c.keys(), seen))
         if missing:
             gone = missing_records(target.part)
-            listed = select(null(), gone.c.key, gone.c.version)
+            listed = select(null(), gone.c.key, gone.c.version).where(~gone.c.retired)
             self.connection.execute(insert(self.table).from_select(self.table.c.keys(), listed))
         return self.checksum()
 
     def is_there(self) -> bool:
         """Say whether there are the tables that the plan is kept in, which a crash of the database empties."""
         has_table = self.connection.dialect.has_table
-        return all(has_table(self.connection, it.name, schema=STAGING_SCHEMA) for it in (self.target.s, self.table))
+        return all(has_table(self.connection, it.name, schema=STAGING_SCHEMA) for it in self._kept)
+
+    @property
+    def _kept(self) -> list[Table]:
+        rejected = self.target.rejected
+        return [self.target.s, self.table, *([] if rejected is None else [rejected])]
 
     def copy(self, run_id: UUID) -> None:
         """Give another run the plan, so that it may take records out of it."""
@@ -90,10 +95,7 @@ class Frozen:
 
     def checksum(self) -> str:
         """Return a number that another plan would not have."""
-        sums = [
-            self.connection.scalar(text(_CHECKSUM.format(table=name)))
-            for name in (self._quoted(self.target.s), self._quoted(self.table))
-        ]
+        sums = [self.connection.scalar(text(_CHECKSUM.format(table=self._quoted(table)))) for table in self._kept]
         return ".".join(f"{number % 2**64:016x}" for number in sums)
 
     def _quoted(self, table: Table) -> str:
@@ -152,9 +154,10 @@ class Frozen:
         gone = missing_records(self.target.part)
         gone.drop(self.connection, checkfirst=True)
         gone.create(self.connection)
-        planned = select(self.table.c.key, self.table.c.version).where(self.table.c.row_number.is_(None))
+        columns = (self.table.c.key, self.table.c.version, literal(value=False))
+        planned = select(*columns).where(self.table.c.row_number.is_(None))
         still = self.target.t
         there = planned.where(
             exists(select(literal(1)).select_from(still).where(cast(self.target.stored_key, Text) == self.table.c.key))
         )
-        self.connection.execute(insert(gone).from_select(["key", "version"], there))
+        self.connection.execute(insert(gone).from_select(gone.c.keys(), there))

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import polars as pl
 from sqlalchemy import (
     BigInteger,
-    Column,
     ColumnElement,
     Connection,
     FromClause,
-    MetaData,
     Select,
     Subquery,
     Table,
@@ -41,7 +38,7 @@ from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.rules import Reference
 from schemas.tables import CHANGE, GONE, GONE_BY, LINEAGE, RETIRED_AT, TABLES
-from tasks.store.target import Target, records_of
+from tasks.store.target import Target, missing_records, records_of
 
 Going = Callable[[str], FromClause | None]
 """Gives the keys of the records of a type that go too, and so keep nothing; None where that type has none."""
@@ -55,24 +52,11 @@ _MOST = 1_000
 
 @dataclass(frozen=True)
 class Gone:
-    """How many records would be deleted or retired, and how many there are in the scope; what stays all the same."""
+    """How many records would be deleted or retired, and how many there are in the scope."""
 
     delete: int
     retire: int
     there: int
-    kept: tuple[Issue, ...] = ()
-
-
-@cache
-def missing_records(part: int) -> Table:
-    """The keys of the records of a part that its source no longer has, and the version that each was seen in."""
-    return Table(
-        f"missing_{part}",
-        MetaData(),
-        Column("key", Text(collation="C"), nullable=False),
-        Column("version", BigInteger, nullable=False),
-        prefixes=["TEMPORARY"],
-    )
 
 
 def version_of(table: Table) -> ColumnElement[int]:
@@ -97,31 +81,53 @@ class Missed:
         self.keys.create(self.connection)
 
     def find(self, scope: tuple[dict[str, str], ...]) -> int:
-        """List the records in the scope that are not staged; returns how many records there are in it."""
+        """List the records in the scope that have no row; returns how many records are in it and not retired.
+
+        A rejected row is a row: its record is in the source.
+        """
         t = self.target.t
         within = [in_scope(self.target.resource, scope)] if scope else []
-        there = [*within, t.c[RETIRED_AT].is_(None)]
-        staged = select(literal(1)).select_from(self.target.s).where(self.target.staged_key == self.target.stored_key)
-        gone = select(cast(self.target.stored_key, Text), version_of(t)).where(
-            *(within if self.policy is Missing.DELETE else there), ~exists(staged)
+        is_retired = t.c[RETIRED_AT].is_not(None) if self.policy is Missing.RETIRE else sql_false()
+        absent = select(cast(self.target.stored_key, Text), version_of(t), is_retired).where(
+            *within, *(~has_row for has_row in self.target.present())
         )
         self.clear()
-        self.connection.execute(insert(self.keys).from_select(["key", "version"], gone))
-        return int(self.connection.scalar(select(func.count()).select_from(t).where(*there)) or 0)
+        self.connection.execute(insert(self.keys).from_select(self.keys.c.keys(), absent))
+        return self.there(scope)
+
+    def there(self, scope: tuple[dict[str, str], ...]) -> int:
+        """Return how many records are in the scope and not retired."""
+        t = self.target.t
+        within = [in_scope(self.target.resource, scope)] if scope else []
+        query = select(func.count()).select_from(t).where(*within, t.c[RETIRED_AT].is_(None))
+        return int(self.connection.scalar(query) or 0)
+
+    def index(self) -> None:
+        """Make the list quick to search, whatever the server expects of the records that are searched for in it."""
+        self.connection.execute(text(f"create unique index on pg_temp.{self.keys.name} (key)"))
+        self.connection.execute(text(f"analyze pg_temp.{self.keys.name}"))
+
+    def any(self) -> bool:
+        """Say whether any record is listed."""
+        return self.connection.scalar(select(literal(1)).select_from(self.keys).limit(1)) is not None
 
     def find_retired(self, before: datetime) -> None:
         """List the records that were retired before that time, and that nobody has written since."""
         t = self.target.t
-        old = select(cast(self.target.stored_key, Text), version_of(t)).where(
+        old = select(cast(self.target.stored_key, Text), version_of(t), sql_false()).where(
             t.c[RETIRED_AT] < before, t.c.updated_at < before
         )
         self.clear()
-        self.connection.execute(insert(self.keys).from_select(["key", "version"], old))
+        self.connection.execute(insert(self.keys).from_select(self.keys.c.keys(), old))
 
-    def spare(self) -> list[Issue]:
-        """Take those from the list that records which stay refer to; returns what to tell of them."""
+    def spare(self, *, checked: bool = True) -> list[Issue]:
+        """Take those from the list that records which stay refer to; returns what to report of them.
+
+        Until the rows are `checked`, one that refers to a listed record keeps it only where that is no error: where it
+        is, the row will be rejected.
+        """
         told = []
-        for other, left in naming(self.target.resource, self.keys, self.target.beside, self._going):
+        for other, left in naming(self.target.resource, self.keys, self._beside, self._going, checked=checked):
             query = delete(self.keys).where(self.keys.c.key == left.c.named).returning(self.keys.c.key, left.c.key)
             spared = dict(self.connection.execute(query).tuples().all())
             title = self.target.resource.title
@@ -132,15 +138,19 @@ class Missed:
             ]
         return told
 
-    def _going(self, other: str) -> FromClause | None:
-        beside = self.target.beside.get(other)
-        return missing_records(beside.part) if beside else None
+    @property
+    def _beside(self) -> dict[str, Target]:
+        return self.target.beside | self.target.later
 
-    def count(self, there: int, kept: list[Issue]) -> Gone:
+    def _going(self, other: str) -> FromClause | None:
+        return self.target.leaving.get(other)
+
+    def count(self, there: int) -> Gone:
         """Say what the list comes to."""
-        listed = int(self.connection.scalar(select(func.count()).select_from(self.keys)) or 0)
+        taken = select(func.count()).select_from(self.keys).where(~self.keys.c.retired)
+        listed = int(self.connection.scalar(taken) or 0)
         deleted = self.policy is Missing.DELETE
-        return Gone(listed if deleted else 0, 0 if deleted else listed, there, tuple(kept))
+        return Gone(listed if deleted else 0, 0 if deleted else listed, there)
 
     def changes(self, most: int) -> list[Change]:
         """Return the first of them with what they hold."""
@@ -155,7 +165,7 @@ class Missed:
 
     def _listed(self, *columns: ColumnElement[Any]) -> Select[Any]:
         is_listed = self.keys.c.key == cast(self.target.stored_key, Text)
-        return select(*columns).select_from(self.keys.join(self.target.t, is_listed))
+        return select(*columns).select_from(self.keys.join(self.target.t, is_listed)).where(~self.keys.c.retired)
 
     def take_away(self) -> None:
         """Delete or retire the listed records, once their before-images are kept."""
@@ -184,7 +194,7 @@ class Missed:
         }
         rows = self._listed(*(value.label(name) for name, value in image.items()))
         self.connection.execute(insert(CHANGE).from_select(list(image), rows))
-        is_listed = self.keys.c.key == cast(self.target.stored_key, Text)
+        is_listed = and_(self.keys.c.key == cast(self.target.stored_key, Text), ~self.keys.c.retired)
         values = {RETIRED_AT: func.now(), "updated_at": func.now(), "updated_by_run": self.run_id}
         self.connection.execute(update(t).where(is_listed).values(values))
 
@@ -193,13 +203,17 @@ def _shown(name: str, value: Any) -> bool:
     return value is not None and name not in LINEAGE
 
 
-def naming(resource: Resource, gone: FromClause, beside: dict[str, Target], going: Going) -> Iterator[Naming]:
+def naming(
+    resource: Resource, gone: FromClause, beside: dict[str, Target], going: Going, *, checked: bool = True
+) -> Iterator[Naming]:
     """Yield, for each rule by which a type refers to this one, which of the records that go are `named`, and by whom.
 
     `gone` has the keys of the records that go, and `key` of what is yielded is one of those that stay and name it.
+    Rows that are not `checked` do not count where naming a record that goes is an error.
     """
     for other, rule in _referring(resource):
-        stays = records_of(other, rule.asked, beside)
+        staged = checked or rule.severity is not Severity.ERROR
+        stays = records_of(other, rule.asked, beside, staged=staged)
         query = select(stays.c[rule.field].label("named"), func.min(cast(stays.c.key, Text)).label("key"))
         query = query.where(cast(stays.c[rule.field], Text).in_(select(gone.c.key)))
         if rule.when:

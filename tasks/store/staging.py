@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import Table, func, insert, inspect, select, text
+from sqlalchemy import Connection, Table, func, insert, inspect, select, text
 
 from schemas.errors import Transient
 from schemas.reports import ROW
@@ -21,7 +21,9 @@ from tasks.store.sketch import Sketch
 class Staging:
     """The staging table of one of a run's types, unlogged: what it holds is worth little after the run.
 
-    `run_id` names the run that staged the rows, where that is another one, whose frozen plan is applied.
+    `run_id` names the run that staged the rows, where that is another one, whose frozen plan is applied. The rejected
+    rows are in the table `flawed`, `aside` of them: their records are present in the source. It has those that rules
+    over many records reject in a sync alone. `any_flawed` says that such rules have to be asked of some, too.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Staging:
         self.any_flawed = False
         self.checked = False
         self.rows = 0
+        self.aside = 0
         self.sketch = Sketch(folder, resource, fields, part)
 
     def create(self) -> None:
@@ -66,6 +69,10 @@ class Staging:
         with self.session.transaction() as connection:
             rows = insert(self.table).from_select(self.table.c.keys(), select(other.table))
             self.rows = connection.execute(rows).rowcount
+            if other.aside:
+                self.flawed.create(connection)
+                rows = insert(self.flawed).from_select(self.flawed.c.keys(), select(other.flawed))
+                self.aside = connection.execute(rows).rowcount
         self.finish()
 
     def add(self, batch: pl.DataFrame, flawed: pl.DataFrame) -> None:
@@ -77,6 +84,7 @@ class Staging:
             copy_frame(connection, self.table, self._stored(batch))
             copy_frame(connection, self.flawed, self._stored(flawed))
         self.any_flawed = self.any_flawed or len(flawed) > 0
+        self.aside += len(flawed)
         self.rows += len(batch)
 
     def _stored(self, batch: pl.DataFrame) -> pl.DataFrame:
@@ -88,11 +96,19 @@ class Staging:
     def finish(self) -> None:
         """Tell the planner what the table holds, once all of it is there."""
         with self.session.transaction() as connection:
-            connection.execute(text(f'analyze "{STAGING_SCHEMA}"."{self.table.name}"'))
+            for table in (self.table, *([self.flawed] if self.aside else [])):
+                connection.execute(text(f'analyze "{STAGING_SCHEMA}"."{table.name}"'))
 
     def check_whole(self) -> None:
         """Raise Transient when rows are missing: a server that crashes empties its unlogged tables."""
         with self.session.transaction() as connection:
-            there = inspect(connection).has_table(self.table.name, schema=STAGING_SCHEMA)
-            if not there or connection.scalar(select(func.count()).select_from(self.table)) != self.rows:
+            tables = [(self.table, self.rows), *([(self.flawed, self.aside)] if self.aside else [])]
+            if any(_count(connection, table) != rows for table, rows in tables):
                 raise Transient("The database restarted and lost the staged rows: run the import again.")
+
+
+def _count(connection: Connection, table: Table) -> int | None:
+    """Return how many rows a staging table has; None where it is not there."""
+    if not inspect(connection).has_table(table.name, schema=STAGING_SCHEMA):
+        return None
+    return connection.scalar(select(func.count()).select_from(table))

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
     FromClause,
+    MetaData,
     Select,
     Table,
+    Text,
+    case,
+    cast,
     exists,
     func,
     literal,
+    or_,
     select,
     union_all,
 )
+from sqlalchemy import true as sql_true
 
 from schemas.reports import Empty
 from schemas.resource import Resource
@@ -25,11 +35,29 @@ from schemas.tables import RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
 from tasks.store.staging import Staging
 
 
+@cache
+def missing_records(part: int) -> Table:
+    """The keys of the records in the scope of a part that its source no longer has, and the version of each.
+
+    Those that are `retired` already stay as they are; they are listed because no row may refer to them.
+    """
+    return Table(
+        f"missing_{part}",
+        MetaData(),
+        Column("key", Text(collation="C"), nullable=False),
+        Column("version", BigInteger, nullable=False),
+        Column("retired", Boolean, nullable=False),
+        prefixes=["TEMPORARY"],
+    )
+
+
 @dataclass(frozen=True)
 class Target:
     """The staged rows `s`, the stored records `t`, the fields that the import speaks of, and its empty-cell policy.
 
-    `beside` has the other types that the same run loads, as far as they have been checked.
+    `beside` has the types that the same run has checked before this one, and `later` those that it checks after it.
+    `leaving` lists, by type, the records that the run retires or deletes; types of which none leave are not in it.
+    `rejected` has the rejected rows of this type, where there are any.
     """
 
     resource: Resource
@@ -39,6 +67,9 @@ class Target:
     empty: Empty
     part: int = 0
     beside: dict[str, Target] = field(default_factory=dict)
+    later: dict[str, Target] = field(default_factory=dict)
+    leaving: dict[str, Table] = field(default_factory=dict)
+    rejected: Table | None = None
 
     @property
     def staged_key(self) -> Column[Any]:
@@ -58,6 +89,19 @@ class Target:
     def stored(self) -> ColumnElement[bool]:
         """Say whether a staged row's record is already there."""
         return exists(select(literal(1)).select_from(self.t).where(self.stored_key == self.staged_key))
+
+    def stays(self) -> ColumnElement[bool]:
+        """Say whether a stored record is none of those that the run retires or deletes."""
+        return _stays(self.leaving.get(self.resource.type), self.stored_key)
+
+    def present(self) -> list[ColumnElement[bool]]:
+        """Return the conditions of which each says that the source has a stored record, in a row that may be rejected.
+
+        A key is unique in neither table, and each is searched by itself.
+        """
+        tables = [self.s] if self.rejected is None else [self.s, self.rejected]
+        keys = [(table, table.c[self.resource.key_column]) for table in tables]
+        return [exists(select(literal(1)).select_from(table).where(key == self.stored_key)) for table, key in keys]
 
     def joined(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """Select from the staged rows whose records are there."""
@@ -81,28 +125,76 @@ class Target:
         return connection.scalar(select(literal(1)).select_from(self.t).limit(1)) is not None
 
 
-def target_of(staging: Staging, empty: Empty, beside: dict[str, Target] | None = None) -> Target:
+def target_of(
+    staging: Staging,
+    empty: Empty,
+    beside: dict[str, Target] | None = None,
+    later: dict[str, Target] | None = None,
+    leaving: dict[str, Table] | None = None,
+) -> Target:
     """Return the two sides of a run."""
     table = TABLES[staging.resource.type]
-    return Target(staging.resource, staging.table, table, staging.fields, empty, staging.part, beside or {})
+    return Target(
+        staging.resource,
+        staging.table,
+        table,
+        staging.fields,
+        empty,
+        staging.part,
+        {} if beside is None else beside,
+        {} if later is None else later,
+        {} if leaving is None else leaving,
+        staging.flawed if staging.aside else None,
+    )
 
 
 def records_of(
-    resource: Resource, names: tuple[str, ...], beside: dict[str, Target], *, in_service: bool = False
+    resource: Resource,
+    names: tuple[str, ...],
+    beside: Dict[str, Target],
+    *,
+    leaving: Dict[str, Table] | None = None,
+    in_service: bool = False,
+    staged: bool = True,
 ) -> FromClause:
     """Return the records of a type with its `key` and some fields, as they will be once the run has loaded them.
 
     A retired record is there still: it may be referred to, and refers itself. It is none of those that are
-    `in_service`, whose networks may not get into each other's way, unless the run brings it back.
+    `in_service`, whose networks may not get into each other's way, unless the run brings it back. Those that are
+    `leaving` are left out. Without `staged`, the records are left out that the run has a valid row of.
     """
     table = TABLES[resource.type]
     target = beside.get(resource.type)
     stored = select(table.c[resource.key_column].label("key"), *(table.c[name] for name in names))
     if in_service:
         stored = stored.where(table.c[RETIRED_AT].is_(None))
+    if leaving and resource.type in leaving:
+        stored = stored.where(_stays(leaving[resource.type], table.c[resource.key_column]))
     if target is None:
         return stored.subquery()
-    both = target.s.join(target.t, target.stored_key == target.staged_key, isouter=True)
-    staged = select(target.staged_key.label("key"), *(target.value(name).label(name) for name in names))
     is_staged = exists(select(literal(1)).select_from(target.s).where(target.stored_key == target.staged_key))
-    return union_all(staged.select_from(both), stored.where(~is_staged)).subquery()
+    others = stored.where(~is_staged)
+    if not staged:
+        return others.subquery()
+    both = target.s.join(target.t, target.stored_key == target.staged_key, isouter=True)
+    rows = select(target.staged_key.label("key"), *(target.value(name).label(name) for name in names))
+    return union_all(rows.select_from(both), others).subquery()
+
+
+def known_records(target: Target, names: tuple[str, ...], leaving: Dict[str, Table]) -> FromClause:
+    """Return the stored records of a type that the run has still to check, with their `key` and what its rows change.
+
+    Rows that make new records are left out: their own check compares them with the others.
+    """
+    both = target.t.join(target.s, target.stored_key == target.staged_key, isouter=True)
+    is_staged = target.s.c[ROW_NUMBER].is_not(None)
+    fields = [case((is_staged, target.value(name)), else_=target.t.c[name]).label(name) for name in names]
+    known = select(target.stored_key.label("key"), *fields).select_from(both)
+    in_service = or_(is_staged, target.t.c[RETIRED_AT].is_(None))
+    return known.where(in_service, _stays(leaving.get(target.resource.type), target.stored_key)).subquery()
+
+
+def _stays(missing: Table | None, key: ColumnElement[Any]) -> ColumnElement[bool]:
+    if missing is None:
+        return sql_true()
+    return ~exists(select(literal(1)).select_from(missing).where(missing.c.key == cast(key, Text)))

@@ -114,14 +114,25 @@ def test_the_constants_are_the_scope(database_url: str, tmp_path: Path) -> None:
     assert [notice.rule for notice in everything_of.notices] == ["scope"]
 
 
-def test_a_rejected_row_takes_nothing_away(database_url: str, source: Path) -> None:
-    """What it is can't be told, so nothing is missing for sure; the sound rows are loaded."""
+def test_a_rejected_row_is_in_the_source(database_url: str, source: Path) -> None:
+    """Its record stays as it is stored; what has no row is retired all the same."""
     sync(database_url, source, **FREE)
     write_csv(source, [vpc(1, name="new"), vpc(2, region="nowhere")])
     report = sync(database_url, source, **FREE)
+    assert (report.status, report.counts.rejected, report.counts.retire) == (Status.COMPLETED, 1, 1)
+    assert names(database_url) == {"01": "new", "02": "net-2"}
+    assert "not_whole" not in {issue.rule for issue in issues_of(database_url, report)}
+
+
+def test_a_row_without_a_key_takes_nothing_away(database_url: str, source: Path) -> None:
+    """Which record it is can't be told, so none is missing for sure; the sound rows are loaded."""
+    sync(database_url, source, **FREE)
+    write_csv(source, [vpc(1, name="new"), vpc(2, vpc_id="vpc-?")])
+    report = sync(database_url, source, **FREE)
     assert (report.status, report.counts.rejected, report.counts.retire) == (Status.COMPLETED, 1, 0)
     assert names(database_url) == {"01": "new", "02": "net-2", "03": "net-3"}
-    assert "not_whole" in {issue.rule for issue in issues_of(database_url, report)}
+    [issue] = [issue for issue in issues_of(database_url, report) if issue.rule == "not_whole"]
+    assert issue.message == "no VPC record is retired: 1 row has no readable key"
 
 
 def test_a_file_that_fails_takes_nothing_away(database_url: str, tmp_path: Path) -> None:

@@ -1,0 +1,140 @@
+"""Absent: which records the sources of a sync no longer have, found before the rules are checked.
+
+It depends on the keys that the source has alone, not on which rows are rejected: so the rules can be checked against
+the records that the sync leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection
+
+from schemas.fetched import Unread
+from schemas.reports import Issue, Missing, Mode, Moved, Severity
+from tasks.part import Absent, Part
+from tasks.run import Run
+from tasks.store.frozen import Frozen
+from tasks.store.missing import Missed
+from tasks.store.target import Target, missing_records, target_of
+
+Scope = tuple[dict[str, str], ...]
+
+# A report names this many reasons and places; of more, it says how many.
+_SHOWN = 3
+
+
+def targets_of(run: Run) -> list[Target]:
+    """Return the two sides of each part; each knows the others, and which records the run takes away."""
+    leaving = {
+        part.resource.type: missing_records(part.number) for part in run.parts if part.absent and part.absent.listed
+    }
+    found: list[Target] = []
+    for part in run.parts:
+        beside = {target.resource.type: target for target in found}
+        found.append(target_of(part.staging, run.job.empty, beside, leaving=leaving))
+    for number, target in enumerate(found):
+        target.later.update({other.resource.type: other for other in found[number + 1 :]})
+    return found
+
+
+def is_frozen(run: Run) -> bool:
+    """Say whether a run applies a plan as it was made."""
+    return run.moved is not None and run.moved is not Moved.REBASE
+
+
+def find_absent(run: Run) -> None:
+    """List the records that a sync takes away: those in its scope that have no row; of a frozen plan, those it has."""
+    for part in run.parts:
+        part.absent = None
+    if run.job.mode is not Mode.SYNC or run.job.missing is Missing.IGNORE:
+        return
+    with run.session.transaction() as connection:
+        for part, target in zip(run.parts, targets_of(run), strict=True):
+            missed = Missed(connection, target, run.job.missing, run.run_id)
+            part.absent = _recalled(run, missed) if is_frozen(run) else _found(part, missed)
+        if not is_frozen(run):
+            spare(run, connection, checked=False)
+
+
+def _recalled(run: Run, missed: Missed) -> Absent:
+    Frozen(missed.connection, missed.target, run.staged_by).recall_missing()
+    missed.index()
+    return Absent(0, missed.any())
+
+
+def _found(part: Part, missed: Missed) -> Absent:
+    scope = judged(part)
+    if scope is None:
+        return Absent(missed.there(part.scope))
+    there = missed.find(scope)
+    missed.index()
+    return Absent(there, missed.any())
+
+
+def spare(run: Run, connection: Connection, *, checked: bool) -> bool:
+    """Keep the records that a sync would delete and others refer to; says whether there are any more of them."""
+    if run.job.missing is not Missing.DELETE:
+        return False
+    found = False
+    # Those that refer to others first, so that both may go.
+    for part, target in reversed([*zip(run.parts, targets_of(run), strict=True)]):
+        if part.absent and part.absent.listed:
+            kept = Missed(connection, target, run.job.missing, run.run_id).spare(checked=checked)
+            part.absent.kept += kept
+            found = found or bool(kept)
+    return found
+
+
+# What a source speaks of ----------------------------------------------------------------------------------------------
+
+
+def judged(part: Part) -> Scope | None:
+    """Return the scope in which records that have no row are gone: all of it without alternatives; None: nowhere."""
+    if part.tally.keyless or any(not each.constants for each in part.unread):
+        return None
+    if not part.scope:
+        return None if part.unread else ()
+    read = tuple(values for values in part.scope if all(_apart(values, each.constants) for each in part.unread))
+    return read or None
+
+
+def _apart(one: dict[str, str], other: dict[str, str]) -> bool:
+    return any(one[name] != other[name] for name in one.keys() & other.keys())
+
+
+def incomplete(run: Run) -> Iterator[tuple[Part, Issue]]:
+    """Yield, for each type of which a sync takes nothing or not all away, why that is so."""
+    if run.job.mode is not Mode.SYNC or run.job.missing is Missing.IGNORE or is_frozen(run):
+        return
+    does = "deleted" if run.job.missing is Missing.DELETE else "retired"
+    for part in run.parts:
+        scope = judged(part)
+        if scope == part.scope:
+            continue
+        left = [values for values in part.scope if scope and values not in scope]
+        where = f" of {_listed([_place(values) for values in left])}" if left else ""
+        message = f"no {part.resource.title} record{where} is {does}: {_listed(_reasons(part))}"
+        yield part, Issue("not_whole", message, Severity.WARNING, part=part.number)
+
+
+def _reasons(part: Part) -> list[str]:
+    count = part.tally.keyless
+    rows = "1 row has no readable key" if count == 1 else f"{count:,} rows have no readable key"
+    return [*([rows] if count else []), *dict.fromkeys(each.why.rstrip(".") for each in part.unread)]
+
+
+def _place(values: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _listed(reasons: Sequence[str]) -> str:
+    more = f" and {len(reasons) - _SHOWN:,} more" if len(reasons) > _SHOWN else ""
+    return "; ".join(reasons[:_SHOWN]) + more
+
+
+def about(lacks: Sequence[Unread], part: Part) -> tuple[Unread, ...]:
+    """Return what a source may lack of a part's type: by its pages and files, and by the part's own words."""
+    own = part.extracted.gaps if part.extracted else ()
+    of_type = [each for each in lacks if each.resource_type in (None, part.resource.type)]
+    return (*of_type, *(Unread(gap.message, part.resource.type) for gap in own))
