@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import SourceError, UsageError
-from schemas.fetched import Fetched, FetchedFile
+from schemas.errors import CmdbError, SourceError, UsageError
+from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
-from schemas.reports import Extracted
+from schemas.reports import Extracted, Issue
 from schemas.resource import Resource
 from schemas.resources import resource
 from tasks.credentials import secret_named
@@ -31,8 +31,8 @@ _SAME = {"dry_run", "keep_plan", "batch_size", "always", "notify", "overlap", "c
 def fetch(run: Run, job: SyncJob) -> Fetched | None:
     """Fetch the files of a source; None where it is as it was at the last completed run of this sync.
 
-    What could not be read of it is a notice, and nothing is then taken away. Raises SourceError when nothing could be
-    read, Transient when a later attempt may succeed.
+    What could not be read of it is a notice, and nothing of that type and place is then taken away. Raises SourceError
+    when nothing could be read, Transient when a later attempt may succeed.
     """
     # The sources' libraries take a tenth of a second to import, which an import of a file does not wait for.
     from tasks import sources
@@ -81,14 +81,27 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
-    """Open the files of a source, one part for each type that they hold."""
+    """Open the files of a source, one part for each type that they hold.
+
+    A file that can't be read, or whose type is not known, is reported and leaves the others; nothing is then taken
+    away of its type. Raises what is wrong with the first where no file can be read.
+    """
     parts: list[Extracted] = []
     scopes: dict[str, list[dict[str, str]]] = defaultdict(list)
+    left: list[tuple[FetchedFile, CmdbError]] = []
     for number, file in enumerate(fetched.files):
-        opened = _empty(file) if file.records == 0 else _opened(run, job, file, run.workdir / f"file-{number}")
+        try:
+            opened = _empty(file) if file.records == 0 else _opened(run, job, file, run.workdir / f"file-{number}")
+        except (SourceError, UsageError) as error:
+            left.append((file, error))
+            continue
         parts += opened
         for part in opened:
             scopes[part.resource_type or ""].append(file.constants)
+    if left and not parts:
+        raise left[0][1]
+    for file, error in left:
+        _leave_out(run, job, file, error)
     # Where one file does not say which records it is about, all of them speak of all records.
     run.scopes = {name: tuple(given) if all(given) else () for name, given in scopes.items()}
     wanted = [resource(name).type for name in _types(job)]
@@ -96,6 +109,15 @@ def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
     if not chosen:
         raise SourceError(f"{job.source} has nothing of the types that were asked for: {', '.join(wanted)}.")
     return files_of_types(chosen)
+
+
+def _leave_out(run: Run, job: SyncJob, file: FetchedFile, error: CmdbError) -> None:
+    """Report a file that is not read; it is read again the next time, though it has not changed."""
+    named = file.resource_type or job.resource_type
+    said = str(error) if file.name in str(error) else f"{file.name}: {error}"
+    run.notices.append(Issue("file", said, value=file.name))
+    run.unread.append(Unread(f"{file.name} could not be read", resource(named).type if named else None, file.constants))
+    ledger.describe_seen(run.session, None, None)
 
 
 def _opened(run: Run, job: SyncJob, file: FetchedFile, workdir: Path) -> list[Extracted]:

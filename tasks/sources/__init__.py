@@ -59,12 +59,13 @@ def fetch(request: Request) -> Fetched | None:
     if fetched is None:
         return None
     failures = tuple(replace(issue, message=_hidden(issue.message, request.secret)) for issue in fetched.failures)
+    unread = tuple(replace(each, why=_hidden(each.why, request.secret)) for each in fetched.unread)
     if not fetched.files:
         more = f" ({len(failures) - 1:,} more could not be read.)" if len(failures) > 1 else ""
         raise SourceError(f"{failures[0].message if failures else f'{request.shown} has nothing.'}{more}")
     # A version is the state of one address: another's may be spelt alike.
     version = f"{mark}:{fetched.version}" if fetched.version else None
-    return replace(fetched, failures=failures, version=version, digest=_digest(fetched.files))
+    return replace(fetched, failures=failures, unread=unread, version=version, digest=_digest(fetched.files))
 
 
 def _known(request: Request, mark: str) -> str | None:

@@ -14,7 +14,7 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from schemas.errors import CmdbError, UsageError
-from schemas.fetched import Fetched, FetchedFile
+from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.reports import Issue
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
@@ -77,11 +77,16 @@ class Place:
         """What messages and files call it."""
         return f"{self.account}/{self.region}"
 
+    @property
+    def constants(self) -> dict[str, str]:
+        """The values by which its records are known."""
+        return {"account_id": self.account, "region": self.region}
+
 
 def fetch(request: Request) -> Fetched:
     """Describe the types one by one, in several regions at once; each list is a file of its own."""
     types = _types(request)
-    sessions, failures = _accounts(request)
+    sessions, failures, unread = _accounts(request)
     places = [place for account, of in sessions.items() for place in _places(request, account, of)]
     reading = _Reading(request, types, frozenset(sessions))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -89,9 +94,10 @@ def fetch(request: Request) -> Fetched:
             read = list(pool.map(reading.read, places))
         finally:
             reading.stop()
-    files = [each for found, _ in read for each in found]
-    failures += [issue for _, issues in read for issue in issues]
-    return Fetched(tuple(_without_doubles(types, files)), None, tuple(failures))
+    files = [each for found, _, _ in read for each in found]
+    failures += [issue for _, issues, _ in read for issue in issues]
+    unread += [each for _, _, lacks in read for each in lacks]
+    return Fetched(tuple(_without_doubles(types, files)), None, tuple(failures), unread=tuple(unread))
 
 
 def _types(request: Request) -> list[Resource]:
@@ -106,7 +112,7 @@ def _types(request: Request) -> list[Resource]:
 # Accounts and regions -------------------------------------------------------------------------------------------------
 
 
-def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue]]:
+def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue], list[Unread]]:
     """A session for each account, by its id, and what to tell of those that let nobody in."""
     profile, roles = _who(request)
     given = None if profile == "default" else profile
@@ -115,6 +121,7 @@ def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue]]:
     asked: list[str | None] = [*roles] or [None]
     found: dict[str, Any] = {}
     failures: list[Issue] = []
+    unread: list[Unread] = []
     for role in asked:
         name = role or f"the AWS account of '{profile}'"
         try:
@@ -125,7 +132,9 @@ def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue]]:
             if len(asked) == 1:
                 raise
             failures.append(Issue("account", str(error), value=role))
-    return found, failures
+            # The account of a role is the fifth part of its ARN (IAM User Guide, IAM ARNs).
+            unread.append(Unread(str(error), constants={"account_id": role.split(":")[4]} if role else {}))
+    return found, failures, unread
 
 
 def _who(request: Request) -> tuple[str, list[str]]:
@@ -213,12 +222,13 @@ class _Reading:
         """Let no thread begin another list: nobody waits for it any more."""
         self._stopped.set()
 
-    def read(self, place: Place) -> tuple[list[FetchedFile], list[Issue]]:
+    def read(self, place: Place) -> tuple[list[FetchedFile], list[Issue], list[Unread]]:
         """Describe every type of one place."""
         # A session belongs to one thread.
         ec2 = client(boto3.Session(**place.access), "ec2", place.region, place.endpoint)
         files: list[FetchedFile] = []
         failures: list[Issue] = []
+        unread: list[Unread] = []
         for resource in self._types:
             file, error = (None, None) if self._stopped.is_set() else self._described(ec2, place, resource)
             files += [file] if file else []
@@ -227,10 +237,11 @@ class _Reading:
                 what = place.name if whole else f"{resource.type} of {place.name}"
                 text = str(error) if isinstance(error, CmdbError) else str(meaning(what, error))
                 failures.append(Issue("region" if whole else "type", text, value=what))
+                unread.append(Unread(text, None if whole else resource.type, place.constants))
                 if whole:
                     break
         ec2.close()
-        return files, failures
+        return files, failures, unread
 
     def _described(self, ec2: Any, place: Place, resource: Resource) -> tuple[FetchedFile | None, Fault | None]:
         """The records of one type; those that came before a page failed are kept, and the failure is told."""
@@ -250,8 +261,7 @@ class _Reading:
             path.unlink()
             return None, fault
         self._tell(1, written.count, written.size)
-        constants = {"account_id": place.account, "region": place.region}
-        return FetchedFile(path, name, resource.type, written.count, constants), fault
+        return FetchedFile(path, name, resource.type, written.count, place.constants), fault
 
     def _tell(self, *more: int) -> None:
         with self._lock:

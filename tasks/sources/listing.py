@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from schemas.errors import CmdbError, SourceError
-from schemas.fetched import Fetched, FetchedFile
+from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.reports import Issue
 from tasks.aside import aside
 from tasks.sources.base import Request
@@ -58,7 +58,8 @@ def fetch_listed(request: Request, entries: list[Entry], copy: Copy) -> Fetched 
         size += path.stat().st_size
         files.append(FetchedFile(path, entry.name, request.only))
         request.told(len(files), 0, size)
-    return Fetched(tuple(files), version, tuple(failures))
+    unread = tuple(Unread(issue.message, request.only) for issue in failures)
+    return Fetched(tuple(files), version, tuple(failures), unread=unread)
 
 
 def _copy(request: Request, entry: Entry, path: Path, copy: Copy) -> None:

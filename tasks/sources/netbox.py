@@ -10,7 +10,7 @@ from pynetbox.core.query import ContentError, RequestError
 from requests.adapters import HTTPAdapter
 
 from schemas.errors import CmdbError, UsageError
-from schemas.fetched import Fetched, FetchedFile
+from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.reports import Issue
 from schemas.resources import RESOURCES
 from tasks.formats.netbox import SHAPES, Shape
@@ -35,7 +35,8 @@ def fetch(request: Request) -> Fetched:
             file, why = reading.read(name)
             files += [file] if file else []
             failures += [Issue("type", why, value=name)] if why else []
-    return Fetched(tuple(files), None, tuple(failures))
+    unread = tuple(Unread(issue.message, issue.value) for issue in failures)
+    return Fetched(tuple(files), None, tuple(failures), unread=unread)
 
 
 def _types(request: Request) -> list[str]:
