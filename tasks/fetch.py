@@ -100,8 +100,8 @@ def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
             scopes[part.resource_type or ""].append(file.constants)
     if left and not parts:
         raise left[0][1]
-    for file, error in left:
-        _leave_out(run, job, file, error)
+    for file, fault in left:
+        _leave_out(run, job, file, fault)
     # Where one file does not say which records it is about, all of them speak of all records.
     run.scopes = {name: tuple(given) if all(given) else () for name, given in scopes.items()}
     wanted = [resource(name).type for name in _types(job)]
