@@ -11,7 +11,7 @@ from prefect.schedules import Schedule
 
 from deployments.served import COMMAND, DEPLOYMENTS, EXAMPLES, POOL, Deployment
 from schemas.fields import Spec
-from schemas.resource import Resource
+from schemas.resource import Document, Resource
 from schemas.resources import RESOURCES
 from schemas.rules import Apart, Contained, Inside, NoOverlap, Reference, SetRule, Unique
 
@@ -72,11 +72,15 @@ def types_markdown() -> str:
 
 def _section(resource: Resource) -> list[str]:
     names = ", ".join(f"`{name}`" for name in (resource.type, *resource.aliases))
-    document = f" AWS document: `{resource.document.key}`." if resource.document else ""
+    document = f" AWS document: {_documents(resource.document)}." if resource.document else ""
     lines = [f"## {resource.title}", "", f"{resource.model.__doc__} Named {names}.{document}", ""]
     lines += ["| field | column title | holds | other names | AWS | example |", "| --- | --- | --- | --- | --- | --- |"]
     lines += [_row(resource, name, spec) for name, spec in resource.fields.items()]
     return [*lines, "", *_rules(resource)]
+
+
+def _documents(document: Document) -> str:
+    return ", ".join(f"`{key}`" for key in (document.key, *(view.key for view in document.views)))
 
 
 def _row(resource: Resource, name: str, spec: Spec) -> str:

@@ -15,7 +15,8 @@ class FetchedFile:
     `name` is what the source calls it, and `resource_type` the type of its records where that is known. `records` is
     None where the source does not count; a file of none is empty: there is nothing to import, and nothing is what the
     source has. `constants` say which part of the source the file is, such as the account and the region; its records
-    say it too, so that several files of a type can be read as one.
+    say it too, so that several files of a type can be read as one. `key` is the list of AWS that whole records are of,
+    as the account of `constants` lists them.
     """
 
     path: Path
@@ -23,6 +24,7 @@ class FetchedFile:
     resource_type: str | None = None
     records: int | None = None
     constants: dict[str, str] = field(default_factory=dict)
+    key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Spec:
     """What cmdb knows of a field beside pandera's dtype and checks.
 
     `says` maps the name of a pandera check to (rule, message); the message may hold `{value}`.
-    `choices` are the values that a near miss is compared with to make a suggestion.
+    `choices` are the values that a near miss is compared with to make a suggestion. `prefix` is that of an AWS id.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Spec:
     aliases: tuple[str, ...] = ()
     aws: str | None = None
     choices: tuple[str, ...] = ()
+    prefix: str = ""
     says: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -85,7 +86,7 @@ def aws_id(prefix: str, title: str, **more: Any) -> Any:
     """Return an EC2 id: the prefix and 8 or 17 hexadecimal digits (EC2 User Guide, resource IDs)."""
     says = f"is not a valid {title}: write '{prefix}-' and then 8 or 17 of 0-9 and a-f"
     more.setdefault("example", f"{prefix}-0a1b2c3d4e5f60718")
-    spec = Spec(kinds.CODE, title, says={"str_matches": ("id", says)}, **more)
+    spec = Spec(kinds.CODE, title, prefix=prefix, says={"str_matches": ("id", says)}, **more)
     return declare(spec, str_matches=rf"^{prefix}-([0-9a-f]{{8}}|[0-9a-f]{{17}})$")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandera.polars as pa
@@ -61,14 +61,38 @@ TAGGED = ("environment", "project", "owner", "cost_center")
 
 
 @dataclass(frozen=True)
+class View:
+    """Another list of AWS that records of a type are read from: its key, and where the fields stand in its records.
+
+    `reads` has a JMESPath for each field that the list has; name and tags, which every list has, are left out.
+    `parties` are as in `Document`.
+    """
+
+    key: str
+    reads: dict[str, str] = field(hash=False)
+    parties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Document:
     """Where an `aws … describe-*` document holds the records of a type: the key of its list.
 
-    `secrets` are members of a record that are dropped on reading: never stored, never shown.
+    `secrets` are members of a record that are dropped on reading: never stored, never shown. `never` are the fields
+    that have an `aws` path which records of this list do not have, such as a VPC's attributes of another call.
+    `parties` are the members that name an account which sees the record; only the first sees all of it. By default it
+    is the member that `account_id` is read from. `views` are other lists of the same type.
     """
 
     key: str
     secrets: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    parties: tuple[str, ...] = ()
+    views: tuple[View, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Name the owner as the only party where none is declared."""
+        if not self.parties and "account_id" not in self.never:
+            object.__setattr__(self, "parties", ("OwnerId",))
 
 
 RecordModel = type[Record]
@@ -117,6 +141,9 @@ class Resource:
 
     def _names_used(self) -> list[str]:
         used = list(self.key)
+        for view in self.document.views if self.document else ():
+            used += view.reads
+        used += self.document.never if self.document else ()
         for rule in self.row_rules:
             used += [rule.field, *rule.fields]
         for check in self.set_rules:
@@ -186,6 +213,11 @@ class Resource:
         if any(isinstance(rule, Apart) for rule in self.set_rules):
             named += [NETWORK, *(connection.type for connection in CONNECTIONS)]
         return tuple(dict.fromkeys(name for name in named if name != self.type))
+
+    @property
+    def id_prefix(self) -> str:
+        """What the ids of its records begin with, such as `vpc`; "" for a type whose key is no id of AWS."""
+        return self.fields[self.key[0]].prefix if len(self.key) == 1 else ""
 
     @property
     def required(self) -> tuple[str, ...]:

@@ -53,10 +53,18 @@ def _detected(part: Extracted) -> str | None:
 
 
 def _left_out(parts: list[Extracted]) -> Iterator[Issue]:
-    if parts:
-        names = ", ".join(str(part.sheet or part.document) for part in parts)
-        message = f"these sheets are left out, as neither name nor columns tell a type: {names}"
-        yield Issue(LEFT_OUT, message, Severity.WARNING)
+    for what in ("sheets", "lists"):
+        names = [_named(part) for part in parts if (what == "sheets") == bool(part.sheet)]
+        if names:
+            message = f"these {what} are left out, as neither name nor columns tell a type: {', '.join(names)}"
+            yield Issue(LEFT_OUT, message, Severity.WARNING)
+
+
+def _named(part: Extracted) -> str:
+    """What a sheet or a list is called, and how many records a list has."""
+    if part.sheet:
+        return part.sheet
+    return f"{part.document or 'a list without a name'} ({part.records or 0:,})"
 
 
 def _joined(resource: Resource, parts: Sequence[Extracted]) -> Extracted:

@@ -19,9 +19,10 @@ from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
 from schemas.settings import Settings
+from schemas.spelling import plain
 from tasks.documents import of_types
 from tasks.formats import FORMATS, format_named
-from tasks.formats.base import Format, Source
+from tasks.formats.base import Described, Format, Source
 from tasks.formats.compressed import unpacked
 from tasks.formats.excel import EXCEL, refuse_bombs
 from tasks.formats.foreign import binary, markup
@@ -31,19 +32,28 @@ from tasks.formats.text import marked_encoding, transcoded
 _HEAD = 8192
 
 
-def extract(job: ImportJob, resource: Resource | None, workdir: Path, settings: Settings) -> Extracted:
+def extract(
+    job: ImportJob,
+    resource: Resource | None,
+    workdir: Path,
+    settings: Settings,
+    described: Described | None = None,
+) -> Extracted:
     """Open the source of a job; raises SourceError with what to do when it can't be read as it stands."""
-    return _extracted(job, resource, workdir, settings, lambda format, source: (format.open(source),))[0]
+    return _extracted(job, resource, workdir, settings, lambda f, source: (f.open(source),), described)[0]
 
 
-def extract_all(job: ImportJob, workdir: Path, settings: Settings) -> tuple[Extracted, ...]:
+def extract_all(
+    job: ImportJob, workdir: Path, settings: Settings, described: Described | None = None
+) -> tuple[Extracted, ...]:
     """Open the source of a job: a document of several types gives each as a part, in the order of loading.
 
-    A job that says which type, sheet or list it means, or how columns are mapped, is about one.
+    A job that says which type, sheet or list it means, or how columns are mapped, is about one. `described` is known
+    of a file of records of one list of AWS.
     """
     resource = resource_named(job.resource_type) if job.resource_type else None
     if resource or job.read.sheet or job.read.records or job.mapping or job.save_mapping or job.columns:
-        return (extract(job, resource, workdir, settings),)
+        return (extract(job, resource, workdir, settings, described),)
     return of_types(_extracted(job, None, workdir, settings, _open_all))
 
 
@@ -57,6 +67,7 @@ def _extracted(
     workdir: Path,
     settings: Settings,
     opening: Callable[[Format, Source], tuple[Opened, ...]],
+    described: Described | None = None,
 ) -> tuple[Extracted, ...]:
     path, name = job.path, job.source
     size = _size(path, name)
@@ -65,7 +76,8 @@ def _extracted(
         raise SourceError(f"{name} has {size >> 20:,} MB; at most {settings.max_file_mb:,} MB are read.")
     given = Source(path, name, workdir, job.read, resource, limit, settings.max_columns, settings.max_cell_chars)
     # What a sync's source no longer has is told by a list of nothing, too; an import has nothing to do then.
-    given = replace(given, emptied=job.mode is Mode.SYNC)
+    constants = {plain(field): value for field, value in job.constants.items()}
+    given = replace(given, emptied=job.mode is Mode.SYNC, constants=constants, described=described)
     format, source, encoding = _recognised(given)  # what it is
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(_sha256, path)
@@ -164,7 +176,8 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
     if asked:
         return _asked(asked, found, source), source, encoding
     told = next((f for f in FORMATS.values() if PurePath(source.name).suffix.lower() in f.suffixes), None)
-    if told and (told.name, found.name) == ("json", "terraform"):  # `terraform state pull > state.json`
+    # `terraform state pull > state.json`, `jq -c '.Vpcs[]' > vpcs.json`
+    if told and told.name == "json" and found.name in ("terraform", "ndjson"):
         told = found
     if told and told is not found and not _alike(told, found):
         raise SourceError(

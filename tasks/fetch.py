@@ -16,7 +16,7 @@ from schemas.resources import resource
 from tasks.credentials import secret_named
 from tasks.documents import files_of_types
 from tasks.extract import extract_all
-from tasks.formats.base import NOTHING
+from tasks.formats.base import NOTHING, Described
 from tasks.map import detect_type
 from tasks.run import Run, disk_watched
 from tasks.store import ledger
@@ -124,7 +124,8 @@ def _opened(run: Run, job: SyncJob, file: FetchedFile, workdir: Path) -> list[Ex
     workdir.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {name: getattr(job, name) for name in LoadOptions.model_fields}
     options["resource_type"] = file.resource_type or job.resource_type
-    found = extract_all(ImportJob(path=file.path, name=file.name, **options), workdir, run.settings)
+    described = Described(file.key, file.constants["account_id"]) if file.key else None
+    found = extract_all(ImportJob(path=file.path, name=file.name, **options), workdir, run.settings, described)
     named = options["resource_type"]
     return [replace(part, resource_type=(resource(named) if named else _type_of(part)).type) for part in found]
 

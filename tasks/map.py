@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 import orjson
+import polars as pl
 
 from schemas.errors import MappingError, UnknownType
-from schemas.reports import NOTE, Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
+from schemas.reports import NOTE, ROW, UNTOUCHED, Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
 from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import nearest, plain
 from schemas.tables import LINEAGE
+from tasks.formats.base import ABSENT
 
 # Below this likeness a misspelt header is a guess: "vpc_name" and "vpc_id" are 0.73 alike.
 _LIKE = 0.86
@@ -104,6 +106,36 @@ def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOption
 def _lineage(column: str) -> str | None:
     """The lineage column that a source column is, however spelt."""
     return next((name for name in LINEAGE if plain(column) == plain(name)), None)
+
+
+def with_untouched(source: Extracted, mapping: Mapping, resource: Resource) -> Extracted:
+    """Return a source whose rows name the fields they leave as they are stored, instead of the columns they lack."""
+    if ABSENT not in source.columns:
+        return source
+    keys = resource.key
+    filled = {match.column: match.field for match in mapping.matches if match.field not in keys}
+    said = source.frame.select(pl.col(ABSENT).unique()).collect()[ABSENT].drop_nulls()
+    named = {text: ",".join(_fields_of(text.split("\n"), filled)) for text in said}
+    columns = tuple(column for column in source.columns if column != ABSENT)
+    if not any(named.values()):
+        return replace(source, frame=source.frame.select(ROW, *columns), columns=columns)
+    fields = pl.col(ABSENT).replace_strict(named, default=None, return_dtype=pl.String).replace("", None)
+    had = [pl.col(UNTOUCHED)] if UNTOUCHED in columns else []
+    whole = pl.concat_str([*had, fields], separator=",", ignore_nulls=True).replace("", None)
+    columns = (*(column for column in columns if column != UNTOUCHED), UNTOUCHED)
+    frame = source.frame.with_columns(whole.alias(UNTOUCHED)).select(ROW, *columns)
+    return replace(source, frame=frame, columns=columns)
+
+
+def _fields_of(lacking: Iterable[str], filled: Dict[str, str]) -> list[str]:
+    """The fields of the columns that a row lacks: of `Options`, that is `Options.DnsSupport`, too."""
+    names = set(lacking)
+    parts = {column: column.split(".") for column in filled}
+    return [
+        field
+        for column, field in filled.items()
+        if any(".".join(parts[column][:length]) in names for length in range(1, len(parts[column]) + 1))
+    ]
 
 
 def columns_of_nothing(resource: Resource, options: MapOptions) -> tuple[str, ...]:

@@ -18,7 +18,16 @@ from tasks.absent import about
 from tasks.ahead import ahead
 from tasks.documents import with_columns
 from tasks.formats import FORMATS
-from tasks.map import MapOptions, as_said, columns_of_nothing, detect_type, is_field, map_columns, notices
+from tasks.map import (
+    MapOptions,
+    as_said,
+    columns_of_nothing,
+    detect_type,
+    is_field,
+    map_columns,
+    notices,
+    with_untouched,
+)
 from tasks.merged import completed
 from tasks.part import Part
 from tasks.rule_files import load_rules, rules_for
@@ -121,6 +130,7 @@ def _mapped(
         if alone or job.unknown is Unknown.REFUSE:
             raise
         source, mapping = map_anyway(source, chosen, given, job.mode, error)
+    source = with_untouched(source, mapping, chosen)
     return source, replace(mapping, seen=None) if job.stale is Stale.OVERWRITE else mapping
 
 

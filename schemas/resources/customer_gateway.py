@@ -53,7 +53,7 @@ CUSTOMER_GATEWAY = Resource(
     CustomerGateway,
     key=("customer_gateway_id",),
     aliases=("cgw",),
-    document=Document("CustomerGateways"),
+    document=Document("CustomerGateways", never=("account_id", "description")),
     row_rules=(
         RowRule(
             "address",

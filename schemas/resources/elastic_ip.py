@@ -44,6 +44,6 @@ ELASTIC_IP = Resource(
     ElasticIp,
     key=("allocation_id",),
     aliases=("eip", "elastic ip address", "address"),
-    document=Document("Addresses"),
+    document=Document("Addresses", never=("account_id", "description")),
     set_rules=(Unique("public_ip"),),
 )

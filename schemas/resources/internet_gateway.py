@@ -32,7 +32,7 @@ INTERNET_GATEWAY = Resource(
     InternetGateway,
     key=("internet_gateway_id",),
     aliases=("igw",),
-    document=Document("InternetGateways"),
+    document=Document("InternetGateways", never=("description",)),
     # AWS attaches one to a VPC; the one before it may be recorded still.
     set_rules=(Reference("vpc_id", "vpc"), Unique("vpc_id", severity=Severity.WARNING)),
 )

@@ -63,7 +63,7 @@ NAT_GATEWAY = Resource(
     NatGateway,
     key=("nat_gateway_id",),
     aliases=("nat", "nat gw"),
-    document=Document("NatGateways"),
+    document=Document("NatGateways", never=("account_id", "description")),
     row_rules=(
         lists_objects("addresses", _EXAMPLE),
         RowRule(

@@ -92,7 +92,7 @@ ROUTE_TABLE = Resource(
     RouteTable,
     key=("route_table_id",),
     aliases=("rtb",),
-    document=Document("RouteTables"),
+    document=Document("RouteTables", never=("description",)),
     row_rules=(
         lists_objects("routes", _ROUTES),
         lists_objects("associations", _ASSOCIATIONS),

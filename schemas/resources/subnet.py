@@ -78,7 +78,7 @@ SUBNET = Resource(
     "Subnet",
     Subnet,
     key=("subnet_id",),
-    document=Document("Subnets"),
+    document=Document("Subnets", never=("description",)),
     row_rules=(
         RowRule(
             "required",

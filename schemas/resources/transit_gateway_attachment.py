@@ -1,6 +1,6 @@
 """Transit gateway attachment: what a transit gateway is connected to.
 
-Source: EC2 API, TransitGatewayAttachment.
+Source: EC2 API, TransitGatewayAttachment and the three lists of attachments of one sort.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import polars as pl
 
 from schemas import fields as f
 from schemas.connections import ATTACHMENT
-from schemas.resource import AwsRecord, Document, Resource
+from schemas.resource import AwsRecord, Document, Resource, View
 from schemas.rules import Apart, Reference, RowRule
 
 
@@ -80,13 +80,61 @@ def _of_another_form() -> pl.Expr:
     )
 
 
+# What each of these lists calls the fields (EC2 API: TransitGatewayVpcAttachment, TransitGatewayPeeringAttachment,
+# TransitGatewayConnect). None of them has the association.
+_VPCS = View(
+    "TransitGatewayVpcAttachments",
+    {
+        "transit_gateway_attachment_id": "TransitGatewayAttachmentId",
+        "transit_gateway_id": "TransitGatewayId",
+        "resource_type": "'vpc'",
+        "resource_id": "VpcId",
+        "account_id": "VpcOwnerId",
+        "subnet_ids": "SubnetIds",
+        "state": "State",
+    },
+    ("VpcOwnerId",),
+)
+
+# The attachment as the requester lists it; a core network of Cloud WAN may be on either side.
+_ASKS = "RequesterTgwInfo.TransitGatewayId"
+_PEERINGS = View(
+    "TransitGatewayPeeringAttachments",
+    {
+        "transit_gateway_attachment_id": "TransitGatewayAttachmentId",
+        "transit_gateway_id": f"{_ASKS} || AccepterTgwInfo.TransitGatewayId",
+        "resource_type": "'peering'",
+        "resource_id": f"{_ASKS} && (AccepterTgwInfo.TransitGatewayId || AccepterTgwInfo.CoreNetworkId) || "
+        "RequesterTgwInfo.CoreNetworkId",
+        "account_id": f"{_ASKS} && AccepterTgwInfo.OwnerId || RequesterTgwInfo.OwnerId",
+        "region": f"{_ASKS} && RequesterTgwInfo.Region || AccepterTgwInfo.Region",
+        "state": "State",
+    },
+    ("RequesterTgwInfo.OwnerId", "AccepterTgwInfo.OwnerId"),
+)
+_CONNECTS = View(
+    "TransitGatewayConnects",
+    {
+        "transit_gateway_attachment_id": "TransitGatewayAttachmentId",
+        "transit_gateway_id": "TransitGatewayId",
+        "resource_type": "'connect'",
+        "resource_id": "TransportTransitGatewayAttachmentId",
+        "state": "State",
+    },
+)
+
 TRANSIT_GATEWAY_ATTACHMENT = Resource(
     "transitGatewayAttachment",
     "Transit gateway attachment",
     TransitGatewayAttachment,
     key=("transit_gateway_attachment_id",),
     aliases=("tgw attachment", "attachment"),
-    document=Document("TransitGatewayAttachments"),
+    document=Document(
+        "TransitGatewayAttachments",
+        never=("subnet_ids", "description"),
+        parties=("TransitGatewayOwnerId", "ResourceOwnerId"),
+        views=(_VPCS, _PEERINGS, _CONNECTS),
+    ),
     row_rules=(
         RowRule(
             "resource_form",

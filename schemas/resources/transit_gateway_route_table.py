@@ -51,7 +51,7 @@ TRANSIT_GATEWAY_ROUTE_TABLE = Resource(
     TransitGatewayRouteTable,
     key=("transit_gateway_route_table_id",),
     aliases=("tgw route table", "tgw rtb"),
-    document=Document("TransitGatewayRouteTables"),
+    document=Document("TransitGatewayRouteTables", never=("account_id", "description")),
     set_rules=(
         Reference("transit_gateway_id", "transitGateway"),
         Unique("default_association", within=("transit_gateway_id",), only=True),

@@ -17,7 +17,7 @@ from schemas.rules import Apart, NoOverlap
 class Vpc(AwsRecord):
     """An isolated virtual network in one region of an AWS account."""
 
-    vpc_id: str = f.aws_id("vpc", "VPC ID", required=True, aws="VpcId")
+    vpc_id: str = f.aws_id("vpc", "VPC ID", required=True, aliases=("id",), aws="VpcId")
     cidr_block: str = f.block(
         "CIDR block",
         ipv4=(16, 28),
@@ -54,7 +54,7 @@ VPC = Resource(
     "VPC",
     Vpc,
     key=("vpc_id",),
-    document=Document("Vpcs"),
+    document=Document("Vpcs", never=("enable_dns_support", "enable_dns_hostnames", "description")),
     set_rules=(
         NoOverlap("cidr_block", within=("account_id", "region"), severity=Severity.WARNING),
         Apart("cidr_block", BLOCKS),

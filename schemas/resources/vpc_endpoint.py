@@ -85,7 +85,7 @@ VPC_ENDPOINT = Resource(
     VpcEndpoint,
     key=("vpc_endpoint_id",),
     aliases=("endpoint", "vpce"),
-    document=Document("VpcEndpoints"),
+    document=Document("VpcEndpoints", never=("description",)),
     row_rules=(
         RowRule(
             "gateway_endpoint",

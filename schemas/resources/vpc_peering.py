@@ -69,7 +69,11 @@ VPC_PEERING = Resource(
     VpcPeering,
     key=("vpc_peering_id",),
     aliases=("pcx", "peering", "vpc peering connection"),
-    document=Document("VpcPeeringConnections"),
+    document=Document(
+        "VpcPeeringConnections",
+        never=("account_id", "description"),
+        parties=("RequesterVpcInfo.OwnerId", "AccepterVpcInfo.OwnerId"),
+    ),
     row_rules=(
         RowRule(
             "two_vpcs",

@@ -112,7 +112,11 @@ VPN_CONNECTION = Resource(
     VpnConnection,
     key=("vpn_connection_id",),
     aliases=("vpn", "site-to-site vpn"),
-    document=Document("VpnConnections", secrets=("CustomerGatewayConfiguration", *PRE_SHARED_KEYS)),
+    document=Document(
+        "VpnConnections",
+        secrets=("CustomerGatewayConfiguration", *PRE_SHARED_KEYS),
+        never=("account_id", "description"),
+    ),
     row_rules=(
         RowRule(
             "one_gateway",

@@ -49,7 +49,7 @@ VPN_GATEWAY = Resource(
     VpnGateway,
     key=("vpn_gateway_id",),
     aliases=("vgw", "virtual private gateway"),
-    document=Document("VpnGateways"),
+    document=Document("VpnGateways", never=("account_id", "description")),
     row_rules=(
         private_asn("amazon_side_asn", but=AMAZON_ASNS),
         RowRule(

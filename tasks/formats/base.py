@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,28 @@ import polars as pl
 
 from schemas.fields import Spec
 from schemas.jobs import ReadOptions, WriteOptions
-from schemas.reports import ROW, Issue, Opened, Severity
+from schemas.reports import NOTE, ROW, Issue, Opened, Severity
 from schemas.resource import Resource
 
 NOTHING = pl.LazyFrame(schema={ROW: pl.UInt32})
 """The frame of a source that has no records, and no columns that would tell what they were."""
 
+ABSENT = f"{NOTE} absent"
+"""A column of the names, a line each, of the columns that a row does not have, as an object lacks a member.
+
+An absent member leaves its field as it is stored, where an empty one empties it. Members of one that is absent are
+not named.
+"""
+
 Flatten = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Described:
+    """The list of AWS that the records of a file are of, and the account that listed them."""
+
+    key: str
+    account: str
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,8 @@ class Source:
 
     `workdir` is a folder of the run's own for copies; `resource` is the type that the caller named. `emptied` says that
     a list, a sheet or a header without records is to be opened, where its type is known; it is refused otherwise.
+    `constants` are those that the caller gave, by the field's name in plain spelling. `described` is known of a file
+    that holds records of one list of AWS without the document around them.
     """
 
     path: Path
@@ -37,6 +54,13 @@ class Source:
     max_columns: int = 1_000
     max_cell: int = 100_000
     emptied: bool = False
+    constants: Mapping[str, str] = field(default_factory=dict)
+    described: Described | None = None
+
+    @property
+    def account(self) -> str | None:
+        """The account whose view of AWS the file is, where the caller says it."""
+        return self.described.account if self.described else self.constants.get("accountid")
 
 
 @dataclass(frozen=True)

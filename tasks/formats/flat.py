@@ -12,7 +12,7 @@ import re
 
 import polars as pl
 
-from tasks.formats.base import Flatten, column_name
+from tasks.formats.base import ABSENT, Flatten, column_name
 
 _PLAIN = (pl.String, pl.Boolean, pl.Int64, pl.Null)
 
@@ -31,7 +31,10 @@ class FlatReader:
         self._failed = 0
 
     def read(self, lines: list[bytes]) -> pl.DataFrame | None:
-        """Return the members of each line as text columns; None where the lines have to be read one by one."""
+        """Return the members of each line as text columns; None where the lines have to be read one by one.
+
+        Where a line lacks some of them, `ABSENT` is the last column.
+        """
         if self._failed == _TRIES:
             return None
         text = b"".join(lines)
@@ -42,7 +45,7 @@ class FlatReader:
             self._failed += 1
             return None
         self._schema = dict(frame.schema)
-        return frame.select(pl.all().cast(pl.String))
+        return frame.select(pl.all().cast(pl.String), *_absent(lines, text, frame))
 
 
 def _read(lines: list[bytes], text: bytes, schema: dict[str, pl.DataType] | None) -> pl.DataFrame | None:
@@ -62,8 +65,7 @@ def _is_all(lines: list[bytes], text: bytes, frame: pl.DataFrame) -> bool:
     """Say whether a frame has each member of each line once, and as text just those that are text there."""
     if b"\\" in text:
         text = text.replace(rb"\\", b"").replace(rb"\"", b"")
-    # A quote without a backslash before it begins or ends a text: so this is found nowhere within one.
-    members, nulls = text.count(b'":'), text.count(b'":null') + text.count(b'": null')
+    members, nulls = _counted(text)
     filled: dict[str, int] = {
         name: len(frame) - count for name, count in zip(frame.columns, frame.null_count().row(0), strict=True)
     }
@@ -73,10 +75,31 @@ def _is_all(lines: list[bytes], text: bytes, frame: pl.DataFrame) -> bool:
     return (members, text.count(b'"')) == wanted and (not nulls or _each_once(lines, frame.columns, members))
 
 
+def _counted(text: bytes) -> tuple[int, int]:
+    """The members of a text without escapes, and those of them that are null."""
+    # A quote without a backslash before it begins or ends a text: so this is found nowhere within one.
+    return text.count(b'":'), text.count(b'":null') + text.count(b'": null')
+
+
+def _absent(lines: list[bytes], text: bytes, frame: pl.DataFrame) -> list[pl.Expr]:
+    """The names of the members that each line lacks, if any does; null is a value."""
+    members, nulls = _counted(text.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in text else text)
+    if members == len(frame) * frame.width:
+        return []
+    lacks = _each_member(lines, frame.columns).select(pl.all() == 0) if nulls else frame.select(pl.all().is_null())
+    names = [pl.when(lacks[name]).then(pl.lit(name)) for name in frame.columns]
+    return [pl.concat_str(names, separator="\n", ignore_nulls=True).replace("", None).alias(ABSENT)]
+
+
+def _each_member(lines: list[bytes], names: list[str]) -> pl.DataFrame:
+    """How often each line has each member."""
+    text = pl.Series(lines, dtype=pl.Binary).cast(pl.String)
+    return pl.DataFrame([text.str.count_matches(f'"{name}":', literal=True).alias(name) for name in names])
+
+
 def _each_once(lines: list[bytes], names: list[str], members: int) -> bool:
     """Say whether no line has one of all its members twice."""
-    text = pl.Series(lines, dtype=pl.Binary).cast(pl.String)
-    counts = pl.DataFrame([text.str.count_matches(f'"{name}":', literal=True).alias(name) for name in names])
+    counts = _each_member(lines, names)
     return sum(counts.sum().row(0)) == members and max(counts.max().row(0), default=0) <= 1
 
 

@@ -1,37 +1,42 @@
-"""JSON and NDJSON: which list of a document holds its records, and the objects of lines."""
+"""JSON and NDJSON: documents whose lists hold records (`lists`), and the objects of lines."""
 
 from __future__ import annotations
 
 import codecs
 import itertools
-import re
-from collections.abc import Iterator
-from dataclasses import replace
-from decimal import Decimal
-from functools import cache, partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 import polars as pl
 
-from schemas.errors import SourceError, UnknownType
-from schemas.reports import LEFT_OUT, NOTE, Issue, Opened, Severity, issues_frame
-from schemas.resource import Resource
-from schemas.resources import RESOURCES, named
-from schemas.spelling import plain
-from tasks.formats import netbox
-from tasks.formats.aws import DOCUMENTS, flattener, recognise
-from tasks.formats.base import NOTHING, Format, Source
+from schemas.errors import SourceError
+from schemas.reports import NOTE, Issue, Opened, issues_frame
+from schemas.resources import RESOURCES
+from tasks.formats import aws_inventory as inventory
+from tasks.formats.base import Format, Source
 from tasks.formats.flat import FlatReader
-from tasks.formats.json_reader import DECODER, JsonReader
-from tasks.formats.spool import Chunk, Flat, Json, spool
+from tasks.formats.json_reader import DECODER, JsonReader, Reader
+from tasks.formats.lists import (
+    ANYWHERE,
+    CHUNK,
+    SHOWN,
+    Lists,
+    holds_lists,
+    open_document,
+    reading_of,
+    record_of,
+    settled_alone,
+    type_of,
+    with_told,
+)
+from tasks.formats.spool import Chunk, Flat, Json, spool, without_collector
 from tasks.formats.text import as_text
-from tasks.formats.written import METADATA, RECORDS, write_json, write_lists, write_ndjson
-
-# Bytes and records that become columns at once: their text is what is held in memory.
-_CHUNK = 8 << 20
-_RECORDS = 20_000
+from tasks.formats.written import write_json, write_lists, write_ndjson
 
 _SPACE = b" \t\r\n"
 
@@ -40,374 +45,173 @@ _SPACE = b" \t\r\n"
 
 
 def open_json(source: Source) -> Opened:
-    """Open a JSON document: a list of objects, an object that holds one, or one object."""
+    """Open a JSON document: a list of objects, an object that holds one, or objects in a row."""
     return _document(source, several=False)[0]
 
 
 def open_lists(source: Source) -> tuple[Opened, ...]:
-    """Open, in one pass, each list of an object that is named after a type; any other document as `open_json` does."""
+    """Open, in one pass, each list of records that a document holds."""
     return _document(source, several=True)
 
 
 def _document(source: Source, *, several: bool) -> tuple[Opened, ...]:
     text = as_text(source)
-    with text.path.open("rb") as file:
-        reader = JsonReader(file, source.name)
-        if source.options.records:
+
+    @contextmanager
+    def again() -> Iterator[Reader]:
+        with text.path.open("rb") as file:
+            yield JsonReader(file, source.name)
+
+    if source.options.records:
+        with again() as reader, without_collector():
             return (_named(source, reader, source.options.records),)
-        if reader.peek() == "{":
-            return _object(source, reader, text.path, several=several)
-        opened = _spooled(source, reader, _items(reader), None)
-        reader.end()
-    return (opened,)
+    return open_document(source, again, several=several)
 
 
-def _items(reader: JsonReader) -> Iterator[Json]:
-    for number, value in enumerate(reader.values(), start=1):
-        yield value if type(value) is dict else _record(reader.name, value, number)
-
-
-def _record(name: str, value: Any, number: int) -> Json:
-    if isinstance(value, dict):
-        return value
-    kind = next(said for kinds, said in _KINDS if isinstance(value, kinds))
-    raise SourceError(f"{name}: record {number} is no object, but {kind}.")
-
-
-_KINDS: list[tuple[type | tuple[type, ...], str]] = [
-    (list, "a list"),
-    (str, "a text"),
-    (bool, "true or false"),
-    ((int, float, Decimal), "a number"),
-    (object, "null"),
-]
-
-
-def _spooled(
-    source: Source, reader: JsonReader | None, records: Iterator[Json], key: str | None, beside: Json | None = None
-) -> Opened:
-    """The records of a list; `beside` are the members of its object, as far as they are read."""
-    first = next(records, None)
-    if first is None:
-        return _emptied(source, key, _type_without_records(source, key))
-    chunks = _chunks(itertools.chain([first], records), reader)
-    return _opened(source, chunks, key, first, beside)
-
-
-def _emptied(source: Source, key: str | None, resource: Resource | None) -> Opened:
-    """A list without records of a type; raises SourceError where that is nothing to open."""
-    if not source.emptied:
-        raise SourceError(f"{source.name} has no records: its list is empty.")
-    if resource is None:
-        what = f"the list '{key}' is empty and" if key else "its list is empty and"
-        raise SourceError(f"{source.name} has no records: {what} does not tell of which type it was. Give --type.")
-    kind = resource.type
-    return Opened(frame=NOTHING, columns=(), encoding="utf-8", document=key, records=0, resource_type=kind)
-
-
-def _type_without_records(source: Source, key: str | None) -> Resource | None:
-    """The type that an empty list is named after or, where its name means nothing, the one that was given.
-
-    Given a type, not every list is one of its records: `{"errors": []}` is not.
-    """
-    if key and (after := _type_of(key)):
-        return after if source.resource in (None, after) else None
-    return source.resource if key is None or plain(key) in _GENERIC else None
-
-
-def _chunks(records: Iterator[Json], reader: JsonReader | None) -> Iterator[Chunk]:
-    row, at, chunk = 1, 0, []
-    for record in records:
-        chunk.append(record)
-        if len(chunk) == _RECORDS or (reader and reader.read - at > _CHUNK):
-            yield Chunk(list(range(row, row + len(chunk))), chunk)
-            row, at, chunk = row + len(chunk), reader.read if reader else 0, []
-    if chunk:
-        yield Chunk(list(range(row, row + len(chunk))), chunk)
-
-
-def _opened(
-    source: Source, chunks: Iterator[Chunk | Flat], key: str | None, first: Json, beside: Json | None = None
-) -> Opened:
-    if shape := netbox.recognise(source.name, first, key, beside or {}, source.resource):
-        return _of_rest(source, chunks, key, netbox.Reading(shape, first))
-    resource = source.resource or recognise(key, first)
-    flatten = flattener(resource) if resource and resource.document else None
-    spooled = spool(chunks, source, flatten)
-    return Opened(
-        frame=spooled.frame,
-        columns=spooled.columns,
-        encoding="utf-8",
-        document=key,
-        records=spooled.records,
-        resource_type=resource.type if resource else None,
-        faults=spooled.faults,
-    )
-
-
-def _of_rest(source: Source, chunks: Iterator[Chunk | Flat], key: str | None, reading: netbox.Reading) -> Opened:
-    """The records of NetBox or Nautobot."""
-    spooled = spool(map(reading.chunk, chunks), source, None)
-    return Opened(
-        frame=spooled.frame,
-        columns=spooled.columns,
-        encoding="utf-8",
-        document=key,
-        records=spooled.records,
-        resource_type=reading.shape.type,
-        faults=pl.concat([issues_frame(reading.faults), spooled.faults]).sort("row"),
-        notices=reading.notices,
-        gaps=reading.gaps,
-    )
-
-
-# Where the records are ------------------------------------------------------------------------------------------------
-
-
-def _named(source: Source, reader: JsonReader, path: str) -> Opened:
+def _named(source: Source, reader: Reader, path: str) -> Opened:
     """The records at a path of members, such as `data.items`; lists on the way are walked through."""
     names: dict[str, None] = {}
-    lists: list[str] = []
-    beside: Json = {}
-    values = _at(reader, path.split("."), names, lists, beside)
-    records = (_record(source.name, value, number) for number, value in enumerate(values, start=1))
-    first = next(records, None)
+    ends: list[str] = []
     key = path.rpartition(".")[2]
-    if first is None and lists and source.emptied:
-        return _emptied(source, key, source.resource or _type_of(key))
-    if first is None:
+    lists = Lists(source, asked=True)
+    walk = _Walk(names, ends, partial(lists.note_page, key))
+    values = (value for _ in _each(reader) for value in walk.at(reader, path.split(".")))
+    records = (record_of(source.name, value, number) for number, value in enumerate(values, start=1))
+    first = next(records, None)
+    if first is None and not (ends and source.emptied):
         held = ", ".join(names) or "a list"
         raise SourceError(
             f"{source.name} has no records at '{path}': it holds {held}. Name one, or leave --records out."
         )
-    opened = _opened(source, _chunks(itertools.chain([first], records), reader), key, first, beside)
-    return _of_page(source, opened, beside)
+    if first is None:
+        return lists.emptied(key, source.resource or type_of(key))
+    lists.take(key, itertools.chain([first], records), ANYWHERE, reader)
+    return lists.opened(several=False)[0]
 
 
-def _at(reader: JsonReader, path: list[str], names: dict[str, None], lists: list[str], beside: Json) -> Iterator[Any]:
-    """The values at a path.
+def _each(reader: Reader) -> Iterator[str]:
+    """Stand on each value of a document, which may be several in a row."""
+    while sign := reader.peek():
+        yield sign
 
-    `names` takes the members on the way, `lists` that there is one at its end, `beside` what a page says of others.
+
+@dataclass(frozen=True)
+class _Walk:
+    """A walk to a path of members: `names` are those on the way, `ends` has the sign of each list at its end.
+
+    `note` is given what an object on the way says of further pages.
     """
-    sign = reader.peek()
-    if sign == "[":
-        lists += [] if path else [sign]
-        for _ in reader.items():
-            # A list in a list of records is no record: `_record` says so.
-            yield from _at(reader, path, names, lists, beside) if path else [reader.value()]
-    elif sign == "{" and path:
-        for name in reader.members():
-            if len(names) < _SHOWN:
-                names[name] = None
-            if name in (path[0], ".".join(path)):
-                beside[name] = None
-                yield from _at(reader, path[1:] if name == path[0] else [], names, lists, beside)
-            elif name in netbox.PAGING:
-                beside[name] = reader.value()
-            else:
-                reader.skip()
-    elif path:
-        reader.skip()
-    else:
-        yield reader.value()
 
+    names: dict[str, None]
+    ends: list[str]
+    note: Callable[[Json], None]
 
-# As many names of members as a message shows.
-_SHOWN = 12
-
-
-def _object(source: Source, reader: JsonReader, path: Path, *, several: bool) -> tuple[Opened, ...]:
-    """An object: read its lists that are named after types and its first list, and see afterwards which it was."""
-    lists: list[str] = []
-    outline: Json = {}
-    opened: dict[str, Opened] = {}
-    refused: dict[str, UnknownType] = {}
-    for name in reader.members():
-        first = reader.first_item()
-        outline[name] = [{}] if first == "{" else [] if first == "]" else None
-        if first == "{":
-            if name in lists:
-                raise SourceError(f"{source.name} has two lists of the name '{name}': put their records into one.")
-            lists.append(name)
-        if first == "{" and (not opened or (several and _type_of(name))):
-            found = _first_try(_apart(source, len(opened)), reader, name, outline)
-            opened |= {name: found} if isinstance(found, Opened) else {}
-            refused |= {name: found} if isinstance(found, UnknownType) else {}
-        elif first in ("{", "]"):
+    def at(self, reader: Reader, path: list[str]) -> Iterator[Any]:
+        """The values at a path."""
+        sign = reader.peek()
+        if sign == "[":
+            self.ends.extend([] if path else [sign])
+            for _ in reader.items():
+                # A list in a list of records is no record: `record_of` says so.
+                yield from self.at(reader, path) if path else [reader.value()]
+        elif sign == "{" and path:
+            yield from self._members(reader, path)
+        elif path:
             reader.skip()
         else:
-            outline[name] = reader.value()
-    reader.end()
-    said = outline[METADATA] if isinstance(outline.get(METADATA), dict) else {}
-    bare = [name for name, inner in outline.items() if inner == []] if source.emptied else []
-    parts = _parts(source, outline, lists, bare) if several else []
-    if len(parts) > 1 or set(parts) & set(bare):
-        return tuple(replace(part, metadata=said) for part in _of_types(source, opened, parts, lists))
-    if own := _bare_of_its_type(source, outline, lists, bare):
-        return (replace(_emptied(source, own, source.resource), metadata=said),)
-    holder = _holder(source, outline)
-    if holder in refused:
-        raise refused[holder]
-    if holder in opened:
-        return (replace(_of_page(source, opened[holder], outline), metadata=said),)
-    if RECORDS in bare:
-        source = _of_metadata(source, said)
-    with path.open("rb") as file:
-        again = JsonReader(file, source.name)
-        found = _named(source, again, holder) if holder in lists else _inside(source, None, again.value())
-    return (replace(found, metadata=said),)
+            yield reader.value()
 
-
-def _first_try(source: Source, reader: JsonReader, name: str, outline: Json) -> Opened | UnknownType:
-    """The records of a list, or why it is none of ours, which matters where it turns out to hold the records."""
-    records = _items(reader)
-    try:
-        return _spooled(source, reader, records, name, outline)
-    except UnknownType as error:
-        for _ in records:
-            pass
-        return error
-
-
-def _of_page(source: Source, opened: Opened, page: Json) -> Opened:
-    """The records of a list, with what the object that holds it says of others."""
-    return replace(opened, gaps=(*opened.gaps, *netbox.gaps(page, opened.records or 0, source.name)))
-
-
-def _apart(source: Source, number: int) -> Source:
-    """The source with a folder of its own for the columns of one of its lists."""
-    workdir = source.workdir / f"list-{number}"
-    workdir.mkdir(exist_ok=True)
-    return replace(source, workdir=workdir)
-
-
-def _type_of(name: str) -> Resource | None:
-    """The type that a list is named after: as AWS does, or however a type is spelt."""
-    return DOCUMENTS.get(name) or named(name)
-
-
-def _parts(source: Source, outline: Json, lists: list[str], bare: list[str]) -> list[str]:
-    """The lists that are named after types, where the object is no record that holds them, nor a list beside them.
-
-    Those that are empty are of them, unless the records are under another name.
-    """
-    if isinstance(outline.get(RECORDS), list) or _is_itself(source, outline):
-        return []
-    after = [name for name in lists if _type_of(name)]
-    return after + ([name for name in bare if _type_of(name)] if after or not lists else [])
-
-
-def _bare_of_its_type(source: Source, outline: Json, lists: list[str], bare: list[str]) -> str | None:
-    """The empty list that is named after the type that was given, where no other holds its records."""
-    own = [name for name in (*lists, *bare) if source.resource and _type_of(name) is source.resource]
-    return own[0] if own and own[0] in bare and RECORDS not in outline else None
-
-
-def _of_metadata(source: Source, said: Json) -> Source:
-    """The source, of the type that an exported file itself tells."""
-    return replace(source, resource=source.resource or RESOURCES.get(str(said.get("resourceType"))))
-
-
-def _of_types(source: Source, opened: dict[str, Opened], parts: list[str], lists: list[str]) -> Iterator[Opened]:
-    left = [name for name in lists if name not in parts]
-    told = f"lists that are named after no type are left out: {', '.join(left[:_SHOWN])}"
-    notices = (Issue(LEFT_OUT, told, Severity.WARNING),) if left else ()
-    for name in parts:
-        found = _type_of(name)
-        part = opened[name] if name in opened else _emptied(source, name, found)
-        yield replace(part, resource_type=found.type if found else None, notices=notices)
-        notices = ()
-
-
-def _inside(source: Source, key: str | None, value: Json) -> Opened:
-    """The records of an object that is in memory: a list in it, or itself."""
-    name = _holder(source, value)
-    if name is None:
-        return _spooled(source, None, iter([value]), key)
-    if isinstance(value[name], dict):
-        return _inside(source, name, value[name])
-    records = (_record(source.name, item, number) for number, item in enumerate(value[name], start=1))
-    return _of_page(source, _spooled(source, None, records, name, value), value)
-
-
-def _holder(source: Source, value: Json) -> str | None:
-    """The member of an object that holds its records; None when the object is a record itself."""
-    lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
-    known = [name for name in lists if recognise(name, {})]
-    known = known or [name for name in (RECORDS,) if isinstance(value.get(name), list)]
-    known = known or [name for name in lists if source.resource and _type_of(name) is source.resource]
-    if not known and _is_itself(source, value):
-        return None
-    if len(lists) > 1 and len(known) != 1:
-        raise SourceError(
-            f"{source.name} holds several lists of records: {', '.join(lists)}. Name the one to import with --records."
-        )
-    empty = [name for name, inner in value.items() if inner == []]
-    objects = [name for name, inner in value.items() if isinstance(inner, dict) and inner]
-    alone = objects if len(objects) == 1 and not empty else []
-    return next(iter(known or lists or alone or empty), None)
-
-
-def _is_itself(source: Source, value: Json) -> bool:
-    """Say whether an object is a record, with the lists in it that are named after types and without them."""
-    lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
-    rest = {name: inner for name, inner in value.items() if name not in lists or not _type_of(name)}
-    return netbox.is_record(value) or (_is_record(source, value) and _is_record(source, rest))
-
-
-def _is_record(source: Source, value: Json) -> bool:
-    """Say whether an object has the required members of a type, and mostly members of that type."""
-    if any(plain(name) in _GENERIC for name in value):
-        return False
-    members = {plain(name) for name in value}
-    for resource in [source.resource] if source.resource else RESOURCES.values():
-        spelt = _spellings(resource)
-        known = sum(any(member in spellings for spellings in spelt.values()) for member in members)
-        if known > len(members) / 2 and all(members & spelt[name] for name in resource.required):
-            return True
-    return False
-
-
-_GENERIC = {"data", "items", "results", "records", "rows", "objects", "value", "content", "entries"}
-
-
-@cache
-def _spellings(resource: Resource) -> dict[str, set[str]]:
-    return {
-        name: {plain(name), plain(spec.title), *map(plain, spec.aliases), plain(re.split(r"\W", spec.aws or name)[0])}
-        for name, spec in resource.fields.items()
-    }
+    def _members(self, reader: Reader, path: list[str]) -> Iterator[Any]:
+        # The list stands for itself, as the records are taken by whoever walks.
+        outline: Json = {path[0]: None}
+        for name in reader.members():
+            if len(self.names) < SHOWN:
+                self.names[name] = None
+            if name in (path[0], ".".join(path)):
+                yield from self.at(reader, path[1:] if name == path[0] else [])
+            elif reader.peek() in "{[":
+                reader.skip()
+            else:
+                outline[name] = reader.value()
+        self.note(outline)
 
 
 # NDJSON ---------------------------------------------------------------------------------------------------------------
 
 
 def open_ndjson(source: Source) -> Opened:
-    """Open newline-delimited JSON; a line that is no object is a fault of its row."""
+    """Open newline-delimited JSON; a line that is no object is a fault of its row.
+
+    Lines that hold pages or lists are a document, and so are objects over several lines.
+    """
+    return _lines_of(source) or _document(source, several=False)[0]
+
+
+def open_lines(source: Source) -> tuple[Opened, ...]:
+    """Open newline-delimited JSON, whose lines may be pages of several lists."""
+    opened = _lines_of(source)
+    return (opened,) if opened else _document(source, several=True)
+
+
+def _lines_of(source: Source) -> Opened | None:
+    """The objects of lines; None where the first line is none, or holds others."""
     text = as_text(source)
     faults: list[Issue] = []
-    with text.path.open("rb") as file:
+    with text.path.open("rb") as file, without_collector():
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
+        if _is_document(source, file):
+            return None
         chunks = _lines(file, faults)
         head: list[Chunk | Flat] = []
         for chunk in chunks:
             head.append(chunk)
             if first := next((record for record in chunk.records if record), None):
                 said = first[NOTE] if list(first) == [NOTE] and isinstance(first[NOTE], dict) else {}
-                opened = replace(_opened(source, itertools.chain(head, chunks), None, first), metadata=said)
+                opened = replace(_opened(source, itertools.chain(head, chunks), first), metadata=said)
                 if said and opened.records == 1 and source.emptied:
-                    of = _of_metadata(source, said)
-                    return replace(_emptied(of, None, of.resource), metadata=said)
+                    resource = source.resource or RESOURCES.get(str(said.get("resourceType")))
+                    return replace(Lists(source).emptied(None, resource), metadata=said)
                 if said and opened.records == 1:
                     raise SourceError(f"{source.name} has metadata and no records: nothing to import.")
                 return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))
     raise SourceError(f"{source.name} has no line that is a JSON object.")
 
 
+def _is_document(source: Source, file: IO[bytes]) -> bool:
+    """Say whether the first line is not a record by itself, and so the lines are those of a document."""
+    at = file.tell()
+    first = next((line for line in file if line.strip(_SPACE)), b"")
+    file.seek(at)
+    try:
+        value = orjson.loads(first)
+    except orjson.JSONDecodeError:
+        # An object that goes on in the next line, or a line that is broken.
+        return first.strip(_SPACE) in (b"{", b"[")
+    if not isinstance(value, dict):
+        return isinstance(value, list)
+    return holds_lists(source, value) or inventory.is_item(value)
+
+
+def _opened(source: Source, chunks: Iterator[Chunk | Flat], first: Json) -> Opened:
+    reading = reading_of(source, None, first)
+    if reading.rest:
+        chunks = map(reading.rest.chunk, chunks)
+    spooled = spool(chunks, source, reading.flatten, absent=reading.absent)
+    opened = Opened(
+        frame=spooled.frame,
+        columns=spooled.columns,
+        encoding="utf-8",
+        records=spooled.records,
+        resource_type=reading.resource.type if reading.resource else None,
+        faults=spooled.faults,
+    )
+    return settled_alone(source, with_told(opened, reading), reading)
+
+
 def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk | Flat]:
     number, flat = 1, FlatReader()
-    while lines := file.readlines(_CHUNK):
+    while lines := file.readlines(CHUNK):
         frame = flat.read(lines)
         if frame is not None:
             rows = list(range(number, number + len(lines)))
@@ -504,4 +308,5 @@ NDJSON = Format(
     open_ndjson,
     write_ndjson,
     "application/x-ndjson",
+    open_lines,
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from json import JSONDecodeError, JSONDecoder
 from typing import IO, Any, NoReturn
@@ -195,6 +196,64 @@ class JsonReader:
                 "Save it as UTF-8, or say which encoding it is with --encoding."
             ) from error
         return not self._ended or bool(self._text[rest:])
+
+
+class ValueReader:
+    """Walks through values that are in memory as `JsonReader` walks through a text."""
+
+    def __init__(self, values: Iterable[Any], name: str) -> None:
+        self.name = name
+        self.read = 0
+        self._values = iter(values)
+        self._next: list[Any] = []
+
+    def peek(self) -> str:
+        """Return the sign that the next value begins with; "" at the end."""
+        if not self._next:
+            self._next.extend(itertools.islice(self._values, 1))
+        if not self._next:
+            return ""
+        value = self._next[0]
+        return "{" if isinstance(value, dict) else "[" if isinstance(value, list) else '"'
+
+    def first_item(self) -> str:
+        """Return the sign of the first item in the list that comes next: "]" if it is empty, "" if no list comes."""
+        if self.peek() != "[":
+            return ""
+        return ValueReader(self._next[0], self.name).peek() or "]"
+
+    def value(self) -> Any:
+        """Take a whole value."""
+        self.peek()
+        return self._next.pop()
+
+    def values(self) -> Iterator[Any]:
+        """Take each item of a list."""
+        yield from self.value()
+
+    def items(self) -> Iterator[int]:
+        """Stand on each item of a list, and give its number from 1."""
+        for number, item in enumerate(self.value(), start=1):
+            self._next.append(item)
+            yield number
+
+    def members(self) -> Iterator[str]:
+        """Stand on the value of each member of an object, and give its name."""
+        for name, value in self.value().items():
+            self._next.append(value)
+            yield str(name)
+
+    def skip(self) -> None:
+        """Pass over a value."""
+        self.value()
+
+    def fail(self, what: str, at: int = 0) -> NoReturn:  # noqa: ARG002
+        """Raise SourceError."""
+        raise SourceError(f"{self.name}: {what}.")
+
+
+Reader = JsonReader | ValueReader
+"""What a document is read with."""
 
 
 def _match_space(text: str, at: int) -> int:

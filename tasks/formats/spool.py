@@ -23,7 +23,7 @@ from schemas.errors import SourceError
 from schemas.reports import ROW, Issue, issues_frame
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
-from tasks.formats.base import Flatten, Source, column_name
+from tasks.formats.base import ABSENT, Flatten, Source, column_name
 from tasks.formats.census import too_long
 from tasks.formats.flat import is_left_alone
 
@@ -56,13 +56,16 @@ class Flat:
     @property
     def records(self) -> Iterator[Json]:
         """The records, of texts, without the members that are null."""
-        for record in self.frame.iter_rows(named=True):
+        for record in self.frame.drop(ABSENT, strict=False).iter_rows(named=True):
             yield {name: value for name, value in record.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Spooled:
-    """Records on disk: the columns are those of all records together; a record without one has null there."""
+    """Records on disk: the columns are those of all records together; a record without one has null there.
+
+    Where that matters and some records lack some columns, `ABSENT` is one more column that names them.
+    """
 
     frame: pl.LazyFrame
     columns: tuple[str, ...]
@@ -70,9 +73,9 @@ class Spooled:
     faults: pl.DataFrame
 
 
-def spool(chunks: Iterable[Chunk | Flat], source: Source, flatten: Flatten | None) -> Spooled:
-    """Write chunks of records to files of text columns."""
-    spooling = Spooling(source, flatten)
+def spool(chunks: Iterable[Chunk | Flat], source: Source, flatten: Flatten | None, *, absent: bool = False) -> Spooled:
+    """Write chunks of records to files of text columns; `absent` asks for the names of the members that each lacks."""
+    spooling = Spooling(source, flatten, absent=absent)
     with without_collector():
         for chunk in chunks:
             spooling.add(chunk)
@@ -82,19 +85,25 @@ def spool(chunks: Iterable[Chunk | Flat], source: Source, flatten: Flatten | Non
 class Spooling:
     """Records on their way to files of text columns, for a reader that comes upon those of several types by turns."""
 
-    def __init__(self, source: Source, flatten: Flatten | None = None) -> None:
+    def __init__(self, source: Source, flatten: Flatten | None = None, *, absent: bool = False) -> None:
         self.records = 0
+        self._absent = absent
         self._source = source
         self._flatten = flatten
         self._frames: list[pl.LazyFrame] = []
         self._columns: dict[str, None] = {}
         self._faults: list[Issue] = []
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns so far."""
+        return tuple(self._columns)
+
     def add(self, chunk: Chunk | Flat) -> None:
         """Write a chunk; raises SourceError where its records have too many different members."""
         source = self._source
         frame = self._frame(chunk)
-        self._columns |= dict.fromkeys(frame.columns[1:])
+        self._columns |= dict.fromkeys(name for name in frame.columns[1:] if name != ABSENT)
         if len(self._columns) > source.max_columns:
             raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
         self._faults += odd_cells(frame, source.max_cell)
@@ -104,16 +113,47 @@ class Spooling:
         self.records += len(frame)
 
     def _frame(self, chunk: Chunk | Flat) -> pl.DataFrame:
-        if isinstance(chunk, Chunk):
-            return _frame(self._source, chunk, self._flatten)
-        if self._flatten and not is_left_alone(self._flatten, chunk.frame.columns):
-            return _frame(self._source, chunk.chunk(), self._flatten)
-        return chunk.frame.select(pl.Series(ROW, chunk.rows, dtype=pl.UInt32), pl.all())
+        if isinstance(chunk, Flat):
+            members = [name for name in chunk.frame.columns if name != ABSENT]
+            if self._flatten is None or is_left_alone(self._flatten, members):
+                frame = chunk.frame if self._absent else chunk.frame.drop(ABSENT, strict=False)
+                return frame.select(pl.Series(ROW, chunk.rows, dtype=pl.UInt32), pl.all())
+            chunk = chunk.chunk()
+        return _frame(self._source, chunk, self._flatten, absent=self._absent)
 
     def spooled(self) -> Spooled:
         """Return all that was written."""
-        whole = pl.concat(self._frames, how="diagonal").select(ROW, *self._columns)
-        return Spooled(whole, tuple(self._columns), self.records, issues_frame(self._faults))
+        columns = tuple(self._columns)
+        faults = issues_frame(self._faults)
+        if self._absent:
+            whole, columns = one_after_another(self._frames, columns)
+            return Spooled(whole, columns, self.records, faults)
+        whole = pl.concat(self._frames, how="diagonal").select(ROW, *columns)
+        return Spooled(whole, columns, self.records, faults)
+
+
+def one_after_another(frames: Sequence[pl.LazyFrame], columns: tuple[str, ...]) -> tuple[pl.LazyFrame, tuple[str, ...]]:
+    """Return frames of `ROW` and some of the columns as one of all of them, and its columns.
+
+    Where some rows lack some columns, `ABSENT` is the last one.
+    """
+    columns = tuple(name for name in columns if name != ABSENT)
+    had = [frame.collect_schema().names() for frame in frames]
+    if all(len(names) == len(columns) + 1 and ABSENT not in names for names in had):
+        return pl.concat([frame.select(ROW, *columns) for frame in frames]), columns
+    named = [_with_absent(frame, names, columns) for frame, names in zip(frames, had, strict=True)]
+    columns = (*columns, ABSENT)
+    return pl.concat(named, how="diagonal").select(ROW, *columns), columns
+
+
+def _with_absent(frame: pl.LazyFrame, names: Sequence[str], columns: Sequence[str]) -> pl.LazyFrame:
+    """The frame with `ABSENT`, in which the columns that all its rows lack are named, too."""
+    missing = "\n".join(name for name in columns if name not in names)
+    said = [pl.col(ABSENT)] if ABSENT in names else []
+    lit = pl.lit(missing or None, pl.String)
+    return frame.with_columns(
+        pl.concat_str([*said, lit], separator="\n", ignore_nulls=True).replace("", None).alias(ABSENT)
+    )
 
 
 @contextmanager
@@ -150,11 +190,12 @@ class _Inexact(Exception):
     """A number may have lost digits."""
 
 
-def _frame(source: Source, chunk: Chunk, flatten: Flatten | None) -> pl.DataFrame:
+def _frame(source: Source, chunk: Chunk, flatten: Flatten | None, *, absent: bool) -> pl.DataFrame:
     try:
-        columns = _columns(_flat(chunk.records, flatten), exact=chunk.exact is None)
+        columns = _columns(_flat(chunk.records, flatten), exact=chunk.exact is None, absent=absent)
     except _Inexact:
-        columns = _columns(_flat(chunk.exact() if chunk.exact else chunk.records, flatten), exact=True)
+        records = chunk.exact() if chunk.exact else chunk.records
+        columns = _columns(_flat(records, flatten), exact=True, absent=absent)
     except RecursionError:
         raise SourceError(f"{source.name} holds records whose values are nested too deeply to be read.") from None
     return pl.DataFrame([pl.Series(ROW, chunk.rows, dtype=pl.UInt32), *columns.values()])
@@ -172,45 +213,83 @@ def _series(name: str, values: Iterable[str | None]) -> pl.Series:
         return pl.Series(name, whole, dtype=pl.String)
 
 
-def _columns(records: list[Json], *, exact: bool) -> dict[str, pl.Series]:
-    """Return the values of each member of the records as text, column by column."""
+def _columns(records: list[Json], *, exact: bool, absent: bool) -> dict[str, pl.Series]:
+    """Return the values of each member of the records as text, column by column; `ABSENT` at the end where it is."""
     columns: dict[str, pl.Series] = {}
-    for name, values in _members(records, "", exact=exact):
+    lacking: list[list[str | None]] | None = [] if absent else None
+    twice: set[str] = set()
+    for name, values in _members(records, "", exact=exact, lacking=lacking):
         # {"a.b": 1, "a": {"b": 2}} has one column twice; so have members that differ in space around their name.
+        twice |= {name} & columns.keys()
         columns[name] = values if name not in columns else _either(values, columns[name])
+    if lacking:
+        said = ["\n".join(filter(None, names)) or None for names in zip(*lacking, strict=True)]
+        columns[ABSENT] = pl.Series(ABSENT, _without_filled(said, columns, twice), dtype=pl.String)
     return columns
+
+
+def _without_filled(said: list[str | None], columns: dict[str, pl.Series], twice: set[str]) -> list[str | None]:
+    """The names of absent columns without those that another member of the same name fills."""
+    for name in twice:
+        for row, (names, value) in enumerate(zip(said, columns[name], strict=True)):
+            if names and value is not None:
+                said[row] = "\n".join(other for other in names.split("\n") if other != name) or None
+    return said
 
 
 def _either(values: pl.Series, others: pl.Series) -> pl.Series:
     return values.zip_with(values.is_not_null(), others)
 
 
-def _members(records: list[Json], before: str, *, exact: bool) -> Iterator[tuple[str, pl.Series]]:
-    for number, (key, values) in enumerate(_by_member(records), start=1):
-        name = column_name(before + key if key.strip() else before + f"column {number}", number)
+def _members(
+    records: list[Json], before: str, *, exact: bool, lacking: list[list[str | None]] | None
+) -> Iterator[tuple[str, pl.Series]]:
+    """The members of records; `lacking` is given the names of those that each record lacks, where some do."""
+    shapes = dict.fromkeys(map(tuple, records))
+    keys = dict.fromkeys(chain.from_iterable(shapes))
+    names = {key: _name(before, key, number) for number, key in enumerate(keys, start=1)}
+    if lacking is not None and len(shapes) > 1:
+        lacking.append(_lacking(records, shapes, names, empty=not before))
+    for key, values in _by_member(records, keys, alike=len(shapes) == 1):
+        name = names[key]
         if _TEXT.issuperset(map(type, values)):
             yield name, _series(name, values)
         else:
-            yield from _converted(name, key, values, exact=exact)
+            yield from _converted(name, key, values, exact=exact, lacking=lacking)
 
 
 _TEXT = frozenset((str, type(None)))
 
 
-def _by_member(records: list[Json]) -> Iterable[tuple[str, Sequence[Any]]]:
+def _name(before: str, key: str, number: int) -> str:
+    return column_name(before + key if key.strip() else before + f"column {number}", number)
+
+
+def _lacking(
+    records: list[Json], shapes: Iterable[tuple[str, ...]], names: dict[str, str], *, empty: bool
+) -> list[str | None]:
+    """The columns that each record lacks, a line each; `empty` says that records without members lack them all."""
+    said = {shape: "\n".join(name for key, name in names.items() if key not in set(shape)) for shape in shapes}
+    if not empty:
+        said[()] = ""
+    return [said[tuple(record)] or None for record in records]
+
+
+def _by_member(records: list[Json], keys: Iterable[str], *, alike: bool) -> Iterable[tuple[str, Sequence[Any]]]:
     """The values of each member, in the order in which members turn up."""
-    shapes = dict.fromkeys(map(tuple, records))
-    if len(shapes) == 1:
-        return zip(next(iter(shapes)), zip(*map(dict.values, records), strict=True), strict=True)
-    keys = dict.fromkeys(chain.from_iterable(shapes))
+    if alike:
+        return zip(keys, zip(*map(dict.values, records), strict=True), strict=True)
     return ((key, [record.get(key) for record in records]) for key in keys)
 
 
-def _converted(name: str, key: str, values: Sequence[Any], *, exact: bool) -> Iterator[tuple[str, pl.Series]]:
+def _converted(
+    name: str, key: str, values: Sequence[Any], *, exact: bool, lacking: list[list[str | None]] | None
+) -> Iterator[tuple[str, pl.Series]]:
     """Values that are not all text: objects become columns of their own, anything else text."""
     nested = any(isinstance(value, dict) and value for value in values) and plain(key) not in _whole_members()
     if nested:
-        yield from _members([value if isinstance(value, dict) else {} for value in values], f"{name}.", exact=exact)
+        inner = [value if isinstance(value, dict) else {} for value in values]
+        yield from _members(inner, f"{name}.", exact=exact, lacking=lacking)
         values = [None if isinstance(value, dict) and value else value for value in values]
     texts = [value if type(value) is str else _text(value, exact=exact) for value in values]
     if not nested or any(text is not None for text in texts):

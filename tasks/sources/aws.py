@@ -44,9 +44,6 @@ CALLS = {
 }
 """The call of the EC2 API that describes the records of a type."""
 
-_OWNERS = {"transitGatewayAttachment": "TransitGatewayOwnerId", "vpcPeering": "RequesterVpcInfo.OwnerId"}
-"""The account that sees all of a record, where that is not the one that the record belongs to."""
-
 Fault: TypeAlias = BotoCoreError | ClientError | CmdbError
 """What ends the reading of one list."""
 
@@ -251,7 +248,7 @@ class _Reading:
         with lines(path, name, self._request.limit) as written:
             try:
                 for record in records(ec2, resource):
-                    owner = _at(record, _OWNERS.get(resource.type) or resource.fields["account_id"].aws)
+                    owner = _at(record, _owner(resource))
                     # Who shares a record with others sees all of it, and they see a part.
                     if owner == place.account or owner not in self._accounts:
                         written.write(complete(record, resource, place))
@@ -261,7 +258,7 @@ class _Reading:
             path.unlink()
             return None, fault
         self._tell(1, written.count, written.size)
-        return FetchedFile(path, name, resource.type, written.count, place.constants), fault
+        return FetchedFile(path, name, resource.type, written.count, place.constants, key=_key(resource)), fault
 
     def _tell(self, *more: int) -> None:
         with self._lock:
@@ -290,6 +287,12 @@ def _key(resource: Resource) -> str:
     if resource.document is None:
         raise TypeError(f"{resource.type} is no type of AWS")
     return resource.document.key
+
+
+def _owner(resource: Resource) -> str | None:
+    """The member that names the account which sees all of a record."""
+    parties = resource.document.parties if resource.document else ()
+    return parties[0] if parties else resource.fields["account_id"].aws
 
 
 def complete(record: dict[str, Any], resource: Resource, place: Place) -> dict[str, Any]:

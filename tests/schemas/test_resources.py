@@ -13,7 +13,7 @@ import pytest
 from schemas import fields as f
 from schemas.errors import UnknownType
 from schemas.kinds import TEXT
-from schemas.resource import AwsRecord, Document, Record, Resource
+from schemas.resource import AwsRecord, Document, Record, Resource, View
 from schemas.resources import RESOURCES, resource
 from schemas.resources.vpc import VPC
 from schemas.rules import Inside, NoOverlap, Reference, RowRule
@@ -399,13 +399,6 @@ SHAPES = {name: name[0].upper() + name[1:] for name in AWS} | {
     "elasticIp": "Address",
 }
 
-# What other calls of the API answer than describe-*, or all of them but one.
-ELSEWHERE = {
-    ("vpc", "EnableDnsSupport"),  # describe-vpc-attribute
-    ("vpc", "EnableDnsHostnames"),
-    ("transitGatewayAttachment", "SubnetIds"),  # describe-transit-gateway-vpc-attachments
-}
-
 
 @pytest.fixture(scope="module")
 def ec2() -> Any:
@@ -426,18 +419,38 @@ def test_states_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
 
 @EVERY_AWS
 def test_members_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
-    """What a field reads of an AWS document is there, member by member down to the first choice among several."""
+    """What a field reads of an AWS document is there, but for what other calls answer; and so are the parties."""
     shape = ec2.shape_for(SHAPES[resource_type.type])
-    shared = (*Record.__annotations__, *AwsRecord.__annotations__)
-    for name, spec in resource_type.fields.items():
-        if spec.aws and name not in shared and (resource_type.type, spec.aws) not in ELSEWHERE:
-            path = re.sub(r"^(without\(|\[)", "", spec.aws)
-            members = re.match(r"\w+(\.\w+)*", path)
-            assert members, spec.aws
-            inner = shape
-            for member in members[0].split("."):
-                assert member in inner.members, f"{name}: {spec.aws}"
-                inner = inner.members[member]
+    document = resource_type.document
+    assert document
+    paths = {name: spec.aws for name, spec in resource_type.fields.items() if spec.aws}
+    assert {name for name, path in paths.items() if not is_there(shape, path)} == set(document.never)
+    assert all(is_there(shape, path) for path in document.parties)
+
+
+def is_there(shape: Any, path: str) -> bool:
+    """Say whether the API's model has what a path reads, down to the first choice among several."""
+    members = re.match(r"\w+(\.\w+)*", re.sub(r"^(without\(|\[)", "", path))
+    assert members, path
+    for member in members[0].split("."):
+        if member not in shape.members:
+            return False
+        shape = shape.members[member]
+    return True
+
+
+VIEWS = [(declared, view) for declared in AWS.values() if declared.document for view in declared.document.views]
+
+
+@pytest.mark.parametrize(("resource_type", "view"), VIEWS, ids=lambda each: getattr(each, "key", None))
+def test_views_are_those_of_the_api(resource_type: Resource, view: View, ec2: Any) -> None:
+    """Another list of a type is that of a describe call, and has every member that a path reads."""
+    listed = ec2.operation_model(f"Describe{view.key}").output_shape.members[view.key].member
+    for path in (*view.reads.values(), *view.parties):
+        for name in re.findall(r"[A-Z]\w+(?:\.\w+)*", path):
+            assert is_there(listed, name), path
+    assert set(resource_type.required) <= set(view.reads)
+    assert {"Tags", "State"} <= set(listed.members)
 
 
 @EVERY_AWS

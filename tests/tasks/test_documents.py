@@ -158,23 +158,24 @@ def test_lists_that_are_named_after_types(tmp_path: Path, name: str) -> None:
         (1, "vpc-00000001", "core"),
         (2, "vpc-00000001", "core"),
     ]
-    assert said(found) == ["lists that are named after no type are left out: Owners"]
+    assert said(found) == ["these lists are left out, as neither name nor columns tell a type: Owners (1)"]
 
 
 def test_one_list_or_a_record_with_lists_is_as_before(tmp_path: Path) -> None:
     """A document of one list, one of AWS's among others, one with `records`, one of a record with lists in it."""
     path = tmp_path / "a.json"
     for document, wanted in (
-        ({"data": [VPC], "count": 1}, (None, "data", 1)),
+        ({"data": [VPC], "count": 1}, ("vpc", "data", 1)),
         ({"Owners": [{"id": 1}], "Vpcs": [VPC]}, ("vpc", "Vpcs", 1)),
         ({"records": [{"name": "x"}], "sites": [{"name": "y"}], "vlans": [{"vid": 1}]}, (None, "records", 1)),
         ([{"name": "x"}], (None, None, 1)),
-        ({"asn": [{"asn": 65001}, {"asn": 65002}]}, (None, "asn", 2)),
+        ({"asn": [{"asn": 65001}, {"asn": 65002}]}, ("asn", "asn", 2)),
         ({"name": "fra", "slug": "fra", "latitude": 50.1, "devices": [{"name": "a"}]}, (None, None, 1)),
     ):
         assert types(parts(written(path, document))) == [wanted]
-    with pytest.raises(SourceError, match=r"holds several lists of records: a, sites\. Name the one to import"):
-        parts(written(path, {"a": [{"x": 1}], "sites": [{"name": "y"}]}))
+    found = parts(written(path, {"a": [{"x": 1}], "sites": [{"name": "y"}]}))
+    assert types(found) == [("site", "sites", 1)]
+    assert said(found) == ["these lists are left out, as neither name nor columns tell a type: a (1)"]
 
 
 def test_types_that_are_named_as_fields_of_others(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import SourceError, UsageError
+from tasks.formats.base import ABSENT
 from tests.laws import law
 from tests.tasks.formats.support import read, rows
 
@@ -150,7 +151,8 @@ def test_ndjson_rows_are_its_lines(tmp_path: Path) -> None:
     path = tmp_path / "things.jsonl"
     path.write_text('{"a": 1}\n\n{"a": 2, "b": "x"}\nno\n')
     found = read(path)
-    assert rows(found) == [(1, "1", ""), (3, "2", "x"), (4, "", "")]
+    assert rows(found) == [(1, "1", "", "b"), (3, "2", "x", ""), (4, "", "", "a\nb")]
+    assert found.columns == ("a", "b", ABSENT)
     assert [(fault["row"], fault["rule"]) for fault in found.faults.iter_rows(named=True)] == [(4, "ndjson")]
 
 
@@ -161,8 +163,9 @@ def test_more_records_than_are_spooled_at_once(tmp_path: Path) -> None:
         "".join(json.dumps({"n": n} | ({"late": "yes"} if n == 45_000 else {})) + "\n" for n in range(45_001))
     )
     found = read(path)
-    assert (found.records, found.columns) == (45_001, ("n", "late"))
-    assert found.frame.filter(pl.col("late") == "yes").collect().rows() == [(45_001, "45000", "yes")]
+    assert (found.records, found.columns) == (45_001, ("n", "late", ABSENT))
+    assert found.frame.filter(pl.col("late") == "yes").collect().rows() == [(45_001, "45000", "yes", None)]
+    assert found.frame.collect()[ABSENT].value_counts(sort=True).rows() == [("late", 45_000), (None, 1)]
 
 
 def workbook(path: Path, table: list[list[Any]], sheet: str = "Sheet") -> Path:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from tasks.formats.aws import flattener
+from tasks.formats.base import ABSENT
 from tasks.formats.flat import FlatReader, is_left_alone
 from tasks.formats.spool import _columns
 from tests.laws import law
@@ -55,12 +56,18 @@ def line(members: list[tuple[str, Any]], *, ascii_only: bool, space: str) -> byt
 def one_by_one(lines: list[bytes]) -> dict[str, list[str | None]]:
     """Read each line by itself."""
     records = [orjson.loads(each) for each in lines]
-    return {name: values.to_list() for name, values in _columns(records, exact=True).items()}
+    return {name: values.to_list() for name, values in _columns(records, exact=True, absent=True).items()}
 
 
-def filled(columns: dict[str, list[str | None]]) -> dict[str, list[str | None]]:
-    """Leave out the columns without any value: what other lines have is a column of these too."""
-    return {name: values for name, values in columns.items() if any(value is not None for value in values)}
+def filled(columns: dict[str, list[str | None]]) -> dict[str, list[Any]]:
+    """Leave out the columns without any value: what other lines have is a column of these too.
+
+    What each line lacks is a set of the columns that are left.
+    """
+    absent = columns.get(ABSENT, [])
+    found = {name: values for name, values in columns.items() if name != ABSENT and any(v is not None for v in values)}
+    lacking = [{name for name in (names or "").split("\n") if name in found} for names in absent]
+    return {**found, ABSENT: lacking if any(lacking) else []}
 
 
 @law(300)
@@ -94,9 +101,9 @@ def test_flat_lines_are_read_at_once() -> None:
     frame = FlatReader().read(FLAT)
     assert frame is not None
     assert frame.to_dicts() == [
-        {"id": "vpc-1", "mtu": "1500", "dns": "true", "name": None},
-        {"id": "vpc-2", "mtu": None, "dns": None, "name": 'café "x" \\'},
-        {"id": "Ł", "mtu": None, "dns": "false", "name": None},
+        {"id": "vpc-1", "mtu": "1500", "dns": "true", "name": None, ABSENT: None},
+        {"id": "vpc-2", "mtu": None, "dns": None, "name": 'café "x" \\', ABSENT: "mtu\ndns"},
+        {"id": "Ł", "mtu": None, "dns": "false", "name": None, ABSENT: "mtu\nname"},
     ]
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import SourceError
+from tasks.formats.base import ABSENT
 from tasks.formats.json_reader import JsonReader
 from tests.laws import law
 from tests.tasks.formats.support import faults, read, read_text, rows
@@ -20,6 +21,8 @@ VPC = {"VpcId": "vpc-1", "CidrBlock": "10.0.0.0/16"}
 
 SHAPES: list[tuple[Any, str | None, list[str]]] = [
     ({"Vpc": VPC}, "Vpc", ["vpc-1"]),
+    ([{"Vpcs": [VPC]}, {"Vpcs": [{"VpcId": "vpc-2"}]}], "Vpcs", ["vpc-1", "vpc-2"]),
+    ([[VPC], [{"VpcId": "vpc-2"}]], None, ["vpc-1", "vpc-2"]),
     ({"data": {"vpcs": [VPC, {"VpcId": "vpc-2"}]}, "count": 2}, "vpcs", ["vpc-1", "vpc-2"]),
     (VPC | {"Tags": [{"Key": "a", "Value": "b"}]}, None, ["vpc-1"]),
     (VPC | {"CidrBlockAssociationSet": [{"CidrBlock": "10.0.0.0/16"}], "Tags": [{"Key": "a"}]}, None, ["vpc-1"]),
@@ -47,7 +50,7 @@ def test_records_named_by_a_path(tmp_path: Path) -> None:
 BROKEN = [
     ('[{"a":1},\n{"a":}]', "expecting value in line 2, column 6"),
     ('[{"a":1}] x', "follows the end of the document in line 1, column 11"),
-    ('{"a":1\n}\n{"a":2}', "in line 3, column 1"),
+    ('{"a":1\n}\n{"a":2}\n3', "follows the end of the document in line 4, column 1"),
     ('[{"a":1}', r"'\]' is missing at the end"),
     ('[{"a":NaN}]', "NaN is no JSON"),
     ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
@@ -72,8 +75,13 @@ def test_members_of_one_name(tmp_path: Path) -> None:
     """A dotted member and a nested one are one column, and no value moves to another row."""
     records = '[{"a.b":1,"a":{"b":2},"c":1},{"a":{"b":3},"c":2},{"a.b":4,"c":3},{" c ":4,"":5}]'
     found = read_text(tmp_path, "t.json", records)
-    assert found.columns == ("a.b", "c", "column 5")
-    assert rows(found) == [(1, "2", "1", ""), (2, "3", "2", ""), (3, "4", "3", ""), (4, "", "4", "5")]
+    assert found.columns == ("a.b", "c", "column 5", ABSENT)
+    assert rows(found) == [
+        (1, "2", "1", "", "column 5"),
+        (2, "3", "2", "", "column 5"),
+        (3, "4", "3", "", "a\ncolumn 5"),
+        (4, "", "4", "5", "a.b\na"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["t.json", "t.ndjson"])
