@@ -83,7 +83,7 @@ Mapped = Annotated[
 ]
 Constant = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="FIELD=VALUE", help="A value for every row, such as region=us-east-1."),
+    typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Fill empty cells: region=us-east-1; all cells: VALUE!"),
 ]
 Saved = Annotated[str | None, typer.Option("--mapping", metavar="NAME", help="Use a saved mapping.")]
 Save = Annotated[str | None, typer.Option("--save-mapping", metavar="NAME", help="Save the mapping under a name.")]
@@ -113,6 +113,16 @@ Columns = Annotated[
 ]
 Sheet = Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook.")]
 Records = Annotated[str | None, typer.Option("--records", help="The member of a JSON document that holds the list.")]
+Null = Annotated[
+    list[str] | None,
+    typer.Option("--null", metavar="WORD", help="A word that stands for an empty cell, also in text. Repeatable."),
+]
+DecimalComma = Annotated[
+    bool, typer.Option("--decimal-comma", help="Read 1.000,5 as a thousand and a half: commas begin the decimals.")
+]
+Thousands = Annotated[
+    str | None, typer.Option("--thousands", metavar="CHAR", help="What groups thousands: one of . , ' or a space.")
+]
 MissingOption = Annotated[
     Missing, typer.Option("--missing", help="What mode sync does about records that the source no longer has.")
 ]
@@ -167,6 +177,9 @@ def import_(
     columns: Columns = None,
     sheet: Sheet = None,
     records: Records = None,
+    null: Null = None,
+    decimal_comma: DecimalComma = False,
+    thousands: Thousands = None,
     json: Json = False,
 ) -> None:
     """Import a file: valid rows are loaded in one transaction, the others are listed with the reason."""
@@ -199,6 +212,9 @@ def import_(
             columns=_listed(columns),
             sheet=sheet,
             records=records,
+            null=null or (),
+            decimal_comma=decimal_comma,
+            thousands=thousands,
         ),
     )
     _carry_out(job, json)
@@ -224,6 +240,9 @@ def preview(
     columns: Columns = None,
     sheet: Sheet = None,
     records: Records = None,
+    null: Null = None,
+    decimal_comma: DecimalComma = False,
+    thousands: Thousands = None,
     json: Json = False,
 ) -> None:
     """Show what a file holds and what importing it would do; no record is changed."""
@@ -247,6 +266,9 @@ def preview(
         columns=columns,
         sheet=sheet,
         records=records,
+        null=null,
+        decimal_comma=decimal_comma,
+        thousands=thousands,
         json=json,
     )
 
@@ -550,6 +572,9 @@ def plan(
     columns: Columns = None,
     sheet: Sheet = None,
     records: Records = None,
+    null: Null = None,
+    decimal_comma: DecimalComma = False,
+    thousands: Thousands = None,
     json: Json = False,
 ) -> None:
     """Keep what importing a file would do, so that exactly it can be done later: `cmdb apply PLAN`.
@@ -581,6 +606,9 @@ def plan(
             columns=_listed(columns),
             sheet=sheet,
             records=records,
+            null=null or (),
+            decimal_comma=decimal_comma,
+            thousands=thousands,
         ),
     )
     with Watch(err, quiet=json) as watch:
@@ -636,6 +664,9 @@ def sync(
     max_errors: MaxErrors = None,
     on_error: OnErrorOption = OnError.CONTINUE,
     empty: EmptyOption = Empty.CLEAR,
+    null: Null = None,
+    decimal_comma: DecimalComma = False,
+    thousands: Thousands = None,
     credentials: Annotated[
         str | None,
         typer.Option("--credentials", metavar="NAME", help="The secret CMDB_SECRET_NAME, or a Prefect block."),
@@ -668,6 +699,7 @@ def sync(
         max_errors=max_errors,
         on_error=on_error,
         empty=empty,
+        read=_checked(ReadOptions, null=null or (), decimal_comma=decimal_comma, thousands=thousands),
         credentials=credentials,
         overlap=overlap,
         notify=notify,

@@ -212,7 +212,7 @@ def _options(form: FormData) -> ImportOptions:
             continue
         if isinstance(value, UploadFile):
             raise Refused(422, f"The part '{name}' is a file: only 'file' may be one.", "wrong-request")
-        if name in ("withoutRules", "columns"):
+        if name in ("withoutRules", "columns", "null"):
             given.setdefault(name, []).extend([value] if value else [])
         elif value:
             given[name] = _json(name, value) if name in ("mapping", "constants") else value

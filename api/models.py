@@ -34,7 +34,9 @@ class ImportOptions(Model):
         examples=[{"VPC": "vpc_id"}],
     )
     constants: dict[str, str] = Field(
-        default_factory=dict, description="Field → the value of every row.", examples=[{"region": "us-east-1"}]
+        default_factory=dict,
+        description="Field → the value of rows that have none; with ! at its end, of every row.",
+        examples=[{"region": "us-east-1"}],
     )
     saved_mapping: str | None = Field(None, description="The saved mapping to use.", max_length=255)
     save_mapping: str | None = Field(
@@ -77,13 +79,21 @@ class ImportOptions(Model):
     sheet: str | None = Field(None, description="The sheet of a workbook.", max_length=255)
     records: str | None = Field(None, description="The member of a JSON document that holds the list.", max_length=255)
 
+    null: list[str] = Field(
+        default_factory=list, max_length=20, description="Words that stand for an empty cell, also in text."
+    )
+    decimal_comma: bool = Field(False, description="Whether decimals begin with a comma, and points group thousands.")
+    thousands: str | None = Field(
+        None, pattern=r"^[.,' ]$", description="What groups thousands: a point, a comma, an apostrophe or a space."
+    )
+
     def job(self, path: str, name: str, owner: str, **changed: Any) -> ImportJob:
         """Return the job that this asks for."""
         return ImportJob.model_validate(self._asked(owner) | {"path": path, "name": name} | changed)
 
     def _asked(self, owner: str) -> dict[str, Any]:
         """What is asked for, by the names that a job has for it."""
-        reading = {"format", "encoding", "delimiter", "header_row", "no_header", "columns", "sheet", "records"}
+        reading = set(ReadOptions.model_fields)
         asked = self.model_dump(exclude={*reading, "mapping", "saved_mapping", "upload_id"})
         read = ReadOptions(**self.model_dump(include=reading))
         return asked | {"columns": self.mapping, "mapping": self.saved_mapping, "read": read, "requested_by": owner}

@@ -55,7 +55,14 @@ class UsageError(CmdbError):
 
 
 class UnknownType(UsageError):
-    """No resource type of that name."""
+    """No resource type of that name, or a source does not say which type it is of.
+
+    `candidates` are the types that fit best, each with what is missing: field names, or nothing.
+    """
+
+    def __init__(self, message: str, candidates: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> None:
+        super().__init__(message)
+        self.candidates = candidates
 
 
 class MappingError(UsageError):

@@ -36,6 +36,9 @@ class ReadOptions(BaseModel):
     columns: tuple[str, ...] = Field((), description="the names of the columns of a file without a header, in order")
     sheet: str | None = Field(None, description="the sheet of a workbook")
     records: str | None = Field(None, description="the member of a JSON document that holds the list of records")
+    null: tuple[str, ...] = Field((), description="words that stand for an empty cell, also in text")
+    decimal_comma: bool = Field(False, description="whether decimals begin with a comma, and points group thousands")
+    thousands: str | None = Field(None, pattern=r"^[.,' ]$", description="what groups thousands: one of . , ' or space")
 
     @model_validator(mode="after")
     def _one_header(self) -> Self:
@@ -61,7 +64,9 @@ class LoadOptions(BaseModel):
     columns: dict[str, str] = Field(
         default_factory=dict, description="Source column → field; an empty field leaves the column out."
     )
-    constants: dict[str, str] = Field(default_factory=dict, description="Field → the value of every row.")
+    constants: dict[str, str] = Field(
+        default_factory=dict, description="Field → the value of rows that have none; with ! at its end, of every row."
+    )
     mapping: str | None = Field(None, description="The saved mapping to use.")
     save_mapping: str | None = Field(None, description="Save the mapping that was used under this name.")
     unknown: Unknown = Field(Unknown.WARN, description="What to do about columns that fit no field.")

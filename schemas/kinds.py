@@ -19,6 +19,7 @@ from sqlalchemy import BigInteger, Boolean, Double, Text
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 from sqlalchemy.types import TypeEngine
 
+from schemas.reports import Measure
 from schemas.spelling import plain
 
 Read = Callable[[pl.Series], pl.Series]
@@ -128,9 +129,22 @@ def _padded(text: str) -> str | None:
     return whole.zfill(12) if re.fullmatch(r"[0-9]{1,12}", whole) else None
 
 
-INTEGER = Kind("integer", pl.Int64(), BigInteger(), _whole_number, "a whole number", hints=(_SPREADSHEET_NUMBER,))
+INTEGER = Kind(
+    "integer",
+    pl.Int64(),
+    BigInteger(),
+    _whole_number,
+    "a whole number",
+    repair="written as a whole number",
+    hints=(_SPREADSHEET_NUMBER,),
+)
 NUMBER = Kind(
-    "number", pl.Float64(), Double(), _number, "a number such as 52.37", hints=((r",", "write a point, not a comma"),)
+    "number",
+    pl.Float64(),
+    Double(),
+    _number,
+    "a number such as 52.37",
+    hints=((r",", "has a comma: write a point, or give --decimal-comma if commas begin the decimals"),),
 )
 ACCOUNT = Kind(
     "account",
@@ -144,7 +158,7 @@ ACCOUNT = Kind(
 
 
 def _asdot(text: str) -> str | None:
-    match = re.fullmatch(r"(\d{1,5})\.(\d{1,5})", text, flags=re.ASCII)
+    match = re.fullmatch(r"(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,4})", text, flags=re.ASCII)
     if not match:
         return None
     high, low = int(match[1]), int(match[2])
@@ -163,6 +177,7 @@ ASN = Kind(
     BigInteger(),
     _asn,
     "an autonomous system number such as 65001 or, as asdot, 1.10",
+    repair="written as one number",
     hints=(
         (r"^\d+\.0+$", "may be a spreadsheet's whole number or asdot: write it without the point"),
         _SPREADSHEET_NUMBER,
@@ -188,25 +203,43 @@ BOOLEAN = Kind("boolean", pl.Boolean(), Boolean(), _yes_or_no, "yes or no (true,
 _OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _NO_LENGTH = (r"^[0-9a-fA-F:.]+$", "has no prefix length: write it as in 10.0.0.0/16")
+_SEVERAL_BLOCKS = (
+    r"^[0-9a-fA-F:.]+(\s*[–-]\s*[0-9a-fA-F:.]+| and \d+ addresses)$",
+    "is no single block: write one row for each of its blocks, such as 10.0.0.0/25",
+)
 
 
 def _network(text: str) -> str | None:
+    """One block: with its length or mask, or as the range from its first address to its last."""
+    compact = re.sub(r"\s*([/–-])\s*", r"\1", text).replace("–", "-")
     # A zone (fe80::%eth0) means something on one machine only, and PostgreSQL holds none.
-    try:
-        return str(ipaddress.ip_network(text, strict=False)) if "/" in text and "%" not in text else None
-    except ValueError:
+    if "%" in compact:
         return None
+    try:
+        if "/" in compact:
+            return str(ipaddress.ip_network(compact, strict=False))
+        return _one_block(*compact.split("-")) if compact.count("-") == 1 else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _one_block(first: str, last: str) -> str | None:
+    """The one block that a range is; None where it is several. Raises ValueError or TypeError for what is no range."""
+    ends = ipaddress.ip_address(first), ipaddress.ip_address(last)
+    blocks = list(ipaddress.summarize_address_range(*ends))  # type: ignore[type-var]  # it raises TypeError itself
+    return str(blocks[0]) if len(blocks) == 1 else None
 
 
 def _host(text: str) -> str | None:
-    """One address; a block of one address is read as that."""
+    """One address, also with the length of its network (`10.0.0.1/24`); a network's own address is none of a host."""
     try:
-        address, _, length = text.partition("/")
-        host = ipaddress.ip_address(address)
+        interface = ipaddress.ip_interface(re.sub(r"\s*/\s*", "/", text))
     except ValueError:
         return None
-    whole = length == str(host.max_prefixlen) if "/" in text else True
-    return str(host) if whole and "%" not in text else None
+    network = interface.network
+    # RFC 3021, RFC 6164: both addresses of a block of two are hosts.
+    is_host = network.num_addresses <= 2 or interface.ip != network.network_address
+    return str(interface.ip) if is_host and "%" not in text else None
 
 
 def ipv4_blocks(values: pl.Series) -> pl.DataFrame:
@@ -264,7 +297,7 @@ BLOCK = Kind(
     _networks,
     "an IP block such as 10.0.0.0/16 or 2001:db8::/56",
     repair="written as the network's own address, in canonical form",
-    hints=(_NO_LENGTH,),
+    hints=(_NO_LENGTH, _SEVERAL_BLOCKS),
 )
 ADDRESS = Kind(
     "inet",
@@ -272,9 +305,33 @@ ADDRESS = Kind(
     INET(),
     _hosts,
     "an IP address such as 203.0.113.7",
-    repair="written in its canonical form",
-    hints=((r"/\d+$", "is a block: give one address, without a prefix length"),),
+    repair="written as the address alone, in canonical form",
+    hints=((r"/ *\d+$", "is a block: give one address, without a prefix length"),),
 )
+
+# fmt: off
+MEASURES: dict[Measure, frozenset[str]] = {
+    Measure.MASK: frozenset((
+        "netmask", "mask", "subnetmask", "networkmask", "netmasklength", "prefixlength", "prefixlen", "length",
+        "masklength", "masklen", "maskbits", "cidrlength", "cidrmask", "bits",
+    )),
+    Measure.END: frozenset((
+        "end", "endaddress", "endip", "last", "lastaddress", "lastip", "to", "toip", "toaddress", "rangeend",
+        "endofrange", "ipend", "broadcast", "broadcastaddress",
+    )),
+    Measure.COUNT: frozenset((
+        "count", "value", "addresses", "addresscount", "numberofaddresses", "hosts", "ipcount", "size", "blocksize",
+    )),
+}
+"""What columns are called, in plain spelling, that say how large the block is whose first address another one has."""
+
+STARTS = frozenset((
+    "address", "networkaddress", "baseaddress", "subnetaddress", "ipaddress", "ip", "start", "startaddress", "startip",
+    "first", "firstaddress", "firstip", "from", "fromip", "fromaddress", "rangestart", "ipstart", "startofrange",
+    "network", "subnet", "net",
+))
+# fmt: on
+"""What columns are called, in plain spelling, that hold a block's first address, next to one of `MEASURES`."""
 
 # Lists and objects ----------------------------------------------------------------------------------------------------
 
@@ -334,16 +391,30 @@ def _written(value: Any) -> str | None:
 
 
 def _pairs(text: str) -> dict[str, Any]:
-    """Tags as AWS writes them, as an object, or as `key=value` between commas or semicolons; raises ValueError."""
+    """Tags as AWS and NetBox write them, as an object, or between commas or semicolons; raises ValueError.
+
+    Between commas they are `key=value`, or names without values; which of the two "a=1,b" is, nobody knows.
+    """
     if text[0] not in "[{":
         parts = [part.partition("=") for part in re.split(r"[,;\n]", text) if part.strip()]
-        if not all(sign for _, sign, _ in parts):
+        if len({bool(sign) for _, sign, _ in parts}) > 1:
             raise ValueError(text)
         return {key.strip(): value.strip() for key, _, value in parts}
     loaded = orjson.loads(text)
-    if isinstance(loaded, list):
-        return {str(tag["Key" if "Key" in tag else "key"]): tag.get("Value", tag.get("value", "")) for tag in loaded}
-    return dict(loaded)
+    return dict(map(_pair, loaded)) if isinstance(loaded, list) else dict(loaded)
+
+
+def _pair(tag: Any) -> tuple[str, Any]:
+    """One tag of a list: a name, AWS's `{"Key": …, "Value": …}`, or NetBox's `{"name": …, "slug": …}` without a value.
+
+    Raises KeyError or TypeError for anything else.
+    """
+    if isinstance(tag, str):
+        return tag, ""
+    key = next((name for name in ("Key", "key") if name in tag), None)
+    if key is None:
+        return str(tag["name"]), tag.get("value", "")
+    return str(tag[key]), tag.get("Value", tag.get("value", ""))
 
 
 def _tags(text: str) -> str | None:
@@ -372,7 +443,7 @@ TAGS = Kind(
     pl.String(),
     JSONB(),
     lambda values: each(values, _tags),
-    "a list of tags such as Owner=net,Project=core: at most 50, keys of 128 and values of 256 characters",
+    "tags such as Owner=net,Project=core or core,edge: at most 50, keys of 128 and values of 256 characters",
     blanks=_EMPTY,
 )
 JSON = Kind("json", pl.String(), JSONB(), lambda values: each(values, _json), "a JSON value", blanks=_EMPTY)

@@ -14,6 +14,7 @@ import polars as pl
 from schemas import fields as f
 from schemas.connections import CONNECTIONS, NETWORK
 from schemas.fields import SPEC, Spec
+from schemas.kinds import CODE
 from schemas.rules import Apart, Inside, Reference, RowRule, SetRule, WatchedRule
 from schemas.spelling import plain
 
@@ -223,6 +224,29 @@ class Resource:
     def required(self) -> tuple[str, ...]:
         """The fields that every new record must have."""
         return tuple(name for name, spec in self.fields.items() if spec.required)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The fields that name another record."""
+        ids = [
+            name
+            for name, spec in self.fields.items()
+            if spec.kind.name == CODE.name and "-([0-9a-f]" in (self.pattern(name) or "")
+        ]
+        named = [rule.field for rule in self.set_rules if isinstance(rule, Reference)]
+        return tuple(name for name in dict.fromkeys((*named, *ids)) if name not in self.key)
+
+    def pattern(self, name: str) -> str | None:
+        """Return the pattern that values of a field match; None where it has none."""
+        checks = self.schema.columns[name].checks
+        return next((str(check.statistics["pattern"]) for check in checks if check.name == "str_matches"), None)
+
+    @property
+    def id_form(self) -> str | None:
+        """The pattern of the ids by which its records are known; None where it has another key."""
+        if len(self.key) > 1 or self.fields[self.key[0]].kind.name != CODE.name:
+            return None
+        return self.pattern(self.key[0])
 
     @property
     def table(self) -> str:

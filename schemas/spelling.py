@@ -18,6 +18,45 @@ def plain(name: str) -> str:
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 
 
+def distance(word: str, other: str, most: int) -> int:
+    """Return how many letters have to be put in, left out, replaced or swapped with the next one; `most` + 1 is enough.
+
+    Source: Damerau and Levenshtein, optimal string alignment.
+    """
+    if abs(len(word) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(word, start=1):
+        above, row = row, [at]
+        for place, wanted in enumerate(other, start=1):
+            cost = min(above[place] + 1, row[place - 1] + 1, above[place - 1] + (letter != wanted))
+            if at > 1 and place > 1 and letter == other[place - 2] and word[at - 2] == wanted:
+                cost = min(cost, before[place - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+        before = above
+    return row[-1]
+
+
+def misspelt(word: str, other: str) -> int | None:
+    """Return the distance of two plain names where one may be the other misspelt; None where it may be another word.
+
+    One letter of a name of five, two of a name of nine: "altitude" is no misspelt "latitude", "ipv4" no "ipv6".
+    """
+    shorter = min(len(word), len(other))
+    most = 2 if shorter >= _LONG else 1
+    if shorter < _SHORT or word[0] != other[0] or _DIGITS.findall(word) != _DIGITS.findall(other):
+        return None
+    found = distance(word, other, most)
+    return found if found <= most else None
+
+
+_SHORT, _LONG = 5, 9
+_DIGITS = re.compile(r"[0-9]")
+
+
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the choice most like a word, if any is as like it as `cutoff` (0 to 1).
 

@@ -13,7 +13,7 @@ from schemas.reports import LEFT_OUT, ROW, Extracted, Issue, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from tasks.formats.workbook import SHEET_ROWS
-from tasks.map import detect_type
+from tasks.infer import detect_type
 
 
 def of_types(parts: tuple[Extracted, ...]) -> tuple[Extracted, ...]:

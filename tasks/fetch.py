@@ -17,7 +17,7 @@ from tasks.credentials import secret_named
 from tasks.documents import files_of_types
 from tasks.extract import extract_all
 from tasks.formats.base import NOTHING, Described
-from tasks.map import detect_type
+from tasks.infer import detect_type
 from tasks.run import Run, disk_watched
 from tasks.store import ledger
 

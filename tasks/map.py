@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher
 
 import orjson
 import polars as pl
 
-from schemas.errors import MappingError, UnknownType
-from schemas.reports import NOTE, ROW, UNTOUCHED, Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
-from schemas.resource import SOURCE_ID, Resource
-from schemas.resources import RESOURCES
-from schemas.spelling import nearest, plain
+from schemas.errors import MappingError
+from schemas.kinds import BLOCK, MEASURES, STARTS
+from schemas.reports import (
+    NOTE,
+    ROW,
+    UNTOUCHED,
+    Extracted,
+    Issue,
+    Join,
+    Mapping,
+    Match,
+    Mode,
+    Severity,
+    Unknown,
+    constant,
+)
+from schemas.resource import Resource
+from schemas.spelling import misspelt, nearest, plain
 from schemas.tables import LINEAGE
 from tasks.formats.base import ABSENT
-
-# Below this likeness a misspelt header is a guess: "vpc_name" and "vpc_id" are 0.73 alike.
-_LIKE = 0.86
+from tasks.values import filled, is_like, is_recognisable
 
 
 @dataclass(frozen=True)
@@ -39,9 +51,11 @@ MAPPINGS = "mappings"
 
 def mapping_said(mapping: Mapping, columns: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return what a file says of a mapping: `columns` as column → field, or "" if left out, and `constants`."""
-    filled = {match.column: match.field for match in mapping.matches}
-    own = [column for column in columns if _lineage(column) is None]
-    return {"columns": {column: filled.get(column, "") for column in own}, "constants": dict(mapping.constants)}
+    filled_by = {match.column: match.field for match in mapping.matches}
+    # What is read together with another column is found again by its name.
+    left = {*_lineage_columns(tuple(columns)), *(join.column for join in mapping.joins)}
+    own = [column for column in columns if column not in left]
+    return {"columns": {column: filled_by.get(column, "") for column in own}, "constants": mapping.given_constants}
 
 
 def as_said(options: MapOptions, extracted: Extracted, resource: Resource) -> MapOptions:
@@ -69,36 +83,51 @@ def _texts(value: object) -> dict[str, str]:
     return {name: text for name, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
 
 
-def map_columns(columns: tuple[str, ...], resource: Resource, options: MapOptions, mode: Mode) -> Mapping:
-    """Fit the columns of a source to the fields of a type; raises MappingError when they can't fill what is needed.
+def map_columns(
+    columns: tuple[str, ...],
+    resource: Resource,
+    options: MapOptions,
+    mode: Mode,
+    head: pl.DataFrame | None = None,
+) -> Mapping:
+    """Fit the columns of a source to the fields of a type; raises MappingError, with what fits, when they do not.
 
     A column whose name begins with `#` is a note, such as those of a file of rejects, and is passed over. Columns of
-    lineage fill no field; the time of a record's last change tells whether the file is stale.
+    an export's lineage fill no field; the time of a record's last change says whether the file is stale. `head` has
+    the first records: a column whose name says nothing may be known by their values.
     """
     given = {_column(name, columns): _field(target, resource) for name, target in options.columns.items()}
-    constants = {_field(name, resource): value for name, value in options.constants.items()}
+    constants, overrides = _constants(resource, options)
     chosen = [Match(column, target, 1.0, "given") for column, target in given.items() if target]
     chosen += [
         Match(column, target, 1.0, "saved")
         for column, target in options.saved.items()
         if column in columns and column not in given and target in resource.fields and target not in given.values()
     ]
-    _refuse_doubles(chosen)
+    doubles = _doubles(chosen)
     secret = _secret(columns, resource)
     notes = [column for column in columns if column.startswith(NOTE)]
-    lineage = {column: name for column in columns if (name := _lineage(column))}
+    lineage = _lineage_columns(columns)
     settled = {*given, *(match.column for match in chosen), *secret, *notes, *lineage}
     seen = next((column for column, name in lineage.items() if name == "updated_at" and column not in given), None)
-    taken = {match.field for match in chosen} | set(constants)
-    chosen += _found([column for column in columns if column not in settled], resource, taken)
-    known = {match.column for match in chosen} | settled
+    taken = {match.field for match in chosen}
+    found, more = _found([column for column in columns if column not in settled], resource, taken)
+    chosen += found
+    free = [column for column in columns if column not in settled and column not in {match.column for match in chosen}]
+    joined, joins = _joined(free, chosen, resource, head)
+    chosen += joined
+    free = [column for column in free if column not in {*(m.column for m in joined), *(join.column for join in joins)}]
+    by_values = _by_values(free, resource, {match.field for match in chosen} | set(constants), head)
+    chosen += by_values
+    unknown = tuple(column for column in free if column not in {match.column for match in by_values})
     matches = sorted(chosen, key=lambda match: columns.index(match.column))
-    unknown = tuple(column for column in columns if column not in known)
-    mapping = Mapping(tuple(matches), constants, unknown, tuple(secret), seen)
+    mapping = Mapping(tuple(matches), constants, unknown, tuple(secret), seen, overrides, joins)
+    if doubles or more:
+        raise MappingError((doubles + more)[0], mapping)
     _require(mapping, resource, mode, columns)
     if mapping.unknown and options.unknown is Unknown.REFUSE:
         raise MappingError(
-            f"These columns fit no field of {resource.type}: {_listed(mapping.unknown)}. Map or remove them."
+            f"These columns fit no field of {resource.type}: {_listed(mapping.unknown)}. Map or remove them.", mapping
         )
     return mapping
 
@@ -113,9 +142,9 @@ def with_untouched(source: Extracted, mapping: Mapping, resource: Resource) -> E
     if ABSENT not in source.columns:
         return source
     keys = resource.key
-    filled = {match.column: match.field for match in mapping.matches if match.field not in keys}
+    fields_by = {match.column: match.field for match in mapping.matches if match.field not in keys}
     said = source.frame.select(pl.col(ABSENT).unique()).collect()[ABSENT].drop_nulls()
-    named = {text: ",".join(_fields_of(text.split("\n"), filled)) for text in said}
+    named = {text: ",".join(_fields_of(text.split("\n"), fields_by)) for text in said}
     columns = tuple(column for column in source.columns if column != ABSENT)
     if not any(named.values()):
         return replace(source, frame=source.frame.select(ROW, *columns), columns=columns)
@@ -127,15 +156,31 @@ def with_untouched(source: Extracted, mapping: Mapping, resource: Resource) -> E
     return replace(source, frame=frame, columns=columns)
 
 
-def _fields_of(lacking: Iterable[str], filled: Dict[str, str]) -> list[str]:
+def _fields_of(lacking: Iterable[str], fields_by: Dict[str, str]) -> list[str]:
     """The fields of the columns that a row lacks: of `Options`, that is `Options.DnsSupport`, too."""
     names = set(lacking)
-    parts = {column: column.split(".") for column in filled}
+    parts = {column: column.split(".") for column in fields_by}
     return [
         field
-        for column, field in filled.items()
+        for column, field in fields_by.items()
         if any(".".join(parts[column][:length]) in names for length in range(1, len(parts[column]) + 1))
     ]
+
+
+def _constants(resource: Resource, options: MapOptions) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The constants by field, and the fields in which they override what the source has."""
+    given = {_field(name, resource): constant(text) for name, text in options.constants.items()}
+    return {name: value for name, (value, _) in given.items()}, tuple(name for name, (_, wins) in given.items() if wins)
+
+
+def _lineage_columns(columns: tuple[str, ...]) -> dict[str, str]:
+    """The columns that an export with lineage adds; another system's `updated_at` stands without those of our runs."""
+    found = {column: name for column in columns if (name := _lineage(column))}
+    return found if set(_RUNS) <= set(found.values()) else {}
+
+
+# What no other system calls its columns.
+_RUNS = ("created_by_run", "updated_by_run")
 
 
 def columns_of_nothing(resource: Resource, options: MapOptions) -> tuple[str, ...]:
@@ -145,36 +190,21 @@ def columns_of_nothing(resource: Resource, options: MapOptions) -> tuple[str, ..
 
 
 def notices(mapping: Mapping, unknown: Unknown) -> list[Issue]:
-    """Return what a person should know of the columns that are not imported."""
+    """Return what a person should know of the columns that are not imported, or not by themselves."""
     told = "column '{}' holds secrets and is not read"
     said = [Issue("secret", told.format(column), Severity.WARNING) for column in mapping.secret]
+    for name in mapping.overrides:
+        if column := mapping.column_of(name):
+            text = f"column '{column}' is not read: the constant {mapping.constants[name]} overrides it"
+            said.append(Issue("constant", text, Severity.WARNING, column=column, field=name))
+    for join in mapping.joins:
+        first = mapping.column_of(join.field)
+        text = f"columns '{first}' and '{join.column}' are read together as one block: address and {join.measure}"
+        said.append(Issue("joined", text, Severity.WARNING, column=join.column, field=join.field))
     if mapping.unknown and unknown is Unknown.WARN:
         text = f"columns that fit no field are left out: {_listed(mapping.unknown)}"
         said.append(Issue("unknown_column", text, Severity.WARNING))
     return said
-
-
-def detect_type(extracted: Extracted) -> Resource:
-    """Return the one type whose key and required fields the columns fill; raises UnknownType when there is a doubt."""
-    scores: dict[str, float] = {}
-    columns = list(extracted.columns)
-    for resource in RESOURCES.values():
-        needed = {*resource.required, *(name for name in resource.known_by if name != SOURCE_ID)}
-        # A close spelling is never sure, and takes long to find: only a type that may be the one is asked for some.
-        if not needed <= {match.field for match in _found(columns, resource, set(), close=False)}:
-            continue
-        found = _found(columns, resource, set())
-        if len(found) * 2 >= len(columns):
-            scores[resource.type] = sum(match.confidence for match in found)
-    best = sorted(scores, key=lambda name: -scores[name])
-    if not best:
-        raise UnknownType(
-            f"The columns of {extracted.name} tell no resource type: {_listed(extracted.columns)}. Give --type; "
-            f"the types are {', '.join(RESOURCES)}."
-        )
-    if len(best) > 1 and scores[best[0]] - scores[best[1]] < 1:
-        raise UnknownType(f"The columns of {extracted.name} fit {best[0]} and {best[1]}: give --type.")
-    return RESOURCES[best[0]]
 
 
 def _column(name: str, columns: tuple[str, ...]) -> str:
@@ -205,15 +235,18 @@ def is_field(name: str, resource: Resource) -> bool:
         return False
 
 
-def _refuse_doubles(matches: list[Match]) -> None:
+def _doubles(matches: list[Match]) -> list[str]:
+    """Say of each column after the first of its field what to do about it."""
     seen: dict[str, str] = {}
+    said = []
     for match in matches:
         if match.field in seen:
-            raise MappingError(
+            said.append(
                 f"Columns '{seen[match.field]}' and '{match.column}' are both mapped to {match.field}: "
                 f'keep one, and leave the other out with --map "{match.column}=".'
             )
-        seen[match.field] = match.column
+        seen.setdefault(match.field, match.column)
+    return said
 
 
 def _secret(columns: tuple[str, ...], resource: Resource) -> list[str]:
@@ -221,24 +254,34 @@ def _secret(columns: tuple[str, ...], resource: Resource) -> list[str]:
     return [column for column in columns if plain(column.rsplit(".", 1)[-1]) in secrets]
 
 
-def _found(columns: list[str], resource: Resource, taken: set[str], *, close: bool = True) -> list[Match]:
-    """Match columns to free fields by spelling: the surest first; two that are equally sure are refused.
+def matched(columns: list[str], resource: Resource) -> list[Match]:
+    """Match columns to fields by their exact names alone, no close spelling; of two for one field, the first."""
+    return _found(columns, resource, set(), close=False)[0]
 
-    Without `close`, close spellings are left out.
+
+def _found(
+    columns: list[str], resource: Resource, taken: set[str], *, close: bool = True
+) -> tuple[list[Match], list[str]]:
+    """Match columns to free fields by spelling, the surest first; also says which two are equally sure.
+
+    Of two close spellings of one field neither is taken; without `close`, there are none.
     """
     candidates = [
         match for column in columns for match in _candidates(column, resource, close) if match.field not in taken
     ]
     chosen: dict[str, Match] = {}
     used: dict[str, str] = {}
+    doubles: list[str] = []
     for match in sorted(candidates, key=lambda match: -match.confidence):
         rival = chosen.get(match.field)
         if rival and rival.confidence == match.confidence and match.column not in used and match.how != "spelling":
-            _refuse_doubles([rival, match])
+            doubles += _doubles([rival, match])
         if match.column not in used and not rival:
             chosen[match.field] = match
             used[match.column] = match.field
-    return list(chosen.values())
+    guesses = Counter((match.field, match.confidence) for match in candidates if match.how == "spelling")
+    sure = [m for m in chosen.values() if m.how != "spelling" or guesses[m.field, m.confidence] == 1]
+    return sure, doubles
 
 
 def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
@@ -255,25 +298,86 @@ def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
             how, confidence = "title", 0.97
         elif spelt in aliases:
             how, confidence = "alias", 0.95
+        elif spelt in _key_words(resource, name):
+            how, confidence = "alias", 0.93
         elif spelt.removeprefix(own) in names | aliases and spelt != own:
             how, confidence = "alias", 0.92
-        elif not close:
-            continue
+        elif close and (misses := _misses(column, spelt, resource, name)):
+            how, confidence = "spelling", _SPELLING - misses / 20
         else:
-            likeness = max(_likeness(spelt, other) for other in names)
-            if likeness < _LIKE:
-                continue
-            how, confidence = "spelling", round(likeness * 0.85, 2)
-        matches.append(Match(column, name, confidence, how))
+            continue
+        matches.append(Match(column, name, round(confidence, 2), how))
     return matches
 
 
-def _likeness(word: str, other: str) -> float:
-    """How alike two words are; 0 where an upper bound, which is sooner found, is less than matters."""
-    if 2 * min(len(word), len(other)) < _LIKE * (len(word) + len(other)):
-        return 0.0
-    matcher = SequenceMatcher(None, word, other)
-    return matcher.ratio() if matcher.quick_ratio() >= _LIKE else 0.0
+_SPELLING = 0.85
+_VALUES = 0.6
+
+
+def _key_words(resource: Resource, name: str) -> set[str]:
+    """What else names the key of a type of one key: the type itself and, where the key is an id, that it is one."""
+    if resource.key != (name,):
+        return set()
+    titles = {plain(resource.type), plain(resource.title)}
+    return titles | {"id"} if resource.id_form else titles
+
+
+def _misses(column: str, spelt: str, resource: Resource, name: str) -> int | None:
+    """How far a name is from a field's, where it may be that misspelt; keys, references and ids are not guessed at."""
+    if name in resource.key or name in resource.references or is_id(column):
+        return None
+    found = [misses for other in resource.spellings[name][0] if (misses := misspelt(spelt, other))]
+    return min(found, default=None)
+
+
+def is_id(column: str) -> bool:
+    """Say whether a column is named as one of ids: `vpc_id`, `site.id`, `VpcId`, `Instance ID`, `LoadBalancerArn`."""
+    return bool(_ID.search(column))
+
+
+_ID = re.compile(r"(?:^|[\W_])(?i:ids?|arn|uuid|identifier)$|(?<=[a-z0-9])(?:IDs?|Ids?|Arn|Identifier)$")
+
+
+# Two columns for one block, and columns known by their values ---------------------------------------------------------
+
+
+def _joined(
+    free: list[str], chosen: list[Match], resource: Resource, head: pl.DataFrame | None
+) -> tuple[list[Match], tuple[Join, ...]]:
+    """Find the column that says how large the block is that begins at the address in another one.
+
+    Source: Infoblox (address and netmask), phpIPAM (subnet and mask), the registries' statistics files (start, value).
+    """
+    name = next((name for name, spec in resource.fields.items() if spec.kind.name == BLOCK.name), None)
+    measures = [(column, measure) for column in free for measure, words in MEASURES.items() if plain(column) in words]
+    if name is None or not measures:
+        return [], ()
+    match = next((match for match in chosen if match.field == name), None)
+    if match is None:
+        first = [column for column in free if plain(column) in STARTS]
+        match = Match(first[0], name, 0.9, "alias") if len(first) == 1 else None
+        started = [match] if match else []
+    else:
+        started = []
+    if match is None or (head is not None and _all(head, match.column, "/")):
+        return [], ()
+    return started, (Join(name, *measures[0]),)
+
+
+def _all(head: pl.DataFrame, column: str, sign: str) -> bool:
+    """Say whether each of the first cells of a column holds a sign, and some do."""
+    cells = filled(head[column])
+    return bool(len(cells) and cells.str.contains(sign, literal=True).all())
+
+
+def _by_values(free: list[str], resource: Resource, taken: set[str], head: pl.DataFrame | None) -> list[Match]:
+    """Match columns by what their first cells look like, where a column fits one free field and it fits no other."""
+    if head is None or head.is_empty():
+        return []
+    fields = [name for name in resource.fields if name not in taken and is_recognisable(resource, name)]
+    fits = [(column, name) for column in free for name in fields if is_like(filled(head[column]), resource, name)]
+    columns, names = Counter(column for column, _ in fits), Counter(name for _, name in fits)
+    return [Match(c, name, _VALUES, "values") for c, name in fits if columns[c] == 1 and names[name] == 1]
 
 
 def _require(mapping: Mapping, resource: Resource, mode: Mode, columns: tuple[str, ...]) -> None:
@@ -283,8 +387,10 @@ def _require(mapping: Mapping, resource: Resource, mode: Mode, columns: tuple[st
         missing.append(resource.known_by[0])
     if missing:
         first = missing[0]
+        near = nearest(first, mapping.unknown, cutoff=0.8)
+        perhaps = f" Perhaps '{near}' is {first}." if near else ""
         raise MappingError(
-            f"No column fills {_listed(tuple(missing))}, which {resource.type} needs. "
+            f"No column fills {_listed(tuple(missing))}, which {resource.type} needs.{perhaps} "
             f"The columns are {_listed(columns)}: "
             f'name one with --map "COLUMN={first}", or give a value for all rows with --set {first}=VALUE.',
             mapping,

@@ -18,11 +18,11 @@ from tasks.absent import about
 from tasks.ahead import ahead
 from tasks.documents import with_columns
 from tasks.formats import FORMATS
+from tasks.infer import detect_type, first_records
 from tasks.map import (
     MapOptions,
     as_said,
     columns_of_nothing,
-    detect_type,
     is_field,
     map_columns,
     notices,
@@ -125,7 +125,7 @@ def _mapped(
         given = replace(given, columns={})
         source = with_columns(source, columns_of_nothing(chosen, given))
     try:
-        mapping = map_columns(source.columns, chosen, given, job.mode)
+        mapping = map_columns(source.columns, chosen, given, job.mode, first_records(source))
     except MappingError as error:
         if alone or job.unknown is Unknown.REFUSE:
             raise
@@ -176,7 +176,7 @@ def validate(run: Run, part: Part) -> None:
     staging.create()
     guarded = FORMATS[extracted.format].guarded
     own = tuple(rule for rule in part.rules if of_cells(rule, mapping, run.job.mode, run.job.empty))
-    validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own)
+    validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own, run.job.read)
     whole = completed(run.session, chosen, mapping, without_secrets(extracted, chosen))
     size = run.job.batch_size or run.settings.batch_size
     before = sum(other.tally.passed for other in run.parts[: part.number])

@@ -9,6 +9,7 @@ import polars as pl
 from schemas.errors import MappingError
 from schemas.reports import ISSUE_SCHEMA, ROW, Extracted, Issue, Mapping, Match, Mode, Severity
 from schemas.resource import Resource
+from tasks.infer import first_records
 from tasks.map import MapOptions, map_columns
 
 
@@ -23,12 +24,16 @@ def map_anyway(
         filled = _with_columns(source, error.missing)
         columns = dict(zip(filled.columns[len(source.columns) :], error.missing, strict=True))
         options = replace(options, columns={**options.columns, **columns})
-        return _noticed(filled, _lacking(resource, error.missing)), map_columns(filled.columns, resource, options, mode)
+        return _noticed(filled, _lacking(resource, error.missing)), _mapped(filled, resource, options, mode)
     needed = tuple(dict.fromkeys((*resource.key, *resource.required)))
     filled = _with_columns(source, needed)
     columns = dict(zip(filled.columns[len(source.columns) :], needed, strict=True))
     matches = tuple(Match(column, name, 1.0, "given") for column, name in columns.items())
     return _noticed(_all_faulty(filled, str(error)), f"{resource.title}: {error}"), Mapping(matches)
+
+
+def _mapped(source: Extracted, resource: Resource, options: MapOptions, mode: Mode) -> Mapping:
+    return map_columns(source.columns, resource, options, mode, first_records(source))
 
 
 def _lacking(resource: Resource, missing: tuple[str, ...]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import pandera.polars as pa
 import polars as pl
@@ -11,13 +11,28 @@ from pandera.errors import SchemaErrors
 
 from schemas.custom import Rule
 from schemas.fields import Spec
-from schemas.kinds import Kind
-from schemas.reports import EXAMPLE, ISSUE_SCHEMA, NOTE, ROW, Empty, Extracted, Mapping, Mode, Severity, issues_frame
+from schemas.jobs import ReadOptions
+from schemas.kinds import TEXT, Kind
+from schemas.reports import (
+    EXAMPLE,
+    ISSUE_SCHEMA,
+    NOTE,
+    ROW,
+    Empty,
+    Extracted,
+    Mapping,
+    Match,
+    Mode,
+    Severity,
+    issues_frame,
+)
 from schemas.resource import Resource
 from schemas.rules import RowRule
 from schemas.spelling import nearest
 from schemas.tables import SEEN_AT
+from tasks.cells import Note, is_empty_word, joined, read_cells, without_control
 from tasks.formats.guard import is_free, unguarded
+from tasks.moments import moments
 from tasks.rules import broken_cells
 
 # What pandera calls the checks that `schemas.fields` names as pandera's keywords do.
@@ -46,12 +61,22 @@ class Batch:
     keyless: int = 0
 
 
+@dataclass
+class Found:
+    """What is found in the cells of a batch as their text is read; `own` has the own text of fields with a constant."""
+
+    errors: list[pl.DataFrame] = field(default_factory=list)
+    repairs: list[pl.DataFrame] = field(default_factory=list)
+    warnings: list[pl.DataFrame] = field(default_factory=list)
+    own: dict[str, pl.Series] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Validator:
     """The rules of one import: a type, a mapping, and which empty cells are an error.
 
     `guarded` says that the source is of a format in which an apostrophe may stand before what looks like a formula;
-    `own` are the user's own rules that are asked of cells.
+    `own` are the user's own rules that are asked of cells; `options` say how numbers and empty cells are written.
     """
 
     resource: Resource
@@ -60,6 +85,7 @@ class Validator:
     empty: Empty = Empty.CLEAR
     guarded: bool = False
     own: tuple[Rule, ...] = ()
+    options: ReadOptions = field(default_factory=ReadOptions)
 
     def batches(self, extracted: Extracted, size: int) -> Iterator[Batch]:
         """Read a source in batches of `size` rows, in its order, and validate each."""
@@ -78,21 +104,27 @@ class Validator:
     def batch(self, frame: pl.DataFrame, extracted: Extracted, schema: pa.DataFrameSchema) -> Batch:
         """Validate one batch of `ROW` and text columns."""
         records, told = self._records(frame, extracted)
-        text = self._text(records)
+        text, found = self._text(records)
         typed = self._typed(text)
         unreadable = [self._unreadable(text, typed, name) for name in self.mapping.fields]
-        wrong = pl.concat([told, self._no_time(text), *(cells for cells in unreadable if not cells.is_empty())])
+        wrong = pl.concat([told, *found.errors, *(cells for cells in unreadable if not cells.is_empty())])
         failed = self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti")
-        rules = [self._broken(text, typed, rule) for rule in self.resource.row_rules]
-        rules += [broken_cells(rule, self.resource, self.mapping, typed) for rule in self.own]
-        repairs = [self._repairs(text, typed, name) for name in self.mapping.fields]
-        no_key = self._no_key(typed)
-        issues = pl.concat([wrong, failed, *rules, no_key, *repairs])
+        rules = [self._broken(text, typed, rule, wrong) for rule in self.resource.row_rules]
+        rules += [
+            _spared(broken_cells(rule, self.resource, self.mapping, typed), wrong, rule.fields) for rule in self.own
+        ]
+        altered = [*found.repairs, *(self._repairs(text, typed, name) for name in self.mapping.fields)]
+        faults = pl.concat([wrong, failed])
+        # A cell that is rejected is told of once.
+        repairs = pl.concat(altered).join(faults, on=["row", "field"], how="anti") if altered else issues_frame()
+        kept = [self._kept(text, typed, found.own, name) for name in found.own]
+        no_key = _spared(self._no_key(typed), wrong, self.resource.known_by)
+        issues = pl.concat([faults, *rules, no_key, *found.warnings, *kept, repairs])
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
         faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
         wrong_row = pl.col(ROW).is_in(errors.implode())
         valid, flawed = (typed.filter(~wrong_row), typed.filter(wrong_row)) if len(errors) else (typed, typed.clear())
-        keyless = self._keyless(pl.concat([wrong, failed, no_key]), told) if len(errors) else 0
+        keyless = self._keyless(pl.concat([faults, no_key]), told) if len(errors) else 0
         return Batch(valid, flawed, issues, errors, len(records) + faulty, len(frame), keyless)
 
     def _keyless(self, cells: pl.DataFrame, told: pl.DataFrame) -> int:
@@ -135,7 +167,7 @@ class Validator:
         rows = frame.filter(marked.fill_null(value=False)) if notes else frame.clear()
         if rows.is_empty():
             return frame, issues_frame()
-        is_example = self._images(self._text(rows)).is_in(self._images(self._examples()).implode())
+        is_example = self._images(self._text(rows)[0]).is_in(self._images(self._examples()).implode())
         left_out, others = rows[ROW].filter(is_example), rows[ROW].filter(~is_example)
         issues = [
             _issues(rows, rule="example", severity=Severity.WARNING, message=pl.format(f"row {{}} {says}", "row"))
@@ -157,48 +189,97 @@ class Validator:
         rows = self.resource.examples
         columns = {match.column: [row[match.field] for row in rows] for match in self.mapping.matches}
         columns |= {self.mapping.seen: [""] * len(rows)} if self.mapping.seen else {}
-        return self._text(pl.DataFrame({ROW: range(len(rows)), **columns}, schema_overrides={ROW: pl.UInt32}))
+        return self._text(pl.DataFrame({ROW: range(len(rows)), **columns}, schema_overrides={ROW: pl.UInt32}))[0]
 
     def _typed(self, text: pl.DataFrame) -> pl.DataFrame:
         """The values of a batch of text; what is no value of its field's kind is null."""
         return text.select(ROW, *self._seen(), *(self._read(text, name) for name in self.mapping.fields))
 
-    def _text(self, records: pl.DataFrame) -> pl.DataFrame:
-        """Return `ROW` and one column of stripped text for each field; an empty cell is null."""
-        columns = [
-            _cell(pl.col(match.column), self.resource.fields[match.field].kind).alias(match.field)
-            for match in self.mapping.matches
-        ]
-        constants = [
-            _cell(pl.lit(value), self.resource.fields[name].kind).alias(name)
-            for name, value in self.mapping.constants.items()
-        ]
-        seen = (
-            [pl.col(self.mapping.seen).str.strip_chars().replace("", None).alias(SEEN_AT)] if self.mapping.seen else []
+    def _text(self, records: pl.DataFrame) -> tuple[pl.DataFrame, Found]:
+        """Return `ROW` and one column of text for each field, null where it is empty, and what was found in the cells.
+
+        A constant stands in the empty cells of its field, or in all of them.
+        """
+        found = Found()
+        columns: dict[str, pl.Series] = {}
+        for match in self.mapping.matches:
+            if match.field not in self.mapping.overrides:
+                columns[match.field] = self._cells_of(records, match, found)
+        for name, value in self.mapping.constants.items():
+            column = pl.select(pl.repeat(value, len(records), dtype=pl.String)).to_series()
+            if name in columns:
+                found.own[name] = columns[name]
+                column = columns[name].fill_null(column) if columns[name].null_count() else columns[name]
+            columns[name] = column.set(column.is_in(["", *self.resource.fields[name].kind.blanks]), None)
+        seen = [self._moments(records, found)] if self.mapping.seen else []
+        ordered = [columns[name].alias(name) for name in self.mapping.fields]
+        return pl.DataFrame([records[ROW], *seen, *ordered]), found
+
+    def _cells_of(self, records: pl.DataFrame, match: Match, found: Found) -> pl.Series:
+        """The text of one column, and of the column that is read together with it."""
+        kind, name = self.resource.fields[match.field].kind, match.field
+        cells = read_cells(
+            self._unguarded(records[match.column].str.strip_chars(), kind),
+            kind,
+            self.options,
+            named=name in ("name", *self.resource.key, *self.resource.references),
+            refers=name in self.resource.references,
         )
-        text = records.select(ROW, *seen, *columns, *constants)
-        if self.guarded:
-            free = [name for name in self.mapping.fields if is_free(self.resource.fields[name].kind)]
-            text = text.with_columns(unguarded(text[name]) for name in free)
-        return text
+        for notes, told in (
+            (cells.errors, found.errors),
+            (cells.repairs, found.repairs),
+            (cells.warnings, found.warnings),
+        ):
+            told += [self._noted(records, cells.before, note, name) for note in notes]
+        join = next((join for join in self.mapping.joins if join.field == name), None)
+        if join is None or join.column not in records.columns:
+            return cells.text
+        second = read_cells(records[join.column].str.strip_chars(), kind, self.options, named=True, refers=True)
+        return joined(cells.text, second.text, join.measure)
+
+    def _unguarded(self, values: pl.Series, kind: Kind) -> pl.Series:
+        return unguarded(values) if self.guarded and is_free(kind) else values
+
+    def _noted(self, records: pl.DataFrame, before: pl.Series, note: Note, name: str) -> pl.DataFrame:
+        """What there is to tell of the cells of a column."""
+        rows = pl.DataFrame({ROW: records[ROW], name: before}).filter(note.where)
+        rows = rows.with_columns(without_control(rows[name]).alias(name))
+        said = note.said.filter(note.where) if isinstance(note.said, pl.Series) else pl.lit(note.said)
+        return self._cells(rows, name, note.rule, said, note.severity)
+
+    def _kept(self, text: pl.DataFrame, typed: pl.DataFrame, own: dict[str, pl.Series], name: str) -> pl.DataFrame:
+        """Cells that keep their own value, which is another than the constant of their field."""
+        kind = self.resource.fields[name].kind
+        value = self.mapping.constants[name]
+        constant = kind.read(pl.Series([value], dtype=pl.String))
+        same = _as_text(typed[name]) == _as_text(constant)[0]
+        where = own[name].is_not_null() & typed[name].is_not_null() & ~same.fill_null(value=False)
+        if not where.any():
+            return issues_frame()
+        said = f"is kept: the constant {value} only fills empty cells; {name}={value}! overrides"
+        return self._cells(text.filter(where), name, "constant", pl.lit(said), Severity.WARNING)
 
     def _seen(self) -> list[str]:
         return [SEEN_AT] if self.mapping.seen else []
 
-    def _no_time(self, text: pl.DataFrame) -> pl.DataFrame:
-        """Cells of the column of last changes that hold no time as an export writes it."""
-        if not self.mapping.seen:
-            return issues_frame()
-        sound = text[SEEN_AT].str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", strict=False)
-        where = text[SEEN_AT].is_not_null() & sound.is_null()
-        said = "'{}' is no time as an export writes it, 2026-11-24T08:30:00.123456Z: leave it as it was, or empty"
-        return _issues(
-            text.filter(where)[ROW],
-            rule="time",
-            message=pl.format(said, "value"),
-            column=self.mapping.seen,
-            value=text[SEEN_AT].filter(where),
+    def _moments(self, records: pl.DataFrame, found: Found) -> pl.Series:
+        """When each record had been changed last as the file was exported."""
+        column = str(self.mapping.seen)
+        values = records[column].str.strip_chars()
+        values = values.set((values == "") | is_empty_word(values, TEXT), None)
+        read = moments(values)
+        where = values.is_not_null() & read.is_null()
+        said = "'{}' is not a time that can be read: write it as 2026-11-24T08:30:00.123456Z, or leave it empty"
+        found.errors.append(
+            _issues(
+                records.filter(where)[ROW],
+                rule="time",
+                message=pl.format(said, "value"),
+                column=column,
+                value=values.filter(where),
+            )
         )
+        return read.alias(SEEN_AT)
 
     def _read(self, text: pl.DataFrame, name: str) -> pl.Series:
         values, kind = text[name], self.resource.fields[name].kind
@@ -254,12 +335,12 @@ class Validator:
         kind = self.resource.fields[name].kind
         if not kind.repair:
             return issues_frame()
-        stored = typed[name].list.join(",") if isinstance(kind.dtype, pl.List) else typed[name]
-        spelt = (
-            text[name].str.replace_all(r"[\[\]\"\s]", "").str.replace_all(";", ",")
-            if isinstance(kind.dtype, pl.List)
-            else text[name]
-        )
+        stored = _as_text(typed[name])
+        spelt = text[name]
+        if isinstance(kind.dtype, pl.List):
+            spelt = spelt.str.replace_all(r"[\[\]\"\s]", "").str.replace_all(";", ",")
+        elif kind.dtype.is_integer():  # 12.0 is how many programs write 12
+            spelt = spelt.str.replace(r"^(\d+)\.0$", "$1")
         where = (stored != spelt).fill_null(value=False)
         if not where.any():
             return issues_frame()
@@ -269,7 +350,7 @@ class Validator:
 
     # What is wrong with a row -------------------------------------------------------------------------------------
 
-    def _broken(self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule) -> pl.DataFrame:
+    def _broken(self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule, wrong: pl.DataFrame) -> pl.DataFrame:
         absent = set(rule.fields) - set(self.mapping.fields)
         if absent and (not rule.partial or absent == set(rule.fields) or self.mode is Mode.UPDATE):
             return issues_frame()
@@ -277,7 +358,8 @@ class Validator:
         where = typed.with_columns(empty).select(rule.broken().fill_null(value=False).alias("broken"))["broken"]
         if not where.any():
             return issues_frame()
-        return self._cells(text.filter(where), rule.field, rule.name, pl.lit(rule.message), rule.severity)
+        found = self._cells(text.filter(where), rule.field, rule.name, pl.lit(rule.message), rule.severity)
+        return _spared(found, wrong, rule.fields)
 
     def _no_key(self, typed: pl.DataFrame) -> pl.DataFrame:
         """Rows without a natural key, where it may come from several optional fields."""
@@ -294,7 +376,7 @@ class Validator:
         )
 
     def _cells(
-        self, rows: pl.DataFrame, name: str, rule: str, said: pl.Expr, severity: Severity = Severity.ERROR
+        self, rows: pl.DataFrame, name: str, rule: str, said: pl.Expr | pl.Series, severity: str = Severity.ERROR
     ) -> pl.DataFrame:
         """Issues for one cell of each of these rows of text; `said` continues after the quoted value."""
         values = rows[name] if name in rows.columns else pl.Series([None] * len(rows), dtype=pl.String)
@@ -321,10 +403,16 @@ def _blank(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
     return rest.filter(~filled.fill_null(value=False))[ROW] if columns else rest[ROW]
 
 
-def _cell(column: pl.Expr, kind: Kind) -> pl.Expr:
-    stripped = column.str.strip_chars()
-    empty = stripped.is_in(["", *kind.blanks]) if kind.blanks else stripped.str.len_bytes() == 0
-    return pl.when(~empty).then(stripped)
+def _as_text(values: pl.Series) -> pl.Series:
+    """Typed values as text, to be held against what stood in their cells."""
+    return values.list.join(",") if isinstance(values.dtype, pl.List) else values.cast(pl.String)
+
+
+def _spared(issues: pl.DataFrame, wrong: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
+    """Leave out the rows of which one of these fields could not be read: it only looks as if it were empty."""
+    if issues.is_empty() or wrong.is_empty():
+        return issues
+    return issues.join(wrong.filter(pl.col("field").is_in(list(fields))), on="row", how="anti")
 
 
 def _issues(

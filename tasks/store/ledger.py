@@ -39,8 +39,10 @@ from schemas.reports import (
     Extracted,
     FrozenPlan,
     Issue,
+    Join,
     Mapping,
     Match,
+    Measure,
     Mode,
     Origin,
     PartReport,
@@ -634,13 +636,24 @@ def mapping_to_json(mapping: Mapping) -> dict[str, Any]:
         "unknown": list(mapping.unknown),
         "secret": list(mapping.secret),
         "seen": mapping.seen,
+        "overrides": list(mapping.overrides),
+        "joins": [asdict(join) for join in mapping.joins],
     }
 
 
 def mapping_from_json(data: dict[str, Any]) -> Mapping:
     """Return a mapping that the ledger kept."""
     matches = tuple(Match(**match) for match in data["matches"])
-    return Mapping(matches, data["constants"], tuple(data["unknown"]), tuple(data["secret"]), data.get("seen"))
+    joins = tuple(Join(**join | {"measure": Measure(join["measure"])}) for join in data.get("joins", ()))
+    return Mapping(
+        matches,
+        data["constants"],
+        tuple(data["unknown"]),
+        tuple(data["secret"]),
+        data.get("seen"),
+        tuple(data.get("overrides", ())),
+        joins,
+    )
 
 
 def change_to_json(change: Change) -> dict[str, Any]:
@@ -683,7 +696,7 @@ def save_mapping(connection: Connection, name: str, resource_type: str, mapping:
     values = {
         "resource_type": resource_type,
         "columns": {match.column: match.field for match in mapping.matches},
-        "constants": mapping.constants,
+        "constants": mapping.given_constants,
         "updated_at": datetime.now(UTC),
     }
     row = postgresql.insert(SAVED_MAPPING).values(name=name, **values)

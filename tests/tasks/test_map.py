@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import MappingError, UnknownType
-from schemas.reports import Extracted, Issue, Mapping, Match, Mode, Severity, Unknown
+from schemas.errors import MappingError
+from schemas.reports import Issue, Join, Mapping, Match, Measure, Mode, Severity, Unknown, constant
 from schemas.resources import RESOURCES
-from tasks.map import MapOptions, columns_of_nothing, detect_type, is_field, map_columns, notices
+from schemas.spelling import distance
+from tasks.map import MapOptions, columns_of_nothing, is_field, is_id, map_columns, notices
 from tests.laws import law
 
 VPC = RESOURCES["vpc"]
@@ -55,14 +54,22 @@ def test_spellings_from_sure_to_likely(column: str, field: str, how: str) -> Non
         ("VPC CIDR block", Match("VPC CIDR block", "cidr_block", 0.92, "alias")),
         ("VPC CIDR", Match("VPC CIDR", "cidr_block", 0.92, "alias")),
         ("cidr_blok", Match("cidr_blok", "cidr_block", 0.8, "spelling")),
-        ("regionn", Match("regionn", "region", 0.78, "spelling")),
+        ("regionn", Match("regionn", "region", 0.8, "spelling")),
+        ("descripton", Match("descripton", "description", 0.8, "spelling")),
+        ("descriptoin", Match("descriptoin", "description", 0.8, "spelling")),
+        ("desciptoin", Match("desciptoin", "description", 0.75, "spelling")),
+        ("destription", Match("destription", "description", 0.8, "spelling")),
+        ("description_id", None),
+        ("discripsion", Match("discripsion", "description", 0.75, "spelling")),
+        ("stat", None),
+        ("legion", None),
         ("cidr_blockvpc", None),
         ("VPC", None),
         ("cidr_b", None),
     ],
 )
 def test_how_sure_a_match_is(column: str, match: Match | None) -> None:
-    """Each way of matching has its confidence; a word that is less like a field than 0.86 is none."""
+    """Each way of matching has its confidence; a word of more than a letter or two other than a field's is none."""
     others = ("vpc_id",) if match and match.field == "cidr_block" else ("vpc_id", "cidr_block")
     mapping = map_columns((*others, column), VPC, MapOptions(), Mode.UPSERT)
     assert mapping.matches[len(others) :] == ((match,) if match else ())
@@ -71,12 +78,45 @@ def test_how_sure_a_match_is(column: str, match: Match | None) -> None:
 
 @law(60)
 @given(st.text(alphabet="regionx", min_size=1, max_size=9))
-def test_a_near_miss_is_as_sure_as_it_is_like(word: str) -> None:
-    """A misspelt name is matched from a likeness of 0.86, with 0.85 of it as its confidence."""
-    likeness = SequenceMatcher(None, word, "region").ratio()
+def test_a_near_miss_is_one_letter_off(word: str) -> None:
+    """A short name is matched where one letter is missing, too many, another or swapped, but for its first one."""
+    off = distance(word, "region", 9)
     mapping = map_columns(("vpc_id", "cidr_block", word), VPC, MapOptions(), Mode.UPSERT)
     found = [match.confidence for match in mapping.matches if match.field == "region"]
-    assert found == ([] if likeness < 0.86 else [1.0 if word == "region" else round(likeness * 0.85, 2)])
+    near = off == 1 and word[0] == "r" and len(word) >= 5
+    assert found == ([1.0] if off == 0 else [0.8] if near else [])
+
+
+@pytest.mark.parametrize(
+    ("type", "columns", "column"),
+    [
+        ("site", ("name",), "altitude"),
+        ("vpc", ("vpc_id", "cidr_block"), "ipv4 cidr blocks"),
+        ("circuit", ("cid", "provider"), "site b"),
+        ("circuit", ("cid", "provider"), "provider.id"),
+        ("circuit", ("cid",), "provider_id"),
+        ("circuit", ("cid",), "providerr"),
+        ("subnet", ("subnet_id", "availability_zone"), "vpc_idd"),
+        ("device", ("name",), "serial number id"),
+    ],
+)
+def test_keys_references_and_ids_are_not_guessed_at(type: str, columns: tuple[str, ...], column: str) -> None:
+    """Nor is another word that looks like a field's: a close spelling of one would be another value."""
+    constants = dict.fromkeys(RESOURCES[type].required, "x")
+    mapping = map_columns((*columns, column), RESOURCES[type], MapOptions(constants=constants), Mode.UPSERT)
+    assert mapping.unknown == (column,)
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        *((column, True) for column in ("vpc_id", "site.id", "VpcId", "Instance ID", "LoadBalancerArn", "id", "IDs")),
+        *((column, False) for column in ("valid", "paid", "cid", "Grid", "name", "asteroid")),
+    ],
+)
+def test_columns_of_ids(column: str, says: bool) -> None:
+    """The last word says so, whether words are cut by capitals, spaces or signs."""
+    assert is_id(column) is says
 
 
 def test_confidence_falls_with_likeness() -> None:
@@ -95,12 +135,25 @@ def test_the_surer_column_wins_and_the_other_is_named() -> None:
 
 
 def test_what_is_given_wins_over_what_is_saved_and_found() -> None:
-    """A given column, then a saved one, then the spelling; a constant takes the field from any spelling."""
+    """A given column, then a saved one, then the spelling; a constant fills what the column leaves empty."""
     found = matched("vpc_id", "cidr", "name", "label", columns={"label": "name"}, saved={"name": "name", "x": "region"})
     assert found["label"] == ("name", "given")
     assert "name" not in found
     mapping = map_columns(("vpc_id", "cidr", "region"), VPC, MapOptions(constants={"Region": "eu-west-1"}), Mode.UPSERT)
-    assert (mapping.constants, mapping.unknown) == ({"region": "eu-west-1"}, ("region",))
+    assert (mapping.constants, mapping.unknown, mapping.overrides) == ({"region": "eu-west-1"}, (), ())
+    assert (mapping.column_of("region"), mapping.fields) == ("region", ("vpc_id", "cidr_block", "region"))
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "wins"), [("a", "a", False), ("a!", "a", True), ("a!!", "a!", False), ("a!!!", "a!", True)]
+)
+def test_a_constant_may_override(given: str, value: str, wins: bool) -> None:
+    """An exclamation mark says so; the column is kept in the mapping, and a notice tells that it is not read."""
+    assert constant(given) == (value, wins)
+    mapping = map_columns(("vpc_id", "cidr", "name"), VPC, MapOptions(constants={"name": given}), Mode.UPSERT)
+    assert (mapping.constants, mapping.given_constants) == ({"name": value}, {"name": given})
+    told = [issue.message for issue in notices(mapping, Unknown.WARN)]
+    assert told == ([f"column 'name' is not read: the constant {value} overrides it"] if wins else [])
 
 
 @pytest.mark.parametrize(
@@ -142,6 +195,68 @@ def test_a_column_fills_the_field_that_it_is_likest() -> None:
         "cidr": ("cidr_block", "alias"),
         "Ipv6 CIDR block": ("ipv6_cidr_blocks", "spelling"),
     }
+
+
+def head(*rows: str, columns: str) -> pl.DataFrame:
+    """Return the first records of a source."""
+    return pl.DataFrame([row.split("|") for row in rows], schema=columns.split("|"), orient="row")
+
+
+def test_columns_are_known_by_their_values() -> None:
+    """Ids, blocks, regions and accounts have forms of their own; two columns of one form are left to a person."""
+    first = head(
+        "vpc-0aaaaaaa|core|10.0.0.0/16|us-east-1|012345678901|yes",
+        "vpc-0bbbbbbb||10.1.0.0/16|eu-west-1||",
+        columns="Netz|VPC Name|IP range|Gebiet|Konto|Default?",
+    )
+    mapping = map_columns(tuple(first.columns), VPC, MapOptions(), Mode.UPSERT, first)
+    assert {match.column: (match.field, match.how, match.confidence) for match in mapping.matches} == {
+        "Netz": ("vpc_id", "values", 0.6),
+        "VPC Name": ("name", "alias", 0.92),
+        "IP range": ("cidr_block", "values", 0.6),
+        "Gebiet": ("region", "values", 0.6),
+        "Konto": ("account_id", "values", 0.6),
+        "Default?": ("is_default", "alias", 0.95),
+    }
+    doubtful = head("vpc-0aaaaaaa|10.0.0.0/16|us-east-1|us-east-2", columns="vpc_id|cidr_block|here|there")
+    assert map_columns(tuple(doubtful.columns), VPC, MapOptions(), Mode.UPSERT, doubtful).unknown == ("here", "there")
+
+
+@pytest.mark.parametrize("column", ["VPC", "vpc", "ID", "Id"])
+def test_what_else_a_key_is_called(column: str) -> None:
+    """By its type, or as an id."""
+    assert matched(column, "cidr_block")[column] == ("vpc_id", "alias")
+
+
+@pytest.mark.parametrize(
+    ("columns", "first", "join"),
+    [
+        (("network", "netmask"), "10.0.1.0|255.255.255.0", Join("prefix", "netmask", Measure.MASK)),
+        (("subnet", "mask"), "10.0.1.0|24", Join("prefix", "mask", Measure.MASK)),
+        (("Address", "Prefix length"), "10.0.1.0|24", Join("prefix", "Prefix length", Measure.MASK)),
+        (("start", "end"), "10.0.1.0|10.0.1.255", Join("prefix", "end", Measure.END)),
+        (("start", "value"), "10.0.1.0|256", Join("prefix", "value", Measure.COUNT)),
+        (("network", "netmask"), "10.0.1.0/24|255.255.255.0", None),
+    ],
+)
+def test_two_columns_for_one_block(columns: tuple[str, str], first: str, join: Join | None) -> None:
+    """A block's first address, and its mask, length, last address or number of addresses next to it."""
+    mapping = map_columns(
+        columns, RESOURCES["prefix"], MapOptions(), Mode.UPSERT, head(first, columns="|".join(columns))
+    )
+    assert (mapping.joins, mapping.column_of("prefix")) == ((join,) if join else (), columns[0])
+    assert mapping.unknown == (() if join else (columns[1],))
+    assert [issue.rule for issue in notices(mapping, Unknown.IGNORE)] == (["joined"] if join else [])
+
+
+def test_what_fits_is_told_with_what_is_missing() -> None:
+    """An error has the mapping as far as it goes, and the fields that somebody has to name."""
+    with pytest.raises(MappingError) as refused:
+        map_columns(("name", "vpcid1", "env"), VPC, MapOptions(), Mode.UPSERT)
+    assert refused.value.mapping
+    assert [match.field for match in refused.value.mapping.matches] == ["name", "environment"]
+    assert (refused.value.missing, refused.value.mapping.unknown) == (("vpc_id", "cidr_block"), ("vpcid1",))
+    assert "Perhaps 'vpcid1' is vpc_id." in str(refused.value)
 
 
 REFUSED: list[tuple[tuple[str, ...], dict[str, Any], str]] = [
@@ -219,10 +334,10 @@ def test_what_is_refused(columns: tuple[str, ...], options: dict[str, Any], says
     assert str(refused.value) == says
 
 
-def test_two_near_misses_are_no_doubt() -> None:
-    """Of two that are equally like a field, the first is taken, and the other fits nothing."""
+def test_two_near_misses_are_a_doubt() -> None:
+    """Of two that are equally like a field, neither is taken."""
     mapping = map_columns(("vpc_id", "cidr_block", "regionn", "regiion"), VPC, MapOptions(), Mode.UPSERT)
-    assert mapping.unknown == ("regiion",)
+    assert mapping.unknown == ("regionn", "regiion")
 
 
 @pytest.mark.parametrize(
@@ -294,10 +409,10 @@ def test_notes_and_secrets_are_no_columns() -> None:
 @pytest.mark.parametrize(
     ("columns", "given_columns", "seen"),
     [
-        (("created_at", "Updated At", "created_by_run"), {}, "Updated At"),
-        (("created_at",), {}, None),
-        (("updated_at",), {"updated_at": "description"}, None),
-        (("updated_at", "UPDATED-AT"), {"updated_at": ""}, "UPDATED-AT"),
+        (("created_at", "Updated At", "created_by_run", "Updated by run"), {}, "Updated At"),
+        (("created_by_run", "updated_by_run"), {}, None),
+        (("updated_at", "created_by_run", "updated_by_run"), {"updated_at": "description"}, None),
+        (("updated_at", "UPDATED-AT", "created_by_run", "updated_by_run"), {"updated_at": ""}, "UPDATED-AT"),
     ],
 )
 def test_columns_of_lineage(columns: tuple[str, ...], given_columns: dict[str, str], seen: str | None) -> None:
@@ -306,6 +421,13 @@ def test_columns_of_lineage(columns: tuple[str, ...], given_columns: dict[str, s
     mapping = map_columns(("vpc_id", "cidr_block", *columns), VPC, options, Mode.UPSERT)
     assert (mapping.unknown, mapping.seen) == ((), seen)
     assert [match.column for match in mapping.matches[2:]] == [name for name, field in given_columns.items() if field]
+
+
+@pytest.mark.parametrize("columns", [("updated_at",), ("created_at", "updated_at"), ("updated_at", "created_by_run")])
+def test_times_of_other_systems_are_no_lineage(columns: tuple[str, ...]) -> None:
+    """Without the columns of our runs they say nothing of our records, and fit no field."""
+    mapping = map_columns(("vpc_id", "cidr_block", *columns), VPC, MapOptions(), Mode.UPSERT)
+    assert (mapping.seen, mapping.unknown) == (None, columns)
 
 
 def test_notices_of_columns_that_are_left_out() -> None:
@@ -333,60 +455,3 @@ def test_notices_of_columns_that_are_left_out() -> None:
 def test_a_source_without_columns(type: str, constants: dict[str, str], columns: tuple[str, ...]) -> None:
     """It is given those of the key and those that are required, but for constants."""
     assert columns_of_nothing(RESOURCES[type], MapOptions(constants=constants)) == columns
-
-
-def source(*columns: str) -> Extracted:
-    """Return a source of these columns."""
-    frame = pl.LazyFrame({name: [] for name in columns})
-    return Extracted(path=Path("x.csv"), name="x.csv", format="csv", size=1, sha256="", frame=frame, columns=columns)
-
-
-@pytest.mark.parametrize(
-    ("columns", "type"),
-    [
-        (("vpc_id", "cidr_block", "region"), "vpc"),
-        (("Subnet ID", "VPC ID", "CIDR block", "Availability zone"), "subnet"),
-        (("prefix", "vrf", "site", "status"), "prefix"),
-        (("group", "vid", "name", "site", "status"), "vlan"),
-        (("asn", "rir"), "asn"),
-        (("name", "slug", "facility", "time_zone"), "site"),
-        (("vid", "name"), "vlan"),
-        (("name", "site"), "device"),
-    ],
-)
-def test_the_type_is_found_where_the_columns_leave_no_doubt(columns: tuple[str, ...], type: str) -> None:
-    """Its key and required fields are there, and no other type fits as well."""
-    assert detect_type(source(*columns)).type == type
-
-
-@pytest.mark.parametrize("columns", [("name", "description"), ("a", "b"), ("vpc_id", "x", "y", "z", "w")])
-def test_a_doubt_is_told(columns: tuple[str, ...]) -> None:
-    """Where two types fit, or none, the person decides."""
-    with pytest.raises(UnknownType, match=r"[Gg]ive --type"):
-        detect_type(source(*columns))
-
-
-def test_half_of_the_columns_tell_a_type() -> None:
-    """A type fits where at least half of the columns are its own."""
-    assert detect_type(source("vpc_id", "cidr_block", "x", "y")).type == "vpc"
-    with pytest.raises(UnknownType):
-        detect_type(source("vpc_id", "cidr_block", "x", "y", "z"))
-
-
-def test_close_spellings_add_to_a_type_and_never_make_it() -> None:
-    """A misspelt key tells no type, and a misspelt column beside the key counts as one of the type's."""
-    with pytest.raises(UnknownType):
-        detect_type(source("vpc_id", "cidr_blok"))
-    assert detect_type(source("vpc_id", "cidr_block", "regionn", "x", "y", "instance_tenancyy")).type == "vpc"
-
-
-def test_a_doubt_in_words() -> None:
-    """It names the two types that fit best, or the columns and all types."""
-    with pytest.raises(UnknownType) as two:
-        detect_type(source("name", "tags"))
-    assert str(two.value) == "The columns of x.csv fit site and device: give --type."
-    with pytest.raises(UnknownType) as none:
-        detect_type(source("a", "b"))
-    assert str(none.value) == (
-        f"The columns of x.csv tell no resource type: 'a', 'b'. Give --type; the types are {', '.join(RESOURCES)}."
-    )

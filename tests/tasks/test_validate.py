@@ -253,17 +253,23 @@ def test_guarded_formulas(guarded: bool, name: str) -> None:
 
 
 def test_when_a_record_was_seen() -> None:
-    """The column of an export is kept as text beside the fields; what is no time of an export's is an error."""
-    times = ["2026-11-24T08:30:00.123456Z", "", "24.11.2026"]
-    extracted = source([LEAST | {"updated_at": time} for time in times])
+    """The column of an export is kept as text next to the fields, as an export writes it; another text is an error."""
+    times = ["2026-11-24T08:30:00.123456Z", "", "3/4/2026", "2026-11-24 08:30:00", "NULL"]
+    runs: Cells = {"created_by_run": "", "updated_by_run": ""}
+    extracted = source([LEAST | {"updated_at": time} | runs for time in times])
     mapping = mapped(extracted)
     assert mapping.seen == "updated_at"
     [batch] = Validator(RESOURCES["vpc"], mapping).batches(extracted, 1000)
-    assert batch.valid.select(ROW, SEEN_AT).rows() == [(2, times[0]), (3, None)]
+    assert batch.valid.select(ROW, SEEN_AT).rows() == [
+        (2, times[0]),
+        (3, None),
+        (5, "2026-11-24T08:30:00.000000Z"),
+        (6, None),
+    ]
     assert batch.issues.select("row", "column", "field", "value", "rule", "severity").rows() == [
         (4, "updated_at", None, times[2], "time", "error")
     ]
-    assert messages(batch)[0].startswith("'24.11.2026' is no time as an export writes it")
+    assert messages(batch)[0].startswith("'3/4/2026' is not a time that can be read")
 
 
 # Rows -----------------------------------------------------------------------------------------------------------------

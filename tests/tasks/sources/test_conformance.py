@@ -16,7 +16,8 @@ from schemas.jobs import ImportJob
 from schemas.reports import Mode
 from schemas.resources import RESOURCES
 from tasks.extract import extract
-from tasks.map import MapOptions, detect_type, map_columns
+from tasks.infer import detect_type
+from tasks.map import MapOptions, map_columns
 from tasks.secrets import without_secrets
 from tasks.sources import SOURCES, fetch, source_named
 from tests.support import with_settings
