@@ -227,7 +227,7 @@ def read_cells(before: pl.Series, kind: Kind, options: ReadOptions, *, named: bo
         text = plain_numbers(text, kind, options)
         doubt = has_two_readings(text, kind, options)
         if doubt.any():
-            errors.append(Note("ambiguous", doubt, readings(text, kind), "error"))
+            errors.append(Note("ambiguous", doubt, readings(text.set(~doubt, None), kind), "error"))
             text = text.set(doubt, None)
     return Cells(before, text, tuple(errors), tuple(repairs), tuple(warnings))
 
