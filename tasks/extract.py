@@ -54,7 +54,7 @@ def extract_all(
     resource = resource_named(job.resource_type) if job.resource_type else None
     if resource or job.read.sheet or job.read.records or job.mapping or job.save_mapping or job.columns:
         return (extract(job, resource, workdir, settings, described),)
-    return of_types(_extracted(job, None, workdir, settings, _open_all))
+    return of_types(_extracted(job, None, workdir, settings, _open_all, described))
 
 
 def _open_all(format: Format, source: Source) -> tuple[Opened, ...]:

@@ -139,7 +139,7 @@ def recognise(key: str | None, record: dict[str, Any]) -> Shape | None:
     named = {member for shape in fitting for member in _others(shape)}
     own = [shape for shape in fitting if shape.id not in named]
     if len(own) == 1:
-        return None if _other_id(own[0], record) else own[0]
+        return None if _other_ids(own[0], record) else own[0]
     return None if own else by_key(record)
 
 
@@ -149,7 +149,7 @@ def by_key(record: dict[str, Any]) -> Shape | None:
     named = {member for shape in naming for member in _others(shape)}
     own = [shape for shape in naming if shape.id not in named]
     fitting = [shape for shape in own if _fits(shape, record)] or [shape for shape in own if shape.key == shape.own]
-    return fitting[0] if len({shape.id for shape in own}) == 1 and not _other_id(fitting[0], record) else None
+    return fitting[0] if len({shape.id for shape in own}) == 1 and not _other_ids(fitting[0], record) else None
 
 
 def shape_of(resource: Resource, record: dict[str, Any]) -> Shape | None:
@@ -179,21 +179,21 @@ def _others(shape: Shape) -> Iterator[str]:
             yield from (path[0] for path in column.reads)
 
 
-def _other_id(shape: Shape, record: dict[str, Any]) -> str | None:
-    """Return the member of a record that holds an id which the shape does not have: the record is about that."""
-    for member, value in record.items():
-        # An instance is never listed with our keys at the top of its record, and addresses name theirs.
-        known = member in shape.heads or member == "InstanceId" or not member.endswith("Id")
-        if not known and isinstance(value, str) and _ID.fullmatch(value):
-            return member
-    return None
+def _other_ids(shape: Shape, record: dict[str, Any]) -> list[str]:
+    """The members of a record that hold an id which the shape does not have: the record is about one of those."""
+    # An instance is never listed with our keys at the top of its record, and addresses name theirs.
+    known = {*shape.heads, "InstanceId"}
+    ids = [member for member in record if member.endswith("Id") and member not in known]
+    return [member for member in ids if isinstance(record[member], str) and _ID.fullmatch(record[member])]
 
 
 def foreign_id(record: dict[str, Any]) -> str | None:
     """Return the member that holds the id of what a record is about, where it names records of ours, and is none."""
     naming = [shape for shape in SHAPES.values() if shape.id in record]
-    others = [_other_id(shape, record) for shape in naming]
-    return others[0] if others and all(others) else None
+    others = [_other_ids(shape, record) for shape in naming]
+    ours = {shape.id for shape in SHAPES.values()}
+    strange = [member for members in others for member in members if member not in ours]
+    return strange[0] if strange and all(others) else None
 
 
 @cache

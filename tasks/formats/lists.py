@@ -667,7 +667,9 @@ def _of_type(lists: Sequence[_List], wanted: Resource, document: Lists) -> list[
 def _fits(resource: Resource, columns: Iterable[str]) -> bool:
     """Say whether columns fill the required fields of a type."""
     there = {plain(column) for column in columns}
-    return all(there & _spellings(resource)[name] for name in (*resource.required, *resource.key[:1]))
+    spelt = _spellings(resource)
+    keyed = not resource.either or any(there & spelt[name] for name in resource.key)
+    return keyed and all(there & spelt[name] for name in resource.required)
 
 
 def _is_itself(source: Source, value: Json) -> bool:
