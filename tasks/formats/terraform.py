@@ -162,8 +162,9 @@ class _State:
         reasons += [self._added_to(each.type, attributes.get(each.key)) for each in ADDITIONS.get(kind, ())]
         values = [value_of(each.value, attributes, self.facts) for each in ADDITIONS.get(kind, ())]
         if kind == TAG:
-            of_types = [name for name in RESOURCES if key_of(attributes.get("resource_id")) in self.owned[name]]
-            reasons.append(self._added_to(next(iter(of_types), ""), attributes.get("resource_id")))
+            tagged = attributes.get("resource_id")
+            found = [self._added_to(name, tagged) for name in RESOURCES]
+            reasons.append(None if None in found else found[0])
         elif kind in ADDITIONS and kind not in ENTRIES and all(value in (None, CLEARED) for value in values):
             return "empty"
         return reasons[0] if reasons and None not in reasons else None if reasons else "other"
