@@ -21,7 +21,7 @@ import orjson
 
 from schemas.errors import UnknownType
 from schemas.reports import UNTOUCHED, Issue, Severity
-from schemas.resource import Resource
+from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES, named
 from schemas.spelling import plain
 from tasks.formats.spool import Chunk, Flat
@@ -220,17 +220,22 @@ def _status(kind: str) -> Collection[str]:
 
 
 def _vlan(record: Json) -> Value:
-    """Return the natural key of a prefix's VLAN; mostly the record has its number and name alone."""
+    """Return the natural key of a prefix's VLAN; mostly a record has its number and name alone."""
     found = _found(record, ("vlan",))
     return vlan_key(found) if isinstance(found, dict) and found else name_of(found)
 
 
 def vlan_key(vlan: Json) -> Value:
-    """Return the natural key of a VLAN: its group, or else its site, and its number."""
-    group, site = (SHAPES["vlan"].fields[name].value(vlan) for name in ("group", "site"))
-    if isinstance(group, No) or not isinstance(vlan.get("vid"), int):
+    """Return the natural key of a VLAN; its number where its group and site are not told, which may do."""
+    found = {name: SHAPES["vlan"].fields[name].value(vlan) for name in ("group", "site", "vid")}
+    if not isinstance(found["vid"], int):
         return No.NAME
-    return f"{group or ('' if isinstance(site, No) else site) or ''}/{vlan['vid']}"
+    if found["group"] is No.MEMBER and found["site"] is No.MEMBER:
+        return str(found["vid"])
+    place = found["site"] if found["group"] in (None, No.MEMBER) else found["group"]
+    if isinstance(place, No):
+        return place
+    return f"{place or ''}/{found['vid']}"
 
 
 def _end(*names: str) -> Field:
@@ -325,6 +330,7 @@ SHAPES: dict[str, Shape] = {
             ("device_type", "role device_role primary_ip primary_ip4 serial"),
             name=_member("name"),
             site=_named("site", "location"),
+            tenant=_named("tenant"),
             # Until NetBox 4 and Nautobot 2 it was called device_role.
             role=_named("role", "device_role"),
             manufacturer=_inside("device_type", _named("manufacturer")),
@@ -373,7 +379,10 @@ PAGING = ("count", "next", "previous")
 
 def is_page(outline: Json) -> bool:
     """Say whether an object is a page of a list: `{"count": …, "next": …, "previous": …, "results": […]}`."""
-    return "results" in outline and type(outline.get("count")) is int and "next" in outline
+    if not {"results", "next", "count"} <= outline.keys():
+        return False
+    # NetBox 4.6 does not count where it pages by a cursor.
+    return type(outline["count"]) is int or (outline["count"] is None and isinstance(outline["next"], str))
 
 
 def is_record(record: Json) -> bool:
@@ -452,12 +461,14 @@ def is_complete(record: Json) -> bool:
     return {"tags", "custom_fields", "last_updated"} <= record.keys()
 
 
-def values(shape: Shape, record: Json) -> dict[str, Value]:
+def values(shape: Shape, record: Json, system: str | None = None) -> dict[str, Value]:
     """Return what each field of the type has in a record; a `No` where that is not known.
 
+    `system` is the host whose record it is, where the record itself does not say so.
     What a whole record lacks is unset. A custom field is read where it has the name of a field that has no other.
     """
     found = {name: field.value(record) for name, field in shape.fields.items()}
+    found[SOURCE_ID] = source_id(record, system)
     custom = _custom(record)
     spelt = {plain(name): name for name in custom}
     for name, spec in shape.resource.fields.items():
@@ -467,6 +478,21 @@ def values(shape: Shape, record: Json) -> dict[str, Value]:
     return {name: found[name] for name in shape.resource.fields}
 
 
+def source_id(record: Json, system: str | None = None) -> Value:
+    """Return the system that a record is of, and its id there: `netbox.example.com:123`."""
+    of, number = system_of(record.get("url")) or system, record.get("id")
+    return f"{of}:{number}" if of and isinstance(number, int | str) and number != "" else No.MEMBER
+
+
+def system_of(address: Any) -> str | None:
+    """Return the system in the URL of a record or of a page: its host, and the path before that of its API."""
+    found = _SYSTEM.match(address) if isinstance(address, str) and endpoint_of(address) else None
+    return found[1] if found else None
+
+
+_SYSTEM = re.compile(r"https?://(?:[^/@]*@)?([^?#]+?)/api/")
+
+
 def _custom(record: Json) -> Json:
     found = record.get("custom_fields") or record.get("custom_field_data") or record.get("_custom_field_data")
     return found if isinstance(found, dict) else {}
@@ -474,17 +500,27 @@ def _custom(record: Json) -> Json:
 
 def flat(shape: Shape, record: Json) -> Json:
     """Return the fields of a record as columns, and which of them it leaves as they are stored."""
-    return _columns(shape, values(shape, record))
+    return _columns(shape, values(shape, record), frozenset())
 
 
-def _columns(shape: Shape, found: dict[str, Value]) -> Json:
+def _columns(shape: Shape, found: dict[str, Value], lacking: frozenset[str]) -> Json:
+    """Return fields as columns, without those that the whole list lacks."""
+    needed = [name for part in shape.resource.key_parts for name in _first_of(part, found)]
     columns = {
         name: None if isinstance(value, No) else value
         for name, value in found.items()
-        if not isinstance(value, No) or name in shape.resource.key
+        if not isinstance(value, No) or (name in needed and name not in lacking)
     }
-    untouched = [name for name, value in found.items() if isinstance(value, No) and name not in shape.resource.key]
+    untouched = [name for name, value in found.items() if isinstance(value, No) and name not in needed]
     return columns | ({UNTOUCHED: ",".join(untouched)} if untouched else {})
+
+
+def _first_of(part: tuple[str, ...], found: dict[str, Value]) -> tuple[str, ...]:
+    """Return the fields of a part of a key that matter: up to the first that has a value."""
+    for number, name in enumerate(part, start=1):
+        if not isinstance(found[name], No) and found[name] not in (None, ""):
+            return part[:number]
+    return part
 
 
 def _rest(shape: Shape, record: Json) -> Iterator[tuple[str, Any]]:
@@ -515,10 +551,14 @@ def _shown(value: Any) -> Any:
 class Reading:
     """The records of a source on their way to columns, with what is to be reported of them."""
 
-    def __init__(self, shape: Shape, first: Json) -> None:
+    def __init__(self, shape: Shape, first: Json, page: Json) -> None:
         self.faults: list[Issue] = []
         self.shape = shape
         self._endpoint = endpoint_of(first.get("url"))
+        self._system = next(filter(None, (system_of(page.get(name)) for name in PAGING)), None)
+        found = values(shape, first, self._system)
+        # As in a table without such a column, records of a view without such a member mean the only one that agrees.
+        self._lacking = frozenset(name for name in shape.resource.open_key if found[name] is No.MEMBER)
         self._unknown: Counter[tuple[str, No]] = Counter()
 
     def chunk(self, chunk: Chunk | Flat) -> Chunk:
@@ -533,10 +573,10 @@ class Reading:
         """Return a record as columns; with its row, note what is to be reported of it."""
         if not record:  # a line that is no object
             return {}
-        found = values(self.shape, record)
+        found = values(self.shape, record, self._system)
         if row:
             self._look_at(row, record, found)
-        columns = _columns(self.shape, found)
+        columns = _columns(self.shape, found, self._lacking)
         return columns | {name: value for name, value in _rest(self.shape, record) if name not in columns}
 
     def _look_at(self, row: int, record: Json, found: dict[str, Value]) -> None:
@@ -546,17 +586,23 @@ class Reading:
             self.faults.append(Issue("type", message, row=row, value=str(record["url"])))
             return
         for name, value in found.items():
-            if not isinstance(value, No):
-                continue
-            if name in self.shape.resource.key and self._is_needed(record, value):
-                message = f"{name} {_WHY[value]}, and is a part of the key: {_ADVICE}"
-                self.faults.append(Issue(_KEY, message, row=row, field=name))
-            elif name not in self.shape.resource.key:
+            if isinstance(value, No) and name not in (*self.shape.resource.key, SOURCE_ID):
                 self._unknown[name, value] += 1
+        for part in self.shape.resource.key_parts:
+            self._look_at_key(row, part, found, is_view="url" in record)
 
-    def _is_needed(self, record: Json, value: No) -> bool:
-        """Say whether a part of the key is there, and not known; one that a table leaves out, too, is empty."""
-        return value is not No.MEMBER or "url" in record
+    def _look_at_key(self, row: int, part: tuple[str, ...], found: dict[str, Value], *, is_view: bool) -> None:
+        """See whether a part of the key is known."""
+        for name in _first_of(part, found):
+            value, lacks = found[name], name in self._lacking
+            if lacks and not isinstance(value, No):
+                message = f"{name} is not in the records before it: import the records that have it by themselves"
+            elif isinstance(value, No) and not lacks and (is_view or value is not No.MEMBER):
+                message = f"{name} {_WHY[value]}, and is a part of the key: {_ADVICE}"
+            else:
+                continue
+            self.faults.append(Issue(_KEY, message, row=row, field=name))
+            return
 
     @property
     def gaps(self) -> tuple[Issue, ...]:
@@ -597,8 +643,9 @@ def gaps(page: Json, records: int, name: str) -> tuple[Issue, ...]:
     count, following = page["count"], page["next"]
     if not following and count <= records:
         return ()
-    message = f"{name} holds {records:,} of {count:,} records, by its own words: fetch the other pages, too"
-    return (Issue(PAGE, message, Severity.WARNING, value=str(count)),)
+    of = "" if count is None else f" of {count:,}"
+    message = f"{name} holds {records:,}{of} records and says that there are more: fetch the other pages, too"
+    return (Issue(PAGE, message, Severity.WARNING, value=None if count is None else str(count)),)
 
 
 PAGE = "page"

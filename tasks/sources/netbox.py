@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pynetbox
@@ -9,7 +10,7 @@ import requests
 from pynetbox.core.query import ContentError, RequestError
 from requests.adapters import HTTPAdapter
 
-from schemas.errors import CmdbError, UsageError
+from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.reports import Issue
 from schemas.resources import RESOURCES
@@ -85,10 +86,8 @@ class _Reading:
     def _write(self, name: str, written: Lines) -> int:
         """Write the records, each once; returns how many NetBox says there are."""
         listed = self._listed(name)
-        total = len(listed)
-        seen: set[int] = set()
-        for found in listed:
-            record = dict(found)
+        seen: set[Any] = set()
+        for record in _records(listed):
             # Where records come and go between two pages, one is listed again in the place of one that is passed over.
             if record["id"] in seen:
                 continue
@@ -96,7 +95,7 @@ class _Reading:
             written.write(_kept(SHAPES[name], self._with_vlan(record)))
             if written.count % _PAGE == 0:
                 self._request.told(self._files, self._records + written.count, self._size + written.size)
-        return total
+        return len(listed)
 
     def _listed(self, name: str) -> Any:
         application, _, endpoint = SHAPES[name].endpoints[0].partition("/")
@@ -108,9 +107,17 @@ class _Reading:
         if not isinstance(vlan, dict) or "id" not in vlan:
             return record
         if self._vlans is None:
-            found = map(dict, self._listed("vlan"))
+            found = _records(self._listed("vlan"))
             self._vlans = {each["id"]: _kept(SHAPES["vlan"], each) for each in found}
         return record | {"vlan": vlan | self._vlans.get(vlan["id"], {})}
+
+
+def _records(listed: Any) -> Iterator[Object]:
+    """Yield the records as the API gives them: pynetbox makes objects of its own of them, which we have no use for."""
+    for record in listed.response:
+        if not isinstance(record, dict) or "id" not in record:
+            raise SourceError("The answer is no list of records: is this the address of a NetBox?")
+        yield record
 
 
 def _kept(shape: Shape, record: Object) -> Object:

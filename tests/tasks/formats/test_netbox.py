@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import UnknownType
 from schemas.reports import ROW, UNTOUCHED, Extracted
-from tasks.formats.netbox import SHAPES, No, choice_of, endpoint_of, flat, gaps, is_complete, name_of, values
+from tasks.formats.netbox import SHAPES, No, choice_of, endpoint_of, flat, gaps, is_complete, name_of, source_id, values
 from tests.laws import law
 from tests.tasks.formats.support import read_text
 from tests.tasks.sources.servers import netbox_objects
@@ -292,10 +292,13 @@ def test_prefixes_of_nautobot_whose_vrf_is_not_told(tmp_path: Path) -> None:
 
 def test_a_pynetbox_dump_without_names(tmp_path: Path) -> None:
     """`serialize` gives ids: they are not taken for names."""
-    vlan = record("ipam/vlans", vid=5, name="x", group=None, site=12, status="active", tags=[3])
-    found = read_text(tmp_path, "a.json", json.dumps([vlan]))
+    vlan = record("ipam/vlans", vid=5, name="x", group=nested("Campus"), site=12, status="active", tags=[3])
+    found = read_text(tmp_path, "a.json", json.dumps([vlan, vlan | {"group": None}]))
     assert "12" not in cells(found)[0].values()
     assert set(cells(found)[0][UNTOUCHED].split(",")) == {"site", "tags"}
+    # The site is a part of the key where there is no group.
+    assert found.faults.select("row", "field").rows() == [(2, "site")]
+    assert [gap.rule for gap in found.gaps] == ["key_unknown"]
 
 
 # What stands in a member of a record: a related object with or without its name, a choice, an id, nothing.
@@ -335,7 +338,7 @@ def test_no_id_becomes_a_value(case: tuple[str, dict[str, Any]]) -> None:
         values_of = list(found[name]) if isinstance(found[name], dict) else [found[name]]
         assert not forbidden & {part for value in values_of for part in str(value).split("/")}
     untouched = set(filter(None, str(found.get(UNTOUCHED, "")).split(",")))
-    assert untouched <= SHAPES[kind].resource.fields.keys() - set(SHAPES[kind].resource.key)
+    assert untouched <= SHAPES[kind].resource.fields.keys() - {SHAPES[kind].resource.known_by[0]}
     assert all(found.get(name) is None for name in untouched)
 
 
@@ -346,3 +349,39 @@ def test_a_page_is_whole_or_says_that_it_is_not(held: int, more: int, last: bool
     following = None if last or not more else "https://n.example/api/dcim/sites/?offset=5"
     outline: dict[str, Any] = {"count": held + more, "next": following, "previous": None, "results": [{}]}
     assert bool(gaps(outline, held, "a.json")) == bool(more)
+
+
+def test_a_record_keeps_the_id_of_its_system() -> None:
+    """With the system: the host of its URL, and the path before that of the API."""
+    assert values(SHAPES["site"], record("dcim/sites", name="Bonn"))["source_id"] == "n.example:1"
+    below = record("dcim/devices", id=UUID) | {"url": f"https://u@tools.example/netbox/api/dcim/devices/{UUID}/"}
+    assert values(SHAPES["device"], below)["source_id"] == f"tools.example/netbox:{UUID}"
+    assert source_id({"id": 3, "name": "Bonn"}) is No.MEMBER
+    assert source_id({"id": 3, "name": "Bonn"}, "n.example") == "n.example:3"
+
+
+def test_brief_records_mean_the_only_one_that_agrees(tmp_path: Path) -> None:
+    """As a table does that has no column for a place: no column has it. Records that have it are not among them."""
+    brief = {"id": 1, "url": "https://n.example/api/ipam/vlans/1/", "display": "x", "vid": 5, "name": "x"}
+    found = read_text(tmp_path, "a.json", page(brief))
+    assert not {"group", "site"} & set(found.columns)
+    assert found.faults.is_empty()
+    found = read_text(tmp_path, "b.json", page(brief, brief | {"group": nested("Campus"), "site": None}))
+    assert found.faults.select("row", "field").rows() == [(2, "group")]
+    found = read_text(tmp_path, "c.json", page(brief | {"group": nested("Campus"), "site": None}, brief))
+    assert found.faults.select("row", "field").rows() == [(2, "group")]
+
+
+def test_vlans_of_prefixes() -> None:
+    """By group, or else site; by the number alone where a page has no more."""
+    vlan = {"id": 7, "vid": 110, "name": "servers"}
+    wanted = [
+        (vlan | {"group": nested("Campus"), "site": nested("Bonn")}, "Campus/110"),
+        (vlan | {"group": None, "site": nested("Bonn")}, "Bonn/110"),
+        (vlan | {"group": None, "site": None}, "/110"),
+        (vlan | {"group": None, "site": unnamed()}, No.NAME),
+        (vlan, "110"),
+        ({"id": 7}, No.NAME),
+    ]
+    for given_, key in wanted:
+        assert values(SHAPES["prefix"], record("ipam/prefixes", prefix="10.0.0.0/8", vlan=given_))["vlan"] == key

@@ -342,3 +342,58 @@ def netbox_objects(sites: int = 3) -> Objects:
             },
         ],
     }
+
+
+def crowded_objects() -> Objects:
+    """Return a network as in the demo data: numbers and names that repeat between sites, devices without a name."""
+    common = {"description": "", "tags": [], "custom_fields": {}, "last_updated": "2026-01-01T00:00:00Z"}
+
+    def nested(kind: str, number: int, name: str) -> dict[str, Any]:
+        return {"id": number, "url": f"http://x/api/{kind}/{number}/", "display": name, "name": name}
+
+    def made(kind: str, number: int, **members: Any) -> dict[str, Any]:
+        return {"id": number, "url": f"http://x/api/{kind}/{number}/", "display": str(number), **members, **common}
+
+    sites = [nested("dcim/sites", number, name) for number, name in ((1, "Bonn"), (2, "Ulm"))]
+    tenants = [nested("tenancy/tenants", number, name) for number, name in ((5, "Acme"), (6, "Umbrella"))]
+    group = nested("ipam/vlan-groups", 7, "Campus")
+    places = [(sites[0], None), (sites[1], None), (None, group), (sites[0], group), (None, None)]
+    vlans = [
+        made("ipam/vlans", 30 + number, vid=100 + (number == 3), name="Data", site=place, group=within)
+        for number, (place, within) in enumerate(places)
+    ]
+    kind = {"id": 1, "model": "MX204", "manufacturer": nested("dcim/manufacturers", 2, "Juniper")}
+    devices = [
+        (sites[0], None, "core"),
+        (sites[1], None, "core"),
+        (sites[0], tenants[0], "core"),
+        (sites[0], tenants[1], "core"),
+        (sites[0], None, None),
+        (sites[0], None, None),
+        (sites[0], tenants[0], None),
+    ]
+    return {
+        "dcim/sites": [made("dcim/sites", each["id"], name=each["name"], slug=each["name"].lower()) for each in sites],
+        "ipam/vrfs": [],
+        "ipam/vlans": vlans,
+        "ipam/prefixes": [
+            made(
+                "ipam/prefixes",
+                40 + number,
+                prefix=f"10.{number}.0.0/16",
+                vrf=None,
+                site=vlan["site"],
+                vlan={"id": vlan["id"], "display": "Data", "vid": vlan["vid"], "name": "Data"},
+            )
+            for number, vlan in enumerate(vlans)
+        ],
+        "ipam/asns": [],
+        "dcim/devices": [
+            made("dcim/devices", 60 + number, name=name, site=place, tenant=tenant, device_type=kind, role=None)
+            for number, (place, tenant, name) in enumerate(devices)
+        ],
+        "circuits/circuits": [
+            made("circuits/circuits", 70 + number, cid="1", provider=nested("circuits/providers", number, name))
+            for number, name in enumerate(("Telco", "Carrier"))
+        ],
+    }

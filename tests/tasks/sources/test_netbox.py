@@ -13,7 +13,7 @@ from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched
 from tasks.sources import fetch
 from tests.support import importer, stored
-from tests.tasks.sources.servers import Answer, Asked, NetBox, Site, netbox_objects, site
+from tests.tasks.sources.servers import Answer, Asked, NetBox, Site, crowded_objects, netbox_objects, site
 from tests.tasks.sources.support import Patience, fetched, request
 
 
@@ -38,7 +38,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def load(found: Fetched, database_url: str, tmp_path: Path) -> None:
     """Import what was fetched, all of it new, without a reject."""
     run = importer(database_url, tmp_path)
-    for file in found.files:
+    for file in (file for file in found.files if file.records):
         report = run(file.path, name=file.name, resource_type=file.resource_type)
         assert (report.counts.create, report.counts.rejected) == (file.records, 0), report.issues
 
@@ -171,3 +171,42 @@ def test_a_count_of_other_objects_changes_nothing(server: Site, netbox: NetBox, 
         each |= {"device_count": 4, "region": each["region"] | {"site_count": 2}}
     after = fetched(f"netbox+http://{server.host}", tmp_path / "b", "site", secret="abcdefgh")
     assert before.digest == after.digest
+
+
+def test_numbers_and_names_that_repeat(server: Site, netbox: NetBox, tmp_path: Path, database_url: str) -> None:
+    """A VLAN is known by its group or else its site, a device by its site, tenant and name or else its id in NetBox."""
+    netbox.objects = crowded_objects()
+    found = fetched(f"netbox+http://{server.host}", tmp_path / "out", secret="abcdefgh")
+    load(found, database_url, tmp_path)
+    assert {row["source_id"]: row["natural_key"] for row in stored(database_url, "vlan")} == {
+        "x:30": "Bonn/100",
+        "x:31": "Ulm/100",
+        "x:32": "Campus/100",
+        "x:33": "Campus/101",
+        "x:34": "/100",
+    }
+    assert {row["source_id"]: row["vlan"] for row in stored(database_url, "prefix")} == {
+        "x:40": "Bonn/100",
+        "x:41": "Ulm/100",
+        "x:42": "Campus/100",
+        "x:43": "Campus/101",
+        "x:44": "/100",
+    }
+    assert {row["natural_key"] for row in stored(database_url, "device")} == {
+        "Bonn/core",
+        "Ulm/core",
+        "Bonn/Acme/core",
+        "Bonn/Umbrella/core",
+        "Bonn/x:64",
+        "Bonn/x:65",
+        "Bonn/Acme/x:66",
+    }
+    assert [row["natural_key"] for row in stored(database_url, "circuit")] == ["Carrier/1", "Telco/1"]
+
+
+def test_an_answer_that_is_no_list_of_records(server: Site, tmp_path: Path) -> None:
+    """It is a failure in words."""
+    for body in (b'{"detail": "maintenance"}', b'["a"]', b'{"count": 1, "next": null, "results": [3]}'):
+        server.respond = lambda _, body=body: Answer(200, {"Content-Type": "application/json"}, body)
+        with pytest.raises(SourceError, match="is this the address of a NetBox"):
+            fetch(request(f"netbox+http://{server.host}", tmp_path, "site"))
