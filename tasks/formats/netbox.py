@@ -549,13 +549,16 @@ def _shown(value: Any) -> Any:
 
 
 class Reading:
-    """The records of a source on their way to columns, with what is to be reported of them."""
+    """The records of a source on their way to columns, with what is to be reported of them.
 
-    def __init__(self, shape: Shape, first: Json, page: Json) -> None:
+    `page` is the page that they stand in, as far as it is read: it may say of which system they are.
+    """
+
+    def __init__(self, shape: Shape, first: Json, page: Json | None = None) -> None:
         self.faults: list[Issue] = []
         self.shape = shape
         self._endpoint = endpoint_of(first.get("url"))
-        self._system = next(filter(None, (system_of(page.get(name)) for name in PAGING)), None)
+        self._system = next(filter(None, (system_of((page or {}).get(name)) for name in PAGING)), None)
         found = values(shape, first, self._system)
         # As in a table without such a column, records of a view without such a member mean the only one that agrees.
         self._lacking = frozenset(name for name in shape.resource.open_key if found[name] is No.MEMBER)
