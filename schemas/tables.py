@@ -21,7 +21,7 @@ from sqlalchemy import (
     cast,
     func,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
 from schemas.resource import NATURAL_KEY, Resource
@@ -196,14 +196,22 @@ ROW_NUMBER, SEEN_AT = "row_number", "seen_at"
 had been changed last."""
 
 
-def staging_table(name: str, resource: Resource, fields: tuple[str, ...], *, seen: bool = False) -> Table:
+UNTOUCHED_FIELDS = "untouched_fields"
+"""The column of a staging table that names the fields which a row leaves as they are stored, where any row does."""
+
+
+def staging_table(
+    name: str, resource: Resource, fields: tuple[str, ...], *, seen: bool = False, untouched: bool = False
+) -> Table:
     """Return the staging table of one run: the row number and the columns that the import fills."""
     seen_at = [Column(SEEN_AT, DateTime(timezone=True))] if seen else []
+    left: list[Column[Any]] = [Column(UNTOUCHED_FIELDS, ARRAY(Text))] if untouched else []
     return Table(
         name,
         MetaData(),
         Column(ROW_NUMBER, Integer, nullable=False),
         *seen_at,
+        *left,
         *(Column(column, column_type(resource, column)) for column in staged_columns(resource, fields)),
         schema=STAGING_SCHEMA,
         prefixes=["UNLOGGED"],

@@ -137,8 +137,8 @@ def _leaves_more(run: Run, reverted: set[str]) -> bool:
 
 def _own(run: Run, part: Part) -> OfRecords:
     """The user's own rules that are asked of all records, or of what is stored too."""
-    mapping = part.mapping
-    rules = tuple(rule for rule in part.rules if not of_cells(rule, mapping, run.job.mode, run.job.empty))
+    mapping, some = part.mapping, part.staging.untouched
+    rules = tuple(rule for rule in part.rules if some or not of_cells(rule, mapping, run.job.mode, run.job.empty))
     return OfRecords(rules, mapping, run.workdir, run.settings.batch_size)
 
 

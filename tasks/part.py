@@ -140,6 +140,7 @@ class Part:
             "unread": [asdict(each) for each in self.unread],
             "keyless": self.tally.keyless,
             "aside": self.staging.aside,
+            "untouched": self.staging.untouched,
             "counts": asdict(told.counts),
             "rules": [[rule, severity, count] for (rule, severity), count in sorted(rules.items())],
         }

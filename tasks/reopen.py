@@ -53,8 +53,8 @@ def _part(run: Run, plan: UUID, number: int, data: dict[str, Any]) -> Part:
     tally = Tally(read=counts.read, rejected=counts.rejected, keyless=data.get("keyless", 0), rules=rules)
     unread = tuple(Unread(**each) for each in data.get("unread", [_EARLIER]))
     part = Part(number, resource, data["source"], mapping, None, tuple(data["scope"]), unread=unread, tally=tally)
-    seen = data["seen"]
-    staging = Staging(run.session, resource, mapping.fields, run.workdir, seen=seen, part=number, run_id=plan)
+    notes: dict[str, Any] = {"seen": data["seen"], "untouched": data.get("untouched", False)}
+    staging = Staging(run.session, resource, mapping.fields, run.workdir, **notes, part=number, run_id=plan)
     staging.rows, staging.aside = data["rows"], data.get("aside", 0)
     part.stage(staging)
     return part
@@ -70,8 +70,8 @@ def _check_same(run: Run, part: Part, checksum: str) -> None:
 
 def _copy(run: Run, part: Part) -> None:
     """Copy what is staged, to take records out of it: a plan that is not applied in the end stays what it is."""
-    seen = part.mapping.seen is not None
-    own = Staging(run.session, part.resource, part.mapping.fields, run.workdir, seen=seen, part=part.number)
+    notes: dict[str, Any] = {"seen": part.mapping.seen is not None, "untouched": part.staging.untouched}
+    own = Staging(run.session, part.resource, part.mapping.fields, run.workdir, **notes, part=part.number)
     own.copy(part.staging)
     with run.session.transaction() as connection:
         _frozen(run, connection, part).copy(run.run_id)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from schemas.errors import MappingError
 from schemas.fetched import Fetched
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
-from schemas.reports import Extracted, Issue, Mapping, Mode, Severity, Stale, Unknown
+from schemas.reports import UNTOUCHED, Extracted, Issue, Mapping, Mode, Severity, Stale, Unknown
 from schemas.resource import Resource
 from schemas.resources import RESOURCES, resource
 from tasks import extract as reading
@@ -172,10 +173,12 @@ def validate(run: Run, part: Part) -> None:
     if not run.job.dry_run:
         run.session.lock(chosen, run.progress)
     run.count_again(part)
-    staging = Staging(run.session, chosen, mapping.fields, run.workdir, seen=mapping.seen is not None, part=part.number)
+    notes: dict[str, Any] = {"seen": mapping.seen is not None, "untouched": UNTOUCHED in extracted.columns}
+    staging = Staging(run.session, chosen, mapping.fields, run.workdir, **notes, part=part.number)
     staging.create()
     guarded = FORMATS[extracted.format].guarded
-    own = tuple(rule for rule in part.rules if of_cells(rule, mapping, run.job.mode, run.job.empty))
+    cells = () if staging.untouched else part.rules
+    own = tuple(rule for rule in cells if of_cells(rule, mapping, run.job.mode, run.job.empty))
     validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own, run.job.read)
     whole = completed(run.session, chosen, mapping, without_secrets(extracted, chosen))
     size = run.job.batch_size or run.settings.batch_size

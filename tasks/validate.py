@@ -34,6 +34,7 @@ from tasks.cells import Note, is_empty_word, joined, read_cells, without_control
 from tasks.formats.guard import is_free, unguarded
 from tasks.moments import moments
 from tasks.rules import broken_cells
+from tasks.untouched import read_untouched
 
 # What pandera calls the checks that `schemas.fields` names as pandera's keywords do.
 _KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
@@ -105,11 +106,13 @@ class Validator:
         """Validate one batch of `ROW` and text columns."""
         records, told = self._records(frame, extracted)
         text, found = self._text(records)
-        typed = self._typed(text)
+        left = read_untouched(records, self.resource, text, self.mapping.constants)
+        text = left.cleared(text)
+        typed = self._typed(text).with_columns(left.columns)
         unreadable = [self._unreadable(text, typed, name) for name in self.mapping.fields]
         wrong = pl.concat([told, *found.errors, *(cells for cells in unreadable if not cells.is_empty())])
-        failed = self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti")
-        rules = [self._broken(text, typed, rule, wrong) for rule in self.resource.row_rules]
+        failed = left.spared(self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti"))
+        rules = [left.spared(self._broken(text, typed, rule, wrong), rule.fields) for rule in self.resource.row_rules]
         rules += [
             _spared(broken_cells(rule, self.resource, self.mapping, typed), wrong, rule.fields) for rule in self.own
         ]
@@ -119,7 +122,7 @@ class Validator:
         repairs = pl.concat(altered).join(faults, on=["row", "field"], how="anti") if altered else issues_frame()
         kept = [self._kept(text, typed, found.own, name) for name in found.own]
         no_key = _spared(self._no_key(typed), wrong, self.resource.known_by)
-        issues = pl.concat([faults, *rules, no_key, *found.warnings, *kept, repairs])
+        issues = pl.concat([faults, *rules, no_key, left.issues, *found.warnings, *kept, repairs])
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
         faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
         wrong_row = pl.col(ROW).is_in(errors.implode())

@@ -39,11 +39,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import CIDR
 
-from schemas.reports import Empty, Issue, Mapping, Mode, Severity
+from schemas.reports import Issue, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
-from tasks.store.after import records_beside
+from tasks.store.after import FRESH, KEY, after, records_beside
 from tasks.store.blocks import islands
 from tasks.store.compare import Comparison, compare, planned_updates
 from tasks.store.copy import copy_frame, listed
@@ -282,7 +282,7 @@ def _queries(target: Target, mode: Mode) -> Iterator[Select[Any]]:
     if mode is Mode.UPDATE:
         absent = and_(target.staged_key.is_not(None), ~target.stored())
         yield _finding(target, absent, "absent", "is not there, and this import only updates")
-    elif target.empty is Empty.KEEP:
+    elif not target.whole:
         for name in target.resource.required:
             if name in target.fields:
                 broken = and_(target.s.c[name].is_(None), ~target.stored())
@@ -292,8 +292,10 @@ def _queries(target: Target, mode: Mode) -> Iterator[Select[Any]]:
 
 def _references(target: Target) -> Iterator[Select[Any]]:
     for rule in target.resource.set_rules:
-        if rule.field in target.fields and type(rule) in _CHECKS:
-            yield from _CHECKS[type(rule)](target, rule)
+        if isinstance(rule, Reference) and rule.field in target.fields:
+            yield from _reference(target, rule)
+        if isinstance(rule, Inside) and {rule.field, rule.reference} & set(target.fields):
+            yield from _inside(target, rule)
 
 
 def _finding(
@@ -410,16 +412,20 @@ def _leaving(target: Target, rule: Reference, is_leaving: ColumnElement[bool]) -
 
 
 def _inside(target: Target, rule: Inside) -> Iterator[Select[Any]]:
-    if rule.reference not in target.fields:
-        return
     to = RESOURCES[rule.to]
     named = records_of(to, rule.blocks, target.beside, leaving=target.leaving)
-    is_the_one = named.c.key == target.s.c[rule.reference]
-    within = [_within(target.s.c[rule.field], named.c[block]) for block in rule.blocks]
+    own, reference = target.held(rule.field), target.held(rule.reference)
+    is_the_one = named.c.key == reference
+    within = [_within(own, named.c[block]) for block in rule.blocks]
     known = exists(select(literal(1)).select_from(named).where(is_the_one))
     covered = exists(select(literal(1)).select_from(named).where(is_the_one, or_(*within)))
-    broken = and_(target.s.c[rule.field].is_not(None), known, ~covered)
-    yield _finding(target, broken, rule.name, f"lies outside the blocks of its {to.title}", rule.field, rule.severity)
+    broken = and_(own.is_not(None), known, ~covered)
+    if rule.field in target.fields:
+        said = f"lies outside the blocks of its {to.title}"
+        yield _finding(target, broken, rule.name, said, rule.field, rule.severity)
+    else:
+        said = f"is a {to.title} whose blocks do not hold the stored {target.resource.fields[rule.field].title}"
+        yield _finding(target, broken, rule.name, said, rule.reference, rule.severity)
 
 
 def _within(block: ColumnElement[Any], blocks: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -432,9 +438,13 @@ def _overlaps(
 ) -> Iterator[Select[Any]]:
     """Ask about overlaps of the rows that are new or have moved, where there may be any."""
     rules = [rule for rule in target.resource.set_rules if isinstance(rule, NoOverlap)]
-    for number, rule in enumerate(rule for rule in rules if {rule.field, *rule.within} <= set(target.fields)):
-        fresh = rows - comparison.known + comparison.moved
-        if not fresh:
+    if not rows - comparison.known + comparison.moved:
+        return
+    for number, rule in enumerate(rule for rule in rules if set(rule.watched) & set(target.fields)):
+        if comparison.known and not (target.whole and set(rule.watched) <= set(target.fields)):
+            yield _overlapping(target, rule, _blocks_after(target, rule, comparison))
+            continue
+        if not set(rule.watched) <= set(target.fields):
             continue
         near = sketch.overlapping(rule)
         stored = _stored_blocks(connection, target, rule, comparison, number)
@@ -444,7 +454,8 @@ def _overlaps(
             query = _suspects(target, rule, comparison, stored, listed_near)
             suspects = temporary(connection, f"suspects_{number}", query)
             # Without records, and rows that have one, the suspects overlap nothing but each other.
-            yield _no_overlap(target, rule, suspects, stored, alone=not others and not comparison.known)
+            alone = not others and not comparison.known
+            yield _overlapping(target, rule, _all_blocks(target, rule, suspects, stored, alone=alone))
 
 
 def _stored_blocks(
@@ -484,9 +495,19 @@ def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, stored: T
     return select(*columns).where(or_(in_shared, is_near), *_fresh(target, comparison))
 
 
-def _no_overlap(target: Target, rule: NoOverlap, suspects: Table, stored: Table, *, alone: bool) -> Select[Any]:
+def _blocks_after(target: Target, rule: NoOverlap, comparison: Comparison) -> Subquery:
+    """The blocks of all records in the scopes of those that are new or have moved, where rows do not say all of it."""
+    everything = after(target, comparison, rule.watched)
+    touched = select(*(everything.c[name] for name in rule.within)).where(everything.c[FRESH]).distinct().subquery()
+    columns = (everything.c[ROW_NUMBER], everything.c[KEY], everything.c[rule.field].label("block"))
+    within = (everything.c[name] for name in rule.within)
+    query = select(*columns, *within, everything.c[FRESH].label("fresh"))
+    query = query.join_from(everything, touched, _same(everything, touched, rule))
+    return query.where(*(everything.c[name].is_not(None) for name in rule.watched)).subquery()
+
+
+def _overlapping(target: Target, rule: NoOverlap, blocks: Subquery) -> Select[Any]:
     """Find the blocks that share an island, each with another of it: the first block covers all the others."""
-    blocks = _all_blocks(target, rule, suspects, stored, alone=alone)
     numbered = islands(blocks, rule.within, "key")
     island = [*(numbered.c[name] for name in rule.within), numbered.c.island]
     order = [numbered.c.block, numbered.c.key]
@@ -539,9 +560,3 @@ def _all_blocks(target: Target, rule: NoOverlap, suspects: Table, stored: Table,
         return staged.subquery()
     there = select(literal(None), *stored.c, literal(value=False))
     return union_all(staged, there.join_from(stored, scopes, _same(scopes, stored, rule))).subquery()
-
-
-_CHECKS: dict[type, Callable[[Target, Any], Iterator[Select[Any]]]] = {
-    Reference: _reference,
-    Inside: _inside,
-}

@@ -29,7 +29,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import CIDR
 
-from schemas.reports import Empty
 from schemas.rules import Contained
 from schemas.tables import ROW_NUMBER
 from tasks.store.after import FRESH
@@ -46,7 +45,7 @@ def contained(asked: Inquiry, rule: Contained) -> Iterator[Select[Any]]:
     if not found:
         return
     suspects = None
-    if asked.target.empty is Empty.CLEAR:
+    if asked.target.whole:
         schema = dict.fromkeys((*rule.within, rule.field), pl.String)
         rows = asked.sketch.outside(rule, pl.DataFrame(found, schema=schema, orient="row"))
         if rows is not None and rows.is_empty():

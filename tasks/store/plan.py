@@ -22,11 +22,12 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from schemas.reports import Change
-from schemas.tables import CHANGE, RETIRED_AT, ROW_NUMBER, SEEN_AT
+from schemas.tables import CHANGE, RETIRED_AT, ROW_NUMBER, SEEN_AT, UNTOUCHED_FIELDS
 from tasks.store.compare import SORTING, Comparison, planned_updates
 from tasks.store.missing import Gone
 from tasks.store.session import set_local
@@ -74,7 +75,9 @@ class Planner:
 
     def _after_image(self) -> ColumnElement[Any]:
         pairs = [part for name in self.written for part in (literal(name), self.target.value(name))]
-        image = func.jsonb_build_object(*pairs)
+        image: ColumnElement[Any] = func.jsonb_build_object(*pairs)
+        if UNTOUCHED_FIELDS in self.target.s.c:
+            image = image.op("-")(func.coalesce(self.target.s.c[UNTOUCHED_FIELDS], cast(array([]), ARRAY(Text))))
         restored = func.jsonb_build_object(literal(RETIRED_AT), null())
         return case((self.target.t.c[RETIRED_AT].is_not(None), image.op("||")(restored)), else_=image)
 
@@ -94,14 +97,16 @@ class Planner:
     def _creates(self, most: int) -> list[Change]:
         s, key = self.target.s, cast(self.target.staged_key, Text)
         first = select(s.c.row_number).where(~self.target.stored()).order_by(s.c.row_number).limit(most)
-        record = func.to_jsonb(text(f'"{s.name}".*')).op("-")(ROW_NUMBER).op("-")(SEEN_AT)
+        record: ColumnElement[Any] = func.to_jsonb(text(f'"{s.name}".*'))
+        for note in (ROW_NUMBER, SEEN_AT, UNTOUCHED_FIELDS):
+            record = record.op("-")(note)
         query = select(s.c.row_number, key, record).where(s.c.row_number.in_(first)).order_by(s.c.row_number)
         rows, kind = self.connection.execute(query), self.target.resource.type
         return [Change(key, "create", row, differing({}, new), kind) for row, key, new in rows]
 
     def staged(self, samples: int) -> list[dict[str, Any]]:
         """The first staged rows as they would be stored."""
-        shown = [column for column in self.target.s.c if column.name != SEEN_AT]
+        shown = [column for column in self.target.s.c if column.name not in (SEEN_AT, UNTOUCHED_FIELDS)]
         query = select(*shown).order_by(self.target.s.c.row_number).limit(samples)
         return [dict(row) for row in self.connection.execute(query).mappings()]
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, func, insert, inspect, select, text
 from schemas.errors import Transient
 from schemas.reports import ROW
 from schemas.resource import NATURAL_KEY, Resource
-from schemas.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, staged_columns, staging_table
+from schemas.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, UNTOUCHED_FIELDS, staged_columns, staging_table
 from tasks.store.copy import copy_frame
 from tasks.store.ledger import FLAWED, staging_name
 from tasks.store.session import Session, name_lock
@@ -34,6 +34,7 @@ class Staging:
         folder: Path,
         *,
         seen: bool = False,
+        untouched: bool = False,
         part: int = 0,
         run_id: UUID | None = None,
     ) -> None:
@@ -42,8 +43,9 @@ class Staging:
         self.fields = fields
         self.part = part
         name = staging_name(run_id or session.run_id, part)
-        self.table: Table = staging_table(name, resource, fields, seen=seen)
-        self.flawed: Table = staging_table(f"{name}{FLAWED}", resource, fields, seen=seen)
+        self.untouched = untouched
+        self.table: Table = staging_table(name, resource, fields, seen=seen, untouched=untouched)
+        self.flawed: Table = staging_table(f"{name}{FLAWED}", resource, fields, seen=seen, untouched=untouched)
         self.any_flawed = False
         self.checked = False
         self.rows = 0
@@ -90,7 +92,7 @@ class Staging:
     def _stored(self, batch: pl.DataFrame) -> pl.DataFrame:
         columns = staged_columns(self.resource, self.fields)
         key = [self.resource.natural_key(self.fields).alias(NATURAL_KEY)] if NATURAL_KEY in columns else []
-        seen = [SEEN_AT] if SEEN_AT in self.table.c else []
+        seen = [name for name in (SEEN_AT, UNTOUCHED_FIELDS) if name in self.table.c]
         return batch.with_columns(key).select(pl.col(ROW).alias(ROW_NUMBER), *seen, *columns)
 
     def finish(self) -> None:

@@ -18,6 +18,8 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    and_,
+    any_,
     case,
     cast,
     exists,
@@ -31,7 +33,7 @@ from sqlalchemy import true as sql_true
 
 from schemas.reports import Empty
 from schemas.resource import Resource
-from schemas.tables import RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
+from schemas.tables import RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES, UNTOUCHED_FIELDS
 from tasks.store.staging import Staging
 
 
@@ -84,7 +86,8 @@ class Target:
     @property
     def written(self) -> list[str]:
         """The columns that an update writes."""
-        return [c.name for c in self.s.c if c.name not in (ROW_NUMBER, SEEN_AT, self.resource.key_column)]
+        notes = (ROW_NUMBER, SEEN_AT, UNTOUCHED_FIELDS)
+        return [c.name for c in self.s.c if c.name not in (*notes, self.resource.key_column)]
 
     def stored(self) -> ColumnElement[bool]:
         """Say whether a staged row's record is already there."""
@@ -111,14 +114,37 @@ class Target:
         """Say whether a field of a stored record would change."""
         staged, stored = self.s.c[name], self.t.c[name]
         changed = stored.is_distinct_from(staged)
+        if UNTOUCHED_FIELDS in self.s.c:
+            changed = and_(self._left(name).is_not(sql_true()), changed)
         return staged.is_not(None) & changed if self.empty is Empty.KEEP else changed
+
+    def _left(self, name: str) -> ColumnElement[bool]:
+        """Say whether a staged row leaves a field as it is stored."""
+        return literal(name) == any_(self.s.c[UNTOUCHED_FIELDS])
+
+    @property
+    def whole(self) -> bool:
+        """Whether a staged row says all of what its columns will hold, whatever is stored."""
+        return self.empty is Empty.CLEAR and UNTOUCHED_FIELDS not in self.s.c
 
     def value(self, name: str) -> ColumnElement[Any]:
         """The value that a field of a staged row's record, joined to it, will have."""
         if name not in self.s.c:
             return self.t.c[name]
         staged = self.s.c[name]
+        if UNTOUCHED_FIELDS in self.s.c:
+            kept = func.coalesce(staged, self.t.c[name], type_=staged.type) if self.empty is Empty.KEEP else staged
+            return case((self._left(name), self.t.c[name]), else_=kept)
         return func.coalesce(staged, self.t.c[name], type_=staged.type) if self.empty is Empty.KEEP else staged
+
+    def held(self, name: str) -> ColumnElement[Any]:
+        """The value that a field of a staged row's record will have, where the row is not joined to its record."""
+        if name in self.s.c and self.whole:
+            return self.s.c[name]
+        stored = select(self.value(name)).select_from(self.t).where(self.stored_key == self.staged_key)
+        found = stored.correlate(self.s).scalar_subquery()
+        # A new record has what the row says.
+        return func.coalesce(found, self.s.c[name], type_=self.t.c[name].type) if name in self.s.c else found
 
     def any_stored(self, connection: Connection) -> bool:
         """Say whether there are any records of the type."""

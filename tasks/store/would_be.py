@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.custom import NUMBER
-from schemas.reports import Empty
 from schemas.tables import ROW_NUMBER
 from tasks.store.compare import SORTING
 from tasks.store.query import frames_of, written
@@ -26,7 +25,7 @@ def would_be(
     columns: dict[str, ColumnElement[Any]] = {NUMBER: s.c[ROW_NUMBER]}
     columns |= {name: written(target.value(name)) for name in names}
     query = select(*(column.label(name) for name, column in columns.items()))
-    alone = target.empty is Empty.CLEAR and all(name in s.c for name in names)
+    alone = target.whole and all(name in s.c for name in names)
     both = s if alone else s.join(t, target.stored_key == target.staged_key, isouter=True)
     types: dict[str, pl.DataType] = {NUMBER: pl.Int64()}
     types |= {name: target.resource.fields[name].kind.dtype for name in names}
