@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 
 import pandera.polars as pa
 import polars as pl
@@ -106,7 +107,8 @@ class Resource:
     `key` names the fields of the natural key. With several, the key is their values joined by `/`. Of those in
     `first_of`, it has the first that has a value; those in `omitted` are left out where they are empty, and any other
     is empty then: `HQ/100`, `/100`. Where a table has no column for a field of `open_key`, its rows do not say which
-    record they mean: they mean the only one that agrees in the others.
+    record they mean: they mean the only one that agrees in the others. `names` are other fields by which references
+    name a record, where its value is unique.
     """
 
     type: str
@@ -116,6 +118,7 @@ class Resource:
     first_of: tuple[str, ...] = ()
     omitted: tuple[str, ...] = ()
     open_key: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     document: Document | None = None
     row_rules: tuple[RowRule, ...] = ()
@@ -139,9 +142,12 @@ class Resource:
             raise TypeError(f"{self.type}: its key {self.key[-1]} must be required")
         if not {*self.first_of, *self.omitted, *self.open_key} <= set(self.key):
             raise TypeError(f"{self.type}: what is said of its key names fields that are not part of it")
+        named = [rule.field for rule in self.set_rules if isinstance(rule, Reference)]
+        if len(self.key) > 1 and not {*named} & {*self.key} <= {*self.key_parts[0]}:
+            raise TypeError(f"{self.type}: only the first part of its key can be a reference")
 
     def _names_used(self) -> list[str]:
-        used = list(self.key)
+        used = [*self.key, *self.names]
         for view in self.document.views if self.document else ():
             used += view.reads
         used += self.document.never if self.document else ()
@@ -151,6 +157,7 @@ class Resource:
             used.append(check.field)
             used += check.watched if isinstance(check, WatchedRule) else ()
             used += [check.reference] if isinstance(check, Inside) else []
+            used += [check.near] if isinstance(check, Reference) and check.near else []
             used += [check.when[0]] if isinstance(check, Reference) and check.when else []
         return used
 
@@ -263,6 +270,16 @@ class Resource:
     def known_by(self) -> tuple[str, ...]:
         """The last part of the key, which no record is without."""
         return self.key_parts[-1]
+
+    @property
+    def other_names(self) -> tuple[tuple[str, ...], ...]:
+        """The fields whose values, joined by `/`, may name a record in the place of its key; none for ids of AWS."""
+        if self.document:
+            return ()
+        parts = [part for part in self.key_parts if not {*part} <= {*self.omitted}]
+        whole = [*product(*parts)] if len(parts) > 1 else []
+        last = [(name,) for name in (*self.known_by, *self.names) if name != SOURCE_ID]
+        return (*whole, *last)
 
     @property
     def either(self) -> bool:

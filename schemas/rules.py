@@ -97,12 +97,15 @@ def _each(field: str, asked: Callable[[str], bool]) -> pl.Expr:
 class Reference:
     """The field names a record of type `to` by its natural key, and that record exists.
 
-    With `when` = (field, value) the reference is asked only of rows that hold that value.
+    With `when` = (field, value) the reference is asked only of rows that hold that value. Another name of a record than
+    its key is read as its key where it is unique, with `near` among the records with the same value in that field, or
+    without any; one of another value there is never meant.
     """
 
     field: str
     to: str
     when: tuple[str, str] | None = None
+    near: str | None = None
     name: str = "reference"
     severity: Severity = Severity.ERROR
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
@@ -73,3 +74,40 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str | Non
 
     found = max(get_close_matches(lower, spelt, n=5, cutoff=cutoff), key=likeness, default=None)
     return spelt[found] if found is not None else None
+
+
+_LIKE = 0.5
+"""Words that share fewer of their trigrams than this are not alike."""
+
+
+def nearest_of(words: Iterable[str], choices: Iterable[str]) -> dict[str, str]:
+    """Return for each word the choice that shares most trigrams with it, where one does and no other as many.
+
+    For many words and thousands of choices, where `nearest` would compare each with each. Words of other numbers are
+    never alike: any number is like another.
+    """
+    listed = list(dict.fromkeys(choices))
+    having: dict[str, list[int]] = {}
+    for number, choice in enumerate(listed):
+        for gram in _trigrams(choice):
+            having.setdefault(gram, []).append(number)
+    found = {}
+    for word in words:
+        grams = _trigrams(word)
+        shared = Counter(number for gram in grams for number in having.get(gram, ()))
+        like = {number: 2 * count / (len(grams) + len(_trigrams(listed[number]))) for number, count in shared.items()}
+        best = max(like.values(), default=0.0)
+        chosen = [number for number, value in like.items() if value == best]
+        chosen = [number for number in chosen if _numbers(listed[number]) == _numbers(word)]
+        if best >= _LIKE and len(chosen) == 1:
+            found[word] = listed[chosen[0]]
+    return found
+
+
+def _numbers(word: str) -> list[str]:
+    return re.findall(r"\d+", word)
+
+
+def _trigrams(word: str) -> frozenset[str]:
+    padded = f"  {word.lower()} "
+    return frozenset(padded[at : at + 3] for at in range(len(padded) - 2))

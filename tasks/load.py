@@ -17,6 +17,7 @@ from tasks.part import Part
 from tasks.rules import OfRecords, of_cells
 from tasks.run import Run
 from tasks.secrets import without_secrets
+from tasks.settle import settle
 from tasks.store import ledger
 from tasks.store.checks import Broken, Checked, check_again, compare_again, run_checks
 from tasks.store.frozen import Frozen
@@ -70,9 +71,11 @@ def _check_kept(run: Run) -> None:
 def _check(run: Run) -> None:
     """Ask the rules over many records of what the run will leave, and compare what is left with what is stored."""
     run.progress("check", 0, None)
+    for part, target in _pairs(run):
+        settle(run, part, target)
     find_absent(run)
     reverted: set[str] = set()
-    for part, target in zip(run.parts, targets_of(run), strict=True):
+    for part, target in _pairs(run):
         if part.staging.checked:
             part.comparison = compare_again(part.staging, target)
         elif _checked(run, part, target):

@@ -6,6 +6,7 @@ Source: NetBox, ipam.Prefix.
 from __future__ import annotations
 
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import Resource, SourcedRecord
 from schemas.rules import Contained, Reference
 
@@ -32,7 +33,10 @@ class Prefix(SourcedRecord):
         "Site", longest=255, example="Frankfurt 1", aliases=("site name", "scope"), description="The site's name."
     )
     vlan: str = f.text(
-        "VLAN", longest=255, example="Frankfurt 1/110", description="The VLAN's group and its number: group/number."
+        "VLAN",
+        longest=255,
+        example="Frankfurt 1/110",
+        description="The VLAN's group, or else its site, and its number: group/number.",
     )
     status: str = f.enum(
         "Status", "container", "active", "reserved", "deprecated", example="active", aliases=("state",)
@@ -53,6 +57,8 @@ PREFIX = Resource(
     set_rules=(
         Reference("vrf", "vrf"),
         Reference("site", "site"),
+        # Lists of prefixes name VLANs that nobody has listed: NetBox alone keeps both.
+        Reference("vlan", "vlan", near="site", severity=Severity.WARNING),
         Contained("prefix", within=("vrf",), container=("status", "container")),
     ),
 )

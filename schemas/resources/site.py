@@ -38,4 +38,4 @@ class Site(SourcedRecord):
     longitude: float = f.number("Longitude", least=-180, most=180, example="8.7355", aliases=("lon", "lng", "long"))
 
 
-SITE = Resource("site", "Site", Site, key=("name",))
+SITE = Resource("site", "Site", Site, key=("name",), names=("slug",))

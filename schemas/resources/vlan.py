@@ -31,5 +31,6 @@ VLAN = Resource(
     key=("group", "site", "vid"),
     first_of=("group", "site"),
     open_key=("group", "site"),
+    names=("name",),
     set_rules=(Reference("site", "site"),),
 )

@@ -43,12 +43,14 @@ from schemas.reports import Issue, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
+from tasks.store import open_keys
 from tasks.store.after import FRESH, KEY, after, records_beside
 from tasks.store.blocks import islands
 from tasks.store.compare import Comparison, compare, planned_updates
 from tasks.store.copy import copy_frame, listed
 from tasks.store.findings import Inquiry
 from tasks.store.ledger import read_issues
+from tasks.store.names import clarify, keep_doubts, suggestion
 from tasks.store.network import network_checks
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
@@ -111,12 +113,15 @@ def run_checks(
     """
     with staging.session.transaction() as connection:
         FOUND.create(connection)
+        flawed = replace(target, s=staging.flawed)
+        keep_doubts(connection, [target, *([flawed] if staging.any_flawed else [])], staging.doubts)
         for issues in own(connection, target):
             copy_frame(connection, FOUND, issues.select(FOUND.c.keys()))
-        queries = [*_duplicates(connection, target, staging.sketch), *_queries(target, mode)]
+        queries = [*_duplicates(connection, target, staging), *_queries(target, mode)]
+        queries += open_keys.ambiguous(connection, target)
         if staging.any_flawed:
             # A row that is rejected already is asked of all the same, so that it is mended once.
-            queries += _queries(replace(target, s=staging.flawed), mode)
+            queries += _queries(flawed, mode)
         asking = _Asking(connection, staging, target, mapping, mode, keep)
         asking.ask(queries)
         asking.compare()
@@ -241,6 +246,7 @@ def _waiting(target: Target) -> Select[Any]:
 
 
 def _count(connection: Connection) -> Counter[tuple[str, str]]:
+    clarify(connection, FOUND)
     query = select(FOUND.c.rule, FOUND.c.severity, func.count()).group_by(FOUND.c.rule, FOUND.c.severity)
     return Counter({(rule, severity): count for rule, severity, count in connection.execute(query)})
 
@@ -258,6 +264,7 @@ def _keep_issues(connection: Connection, staging: Staging, mapping: Mapping, kee
         "rule": FOUND.c.rule,
         "severity": FOUND.c.severity,
         "message": FOUND.c.message,
+        "suggestion": suggestion(connection, FOUND),
     }
     errors = select(*(value.label(name) for name, value in issue.items())).where(FOUND.c.severity == Severity.ERROR)
     others = select(*(value.label(name) for name, value in issue.items())).where(FOUND.c.severity != Severity.ERROR)
@@ -330,12 +337,13 @@ def _stale(target: Target) -> Iterator[Select[Any]]:
     yield _finding(target, and_(s.c[SEEN_AT].is_not(None), ~target.stored()), "stale", f"was deleted {then}")
 
 
-def _duplicates(connection: Connection, target: Target, sketch: Sketch) -> Iterator[Select[Any]]:
+def _duplicates(connection: Connection, target: Target, staging: Staging) -> Iterator[Select[Any]]:
     """Rows of one key: copies of a row are rejected but for the first, rows that differ are all rejected."""
-    repeated = sketch.repeated()
-    if repeated.is_empty():
+    repeated = staging.sketch.repeated()
+    if repeated.is_empty() and not staging.rekeyed:
         return
-    suspects = listed(connection, "repeated", repeated)
+    # The sketch knows the keys as they were before some were completed.
+    suspects = target.s.alias("repeated") if staging.rekeyed else listed(connection, "repeated", repeated)
     s, key = target.s, target.staged_key
     of_suspects = select(key.label("key")).join_from(s, suspects, suspects.c.row_number == s.c.row_number)
     several = of_suspects.group_by(key).having(func.count() > 1).subquery()

@@ -43,6 +43,10 @@ class Sketch:
         self._files.append(path)
         self._rows += len(batch)
 
+    def distrust(self, field: str) -> None:
+        """Forget what was noted by the values of a field that have been corrected since."""
+        self._rules = [rule for rule in self._rules if field not in (rule.field, *rule.within)]
+
     def repeated(self) -> pl.Series:
         """Return the rows whose key another row seems to have."""
         parts = [part.filter(pl.col("key").is_duplicated())[ROW] for part in self._parts("key", [ROW, "key"])]

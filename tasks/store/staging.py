@@ -13,6 +13,7 @@ from schemas.reports import ROW
 from schemas.resource import NATURAL_KEY, Resource
 from schemas.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, UNTOUCHED_FIELDS, staged_columns, staging_table
 from tasks.store.copy import copy_frame
+from tasks.store.doubts import Doubt
 from tasks.store.ledger import FLAWED, staging_name
 from tasks.store.session import Session, name_lock
 from tasks.store.sketch import Sketch
@@ -48,6 +49,9 @@ class Staging:
         self.flawed: Table = staging_table(f"{name}{FLAWED}", resource, fields, seen=seen, untouched=untouched)
         self.any_flawed = False
         self.checked = False
+        # Whether keys of rows were completed, and what can be said of references that name no record.
+        self.rekeyed = False
+        self.doubts: list[Doubt] = []
         self.rows = 0
         self.aside = 0
         self.sketch = Sketch(folder, resource, fields, part)

@@ -106,7 +106,8 @@ def test_keys_of_several_fields_and_of_either(database_url: str, tmp_path: Path)
         {"vrf": "", "prefix": "10.0.0.0/8"},
     ]
     report = run(prefixes, resource_type="prefix")
-    assert {(issue.row, issue.rule) for issue in issues_of(database_url, report)} == {(2, "reference")}
+    found = {(issue.row, issue.rule) for issue in issues_of(database_url, report)}
+    assert found == {(2, "reference_name"), (3, "duplicate_key")}
     assert [record["natural_key"] for record in stored(database_url, "prefix")] == ["/10.0.0.0/8", "65000:1/10.0.0.0/8"]
     assert run(prefixes, resource_type="prefix", mode="create").counts.rejected == 3
 

@@ -1,0 +1,110 @@
+"""Settle: which records the staged rows mean and refer to, where they name them by less or other than the key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Select, Text, case, cast, func, insert, literal, null, select
+
+from schemas.reports import Issue, Mode, Moved, Severity
+from schemas.tables import IMPORT_ISSUE
+from tasks.part import Part
+from tasks.run import Run
+from tasks.store import names, open_keys
+from tasks.store.doubts import Doubt
+from tasks.store.target import Target
+
+
+def settle(run: Run, part: Part, target: Target) -> None:
+    """Write the keys that a part's rows mean in the places of other names, and report each as a repair.
+
+    A frozen plan stays as it was shown.
+    """
+    if part.staging.checked or run.moved in (Moved.REFUSE, Moved.SKIP):
+        return
+    staging = part.staging
+    tables = [staging.table, *([staging.flawed] if staging.any_flawed else [])]
+    found: list[Doubt] = []
+    with run.session.transaction() as connection:
+        settling = _Settling(run, part, connection)
+        for table in tables:
+            one = replace(target, s=table)
+            found += settling.references(one)
+            settling.keys(one)
+    # Only now is it so: a transaction that fails writes nothing.
+    settling.finish()
+    staging.doubts = list(dict.fromkeys(found))
+
+
+class _Settling:
+    """The settling of one part, inside a transaction."""
+
+    def __init__(self, run: Run, part: Part, connection: Connection) -> None:
+        self.run = run
+        self.part = part
+        self.connection = connection
+        self.counts: dict[str, int] = {}
+        self.rekeyed = False
+        self.unclear = 0
+
+    def references(self, target: Target) -> list[Doubt]:
+        """Read other names as keys; returns what can be said of those that are left."""
+        left: list[Doubt] = []
+        for rule in names.references(target):
+            found = names.named(self.connection, target, rule)
+            if found is None:
+                continue
+            if self._report(names.RULE, names.repairs(target, found)):
+                names.write_keys(self.connection, target, found)
+                self.part.staging.sketch.distrust(rule.field)
+                self.rekeyed = self.rekeyed or rule.field in target.resource.key
+            left += names.doubts(self.connection, target, found)
+        return left
+
+    def keys(self, target: Target) -> None:
+        """Complete the keys that mean a single record."""
+        found = open_keys.meant(self.connection, target)
+        if found is None:
+            return
+        if self._report(open_keys.RULE, open_keys.repairs(target, found)):
+            open_keys.write_keys(self.connection, target, found)
+            self.rekeyed = True
+        several = select(func.count()).select_from(found).where(func.cardinality(found.c["keys"]) > 1)
+        self.unclear += int(self.connection.scalar(several) or 0)
+
+    def _report(self, rule: str, query: Select[Any]) -> int:
+        """Enter repairs in the ledger, as far as there is room; returns how many there are."""
+        rows = query.subquery()
+        count = int(self.connection.scalar(select(func.count()).select_from(rows)) or 0)
+        room = max(self.run.settings.max_issues - self.run.kept, 0)
+        row, field, value, message = rows.c
+        columns = {match.field: match.column for match in self.part.mapping.matches}
+        told = select(
+            literal(self.run.run_id),
+            literal(self.part.number),
+            row,
+            cast(case(columns, value=field) if columns else null(), Text),
+            field,
+            value,
+            literal(rule),
+            literal(str(Severity.REPAIR)),
+            message,
+        )
+        into = ["run_id", "part", "row", "column", "field", "value", "rule", "severity", "message"]
+        self.connection.execute(insert(IMPORT_ISSUE).from_select(into, told.order_by(row).limit(room)))
+        self.counts[rule] = self.counts.get(rule, 0) + count
+        return count
+
+    def finish(self) -> None:
+        """Count what was found."""
+        part, tally = self.part, self.part.tally
+        for rule, count in self.counts.items():
+            if count:
+                tally.rules[rule, Severity.REPAIR] += count
+                tally.kept += count
+        part.staging.rekeyed = part.staging.rekeyed or self.rekeyed
+        if self.unclear and self.run.job.mode is Mode.SYNC and part.extracted:
+            text = f"the keys of {self.unclear:,} rows could mean several records"
+            gaps = (*part.extracted.gaps, Issue("unclear_key", text, Severity.WARNING))
+            part.extracted = replace(part.extracted, gaps=gaps)
