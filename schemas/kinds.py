@@ -226,7 +226,7 @@ def _network(text: str) -> str | None:
 def _one_block(first: str, last: str) -> str | None:
     """The one block that a range is; None where it is several. Raises ValueError or TypeError for what is no range."""
     ends = ipaddress.ip_address(first), ipaddress.ip_address(last)
-    blocks = list(ipaddress.summarize_address_range(*ends))  # type: ignore[type-var]  # it raises TypeError itself
+    blocks = list(ipaddress.summarize_address_range(*ends))
     return str(blocks[0]) if len(blocks) == 1 else None
 
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from schemas.jobs import ReadOptions
 from schemas.kinds import ASN, INTEGER, NUMBER, TEXT, Kind, each
-from schemas.reports import Measure
+from schemas.reports import Measure, Severity
 
 EMPTY_WORDS = frozenset(("null", "noobject", "n/a", "#n/a", "none", "-", "–", "—"))
 """What stands for an empty cell, in lower case: of databases, Nautobot's exports, spreadsheets and AWS's console."""
@@ -24,7 +24,7 @@ class Note:
     rule: str
     where: pl.Series
     said: pl.Series | str
-    severity: str
+    severity: Severity
 
 
 @dataclass(frozen=True)
@@ -202,32 +202,32 @@ def read_cells(before: pl.Series, kind: Kind, options: ReadOptions, *, named: bo
         control = has_control(text)
         if control.any():
             said = "holds control characters, which do not show: remove them"
-            errors.append(Note("control", control, said, "error"))
+            errors.append(Note("control", control, said, Severity.ERROR))
             text = text.set(control, None)
         clean = normalized(text, fold=named)
         altered = (clean != text).fill_null(value=False)
         if altered.any():
             said = "written without signs that do not show, in composed letters, with single spaces"
-            repairs.append(Note("text_repaired", altered, _read_as(clean, said), "repair"))
+            repairs.append(Note("text_repaired", altered, _read_as(clean, said), Severity.REPAIR))
             text = clean.set(clean == "", None)
     if options.null:
         given = text.is_in(list(options.null)).fill_null(value=False)
         if given.any():
-            repairs.append(Note("empty_word", given, "read as empty", "repair"))
+            repairs.append(Note("empty_word", given, "read as empty", Severity.REPAIR))
             text = text.set(given, None)
     words = is_empty_word(text, kind)
     if words.any():
         if kind.name != TEXT.name or refers:
-            repairs.append(Note("empty_word", words, "read as empty", "repair"))
+            repairs.append(Note("empty_word", words, "read as empty", Severity.REPAIR))
             text = text.set(words, None)
         else:
             said = "is kept as text: give it with --null if it stands for an empty cell"
-            warnings.append(Note("empty_word", words, said, "warning"))
+            warnings.append(Note("empty_word", words, said, Severity.WARNING))
     if is_number(kind):
         text = plain_numbers(text, kind, options)
         doubt = has_two_readings(text, kind, options)
         if doubt.any():
-            errors.append(Note("ambiguous", doubt, readings(text.set(~doubt, None), kind), "error"))
+            errors.append(Note("ambiguous", doubt, readings(text.set(~doubt, None), kind), Severity.ERROR))
             text = text.set(doubt, None)
     return Cells(before, text, tuple(errors), tuple(repairs), tuple(warnings))
 

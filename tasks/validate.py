@@ -379,7 +379,7 @@ class Validator:
         )
 
     def _cells(
-        self, rows: pl.DataFrame, name: str, rule: str, said: pl.Expr | pl.Series, severity: str = Severity.ERROR
+        self, rows: pl.DataFrame, name: str, rule: str, said: pl.Expr | pl.Series, severity: Severity = Severity.ERROR
     ) -> pl.DataFrame:
         """Issues for one cell of each of these rows of text; `said` continues after the quoted value."""
         values = rows[name] if name in rows.columns else pl.Series([None] * len(rows), dtype=pl.String)

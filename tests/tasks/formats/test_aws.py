@@ -30,7 +30,7 @@ def records(name: str) -> list[dict[str, Any]]:
 def type_of(key: str | None, record: dict[str, Any]) -> str | None:
     """Return the type that a record is recognised as."""
     shape = recognise(key, record)
-    return shape and shape.resource.type
+    return shape.resource.type if shape else None
 
 
 def text(value: Any) -> str | None:

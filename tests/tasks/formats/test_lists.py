@@ -210,7 +210,8 @@ def test_a_list_that_is_named_has_its_gap(tmp_path: Path) -> None:
 def test_a_list_of_another_name_is_refused(tmp_path: Path, key: str, kind: str) -> None:
     """Whatever its records look like."""
     record = {path[0]: "x" for column in SHAPES[kind].columns.values() for path in column.reads}
-    for more in ({}, {"resource_type": SHAPES[kind].resource.type}):
+    given: list[dict[str, Any]] = [{}, {"resource_type": SHAPES[kind].resource.type}]
+    for more in given:
         with pytest.raises(SourceError, match=rf"'{key}' is not a list that cmdb reads\. It reads Vpcs, "):
             opened(tmp_path, {key: [record]}, **more)
 
@@ -345,7 +346,7 @@ def test_a_file_of_a_source_says_whose_view_it_is(tmp_path: Path) -> None:
 
 def test_a_view_leaves_what_it_does_not_have(tmp_path: Path) -> None:
     """The attachments of VPCs have no association, and the list of all attachments no subnets: in one document, too."""
-    of_vpc = {"TransitGatewayAttachmentId": "tgw-attach-00000002", "TransitGatewayId": "tgw-00000001"}
+    of_vpc: dict[str, Any] = {"TransitGatewayAttachmentId": "tgw-attach-00000002", "TransitGatewayId": "tgw-00000001"}
     of_vpc |= {"VpcId": "vpc-00000002", "VpcOwnerId": ACCOUNT, "State": "available", "SubnetIds": ["subnet-00000001"]}
     lists = {"TransitGatewayAttachments": [attachment(1, ACCOUNT)], "TransitGatewayVpcAttachments": [of_vpc]}
     [part] = opened(tmp_path, lists)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,7 @@ def test_numbers_and_names_that_repeat(server: Site, netbox: NetBox, tmp_path: P
 def test_an_answer_that_is_no_list_of_records(server: Site, tmp_path: Path) -> None:
     """It is a failure in words."""
     for body in (b'{"detail": "maintenance"}', b'["a"]', b'{"count": 1, "next": null, "results": [3]}'):
-        server.respond = lambda _, body=body: Answer(200, {"Content-Type": "application/json"}, body)
+        answer = Answer(200, {"Content-Type": "application/json"}, body)
+        server.respond = partial(lambda given, _: given, answer)
         with pytest.raises(SourceError, match="is this the address of a NetBox"):
             fetch(request(f"netbox+http://{server.host}", tmp_path, "site"))
