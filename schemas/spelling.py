@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
@@ -79,6 +78,9 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str | Non
 _LIKE = 0.5
 """Words that share fewer of their trigrams than this are not alike."""
 
+# Trigrams that more choices have tell little, and would make each word a comparison with all of them.
+_MOST_SHARED = 200
+
 
 def nearest_of(words: Iterable[str], choices: Iterable[str]) -> dict[str, str]:
     """Return for each word the choice that shares most trigrams with it, where one does and no other as many.
@@ -86,24 +88,25 @@ def nearest_of(words: Iterable[str], choices: Iterable[str]) -> dict[str, str]:
     For many words and thousands of choices, where `nearest` would compare each with each. Words of other numbers are
     never alike: any number is like another.
     """
-    listed = list(dict.fromkeys(choices))
-    having: dict[str, list[int]] = {}
-    for number, choice in enumerate(listed):
-        for gram in _trigrams(choice):
-            having.setdefault(gram, []).append(number)
+    grams = {choice: _trigrams(choice) for choice in choices}
+    having: dict[str, list[str]] = {}
+    for choice in grams:
+        for gram in grams[choice]:
+            having.setdefault(gram, []).append(choice)
     found = {}
     for word in words:
-        grams = _trigrams(word)
-        shared = Counter(number for gram in grams for number in having.get(gram, ()))
-        like = {number: 2 * count / (len(grams) + len(_trigrams(listed[number]))) for number, count in shared.items()}
-        best = max(like.values(), default=0.0)
-        chosen = [number for number, value in like.items() if value == best]
-        chosen = [number for number in chosen if _numbers(listed[number]) == _numbers(word)]
+        own = _trigrams(word)
+        telling = (having[gram] for gram in own if len(having.get(gram, ())) in range(1, _MOST_SHARED))
+        alike = {choice for choices in telling for choice in choices if _numbers(choice) == _numbers(word)}
+        likeness = {each: 2 * len(own & grams[each]) / (len(own) + len(grams[each])) for each in alike}
+        best = max(likeness.values(), default=0.0)
+        chosen = [each for each, value in likeness.items() if value == best]
         if best >= _LIKE and len(chosen) == 1:
-            found[word] = listed[chosen[0]]
+            found[word] = chosen[0]
     return found
 
 
+@lru_cache(maxsize=1 << 14)
 def _numbers(word: str) -> list[str]:
     return re.findall(r"\d+", word)
 
