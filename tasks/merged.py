@@ -6,6 +6,7 @@ rest is left as it is stored, until a source that knows all of it says otherwise
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -128,8 +129,13 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict):
-        return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
+        return _json(value)
     return str(value)
+
+
+def _json(value: Any) -> str:
+    """JSON in one spelling; numbers of any size."""
+    return json.dumps(value, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _list(resource: Resource, name: str, mode: str, text: str | None, known: Any) -> str | None:
@@ -209,7 +215,7 @@ class Items:
     def _key(self, item: Any) -> Any:
         """What an item is known by; one without that, or that is no object, by all of it."""
         key = self.key(item) if isinstance(item, dict) else None
-        return orjson.dumps(item, option=orjson.OPT_SORT_KEYS) if key is None else key
+        return _json(item) if key is None else key
 
     def _one(self, known: Item, new: Item) -> Item:
         if self.same(known) != self.same(new):
