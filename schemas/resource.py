@@ -241,7 +241,7 @@ class Resource:
             if spec.kind.name == CODE.name and "-([0-9a-f]" in (self.pattern(name) or "")
         ]
         named = [rule.field for rule in self.set_rules if isinstance(rule, Reference)]
-        return tuple(dict.fromkeys((*named, *(name for name in ids if name not in self.key))))
+        return tuple(name for name in dict.fromkeys((*named, *ids)) if self.key != (name,))
 
     def pattern(self, name: str) -> str | None:
         """Return the pattern that values of a field match; None where it has none."""
