@@ -10,8 +10,9 @@ import polars as pl
 
 from schemas.errors import SourceError, UnknownType
 from schemas.reports import LEFT_OUT, ROW, Extracted, Issue, Severity
-from schemas.resource import Resource
+from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
+from tasks.formats.netbox import PAGE, without_whole
 from tasks.formats.workbook import SHEET_ROWS
 from tasks.infer import detect_type
 
@@ -115,8 +116,17 @@ def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extr
         records=None if None in counted else sum(filter(None, counted)),
         faults=pl.concat(faults),
         notices=tuple(notices),
-        gaps=tuple(gap for part in parts for gap in part.gaps),
+        gaps=_gaps(parts),
     )
+
+
+def _gaps(parts: Sequence[Extracted]) -> tuple[Issue, ...]:
+    """Why records may be missing from the parts of one type; pages of one list may be whole together."""
+    gaps = [gap for part in parts for gap in part.gaps]
+    ids = [part.frame.select(SOURCE_ID) for part in parts if SOURCE_ID in part.columns]
+    if not any(gap.rule == PAGE for gap in gaps) or not ids:
+        return tuple(gaps)
+    return without_whole(gaps, pl.concat(ids).select(pl.col(SOURCE_ID).drop_nulls().n_unique()).collect().item())
 
 
 def with_columns(part: Extracted, columns: tuple[str, ...]) -> Extracted:

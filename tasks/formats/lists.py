@@ -149,7 +149,7 @@ def reading_of(source: Source, name: str | None, first: Json, page: Json | None 
         shape = SHAPES[name]
         return Reading(shape.resource, shape, whole=True, flatten=shape.flatten)
     if rest := netbox.recognise(source.name, first, name, page or {}, source.resource):
-        return Reading(rest.resource, rest=netbox.Reading(rest, first))
+        return Reading(rest.resource, rest=netbox.Reading(rest, first, page))
     after = source.resource or (named(name) if name else None)
     if inventory.is_row(first) and (found := inventory.row(first)) and after in (None, found[0].resource):
         shape = found[0]
@@ -205,17 +205,19 @@ class _List:
 
 @dataclass
 class _Pages:
-    """Which lists go on after their last page, by their name and place; and the last page of those of NetBox."""
+    """Which lists go on after their last page, by their name and place; and the pages of each type of NetBox."""
 
     more: dict[tuple[str | None, Place], str] = field(default_factory=dict)
-    last: dict[str | None, Json] = field(default_factory=dict)
+    kind: dict[str | None, str | None] = field(default_factory=dict)
+    of_rest: dict[tuple[str | None, str | None], list[Json]] = field(default_factory=dict)
 
     def note(self, names: Iterable[str | None], place: Place, outline: Json) -> None:
         """Note of the lists of a page whether it says that there is another one."""
         token = next((name for name, value in outline.items() if _goes_on(name, value)), None)
         for name in names:
             if netbox.is_page(outline):
-                self.last[name] = {each: outline.get(each) for each in (*netbox.PAGING, "results")}
+                page = {each: outline.get(each) for each in netbox.PAGING}
+                self.of_rest.setdefault((name, self.kind.get(name)), []).append(page)
             self.more.pop((name, place), None)
             if token:
                 self.more[name, place] = token
@@ -376,7 +378,9 @@ class Lists:
             self.foreign[foreign] += 1 + sum(1 for _ in records)
             return
         try:
-            listed = self._list(name, lambda: reading_of(self.source, name, first, self.page))
+            rest = netbox.recognise(self.source.name, first, name, self.page, self.source.resource)
+            self.pages.kind[name] = rest.type if rest else None
+            listed = self._list(name, lambda: reading_of(self.source, name, first, self.page), self.pages.kind[name])
         except UnknownType as error:  # which matters where nothing else holds records
             self.refused = error
             self.foreign[name or "a list without a name"] += 1 + sum(1 for _ in records)
@@ -479,17 +483,18 @@ class Lists:
             records=spooled.records,
             resource_type=kind,
             faults=spooled.faults,
-            gaps=self._gaps(listed.name, spooled.records),
+            gaps=self._gaps(listed.name, listed.reading),
         )
         return with_told(opened, listed.reading)
 
-    def _gaps(self, name: str | None, records: int) -> tuple[Issue, ...]:
+    def _gaps(self, name: str | None, reading: Reading | None = None) -> tuple[Issue, ...]:
         """Why records of a list may be missing: its last page says that there is another one."""
         for (of, _), token in self.pages.more.items():
             if of == name:
                 return (Issue(INCOMPLETE, _GOES_ON.format(name=name or "the list", token=token), Severity.WARNING),)
-        page = self.pages.last.get(name)
-        return netbox.gaps(page, records, self.source.name) if page else ()
+        rest = reading.rest if reading else None
+        pages = self.pages.of_rest.get((name, rest.shape.type if rest else None), [])
+        return netbox.gaps(pages, rest.distinct if rest else 0, self.source.name)
 
     def _joined(self, parts: Sequence[tuple[_List, Opened]]) -> Iterator[Opened]:
         """The lists of one type as one; those of no known type each by itself."""
@@ -538,7 +543,7 @@ class Lists:
             document=name,
             records=0,
             resource_type=resource.type,
-            gaps=self._gaps(name, 0),
+            gaps=self._gaps(name),
         )
 
     # What to say of the rest ----------------------------------------------------------------------------------------

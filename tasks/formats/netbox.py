@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -563,6 +563,8 @@ class Reading:
         # As in a table without such a column, records of a view without such a member mean the only one that agrees.
         self._lacking = frozenset(name for name in shape.resource.open_key if found[name] is No.MEMBER)
         self._unknown: Counter[tuple[str, No]] = Counter()
+        self._ids: set[str] = set()
+        self._without_id = 0
 
     def chunk(self, chunk: Chunk | Flat) -> Chunk:
         """Return records as columns."""
@@ -583,6 +585,10 @@ class Reading:
         return columns | {name: value for name, value in _rest(self.shape, record) if name not in columns}
 
     def _look_at(self, row: int, record: Json, found: dict[str, Value]) -> None:
+        if "id" in record:
+            self._ids.add(str(record["id"]))
+        else:
+            self._without_id += 1
         endpoint = endpoint_of(record.get("url"))
         if endpoint and endpoint != self._endpoint and _ENDPOINTS.get(endpoint) is not self.shape:
             message = f"is of {endpoint}, and the others are {self.shape.resource.title} records: import it by itself"
@@ -606,6 +612,11 @@ class Reading:
                 continue
             self.faults.append(Issue(_KEY, message, row=row, field=name))
             return
+
+    @property
+    def distinct(self) -> int:
+        """How many different records there are."""
+        return len(self._ids) + self._without_id
 
     @property
     def gaps(self) -> tuple[Issue, ...]:
@@ -639,16 +650,28 @@ _ADVICE = "Fetch whole records (no brief or fields; of Nautobot, depth=2 and exc
 # Pages ----------------------------------------------------------------------------------------------------------------
 
 
-def gaps(page: Json, records: int, name: str) -> tuple[Issue, ...]:
-    """Say why a page may not hold all records of its list: it has a next one, or counts more than it holds."""
-    if not is_page(page):
+def gaps(pages: Sequence[Json], records: int, name: str) -> tuple[Issue, ...]:
+    """Say why pages may not hold all records of their list: one has a next one, or counts more than they hold.
+
+    `pages` are their members `PAGING`; `records` is how many different ones they hold.
+    """
+    counts = [page["count"] for page in pages if page["count"] is not None]
+    goes_on = all(page["next"] for page in pages) if len(pages) > 1 else any(page["next"] for page in pages)
+    # Pages in any order are whole when they hold what they count; where they do not count, one of them is the last.
+    whole = max(counts) <= records if counts else not goes_on
+    if not pages or (whole and (len(pages) > 1 or not goes_on)):
         return ()
-    count, following = page["count"], page["next"]
-    if not following and count <= records:
-        return ()
-    of = "" if count is None else f" of {count:,}"
+    of = f" of {max(counts):,}" if counts else ""
     message = f"{name} holds {records:,}{of} records and says that there are more: fetch the other pages, too"
-    return (Issue(PAGE, message, Severity.WARNING, value=None if count is None else str(count)),)
+    return (Issue(PAGE, message, Severity.WARNING, value=str(max(counts)) if counts else None),)
+
+
+def without_whole(issues: Sequence[Issue], records: int) -> tuple[Issue, ...]:
+    """Return the gaps of several files of a type without those of their pages, where the files hold all of these."""
+    counts = [issue.value for issue in issues if issue.rule == PAGE]
+    if not counts or None in counts or max(map(int, filter(None, counts))) > records:
+        return tuple(issues)
+    return tuple(issue for issue in issues if issue.rule != PAGE)
 
 
 PAGE = "page"

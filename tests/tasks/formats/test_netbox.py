@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UnknownType
+from schemas.jobs import ImportJob
 from schemas.reports import ROW, UNTOUCHED, Extracted
+from tasks.extract import extract_all
 from tasks.formats.netbox import SHAPES, No, choice_of, endpoint_of, flat, gaps, is_complete, name_of, source_id, values
 from tests.laws import law
+from tests.support import with_settings
 from tests.tasks.formats.support import read_text
 from tests.tasks.sources.servers import netbox_objects
 
@@ -348,7 +351,7 @@ def test_a_page_is_whole_or_says_that_it_is_not(held: int, more: int, last: bool
     """No list that is longer than what was read is taken for all of it."""
     following = None if last or not more else "https://n.example/api/dcim/sites/?offset=5"
     outline: dict[str, Any] = {"count": held + more, "next": following, "previous": None, "results": [{}]}
-    assert bool(gaps(outline, held, "a.json")) == bool(more)
+    assert bool(gaps([outline], held, "a.json")) == bool(more)
 
 
 def test_a_record_keeps_the_id_of_its_system() -> None:
@@ -385,3 +388,56 @@ def test_vlans_of_prefixes() -> None:
     ]
     for given_, key in wanted:
         assert values(SHAPES["prefix"], record("ipam/prefixes", prefix="10.0.0.0/8", vlan=given_))["vlan"] == key
+
+
+def pages(*records: Any, size: int = 2) -> list[dict[str, Any]]:
+    """Return the pages of a list."""
+    starts = range(0, len(records), size)
+    address = "https://n.example/api/dcim/sites/?offset="
+    return [
+        {
+            "count": len(records),
+            "next": f"{address}{at + size}" if at + size < len(records) else None,
+            "previous": f"{address}{max(at - size, 0)}" if at else None,
+            "results": [*records[at : at + size]],
+        }
+        for at in starts
+    ]
+
+
+SITES = [{"id": number, "name": f"Site {number}", "slug": f"s{number}"} for number in range(1, 6)]
+
+
+@law(30)
+@given(st.sets(st.integers(0, 2), min_size=1).flatmap(lambda kept: st.permutations(sorted(kept))))
+def test_pages_in_one_file(tmp_path_factory: pytest.TempPathFactory, kept: list[int]) -> None:
+    """In any order, they are whole when they hold all records."""
+    folder = tmp_path_factory.mktemp("pages")
+    listed = pages(*SITES)
+    chosen = [listed[number] for number in kept]
+    texts = {
+        "list.json": json.dumps(chosen),
+        "row.json": "\n".join(json.dumps(each, indent=1) for each in chosen),
+        "lines.ndjson": "".join(json.dumps(each) + "\n" for each in chosen),
+    }
+    for name, text in texts.items():
+        if name != "lines.ndjson" or len(chosen) > 1:
+            found = read_text(folder, name, text)
+            assert (bool(found.gaps), found.records) == (len(kept) < 3, sum(len(each["results"]) for each in chosen))
+
+
+def test_a_page_twice_is_no_two_pages(tmp_path: Path) -> None:
+    """Records are counted by their ids."""
+    first = pages(*SITES[:4])[0]
+    assert read_text(tmp_path, "a.json", json.dumps([first, first])).gaps
+
+
+def test_pages_of_several_types_in_one_file(tmp_path: Path) -> None:
+    """Each type is a part of its own, with its own gaps."""
+    place = record("dcim/sites", name="Bonn", id=3)
+    text = page(place, count=2) + page(EARLIER["device"]) + page(place | {"id": 4, "name": "Ulm"}, count=2)
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    (tmp_path / "work").mkdir()
+    parts = extract_all(ImportJob(path=path), tmp_path / "work", with_settings())
+    assert [(part.resource_type, part.records, part.gaps) for part in parts] == [("site", 2, ()), ("device", 1, ())]
