@@ -66,14 +66,22 @@ def declare(spec: Spec, **checks: Any) -> Any:
     )
 
 
-def text(title: str, *, longest: int | None = None, matches: str | None = None, says: str = "", **more: Any) -> Any:
+def text(
+    title: str,
+    *,
+    longest: int | None = None,
+    matches: str | None = None,
+    says: str = "",
+    kind: Kind = kinds.TEXT,
+    **more: Any,
+) -> Any:
     """Free text, of at most `longest` characters, that may have to match a pattern (`says` names the pattern)."""
     messages = {
         "str_length": ("too_long", f"is longer than {longest} characters"),
         "str_matches": ("format", says),
     }
     checks = {"str_length": {"max_value": longest} if longest else None, "str_matches": matches}
-    return declare(Spec(kinds.TEXT, title, says=messages, **more), **{k: v for k, v in checks.items() if v})
+    return declare(Spec(kind, title, says=messages, **more), **{k: v for k, v in checks.items() if v})
 
 
 def code(title: str, *, matches: str, says: str, choices: tuple[str, ...] = (), **more: Any) -> Any:

@@ -79,7 +79,18 @@ def _lower(values: pl.Series) -> pl.Series:
     return values.str.to_lowercase()
 
 
+_SHOWN_VRF = r"^.+ \(((?:\d+|\d+\.\d+\.\d+\.\d+):\d+)\)$"
+
+
+def _vrf(values: pl.Series) -> pl.Series:
+    """Read `blue (65000:1)`, as NetBox shows a VRF, by its route distinguisher (RFC 4364)."""
+    return values.str.replace(_SHOWN_VRF, "$1") if values.str.ends_with(")").any() else values
+
+
 TEXT = Kind("text", pl.String(), Text(), _as_it_is, "text")
+# What NetBox shows in the place of a name that a device does not have (netbox/dcim/tables/template_code.py).
+DEVICE_NAME = replace(TEXT, blanks=("Unnamed device",))
+VRF = replace(TEXT, read=_vrf, repair="NetBox shows a VRF with its route distinguisher, which names it")
 CODE = Kind("code", pl.String(), Text(), _lower, "text", repair="written in lower case")
 
 

@@ -6,6 +6,7 @@ Source: NetBox, dcim.Device, which keeps names unique within a site and a tenant
 from __future__ import annotations
 
 from schemas import fields as f
+from schemas import kinds
 from schemas.resource import SOURCE_ID, Resource, SourcedRecord
 from schemas.rules import Reference
 
@@ -15,20 +16,25 @@ class Device(SourcedRecord):
 
     name: str = f.text(
         "Name",
+        kind=kinds.DEVICE_NAME,
         longest=64,
         example="fra-core-1",
         aliases=("device", "device name", "hostname", "host"),
         description="A device without a name is known by its ID in its source.",
     )
     site: str = f.text(
-        "Site", longest=255, example="Frankfurt 1", aliases=("site name",), description="The site's name."
+        "Site", longest=255, example="Frankfurt 1", aliases=("site name", "location"), description="The site's name."
     )
     tenant: str = f.text(
         "Tenant", longest=100, example="Example GmbH", aliases=("tenant name",), description="Whose device it is."
     )
     role: str = f.text("Role", longest=100, example="core router", aliases=("device role", "function"))
-    manufacturer: str = f.text("Manufacturer", longest=100, example="Juniper", aliases=("vendor", "make"))
-    model: str = f.text("Model", longest=100, example="MX204", aliases=("device type", "type", "hardware model"))
+    manufacturer: str = f.text(
+        "Manufacturer", longest=100, example="Juniper", aliases=("vendor", "make", "device type manufacturer")
+    )
+    model: str = f.text(
+        "Model", longest=100, example="MX204", aliases=("device type", "type", "hardware model", "device type model")
+    )
     serial: str = f.text("Serial number", longest=50, example="BR1234567890", aliases=("serial no", "sn"))
     status: str = f.enum(
         "Status",
@@ -39,7 +45,10 @@ class Device(SourcedRecord):
     primary_ip: str = f.address(
         "Primary IP",
         example="192.0.2.10",
-        aliases=("ip", "ip address", "primary ip4", "primary ipv4", "primary ip address", "management ip", "mgmt ip"),
+        aliases=(
+            *("ip", "ip address", "primary ip4", "primary ipv4", "primary ip address", "management ip", "mgmt ip"),
+            *("primary ip4 address", "primary ip4 host"),
+        ),
     )
 
 

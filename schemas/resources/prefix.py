@@ -6,6 +6,7 @@ Source: NetBox, ipam.Prefix.
 from __future__ import annotations
 
 from schemas import fields as f
+from schemas import kinds
 from schemas.reports import Severity
 from schemas.resource import Resource, SourcedRecord
 from schemas.rules import Contained, Reference
@@ -16,6 +17,7 @@ class Prefix(SourcedRecord):
 
     vrf: str = f.text(
         "VRF",
+        kind=kinds.VRF,
         longest=255,
         example="65000:1",
         aliases=("vrf rd",),
@@ -30,7 +32,11 @@ class Prefix(SourcedRecord):
         aliases=("cidr", "cidr block", "network", "subnet"),
     )
     site: str = f.text(
-        "Site", longest=255, example="Frankfurt 1", aliases=("site name", "scope"), description="The site's name."
+        "Site",
+        longest=255,
+        example="Frankfurt 1",
+        aliases=("site name", "scope", "location"),
+        description="The site's name.",
     )
     vlan: str = f.text(
         "VLAN",

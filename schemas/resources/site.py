@@ -25,7 +25,11 @@ class Site(SourcedRecord):
         "Facility", longest=50, example="Equinix FR5", aliases=("facility code", "data centre", "data center")
     )
     region_name: str = f.text(
-        "Region", longest=255, example="Germany", description="The part of the world that the site is in."
+        "Region",
+        longest=255,
+        example="Germany",
+        aliases=("parent",),
+        description="The part of the world that the site is in.",
     )
     time_zone: str = f.text(
         "Time zone",

@@ -19,7 +19,7 @@ class Vlan(SourcedRecord):
     )
     name: str = f.text("Name", longest=64, required=True, example="servers", aliases=("vlan name",))
     site: str = f.text(
-        "Site", longest=255, example="Frankfurt 1", aliases=("site name",), description="The site's name."
+        "Site", longest=255, example="Frankfurt 1", aliases=("site name", "location"), description="The site's name."
     )
     status: str = f.enum("Status", "active", "reserved", "deprecated", aliases=("state",))
 
