@@ -90,8 +90,8 @@ def nearest_of(words: Iterable[str], choices: Iterable[str]) -> dict[str, str]:
     """
     grams = {choice: _trigrams(choice) for choice in choices}
     having: dict[str, list[str]] = {}
-    for choice in grams:
-        for gram in grams[choice]:
+    for choice, parts in grams.items():
+        for gram in parts:
             having.setdefault(gram, []).append(choice)
     found = {}
     for word in words:

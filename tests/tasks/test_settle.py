@@ -64,10 +64,9 @@ def meant(vlans: list[Vlan], said: str, site: str) -> set[str]:
         return {said}
     here = [vlan for vlan in vlans if not site or vlan.site == site]
     for among in (here, [vlan for vlan in vlans if not vlan.site]):
-        for same in (lambda name: name == said, lambda name: name.lower() == said.lower()):
-            found = {vlan.key for vlan in among if any(same(name) for name in vlan.names)}
-            if found:
-                return found
+        exactly = {vlan.key for vlan in among if said in vlan.names}
+        if found := exactly or {vlan.key for vlan in among if said.lower() in map(str.lower, vlan.names)}:
+            return found
     return set()
 
 
