@@ -12,7 +12,7 @@ from typing import Any
 
 import pandera.polars as pa
 
-from schemas import kinds
+from schemas import citations, kinds
 from schemas.kinds import Kind
 
 SPEC = "cmdb"
@@ -26,8 +26,8 @@ REGIONS = (
     "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
     "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1",
     "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2",
-    "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1",
-    "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
+    "eu-west-3", "eusc-de-east-1", "il-central-1", "me-central-1", "me-south-1", "me-west-1", "mx-central-1",
+    "sa-east-1", "sa-west-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
 )
 # fmt: on
 
@@ -38,6 +38,8 @@ class Spec:
 
     `says` maps the name of a pandera check to (rule, message); the message may hold `{value}`.
     `choices` are the values that a near miss is compared with to make a suggestion. `prefix` is that of an AWS id.
+    `source` is the page that the field's own rules rest on, where it is not that of its type. Of a `rare` field most
+    records have nothing.
     """
 
     kind: Kind
@@ -50,6 +52,8 @@ class Spec:
     choices: tuple[str, ...] = ()
     prefix: str = ""
     says: dict[str, tuple[str, str]] = field(default_factory=dict)
+    source: str = ""
+    rare: bool = False
 
 
 def declare(spec: Spec, **checks: Any) -> Any:
@@ -94,18 +98,23 @@ def aws_id(prefix: str, title: str, **more: Any) -> Any:
     """Return an EC2 id: the prefix and 8 or 17 hexadecimal digits (EC2 User Guide, resource IDs)."""
     says = f"is not a valid {title}: write '{prefix}-' and then 8 or 17 of 0-9 and a-f"
     more.setdefault("example", f"{prefix}-0a1b2c3d4e5f60718")
-    spec = Spec(kinds.CODE, title, prefix=prefix, says={"str_matches": ("id", says)}, **more)
+    spec = Spec(kinds.CODE, title, prefix=prefix, says={"str_matches": ("id", says)}, source=citations.IDS, **more)
     return declare(spec, str_matches=rf"^{prefix}-([0-9a-f]{{8}}|[0-9a-f]{{17}})$")
+
+
+# Direction words rather than a list: a region that AWS opens tomorrow is accepted, `us-eest-1` is not.
+REGION = r"([a-z]{2}(-gov|-iso[a-z]?)?|eusc-[a-z]{2})-(north|south|east|west|central)(east|west)?-[1-9]"
+"""What an AWS region code looks like (botocore's partitions.json)."""
 
 
 def region(title: str, **more: Any) -> Any:
     """Return an AWS region code."""
     return code(
         title,
-        # Direction words rather than a list: a region that AWS opens tomorrow is accepted, `us-eest-1` is not.
-        matches=r"^[a-z]{2}(-gov|-iso[a-z]?)?-(north|south|east|west|central)(east|west)?-[1-9]$",
+        matches=rf"^{REGION}$",
         says="is not an AWS region code such as us-east-1",
         choices=REGIONS,
+        source=citations.REGIONS,
         example="us-east-1",
         **more,
     )
@@ -113,16 +122,17 @@ def region(title: str, **more: Any) -> Any:
 
 def account(title: str, **more: Any) -> Any:
     """Return an AWS account id: 12 digits, as text; fewer are padded with zeros, as a repair."""
-    return declare(Spec(kinds.ACCOUNT, title, **more))
+    return declare(Spec(kinds.ACCOUNT, title, source=citations.ACCOUNTS, **more))
 
 
 def enum(title: str, *values: str, any_case: bool = False, **more: Any) -> Any:
-    """One of the values, in any case; another case than the list's is told, but for `any_case`."""
-    says = {"isin": ("choice", f"is not one of {', '.join(values)}")}
+    """One of the values, in any case; another case than the list's is a repair, but for `any_case`.
+
+    A value that is none of them is kept, with a warning: AWS adds values to its enums, and NetBox's statuses are
+    configurable (FIELD_CHOICES).
+    """
     more.setdefault("example", values[0])
-    return declare(
-        Spec(kinds.enum(values, any_case=any_case), title, choices=values, says=says, **more), isin=list(values)
-    )
+    return declare(Spec(kinds.enum(values, any_case=any_case), title, choices=values, **more))
 
 
 def boolean(title: str, **more: Any) -> Any:
@@ -151,7 +161,7 @@ def asn(title: str, **more: Any) -> Any:
         "le": ("range", "is above 4294967295, the highest AS number"),
     }
     more.setdefault("example", "65001")
-    return declare(Spec(kinds.ASN, title, says=says, **more), ge=1, le=4_294_967_295)
+    return declare(Spec(kinds.ASN, title, says=says, source=citations.rfc(6793), **more), ge=1, le=4_294_967_295)
 
 
 def lengths(shortest: int, longest: int) -> str:
@@ -192,6 +202,11 @@ def texts(title: str, **more: Any) -> Any:
 def tags(title: str, **more: Any) -> Any:
     """Return tags: text to text."""
     return declare(Spec(kinds.TAGS, title, **more))
+
+
+def aws_tags(title: str, **more: Any) -> Any:
+    """Return tags within the limits of AWS."""
+    return declare(Spec(kinds.AWS_TAGS, title, source=citations.TAGS, **more))
 
 
 def json(title: str, *, secrets: tuple[str, ...] = (), **more: Any) -> Any:

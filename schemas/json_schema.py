@@ -20,11 +20,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
     kinds.BOOLEAN.name: {"type": "boolean"},
     kinds.TEXTS.name: {"type": "array", "items": {"type": "string"}},
     kinds.BLOCKS.name: {"type": "array", "items": {"type": "string"}},
-    kinds.TAGS.name: {
-        "type": "object",
-        "additionalProperties": {"type": "string", "maxLength": 256},
-        "maxProperties": 50,
-    },
+    kinds.TAGS.name: {"type": "object", "additionalProperties": {"type": "string"}},
     kinds.JSON.name: {},
 }
 
@@ -48,9 +44,9 @@ def _property(resource: Resource, name: str, spec: Spec) -> dict[str, Any]:
     shape = dict(_SHAPES.get(spec.kind.name, {"type": "string"}))
     shape |= {"title": spec.title, "description": spec.description or spec.title}
     if spec.kind.name == "enum":
-        shape["enum"] = [*spec.choices] if spec.required else [*spec.choices, None]
-    else:
-        shape |= _bounds(resource, name)
+        # Any text is accepted: the source may have values of its own.
+        shape["description"] += f" Usually one of: {', '.join(spec.choices)}."
+    shape |= _bounds(resource, name)
     if not spec.required and "type" in shape:
         shape["type"] = [shape["type"], "null"]
     if spec.example:

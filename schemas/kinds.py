@@ -95,7 +95,7 @@ CODE = Kind("code", pl.String(), Text(), _lower, "text", repair="written in lowe
 
 
 def enum(values: tuple[str, ...], *, any_case: bool = False) -> Kind:
-    """One of `values`, in any case; what is none of them stays as it is, for the field's check to reject.
+    """One of `values`, in any case; what is none of them stays as it is, and is reported.
 
     With `any_case`, one case is as good as another, and another than the list's is no repair.
     """
@@ -429,13 +429,26 @@ def _pair(tag: Any) -> tuple[str, Any]:
 
 
 def _tags(text: str) -> str | None:
-    try:
-        texts = {key: _tag(value) for key, value in _pairs(text).items()}
-    except (ValueError, KeyError, AttributeError, TypeError):
+    texts = _tag_texts(text)
+    return None if texts is None or not all(texts) else _written(texts)
+
+
+def _aws_tags(text: str) -> str | None:
+    """Tags within the limits of AWS, which are those of people: what AWS adds (`aws:…`) does not count."""
+    texts = _tag_texts(text)
+    if texts is None or not all(texts):
         return None
     # EC2 User Guide, tag restrictions: at most 50 tags, keys of 1–128 characters, values of at most 256.
-    sound = len(texts) <= 50 and all(0 < len(key) <= 128 and len(value) <= 256 for key, value in texts.items())
+    own = {key: value for key, value in texts.items() if not key.startswith("aws:")}
+    sound = len(own) <= 50 and all(len(key) <= 128 and len(value) <= 256 for key, value in own.items())
     return _written(texts) if sound else None
+
+
+def _tag_texts(text: str) -> dict[str, str] | None:
+    try:
+        return {key: _tag(value) for key, value in _pairs(text).items()}
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return None
 
 
 def _tag(value: Any) -> str:
@@ -454,8 +467,13 @@ TAGS = Kind(
     pl.String(),
     JSONB(),
     lambda values: each(values, _tags),
-    "tags such as Owner=net,Project=core or core,edge: at most 50, keys of 128 and values of 256 characters",
+    "tags such as Owner=net,Project=core or core,edge",
     blanks=_EMPTY,
+)
+AWS_TAGS = replace(
+    TAGS,
+    read=lambda values: each(values, _aws_tags),
+    wants=f"{TAGS.wants}: at most 50 (aws: tags aside), keys of 128 and values of 256 characters",
 )
 JSON = Kind("json", pl.String(), JSONB(), lambda values: each(values, _json), "a JSON value", blanks=_EMPTY)
 

@@ -13,10 +13,10 @@ import pandera.polars as pa
 import polars as pl
 
 from schemas import fields as f
-from schemas.connections import CONNECTIONS, NETWORK
+from schemas.connections import CONNECTIONS, NETWORK, ROUTES
 from schemas.fields import SPEC, Spec
 from schemas.kinds import CODE
-from schemas.rules import Apart, Inside, Reference, RowRule, SetRule, WatchedRule
+from schemas.rules import DEAD_STATES, STATE, Apart, Inside, Reference, RowRule, SetRule, WatchedRule
 from schemas.spelling import plain
 
 NATURAL_KEY = "natural_key"
@@ -46,16 +46,22 @@ class SourcedRecord(Record):
 
 
 class AwsRecord(Record):
-    """What every type of AWS has; `environment`, `project`, `owner` and `cost_center` come from tags of that name."""
+    """What every type of AWS has; `environment`, `project`, `owner` and `cost_center` come from tags of that name.
+
+    A tag's value, and so a name, has at most 256 characters.
+    """
+
+    name: str = f.text("Name", longest=256, example="core-network", aws="Tags[?Key=='Name'].Value | [0]")
+    tags: str = f.aws_tags("Tags", example="Owner=network,Project=core", aws="Tags")
 
     account_id: str = f.account(
         "Account ID", example="012345678901", aliases=("account", "owner id", "aws account"), aws="OwnerId"
     )
     region: str = f.region("Region", aliases=("aws region", "region code"))
-    environment: str = f.text("Environment", longest=255, example="production", aliases=("env",))
-    project: str = f.text("Project", longest=255, example="core")
-    owner: str = f.text("Owner", longest=255, example="network-team")
-    cost_center: str = f.text("Cost center", longest=255, example="CC-1234", aliases=("cost centre",))
+    environment: str = f.text("Environment", longest=256, example="production", aliases=("env",))
+    project: str = f.text("Project", longest=256, example="core")
+    owner: str = f.text("Owner", longest=256, example="network-team")
+    cost_center: str = f.text("Cost center", longest=256, example="CC-1234", aliases=("cost centre",))
 
 
 TAGGED = ("environment", "project", "owner", "cost_center")
@@ -108,7 +114,8 @@ class Resource:
     `first_of`, it has the first that has a value; those in `omitted` are left out where they are empty, and any other
     is empty then: `HQ/100`, `/100`. Where a table has no column for a field of `open_key`, its rows do not say which
     record they mean: they mean the only one that agrees in the others. `names` are other fields by which references
-    name a record, where its value is unique.
+    name a record, where its value is unique. `source` is the page that its
+    fields come from.
     """
 
     type: str
@@ -123,6 +130,7 @@ class Resource:
     document: Document | None = None
     row_rules: tuple[RowRule, ...] = ()
     set_rules: tuple[SetRule, ...] = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""
@@ -170,7 +178,8 @@ class Resource:
     def fields(self) -> dict[str, Spec]:
         """Every field in its order: the key, the name, the type's own, then what all types share."""
         columns = {name: column.metadata[SPEC] for name, column in self.schema.columns.items()}
-        shared = [name for base in (AwsRecord, SourcedRecord, Record) for name in base.__annotations__]
+        inherited = [*SourcedRecord.__annotations__, *Record.__annotations__]
+        shared = [*(name for name in AwsRecord.__annotations__ if name not in inherited), *inherited]
         own = [name for name in columns if name not in shared]
         return {name: columns[name] for name in dict.fromkeys((*self.key, "name", *own, *shared)) if name in columns}
 
@@ -219,8 +228,18 @@ class Resource:
         """The other types whose records its rules look at."""
         named = [rule.to for rule in self.set_rules if isinstance(rule, Reference | Inside)]
         if any(isinstance(rule, Apart) for rule in self.set_rules):
-            named += [NETWORK, *(connection.type for connection in CONNECTIONS)]
+            named += [NETWORK, *(connection.type for connection in CONNECTIONS), ROUTES[0]]
         return tuple(dict.fromkeys(name for name in named if name != self.type))
+
+    @cached_property
+    def dead(self) -> tuple[str, ...]:
+        """The states in which a record is a tombstone: it is checked against nothing, and nothing against it."""
+        spec = self.fields.get(STATE)
+        return tuple(state for state in spec.choices if state.lower() in DEAD_STATES) if spec else ()
+
+    def watched(self, rule: WatchedRule) -> tuple[str, ...]:
+        """The fields that make a record be checked again when they change: the rule's, and what brings it to life."""
+        return tuple(dict.fromkeys((*rule.watched, STATE))) if self.dead else rule.watched
 
     @property
     def id_prefix(self) -> str:

@@ -20,9 +20,10 @@ from schemas.reports import Severity
 class RowRule:
     """Fields of one row that do not go together.
 
-    `broken` gives an expression that is true where the rule is broken (null counts as kept); the rule is asked when
+    `broken` gives an expression that is true where the rule is broken (null counts as kept); the rule is checked when
     all of `fields` are in the import, or, where it is `partial` and new records are made, some of them, an absent one
-    being empty. `field` is the one to mend; `message` continues after its value.
+    being empty. `field` is the one to correct; `message` continues after its value. With `in_service`, records in a
+    dead state are not checked. `source` is the page that says so.
     """
 
     name: str
@@ -32,16 +33,30 @@ class RowRule:
     message: str
     severity: Severity = Severity.ERROR
     partial: bool = False
+    in_service: bool = False
+    source: str = ""
 
 
 # Private AS numbers (EC2 API, AmazonSideAsn; RFC 6996).
 PRIVATE_ASNS = ((64_512, 65_534), (4_200_000_000, 4_294_967_294))
 
-# AS numbers that Amazon's side of a VPN had before one could be chosen, by region (Site-to-Site VPN User Guide).
-AMAZON_ASNS = (7224, 9059, 10124, 17943)
+# AS numbers that Amazon's side of a VPN had before one could be chosen, by region (AWS VPN FAQs name 17493 for
+# Singapore, the Site-to-Site VPN User Guide 17943).
+AMAZON_ASNS = (7224, 9059, 10124, 17493, 17943)
+
+STATE = "state"
+"""The field of a type of AWS that says how far a record is."""
+
+_ENDED = ("deleted", "deleting", "expired", "terminated", "terminating")
+_NEVER_BEGUN = ("failed", "failed-insufficient-capacity", "failing", "rejected", "rejecting")
+DEAD_STATES = frozenset((*_ENDED, *_NEVER_BEGUN))
+"""The states of what is no longer, or never was: such a record is a tombstone, and keeps nothing from being so.
+
+In lower case. The APIs list what is deleted for some hours (EC2 API: NatGateway, VpnConnection, VpcPeeringConnection).
+"""
 
 
-def private_asn(field: str, *, but: tuple[int, ...] = ()) -> RowRule:
+def private_asn(field: str, *, source: str = "", but: tuple[int, ...] = ()) -> RowRule:
     """Return the rule that a field holds a private AS number, or one of those in `but`."""
 
     def broken() -> pl.Expr:
@@ -49,7 +64,8 @@ def private_asn(field: str, *, but: tuple[int, ...] = ()) -> RowRule:
         return ~private & ~pl.col(field).is_in(but)
 
     wanted = " or ".join(f"{least} to {most}" for least, most in PRIVATE_ASNS)
-    return RowRule("range", field, (field,), broken, f"is not a private AS number: {wanted}")
+    message = f"is not a private AS number: write one of {wanted}"
+    return RowRule("range", field, (field,), broken, message, source=source)
 
 
 Objects = list[dict[str, Any]]
@@ -66,18 +82,19 @@ def listed_objects(field: str, broken: Callable[[Objects], bool]) -> pl.Expr:
     return _each(field, asked)
 
 
-def objects_rule(name: str, field: str, broken: Callable[[Objects], bool], message: str) -> RowRule:
-    """Return a rule about the objects that a field of JSON lists."""
-    return RowRule(name, field, (field,), lambda: listed_objects(field, broken), message)
+def objects_rule(name: str, field: str, broken: Callable[[Objects], bool], message: str, **more: Any) -> RowRule:
+    """Return a rule about the objects that a field of JSON lists; `more` is RowRule's."""
+    return RowRule(name, field, (field,), lambda: listed_objects(field, broken), message, **more)
 
 
-def lists_objects(field: str, example: str) -> RowRule:
+def lists_objects(field: str, example: str, *, source: str = "") -> RowRule:
     """Return the rule that a field of JSON is a list of objects."""
 
     def broken() -> pl.Expr:
         return _each(field, lambda text: not _is_list_of_objects(orjson.loads(text)))
 
-    return RowRule("shape", field, (field,), broken, f"is not a list of objects such as {example}")
+    message = f"is not a list of objects: write it as {example}"
+    return RowRule("shape", field, (field,), broken, message, source=source)
 
 
 def _is_list_of_objects(value: Any) -> bool:
@@ -97,9 +114,13 @@ def _each(field: str, asked: Callable[[str], bool]) -> pl.Expr:
 class Reference:
     """The field names a record of type `to` by its natural key, and that record exists.
 
-    With `when` = (field, value) the reference is asked only of rows that hold that value. Another name of a record than
-    its key is read as its key where it is unique, with `near` among the records with the same value in that field, or
-    without any; one of another value there is never meant.
+    With `when` = (field, value) the reference is checked only in rows that hold that value. Another name of a record
+    than its key is read as its key where it is unique, with `near` among the records with the same value in that field,
+    or without any; one of another value there is never meant.
+
+    A record that is not known is an error where the CMDB holds others of its account and region, which are those in the
+    first field of `owners` that has a value, and in `region`; where it holds none, it is out of scope, which is a
+    warning.
     """
 
     field: str
@@ -108,6 +129,9 @@ class Reference:
     near: str | None = None
     name: str = "reference"
     severity: Severity = Severity.ERROR
+    owners: tuple[str, ...] = ("account_id",)
+    region: str = "region"
+    source: str = ""
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -129,6 +153,7 @@ class NoOverlap:
     within: tuple[str, ...]
     name: str = "overlap"
     severity: Severity = Severity.ERROR
+    source: str = ""
 
     @property
     def says(self) -> str:
@@ -151,6 +176,7 @@ class Inside:
     blocks: tuple[str, ...]
     name: str = "inside"
     severity: Severity = Severity.ERROR
+    source: str = ""
 
     @property
     def says(self) -> str:
@@ -167,6 +193,7 @@ class Unique:
     only: bool | None = None
     name: str = "unique"
     severity: Severity = Severity.ERROR
+    source: str = ""
 
     @property
     def says(self) -> str:
@@ -193,6 +220,7 @@ class Contained:
     container: tuple[str, str]
     name: str = "container"
     severity: Severity = Severity.WARNING
+    source: str = ""
 
     @property
     def says(self) -> str:
@@ -218,6 +246,7 @@ class Apart:
     fields: tuple[str, ...]
     name: str = "connected_overlap"
     severity: Severity = Severity.ERROR
+    source: str = ""
 
     @property
     def says(self) -> str:

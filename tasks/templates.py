@@ -155,12 +155,9 @@ def _drop_downs(book: Workbook, sheet: Worksheet, resource: Resource) -> None:
         for row, choice in enumerate(choices, start=1):
             hidden[f"{at}{row}"] = choice
         rule = DataValidation("list", formula1=f"={_CHOICES}!${at}$1:${at}${len(choices)}", allow_blank=True)
-        # A region that AWS opens tomorrow is no mistake.
-        rule.showErrorMessage = spec.kind.name in ("enum", kinds.BOOLEAN.name)
-        rule.error, rule.errorTitle = (
-            f"{spec.title} {next(iter(spec.says.values()), ('', 'is yes or no'))[1]}"[:220],
-            "cmdb",
-        )
+        # A region that AWS opens tomorrow, and a value that it adds to an enum, is no mistake.
+        rule.showErrorMessage = spec.kind.name == kinds.BOOLEAN.name
+        rule.error, rule.errorTitle = f"{spec.title} is yes or no", "cmdb"
         letter = get_column_letter(number)
         rule.add(f"{letter}2:{letter}{SHEET_ROWS}")
         sheet.add_data_validation(rule)

@@ -27,7 +27,7 @@ from schemas.reports import (
     issues_frame,
 )
 from schemas.resource import Resource
-from schemas.rules import RowRule
+from schemas.rules import STATE, RowRule
 from schemas.spelling import nearest
 from schemas.tables import SEEN_AT
 from tasks.cells import Note, is_empty_word, joined, read_cells, without_control
@@ -120,9 +120,10 @@ class Validator:
         faults = pl.concat([wrong, failed])
         # A cell that is rejected is told of once.
         repairs = pl.concat(altered).join(faults, on=["row", "field"], how="anti") if altered else issues_frame()
+        strange = [self._unknown_choices(text, typed, name) for name in self.mapping.fields]
         kept = [self._kept(text, typed, found.own, name) for name in found.own]
         no_key = _spared(self._no_key(typed), wrong, self.resource.known_by)
-        issues = pl.concat([faults, *rules, no_key, left.issues, *found.warnings, *kept, repairs])
+        issues = pl.concat([faults, *strange, *rules, no_key, left.issues, *found.warnings, *kept, repairs])
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
         faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
         wrong_row = pl.col(ROW).is_in(errors.implode())
@@ -323,6 +324,19 @@ class Validator:
             rule, message = spec.says[_KEYWORDS.get(keyword, keyword)]
         return self._suggested(self._cells(rows, name, rule, pl.lit(message)), spec)
 
+    def _unknown_choices(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
+        """Values that an enum does not list: kept, as whoever made the source may have added them since."""
+        spec = self.resource.fields[name]
+        if not spec.kind.choices:
+            return issues_frame()
+        distinct = typed[name].drop_nulls().unique()
+        unknown = distinct.filter(~distinct.is_in(list(spec.kind.choices)))
+        if unknown.is_empty():
+            return issues_frame()
+        rows = text.filter(typed[name].is_in(unknown.implode()))
+        said = f"is not one of {', '.join(spec.choices)}: it is kept; correct it if it is misspelt"
+        return self._suggested(self._cells(rows, name, "choice", pl.lit(said), Severity.WARNING), spec)
+
     def _suggested(self, issues: pl.DataFrame, spec: Spec) -> pl.DataFrame:
         if not spec.choices:
             return issues
@@ -359,6 +373,8 @@ class Validator:
             return issues_frame()
         empty = (pl.lit(None, self.resource.fields[name].kind.dtype).alias(name) for name in absent)
         where = typed.with_columns(empty).select(rule.broken().fill_null(value=False).alias("broken"))["broken"]
+        if rule.in_service and STATE in typed.columns:
+            where = where & ~typed[STATE].is_in(list(self.resource.dead)).fill_null(value=False)
         if not where.any():
             return issues_frame()
         found = self._cells(text.filter(where), rule.field, rule.name, pl.lit(rule.message), rule.severity)

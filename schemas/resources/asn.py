@@ -5,6 +5,7 @@ Source: NetBox, ipam.ASN; RFC 6793 (32 bits), RFC 5396 (asdot).
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas.resource import Resource, SourcedRecord
 
@@ -19,4 +20,11 @@ class Asn(SourcedRecord):
     )
 
 
-ASN = Resource("asn", "ASN", Asn, key=("asn",), aliases=("autonomous system", "autonomous system number"))
+ASN = Resource(
+    "asn",
+    "ASN",
+    Asn,
+    key=("asn",),
+    aliases=("autonomous system", "autonomous system number"),
+    source=citations.netbox("ipam/asn"),
+)

@@ -5,6 +5,7 @@ Source: NetBox, circuits.Circuit.
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas.resource import Resource, SourcedRecord
 from schemas.rules import Reference
@@ -49,5 +50,9 @@ CIRCUIT = Resource(
     "Circuit",
     Circuit,
     key=("provider", "cid"),
-    set_rules=(Reference("site_a", "site"), Reference("site_z", "site")),
+    set_rules=(
+        Reference("site_a", "site", source=citations.netbox("circuits/circuit")),
+        Reference("site_z", "site", source=citations.netbox("circuits/circuit")),
+    ),
+    source=citations.netbox("circuits/circuit"),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
 from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
@@ -60,16 +61,19 @@ CUSTOMER_GATEWAY = Resource(
             "ip_address",
             ("ip_address", "certificate_arn"),
             _without_address,
-            "An IP address or a certificate ARN is required, and both are empty",
+            "An IP address or a certificate ARN is required, and both are empty: fill in one",
             partial=True,
+            source=citations.api("CreateCustomerGateway"),
         ),
         RowRule(
             "reserved_asn",
             "bgp_asn",
             ("bgp_asn",),
             _reserved,
-            "is reserved by AWS in some regions",
+            "is reserved by AWS in some regions: check the number",
             Severity.WARNING,
+            source=citations.CUSTOMER_GATEWAYS,
         ),
     ),
+    source=citations.api("CustomerGateway"),
 )

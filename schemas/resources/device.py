@@ -5,6 +5,7 @@ Source: NetBox, dcim.Device, which keeps names unique within a site and a tenant
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas import kinds
 from schemas.resource import SOURCE_ID, Resource, SourcedRecord
@@ -60,5 +61,6 @@ DEVICE = Resource(
     first_of=("name", SOURCE_ID),
     omitted=("tenant",),
     open_key=("site", "tenant"),
-    set_rules=(Reference("site", "site"),),
+    set_rules=(Reference("site", "site", source=citations.netbox("dcim/device")),),
+    source=citations.netbox("dcim/device"),
 )

@@ -1,13 +1,18 @@
 """Elastic IP: a public IPv4 address that an account holds.
 
-Source: EC2 API, Address.
+Source: EC2 API, Address. In a Wavelength Zone an address is the carrier's, on an Outpost it may be the customer's own:
+AWS answers it in a member of its own, and no public one.
 """
 
 from __future__ import annotations
 
+import polars as pl
+
+from schemas import citations
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Unique
+from schemas.rules import RowRule, Unique
 
 
 class ElasticIp(AwsRecord):
@@ -16,8 +21,21 @@ class ElasticIp(AwsRecord):
     allocation_id: str = f.aws_id(
         "eipalloc", "Allocation ID", required=True, aliases=("eip id", "eipalloc", "id"), aws="AllocationId"
     )
-    public_ip: str = f.address(
-        "Public IP", required=True, aliases=("elastic ip", "eip", "public ipv4 address", "ip"), aws="PublicIp"
+    public_ip: str = f.address("Public IP", aliases=("elastic ip", "eip", "public ipv4 address", "ip"), aws="PublicIp")
+    carrier_ip: str = f.address(
+        "Carrier IP",
+        aliases=("carrier ip address",),
+        description="The address in the network of the carrier of a Wavelength Zone.",
+        aws="CarrierIp",
+        rare=True,
+    )
+    customer_owned_ip: str = f.address(
+        "Customer-owned IP",
+        example="198.51.100.7",
+        aliases=("customer owned ip", "coip"),
+        description="The address of the customer's own pool, on an Outpost.",
+        aws="CustomerOwnedIp",
+        rare=True,
     )
     association_id: str = f.aws_id("eipassoc", "Association ID", aliases=("association",), aws="AssociationId")
     network_interface_id: str = f.aws_id(
@@ -38,6 +56,13 @@ class ElasticIp(AwsRecord):
     )
 
 
+_ADDRESSES = ("public_ip", "carrier_ip", "customer_owned_ip")
+
+
+def _without_address() -> pl.Expr:
+    return pl.all_horizontal(pl.col(name).is_null() for name in _ADDRESSES)
+
+
 ELASTIC_IP = Resource(
     "elasticIp",
     "Elastic IP",
@@ -45,5 +70,18 @@ ELASTIC_IP = Resource(
     key=("allocation_id",),
     aliases=("eip", "elastic ip address", "address"),
     document=Document("Addresses", never=("account_id", "description")),
-    set_rules=(Unique("public_ip"),),
+    row_rules=(
+        RowRule(
+            "address",
+            "public_ip",
+            _ADDRESSES,
+            _without_address,
+            "A public, a carrier or a customer-owned IP is expected, and all are empty: fill in one",
+            Severity.WARNING,
+            partial=True,
+            source=citations.api("Address"),
+        ),
+    ),
+    set_rules=(Unique("public_ip", source=citations.api("Address")),),
+    source=citations.api("Address"),
 )

@@ -5,6 +5,7 @@ Source: EC2 API, InternetGateway and AttachInternetGateway.
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
@@ -34,5 +35,9 @@ INTERNET_GATEWAY = Resource(
     aliases=("igw",),
     document=Document("InternetGateways", never=("description",)),
     # AWS attaches one to a VPC; the one before it may be recorded still.
-    set_rules=(Reference("vpc_id", "vpc"), Unique("vpc_id", severity=Severity.WARNING)),
+    set_rules=(
+        Reference("vpc_id", "vpc", source=citations.api("InternetGatewayAttachment")),
+        Unique("vpc_id", severity=Severity.WARNING, source=citations.INTERNET_GATEWAYS),
+    ),
+    source=citations.api("InternetGateway"),
 )

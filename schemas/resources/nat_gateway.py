@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
 from schemas.rules import Objects, Reference, RowRule, listed_objects, lists_objects
 
@@ -54,7 +56,8 @@ def _unallocated(addresses: Objects) -> bool:
 
 def _public_without_allocation() -> pl.Expr:
     none = pl.col("addresses").is_null() | listed_objects("addresses", _unallocated)
-    return (pl.col("connectivity_type") == "public") & none
+    # AWS allocates the addresses of a regional gateway, which stands in no subnet, when it needs them.
+    return (pl.col("connectivity_type") == "public") & pl.col("subnet_id").is_not_null() & none
 
 
 NAT_GATEWAY = Resource(
@@ -65,14 +68,21 @@ NAT_GATEWAY = Resource(
     aliases=("nat", "nat gw"),
     document=Document("NatGateways", never=("account_id", "description")),
     row_rules=(
-        lists_objects("addresses", _EXAMPLE),
+        lists_objects("addresses", _EXAMPLE, source=citations.api("NatGatewayAddress")),
         RowRule(
             "allocation",
             "connectivity_type",
-            ("connectivity_type", "addresses"),
+            ("connectivity_type", "addresses", "subnet_id"),
             _public_without_allocation,
             "NAT gateways have an Elastic IP address: give its allocation_id in addresses",
+            Severity.WARNING,
+            in_service=True,
+            source=citations.api("CreateNatGateway"),
         ),
     ),
-    set_rules=(Reference("vpc_id", "vpc"), Reference("subnet_id", "subnet")),
+    set_rules=(
+        Reference("vpc_id", "vpc", source=citations.api("NatGateway")),
+        Reference("subnet_id", "subnet", source=citations.api("NatGateway")),
+    ),
+    source=citations.api("NatGateway"),
 )

@@ -5,6 +5,7 @@ Source: NetBox, ipam.Prefix.
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas import kinds
 from schemas.reports import Severity
@@ -61,10 +62,11 @@ PREFIX = Resource(
     Prefix,
     key=("vrf", "prefix"),
     set_rules=(
-        Reference("vrf", "vrf"),
-        Reference("site", "site"),
+        Reference("vrf", "vrf", source=citations.netbox("ipam/prefix")),
+        Reference("site", "site", source=citations.netbox("ipam/prefix")),
         # Lists of prefixes name VLANs that nobody has listed: NetBox alone keeps both.
-        Reference("vlan", "vlan", near="site", severity=Severity.WARNING),
-        Contained("prefix", within=("vrf",), container=("status", "container")),
+        Reference("vlan", "vlan", near="site", severity=Severity.WARNING, source=citations.netbox("ipam/prefix")),
+        Contained("prefix", within=("vrf",), container=("status", "container"), source=citations.netbox("ipam/prefix")),
     ),
+    source=citations.netbox("ipam/prefix"),
 )

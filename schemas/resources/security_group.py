@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas import citations
 from schemas import fields as f
 from schemas.resource import AwsRecord, Document, Resource
 from schemas.rules import Objects, Reference, Unique, lists_objects, objects_rule
@@ -74,9 +75,25 @@ SECURITY_GROUP = Resource(
     aliases=("sg",),
     document=Document("SecurityGroups"),
     row_rules=(
-        lists_objects("rules", _RULES),
-        objects_rule("ports", "rules", _no_port, "has a rule of TCP or UDP whose ports are not 0 to 65535"),
-        objects_rule("port_order", "rules", _falling, "has a rule whose first port is above its last"),
+        lists_objects("rules", _RULES, source=citations.api("IpPermission")),
+        objects_rule(
+            "ports",
+            "rules",
+            _no_port,
+            "has a rule of TCP or UDP whose ports are not 0 to 65535: correct them",
+            source=citations.api("IpPermission"),
+        ),
+        objects_rule(
+            "port_order",
+            "rules",
+            _falling,
+            "has a rule whose first port is above its last: swap them",
+            source=citations.api("IpPermission"),
+        ),
     ),
-    set_rules=(Reference("vpc_id", "vpc"), Unique("group_name", within=("vpc_id",))),
+    set_rules=(
+        Reference("vpc_id", "vpc", source=citations.api("SecurityGroup")),
+        Unique("group_name", within=("vpc_id",), source=citations.api("CreateSecurityGroup")),
+    ),
+    source=citations.api("SecurityGroup"),
 )

@@ -5,6 +5,7 @@ Source: NetBox, dcim.Site.
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas.resource import Resource, SourcedRecord
 
@@ -42,4 +43,4 @@ class Site(SourcedRecord):
     longitude: float = f.number("Longitude", least=-180, most=180, example="8.7355", aliases=("lon", "lng", "long"))
 
 
-SITE = Resource("site", "Site", Site, key=("name",), names=("slug",))
+SITE = Resource("site", "Site", Site, key=("name",), names=("slug",), source=citations.netbox("dcim/site"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
 from schemas.resource import AwsRecord, Document, Resource
 from schemas.rules import RowRule, private_asn
@@ -65,13 +66,15 @@ TRANSIT_GATEWAY = Resource(
     aliases=("tgw",),
     document=Document("TransitGateways"),
     row_rules=(
-        private_asn("amazon_side_asn"),
+        private_asn("amazon_side_asn", source=citations.api("TransitGatewayOptions")),
         RowRule(
             "prefix_length",
             "cidr_blocks",
             ("cidr_blocks",),
             _too_small,
-            "holds a block that is too small: IPv4 /24 or larger, IPv6 /64 or larger",
+            "holds a block that is too small: IPv4 blocks are /24 or larger, IPv6 blocks /64 or larger",
+            source=citations.api("TransitGatewayRequestOptions"),
         ),
     ),
+    source=citations.api("TransitGateway"),
 )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
 from schemas.connections import ATTACHMENT
+from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource, View
 from schemas.rules import Apart, Reference, RowRule
 
@@ -32,6 +34,12 @@ class TransitGatewayAttachment(AwsRecord):
     )
     transit_gateway_id: str = f.aws_id(
         "tgw", "Transit gateway ID", required=True, aliases=("tgw id", "tgw"), aws="TransitGatewayId"
+    )
+    transit_gateway_owner_id: str = f.account(
+        "Transit gateway owner ID",
+        example="012345678901",
+        aliases=("tgw owner id", "tgw owner", "transit gateway owner", "transit gateway account"),
+        aws="TransitGatewayOwnerId",
     )
     resource_type: str = f.enum(
         "Resource type",
@@ -65,6 +73,8 @@ class TransitGatewayAttachment(AwsRecord):
         aws="State",
     )
 
+
+_ATTACHMENT = citations.api("TransitGatewayAttachment")
 
 # What has no records of its own to be looked for among is known by its form.
 _FORMS = {
@@ -107,6 +117,7 @@ _PEERINGS = View(
         "resource_id": f"{_ASKS} && (AccepterTgwInfo.TransitGatewayId || AccepterTgwInfo.CoreNetworkId) || "
         "RequesterTgwInfo.CoreNetworkId",
         "account_id": f"{_ASKS} && AccepterTgwInfo.OwnerId || RequesterTgwInfo.OwnerId",
+        "transit_gateway_owner_id": f"{_ASKS} && RequesterTgwInfo.OwnerId || AccepterTgwInfo.OwnerId",
         "region": f"{_ASKS} && RequesterTgwInfo.Region || AccepterTgwInfo.Region",
         "state": "State",
     },
@@ -141,15 +152,35 @@ TRANSIT_GATEWAY_ATTACHMENT = Resource(
             "resource_id",
             ("resource_id", "resource_type"),
             _of_another_form,
-            "is no resource of that type: a Direct Connect gateway is a UUID, what carries a Connect attachment is "
-            "another attachment (tgw-attach-…)",
+            "does not look like a resource of that type: a Direct Connect gateway is a UUID, what carries a Connect "
+            "attachment is another attachment (tgw-attach-…); check the resource type",
+            Severity.WARNING,
+            source=_ATTACHMENT,
         ),
     ),
     set_rules=(
-        Reference("transit_gateway_id", "transitGateway"),
-        Reference("resource_id", "vpc", when=("resource_type", "vpc")),
-        Reference("resource_id", "vpnConnection", when=("resource_type", "vpn")),
-        Reference("resource_id", "transitGateway", when=("resource_type", "peering")),
-        Apart("resource_id", ATTACHMENT.fields),
+        Reference(
+            "transit_gateway_id",
+            "transitGateway",
+            owners=("transit_gateway_owner_id", "account_id"),
+            source=_ATTACHMENT,
+        ),
+        Reference("resource_id", "vpc", when=("resource_type", "vpc"), source=_ATTACHMENT),
+        Reference("resource_id", "vpnConnection", when=("resource_type", "vpn"), source=_ATTACHMENT),
+        # The other gateway is in a region that no member names, or is a core network of Cloud WAN.
+        Reference(
+            "resource_id",
+            "transitGateway",
+            when=("resource_type", "peering"),
+            severity=Severity.WARNING,
+            source=_ATTACHMENT,
+        ),
+        Apart(
+            "resource_id",
+            ATTACHMENT.fields,
+            severity=Severity.WARNING,
+            source=citations.api("CreateTransitGatewayVpcAttachment"),
+        ),
     ),
+    source=_ATTACHMENT,
 )

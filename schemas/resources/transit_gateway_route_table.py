@@ -6,6 +6,7 @@ propagation).
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas.resource import AwsRecord, Document, Resource
 from schemas.rules import Reference, Unique
@@ -53,8 +54,9 @@ TRANSIT_GATEWAY_ROUTE_TABLE = Resource(
     aliases=("tgw route table", "tgw rtb"),
     document=Document("TransitGatewayRouteTables", never=("account_id", "description")),
     set_rules=(
-        Reference("transit_gateway_id", "transitGateway"),
-        Unique("default_association", within=("transit_gateway_id",), only=True),
-        Unique("default_propagation", within=("transit_gateway_id",), only=True),
+        Reference("transit_gateway_id", "transitGateway", source=citations.api("TransitGatewayRouteTable")),
+        Unique("default_association", ("transit_gateway_id",), only=True, source=citations.TRANSIT_GATEWAYS),
+        Unique("default_propagation", ("transit_gateway_id",), only=True, source=citations.TRANSIT_GATEWAYS),
     ),
+    source=citations.api("TransitGatewayRouteTable"),
 )

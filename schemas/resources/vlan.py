@@ -5,6 +5,7 @@ Source: NetBox, ipam.VLAN, which keeps the VID unique within a group alone; IEEE
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas.resource import Resource, SourcedRecord
 from schemas.rules import Reference
@@ -32,5 +33,6 @@ VLAN = Resource(
     first_of=("group", "site"),
     open_key=("group", "site"),
     names=("name",),
-    set_rules=(Reference("site", "site"),),
+    set_rules=(Reference("site", "site", source=citations.netbox("ipam/vlan")),),
+    source=citations.netbox("ipam/vlan"),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
 from schemas.connections import BLOCKS
 from schemas.reports import Severity
@@ -22,6 +23,7 @@ class Vpc(AwsRecord):
         "CIDR block",
         ipv4=(16, 28),
         required=True,
+        source=citations.ADDRESSING,
         aliases=("cidr", "ipv4 cidr", "ipv4 cidr block", "primary cidr"),
         aws="CidrBlock",
     )
@@ -56,7 +58,10 @@ VPC = Resource(
     key=("vpc_id",),
     document=Document("Vpcs", never=("enable_dns_support", "enable_dns_hostnames", "description")),
     set_rules=(
-        NoOverlap("cidr_block", within=("account_id", "region"), severity=Severity.WARNING),
-        Apart("cidr_block", BLOCKS),
+        NoOverlap(
+            "cidr_block", within=("account_id", "region"), severity=Severity.WARNING, source=citations.ADDRESSING
+        ),
+        Apart("cidr_block", BLOCKS, source=citations.PEERING),
     ),
+    source=citations.api("Vpc"),
 )

@@ -1,13 +1,17 @@
 """VPC endpoint: private access from a VPC to a service.
 
-Source: EC2 API, VpcEndpoint and CreateVpcEndpoint; AWS PrivateLink guide (what each type of endpoint takes).
+Source: EC2 API, VpcEndpoint and CreateVpcEndpoint; AWS PrivateLink guide (what each type of endpoint takes). An
+Interface endpoint may have no subnets, and a service may be in another region (`ServiceRegion`); endpoints of resources
+and service networks name those in place of a service.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
 from schemas.rules import Reference, RowRule
 
@@ -20,11 +24,31 @@ class VpcEndpoint(AwsRecord):
     )
     vpc_id: str = f.aws_id("vpc", "VPC ID", required=True, aliases=("vpc",), aws="VpcId")
     service_name: str = f.text(
-        "Service name", required=True, example="com.amazonaws.us-east-1.s3", aliases=("service",), aws="ServiceName"
+        "Service name", example="com.amazonaws.us-east-1.s3", aliases=("service",), aws="ServiceName"
+    )
+    service_region: str = f.region(
+        "Service region",
+        description="The region of the service, where it is another than the endpoint's.",
+        aws="ServiceRegion",
+        rare=True,
+    )
+    resource_configuration_arn: str = f.text(
+        "Resource configuration ARN",
+        example="arn:aws:vpc-lattice:us-east-1:012345678901:resourceconfiguration/rcfg-0a1b2c3d4e5f60718",
+        description="What a Resource endpoint gives access to.",
+        aws="ResourceConfigurationArn",
+        rare=True,
+    )
+    service_network_arn: str = f.text(
+        "Service network ARN",
+        example="arn:aws:vpc-lattice:us-east-1:012345678901:servicenetwork/sn-0a1b2c3d4e5f60718",
+        description="What a ServiceNetwork endpoint gives access to.",
+        aws="ServiceNetworkArn",
+        rare=True,
     )
     endpoint_type: str = f.enum(
         "Endpoint type",
-        *("Interface", "Gateway", "GatewayLoadBalancer", "Resource", "ServiceNetwork"),
+        *("Interface", "Gateway", "GatewayLoadBalancer", "Resource", "ServiceNetwork", "Tunnel"),
         required=True,
         example="Gateway",
         aliases=("type", "vpc endpoint type"),
@@ -64,19 +88,22 @@ def _no_gateway_with_routes() -> pl.Expr:
     return (pl.col("endpoint_type") != "Gateway") & pl.col("route_table_ids").is_not_null()
 
 
-def _balancer_without_one_subnet() -> pl.Expr:
-    return _is("GatewayLoadBalancer") & (pl.col("subnet_ids").list.len().fill_null(0) != 1)
+def _balancer_with_subnets() -> pl.Expr:
+    return _is("GatewayLoadBalancer") & (pl.col("subnet_ids").list.len() > 1)
 
 
-def _interface_without_subnet() -> pl.Expr:
-    return _is("Interface") & pl.col("subnet_ids").is_null()
+_OF_SERVICES = ("Interface", "Gateway", "GatewayLoadBalancer")
+
+
+def _without_service() -> pl.Expr:
+    return pl.col("endpoint_type").is_in(_OF_SERVICES) & pl.col("service_name").is_null()
 
 
 def _service_elsewhere() -> pl.Expr:
     named = pl.col("service_name").str.extract(
         r"^(?:com\.amazonaws|aws\.api|aws\.sagemaker)\.(?:vpce\.)?([a-z0-9-]+-\d)\."
     )
-    return named != pl.col("region")
+    return named != pl.coalesce("service_region", "region")
 
 
 VPC_ENDPOINT = Resource(
@@ -94,35 +121,46 @@ VPC_ENDPOINT = Resource(
             _gateway_with_more,
             "endpoints take route tables only: remove the subnets and security groups",
             partial=True,
+            source=citations.api("VpcEndpoint"),
         ),
         RowRule(
             "route_tables",
             "route_table_ids",
             ("endpoint_type", "route_table_ids"),
             _no_gateway_with_routes,
-            "are route tables, which only Gateway endpoints have",
+            "are route tables, which only Gateway endpoints have: remove them, or correct the endpoint type",
+            source=citations.api("VpcEndpoint"),
         ),
         RowRule(
             "one_subnet",
             "endpoint_type",
             ("endpoint_type", "subnet_ids"),
-            _balancer_without_one_subnet,
-            "endpoints have exactly one subnet",
+            _balancer_with_subnets,
+            "endpoints have one subnet: check whether the others are this endpoint's",
+            Severity.WARNING,
+            source=citations.api("CreateVpcEndpoint"),
         ),
         RowRule(
-            "subnets",
-            "endpoint_type",
-            ("endpoint_type", "subnet_ids"),
-            _interface_without_subnet,
-            "endpoints have at least one subnet, and none is given",
+            "service",
+            "service_name",
+            ("endpoint_type", "service_name"),
+            _without_service,
+            "Service name is required for Interface, Gateway and GatewayLoadBalancer endpoints, and the cell is empty",
+            partial=True,
+            in_service=True,
+            source=citations.api("CreateVpcEndpoint"),
         ),
         RowRule(
             "service_region",
             "service_name",
-            ("service_name", "region"),
+            ("service_name", "service_region", "region"),
             _service_elsewhere,
-            "is a service of another region than the endpoint's",
+            "is a service of another region than the endpoint's: name its region in service_region, or correct it",
+            Severity.WARNING,
+            partial=True,
+            source=citations.CROSS_REGION,
         ),
     ),
-    set_rules=(Reference("vpc_id", "vpc"),),
+    set_rules=(Reference("vpc_id", "vpc", source=citations.api("VpcEndpoint")),),
+    source=citations.api("VpcEndpoint"),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
 from schemas.connections import PEERING
 from schemas.reports import Severity
@@ -80,13 +81,29 @@ VPC_PEERING = Resource(
             "accepter_vpc_id",
             ("requester_vpc_id", "accepter_vpc_id"),
             _with_itself,
-            "is the requester's VPC, too: a peering connects two",
+            "is the requester's VPC, too: a peering connects two VPCs, so correct one of them",
+            source=citations.api("CreateVpcPeeringConnection"),
         ),
     ),
     set_rules=(
         # The other side may belong to somebody whose VPCs are not recorded.
-        Reference("requester_vpc_id", "vpc", severity=Severity.WARNING),
-        Reference("accepter_vpc_id", "vpc", severity=Severity.WARNING),
-        Apart("accepter_vpc_id", PEERING.fields),
+        Reference(
+            "requester_vpc_id",
+            "vpc",
+            severity=Severity.WARNING,
+            owners=("requester_owner_id",),
+            region="requester_region",
+            source=citations.api("VpcPeeringConnection"),
+        ),
+        Reference(
+            "accepter_vpc_id",
+            "vpc",
+            severity=Severity.WARNING,
+            owners=("accepter_owner_id",),
+            region="accepter_region",
+            source=citations.api("VpcPeeringConnection"),
+        ),
+        Apart("accepter_vpc_id", PEERING.fields, source=citations.PEERING),
     ),
+    source=citations.api("VpcPeeringConnection"),
 )

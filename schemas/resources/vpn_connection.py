@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
 from schemas.rules import Reference, RowRule
 
@@ -123,35 +125,43 @@ VPN_CONNECTION = Resource(
             "vpn_gateway_id",
             ("vpn_gateway_id", "transit_gateway_id"),
             _no_gateway,
-            "A VPN gateway or a transit gateway is required, and both are empty",
+            "Neither a VPN gateway nor a transit gateway is given: fill in one, unless the connection is not "
+            "associated yet or belongs to a core network of Cloud WAN",
+            Severity.WARNING,
             partial=True,
+            in_service=True,
+            source=citations.api("VpnConnection"),
         ),
         RowRule(
             "one_gateway",
             "transit_gateway_id",
             ("vpn_gateway_id", "transit_gateway_id"),
             _two_gateways,
-            "stands beside a VPN gateway: a connection ends at one of the two",
+            "is given in addition to a VPN gateway: a connection ends at one of the two, so remove the other",
+            source=citations.api("CreateVpnConnection"),
         ),
         RowRule(
             "inside_cidr",
             "tunnels",
             ("tunnels",),
             _wrong_ipv4,
-            "has an inside block that is no free /30 of 169.254.0.0/16: AWS reserves 169.254.0.0/30, 1.0/30 to 5.0/30 "
-            "and 169.254.169.252/30",
+            "has an inside block that is not a free /30 of 169.254.0.0/16: AWS reserves 169.254.0.0/30, "
+            "169.254.1.0/30 to 169.254.5.0/30 and 169.254.169.252/30, so use another",
+            source=citations.api("VpnTunnelOptionsSpecification"),
         ),
         RowRule(
             "inside_ipv6_cidr",
             "tunnels",
             ("tunnels",),
             _wrong_ipv6,
-            "has an inside IPv6 block that is no /126 of fd00::/8",
+            "has an inside IPv6 block that is not a /126 of fd00::/8: correct it",
+            source=citations.api("VpnTunnelOptionsSpecification"),
         ),
     ),
     set_rules=(
-        Reference("customer_gateway_id", "customerGateway"),
-        Reference("vpn_gateway_id", "vpnGateway"),
-        Reference("transit_gateway_id", "transitGateway"),
+        Reference("customer_gateway_id", "customerGateway", source=citations.api("VpnConnection")),
+        Reference("vpn_gateway_id", "vpnGateway", source=citations.api("VpnConnection")),
+        Reference("transit_gateway_id", "transitGateway", source=citations.api("VpnConnection")),
     ),
+    source=citations.api("VpnConnection"),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
 from schemas.reports import Severity
 from schemas.resource import AwsRecord, Document, Resource
@@ -51,15 +52,17 @@ VPN_GATEWAY = Resource(
     aliases=("vgw", "virtual private gateway"),
     document=Document("VpnGateways", never=("account_id", "description")),
     row_rules=(
-        private_asn("amazon_side_asn", but=AMAZON_ASNS),
+        private_asn("amazon_side_asn", but=AMAZON_ASNS, source=citations.VPN_FAQ),
         RowRule(
             "amazon_asn",
             "amazon_side_asn",
             ("amazon_side_asn",),
             _of_old,
-            "is Amazon's public AS number, which only VPN gateways made before July 2018 have",
+            "is Amazon's public AS number, which only VPN gateways made before July 2018 have: check the number",
             Severity.WARNING,
+            source=citations.VPN_FAQ,
         ),
     ),
-    set_rules=(Reference("vpc_id", "vpc"),),
+    set_rules=(Reference("vpc_id", "vpc", source=citations.api("VpnGateway")),),
+    source=citations.api("VpnGateway"),
 )

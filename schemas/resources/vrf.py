@@ -5,6 +5,7 @@ Source: NetBox, ipam.VRF; RFC 4364 (route distinguishers).
 
 from __future__ import annotations
 
+from schemas import citations
 from schemas import fields as f
 from schemas.resource import Resource, SourcedRecord
 
@@ -28,4 +29,12 @@ class Vrf(SourcedRecord):
     )
 
 
-VRF = Resource("vrf", "VRF", Vrf, key=("rd", "name"), first_of=("rd", "name"), open_key=("rd",))
+VRF = Resource(
+    "vrf",
+    "VRF",
+    Vrf,
+    key=("rd", "name"),
+    first_of=("rd", "name"),
+    open_key=("rd",),
+    source=citations.netbox("ipam/vrf"),
+)

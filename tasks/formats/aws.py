@@ -167,7 +167,8 @@ def _fits(shape: Shape, record: dict[str, Any]) -> bool:
     """
     columns = {name: {path[0] for path in column.reads} for name, column in shape.columns.items() if column.reads}
     shared = (*AwsRecord.to_schema().columns, *shape.resource.key, *shape.never)
-    own = {member for name, members in columns.items() if name not in shared for member in members}
+    typical = [name for name in columns if name not in shared and not shape.resource.fields[name].rare]
+    own = {member for name in typical for member in columns[name]}
     needed = all(columns[name] & record.keys() for name in shape.resource.required if name in columns)
     return needed and len(own & record.keys()) > len(own) / 2
 

@@ -41,17 +41,19 @@ from sqlalchemy.dialects.postgresql import CIDR
 
 from schemas.reports import Issue, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
-from schemas.rules import Inside, NoOverlap, Reference
+from schemas.rules import STATE, Inside, NoOverlap, Reference
 from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
 from tasks.store import open_keys
 from tasks.store.after import FRESH, KEY, after, records_beside
 from tasks.store.blocks import islands
 from tasks.store.compare import Comparison, compare, planned_updates
 from tasks.store.copy import copy_frame, listed
+from tasks.store.dead import alive, staged_alive
 from tasks.store.findings import Inquiry
 from tasks.store.ledger import read_issues
 from tasks.store.names import clarify, keep_doubts, suggestion
 from tasks.store.network import network_checks
+from tasks.store.scopes import out_of_scope
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
 from tasks.store.target import Target, records_of
@@ -392,18 +394,22 @@ def _reference(target: Target, rule: Reference) -> Iterator[Select[Any]]:
     leaving = target.leaving.get(rule.to)
     if leaving is not None:
         stays = select(literal(1)).where(leaving.c.key == cast(target.s.c[rule.field], Text))
-        yield from _leaving(target, rule, exists(stays))
+        yield from _leaving(target, rule, and_(exists(stays), staged_alive(target)))
     there: ColumnElement[bool] = exists(stored)
     if beside := target.beside.get(rule.to):
         comes = select(literal(1)).select_from(beside.s).where(beside.staged_key == target.s.c[rule.field])
         there = or_(there, exists(comes))
-    broken = and_(target.s.c[rule.field].is_not(None), ~there)
+    broken = and_(target.s.c[rule.field].is_not(None), ~there, staged_alive(target))
     if rule.when:
         field, value = rule.when
         if field not in target.fields:
             return
         broken = and_(target.s.c[field] == value, broken)
-    yield _finding(target, broken, rule.name, f"is not a known {to.title}: import it first", rule.field, rule.severity)
+    outside = out_of_scope(target, rule)
+    said = f"is not a known {to.title}"
+    yield _finding(target, and_(broken, ~outside), rule.name, f"{said}: import it first", rule.field, rule.severity)
+    kept = f"{said}, and no {to.title} of its account and region is stored: the reference is kept unchecked"
+    yield _finding(target, and_(broken, outside), rule.name, kept, rule.field, Severity.WARNING)
 
 
 def _leaving(target: Target, rule: Reference, is_leaving: ColumnElement[bool]) -> Iterator[Select[Any]]:
@@ -427,7 +433,7 @@ def _inside(target: Target, rule: Inside) -> Iterator[Select[Any]]:
     within = [_within(own, named.c[block]) for block in rule.blocks]
     known = exists(select(literal(1)).select_from(named).where(is_the_one))
     covered = exists(select(literal(1)).select_from(named).where(is_the_one, or_(*within)))
-    broken = and_(own.is_not(None), known, ~covered)
+    broken = and_(own.is_not(None), known, ~covered, staged_alive(target))
     if rule.field in target.fields:
         said = f"lies outside the blocks of its {to.title}"
         yield _finding(target, broken, rule.name, said, rule.field, rule.severity)
@@ -475,6 +481,8 @@ def _stored_blocks(
     columns = (cast(target.stored_key, Text).label("key"), t.c[rule.field].label("block"))
     query = select(*columns, *(t.c[name] for name in rule.within)).join_from(t, fresh, _same(fresh, t, rule))
     query = query.where(t.c[rule.field].is_not(None), t.c[RETIRED_AT].is_(None), target.stays())
+    if target.resource.dead:
+        query = query.where(alive(target.resource, t.c[STATE]))
     if comparison.known:
         is_staged = exists(select(literal(1)).select_from(s).where(target.staged_key == target.stored_key))
         query = query.where(~is_staged)
@@ -500,7 +508,7 @@ def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, stored: T
     in_shared = exists(select(literal(1)).select_from(stored).where(_same(stored, s, rule)))
     is_near = s.c.row_number.in_(select(near.c.row_number))
     columns = (s.c.row_number, *(s.c[name] for name in rule.within))
-    return select(*columns).where(or_(in_shared, is_near), *_fresh(target, comparison))
+    return select(*columns).where(or_(in_shared, is_near), *_fresh(target, comparison), staged_alive(target))
 
 
 def _blocks_after(target: Target, rule: NoOverlap, comparison: Comparison) -> Subquery:
@@ -562,7 +570,7 @@ def _all_blocks(target: Target, rule: NoOverlap, suspects: Table, stored: Table,
             suspects.c.row_number.is_not(None).label("fresh"),
         )
         .select_from(s.join(scopes, _same(scopes, s, rule)).join(suspects, is_suspect, isouter=not alone))
-        .where(*(s.c[name].is_not(None) for name in names))
+        .where(*(s.c[name].is_not(None) for name in names), staged_alive(target))
     )
     if alone:
         return staged.subquery()

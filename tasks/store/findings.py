@@ -37,10 +37,18 @@ Check = Callable[[Inquiry, Any], Iterator[Select[Any]]]
 
 
 def finding(
-    rule: WatchedRule, row: ColumnElement[Any], value: ColumnElement[Any], says: str, *names: ColumnElement[Any]
+    rule: WatchedRule,
+    row: ColumnElement[Any],
+    value: ColumnElement[Any],
+    says: str,
+    *names: ColumnElement[Any],
+    severity: ColumnElement[Any] | None = None,
 ) -> Select[Any]:
-    """Return a query of findings: the message is `says` with the value and `names` in the places of %s."""
-    severity = literal(str(rule.severity))
+    """Return a query of findings: the message is `says` with the value and `names` in the places of %s.
+
+    The severity is the rule's where none is given.
+    """
+    severity = literal(str(rule.severity)) if severity is None else severity
     return select(row, literal(rule.field), value, literal(rule.name), severity, func.format(says, value, *names))
 
 

@@ -25,7 +25,7 @@ def network_checks(asked: Inquiry) -> Iterator[Select[Any]]:
         return
     set_local(asked.connection, "work_mem", SORTING)
     for rule in target.resource.set_rules:
-        if isinstance(rule, Unique | Contained | Apart) and set(rule.watched) & set(target.fields):
+        if isinstance(rule, Unique | Contained | Apart) and set(target.resource.watched(rule)) & set(target.fields):
             yield from _CHECKS[type(rule)](asked, rule)
 
 

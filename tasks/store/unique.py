@@ -15,28 +15,32 @@ from sqlalchemy import (
 )
 
 from schemas.resource import Resource
-from schemas.rules import Unique
+from schemas.rules import STATE, Unique
 from schemas.tables import ROW_NUMBER
 from tasks.store.after import FRESH, KEY
+from tasks.store.dead import alive
 from tasks.store.findings import Inquiry, finding, shown
 
 
 def unique(asked: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
     """Find the records that hold what another holds, each with one of the others."""
-    everything = asked.after(rule.watched)
+    resource = asked.target.resource
+    everything = asked.after(resource.watched(rule))
     held = [everything.c[name] for name in rule.watched]
     conditions: list[ColumnElement[bool]] = [column.is_not(None) for column in held]
+    if resource.dead:
+        conditions.append(alive(resource, everything.c[STATE]))
     if rule.only is not None:
         conditions.append(everything.c[rule.field] == rule.only)
     first, last = func.min(everything.c[KEY]), func.max(everything.c[KEY])
     groups = select(*held, first.label("first"), last.label("last")).where(*conditions).group_by(*held)
     several = groups.having(first != last, func.bool_or(everything.c[FRESH])).subquery()
     other = case((several.c.first == everything.c[KEY], several.c.last), else_=several.c.first)
-    says, row = _says(asked.target.resource, rule), everything.c[ROW_NUMBER]
+    says, row = _says(resource, rule), everything.c[ROW_NUMBER]
     yield (
         finding(rule, row, shown(everything.c[rule.field]), says, other)
         .join_from(everything, several, and_(*(several.c[name] == everything.c[name] for name in rule.watched)))
-        .where(everything.c[FRESH])
+        .where(everything.c[FRESH], *conditions)
     )
 
 

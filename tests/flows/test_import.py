@@ -284,7 +284,7 @@ def test_unknown_columns_are_named_or_refused(database_url: str, tmp_path: Path)
 
 def test_warnings_past_the_limit_are_counted_and_errors_are_all_kept(database_url: str, tmp_path: Path) -> None:
     """The ledger keeps every error, and as many warnings and repairs as the setting allows; the counts are exact."""
-    rows = [vpc(n, account_id="12345678901") for n in range(1, 21)] + [vpc(99, state="gone")]
+    rows = [vpc(n, account_id="12345678901") for n in range(1, 21)] + [vpc(99, region="gone")]
     report = importer(database_url, tmp_path)(rows, settings=with_settings(max_issues=5))
     assert (report.counts.repairs, report.counts.rejected) == (20, 1)
     kept = [issue.severity for issue in issues_of(database_url, report)]

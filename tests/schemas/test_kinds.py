@@ -112,24 +112,10 @@ REFUSES: list[tuple[Kind, list[str]]] = [
     (kinds.ADDRESS, ["10.0.0.0/16", "2001:db8::/32", "01.2.3.4", "203.0.113", "fe80::1%eth0", "host"]),
     (kinds.TEXTS, ['a"b', "{a}", "[1]", "[ \n ]", '[""]', '["a"', "a,null"]),
     (kinds.BLOCKS, ["10.0.0.0/16,x", "10.0.0.0/16,10.1.0.0", '["10.0.0.0/16", 1]', "fe80::%1/64"]),
-    (
-        kinds.TAGS,
-        [
-            "Owner=a,b",
-            "b;Owner=a",
-            "=a",
-            "[1]",
-            '[{"Name":"a"}]',
-            '[{"slug":"a"}]',
-            '{"a"',
-            f"a={'x' * 257}",
-            f"{'k' * 129}=a",
-        ],
-    ),
-    (
-        kinds.TAGS,
-        [",".join(f"k{number}=v" for number in range(51)), '{"a":"\\u0000"}', '{"a":' * 300 + "1" + "}" * 300],
-    ),
+    (kinds.TAGS, ["Owner=a,b", "b;Owner=a", "=a", "[1]", '[{"Name":"a"}]', '[{"slug":"a"}]', '{"a"']),
+    (kinds.TAGS, ['{"a":"\\u0000"}', '{"a":' * 300 + "1" + "}" * 300]),
+    (kinds.AWS_TAGS, ["Owner=a,b", "=a", f"a={'x' * 257}", f"{'k' * 129}=a"]),
+    (kinds.AWS_TAGS, [",".join(f"k{number}=v" for number in range(51))]),
     (kinds.JSON, ["{", "x", "{'a': 1}", '"\\u0000"', '{"\\u0000": 1}', "[" * 300 + "]" * 300, '"\\ud800"']),
 ]
 
@@ -217,12 +203,13 @@ SAID: list[tuple[Kind, str, str, str | None, tuple[str, ...]]] = [
     (kinds.TEXTS, "texts", "a list of names or ids between commas", None, EMPTY),
     (kinds.BLOCKS, "cidrs", "a list of IP blocks between commas", CANONICAL, EMPTY),
     (
-        kinds.TAGS,
+        kinds.AWS_TAGS,
         "tags",
-        "tags such as Owner=net,Project=core or core,edge: at most 50, keys of 128 and values of 256 characters",
+        f"{kinds.TAGS.wants}: at most 50 (aws: tags aside), keys of 128 and values of 256 characters",
         None,
         EMPTY,
     ),
+    (kinds.TAGS, "tags", "a list of tags such as Owner=net,Project=core", None, EMPTY),
     (kinds.JSON, "json", "a JSON value", None, EMPTY),
     (SECRETIVE, "json", "a JSON value", None, EMPTY),
 ]
@@ -370,7 +357,7 @@ BOUNDS: list[tuple[Kind, str, Any]] = [
     (kinds.TEXTS, "null-1", ["null-1"]),
     (kinds.TEXTS, "a.b:c/d+e=f@g-h_i", ["a.b:c/d+e=f@g-h_i"]),
     (kinds.TEXTS, "a,,b", ["a", "b"]),
-    (kinds.TAGS, f"{'k' * 128}={'v' * 256}", f'{{"{"k" * 128}":"{"v" * 256}"}}'),
+    (kinds.AWS_TAGS, f"{'k' * 128}={'v' * 256}", f'{{"{"k" * 128}":"{"v" * 256}"}}'),
     (kinds.TAGS, "a=1\nb=2;\n", '{"a":"1","b":"2"}'),
     (kinds.TAGS, " a = 1 , b = ", '{"a":"1","b":""}'),
     (kinds.TAGS, "a", '{"a":""}'),
@@ -397,10 +384,12 @@ def test_bounds(kind: Kind, text: str, value: Any) -> None:
 
 
 def test_fifty_tags() -> None:
-    """A record has at most 50 tags (EC2 User Guide)."""
+    """A record of AWS has at most 50 tags, those of AWS itself not counted (EC2 User Guide); others have any number."""
     listed = [f"k{number:02}=v" for number in range(51)]
-    assert len(orjson.loads(read(kinds.TAGS, ",".join(listed[:50])))) == 50
-    assert read(kinds.TAGS, ",".join(listed)) is None
+    of_aws = [f"aws:cloudformation:k{number}={'v' * 300}" for number in range(9)]
+    assert len(orjson.loads(read(kinds.AWS_TAGS, ",".join(listed[:50] + of_aws)))) == 59
+    assert read(kinds.AWS_TAGS, ",".join(listed)) is None
+    assert len(orjson.loads(read(kinds.TAGS, ",".join(listed)))) == 51
 
 
 @pytest.mark.parametrize("any_case", [True, False])

@@ -16,7 +16,7 @@ from schemas.kinds import TEXT
 from schemas.resource import AwsRecord, Document, Record, Resource, View
 from schemas.resources import RESOURCES, resource
 from schemas.resources.vpc import VPC
-from schemas.rules import Inside, NoOverlap, Reference, RowRule
+from schemas.rules import AMAZON_ASNS, Inside, NoOverlap, Reference, RowRule
 
 EVERY = pytest.mark.parametrize("resource_type", RESOURCES.values(), ids=RESOURCES.keys())
 AWS = {name: declared for name, declared in RESOURCES.items() if declared.document}
@@ -85,7 +85,11 @@ BROKEN_AND_KEPT: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         (
             {"availability_zone": "us-east-2a", "region": "us-east-1"},
             {"availability_zone": "us-east-1-bos-1a", "region": "us-east-1"},
-        )
+        ),
+        (
+            {"availability_zone": "us-west-1-wl1-las-wlz-1", "region": "us-west-2"},
+            {"availability_zone": "us-east-1-wl1-bos-wlz-1", "region": "us-east-1"},
+        ),
     ],
     "transitGateway.range": [
         ({"amazon_side_asn": 64_511}, {"amazon_side_asn": 64_512}),
@@ -100,9 +104,7 @@ BROKEN_AND_KEPT: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         ({"ip_address": None, "certificate_arn": None}, {"ip_address": "203.0.113.7", "certificate_arn": None}),
         ({"ip_address": None, "certificate_arn": None}, {"ip_address": None, "certificate_arn": "arn:aws:acm:x"}),
     ],
-    "customerGateway.reserved_asn": [
-        ({"bgp_asn": asn}, {"bgp_asn": asn + 1}) for asn in (7_224, 9_059, 10_124, 17_943)
-    ],
+    "customerGateway.reserved_asn": [({"bgp_asn": asn}, {"bgp_asn": asn + 1}) for asn in AMAZON_ASNS],
     "vpcEndpoint.gateway_endpoint": [
         (
             {"endpoint_type": "Gateway", "subnet_ids": ["subnet-1"], "security_group_ids": None},
@@ -121,31 +123,38 @@ BROKEN_AND_KEPT: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     ],
     "vpcEndpoint.one_subnet": [
         (
+            {"endpoint_type": "GatewayLoadBalancer", "subnet_ids": ["subnet-1", "subnet-2"]},
             {"endpoint_type": "GatewayLoadBalancer", "subnet_ids": ids},
-            {"endpoint_type": "GatewayLoadBalancer", "subnet_ids": ["subnet-1"]},
         )
-        for ids in (None, ["subnet-1", "subnet-2"])
+        for ids in (None, ["subnet-1"])
     ],
-    "vpcEndpoint.subnets": [
+    "vpcEndpoint.service": [
         (
-            {"endpoint_type": "Interface", "subnet_ids": None},
-            {"endpoint_type": "Interface", "subnet_ids": ["subnet-1", "subnet-2"]},
+            {"endpoint_type": kind, "service_name": None},
+            {"endpoint_type": kept, "service_name": None},
         )
+        for kind, kept in (("Interface", "Resource"), ("Gateway", "ServiceNetwork"), ("GatewayLoadBalancer", "Tunnel"))
     ],
     "vpcEndpoint.service_region": [
         (
-            {"service_name": "com.amazonaws.us-east-2.s3", "region": "us-east-1"},
-            {"service_name": "com.amazonaws.us-gov-west-1.s3", "region": "us-gov-west-1"},
-        ),
+            {"service_name": f"com.amazonaws.{wrong}.s3", "service_region": None, "region": "us-east-1"},
+            {"service_name": kept, "service_region": elsewhere, "region": region},
+        )
+        for wrong, kept, elsewhere, region in (
+            ("us-east-2", "com.amazonaws.us-gov-west-1.s3", None, "us-gov-west-1"),
+            ("vpce.us-east-2", "com.example.service", None, "us-east-1"),
+            ("us-east-2", "com.amazonaws.vpce.us-west-2.vpce-svc-0a1b2c3d", "us-west-2", "us-east-1"),
+        )
+    ],
+    "elasticIp.address": [
         (
-            {"service_name": "com.amazonaws.vpce.us-east-2.vpce-svc-0a1b2c3d", "region": "us-east-1"},
-            {"service_name": "com.example.service", "region": "us-east-1"},
-        ),
+            {"public_ip": None, "carrier_ip": None, "customer_owned_ip": None},
+            {"public_ip": None, "carrier_ip": None, "customer_owned_ip": None} | {name: "203.0.113.7"},
+        )
+        for name in ("public_ip", "carrier_ip", "customer_owned_ip")
     ],
-    "vpnGateway.range": [({"amazon_side_asn": 1}, {"amazon_side_asn": asn}) for asn in (65_000, 7_224, 10_124)],
-    "vpnGateway.amazon_asn": [
-        ({"amazon_side_asn": asn}, {"amazon_side_asn": asn + 1}) for asn in (7_224, 9_059, 10_124, 17_943)
-    ],
+    "vpnGateway.range": [({"amazon_side_asn": 1}, {"amazon_side_asn": asn}) for asn in (65_000, 7_224, 17_493)],
+    "vpnGateway.amazon_asn": [({"amazon_side_asn": asn}, {"amazon_side_asn": asn + 1}) for asn in AMAZON_ASNS],
     "transitGatewayAttachment.resource_form": [
         (
             {"resource_type": "direct-connect-gateway", "resource_id": "vpc-0a1b2c3d"},
@@ -166,14 +175,15 @@ BROKEN_AND_KEPT: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     ],
     "natGateway.allocation": [
         (
-            {"connectivity_type": "public", "addresses": text},
-            {"connectivity_type": kind, "addresses": kept},
+            {"connectivity_type": "public", "addresses": text, "subnet_id": "subnet-1"},
+            {"connectivity_type": kind, "addresses": kept, "subnet_id": subnet},
         )
-        for text, kind, kept in (
-            (None, "private", None),
-            ("[]", "private", "[]"),
-            ('[{"public_ip":"203.0.113.20"}]', "public", '[{"allocation_id":"eipalloc-0a1b2c3d"}]'),
-            ('[{"allocation_id":null}]', "public", '[{"AllocationId":"eipalloc-0a1b2c3d"},{}]'),
+        for text, kind, kept, subnet in (
+            (None, "private", None, "subnet-1"),
+            ("[]", "private", "[]", "subnet-1"),
+            ('[{"public_ip":"203.0.113.20"}]', "public", '[{"allocation_id":"eipalloc-0a1b2c3d"}]', "subnet-1"),
+            ('[{"allocation_id":null}]', "public", '[{"AllocationId":"eipalloc-0a1b2c3d"},{}]', "subnet-1"),
+            (None, "public", "[]", None),
         )
     ],
     "routeTable.shape": [
@@ -189,6 +199,7 @@ BROKEN_AND_KEPT: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
             ('[{"NatGatewayId":"nat-1","GatewayId":"igw-1"}]', '[{"NatGatewayId":"nat-1","GatewayId":null}]'),
             ('[{"target":"igw-1"},{}]', '[{"InstanceId":"i-1","NetworkInterfaceId":"eni-1"}]'),
             ("[{}]", '[{"InstanceId":"i-1"}]'),
+            ("[{}]", '[{"state":"blackhole"},{"IpAddress":"10.0.0.1"},{"GatewayId":"VpcLattice"}]'),
         )
     ],
     "routeTable.destination": [
@@ -287,6 +298,13 @@ def test_every_row_rule_is_tested() -> None:
     """Each rule that a type declares has a row that breaks it and one that keeps it."""
     declared = {f"{r.type}.{rule.name}" for r in RESOURCES.values() for rule in r.row_rules}
     assert declared == set(BROKEN_AND_KEPT)
+
+
+@EVERY
+def test_every_rule_has_its_source(resource_type: Resource) -> None:
+    """Each rule names the page that it rests on, and so does each type; an HTTPS address."""
+    rules = [*resource_type.row_rules, *resource_type.set_rules]
+    assert all(source.startswith("https://") for source in (resource_type.source, *(rule.source for rule in rules)))
 
 
 @EVERY
@@ -418,6 +436,20 @@ def test_states_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
 
 
 @EVERY_AWS
+def test_choices_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
+    """Every enum of the API's model that a field reads is one of ours, with exactly its values, in any case."""
+    shape = ec2.shape_for(SHAPES[resource_type.type])
+    for name, spec in resource_type.fields.items():
+        member = member_of(shape, spec.aws) if spec.aws else None
+        answers = tuple(getattr(member, "enum", ()))
+        if spec.kind.name == "enum" and answers:
+            assert set(spec.choices) == set(answers), name
+        else:
+            # Words for yes and no are read as that; a type that the model leaves as text is no enum of the API.
+            assert not answers or spec.kind.read(pl.Series([*answers])).null_count() == 0, name
+
+
+@EVERY_AWS
 def test_members_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
     """What a field reads of an AWS document is there, but for what other calls answer; and so are the parties."""
     shape = ec2.shape_for(SHAPES[resource_type.type])
@@ -430,13 +462,18 @@ def test_members_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None
 
 def is_there(shape: Any, path: str) -> bool:
     """Say whether the API's model has what a path reads, down to the first choice among several."""
+    return member_of(shape, path) is not None
+
+
+def member_of(shape: Any, path: str) -> Any:
+    """Return the shape of what a path reads, down to the first choice among several; None where there is none."""
     members = re.match(r"\w+(\.\w+)*", re.sub(r"^(without\(|\[)", "", path))
     assert members, path
     for member in members[0].split("."):
         if member not in shape.members:
-            return False
+            return None
         shape = shape.members[member]
-    return True
+    return shape
 
 
 VIEWS = [(declared, view) for declared in AWS.values() if declared.document for view in declared.document.views]

@@ -44,14 +44,14 @@ def answers(rule: RowRule, *values: Any) -> list[bool | None]:
 def test_private_as_numbers() -> None:
     """The ranges of RFC 6996 are kept with both their ends, the exceptions too, and a cell without a value."""
     rule = private_asn("asn", but=AMAZON_ASNS)
-    amazon = (7224, 9059, 10_124, 17_943)
+    amazon = (7224, 9059, 10_124, 17_493, 17_943)
     kept = [64_512, 65_534, 4_200_000_000, 4_294_967_294, *amazon]
     broken = [64_511, 65_535, 4_199_999_999, 4_294_967_295, 1, 0]
     assert answers(rule, *kept, *broken) == [False] * len(kept) + [True] * len(broken)
-    assert answers(private_asn("asn"), 65_000, *amazon) == [False, True, True, True, True]
+    assert answers(private_asn("asn"), 65_000, *amazon) == [False, True, True, True, True, True]
     assert not any(answers(rule, 65_000, None))
     assert (rule.name, rule.field, rule.fields) == ("range", "asn", ("asn",))
-    assert rule.message == "is not a private AS number: 64512 to 65534 or 4200000000 to 4294967294"
+    assert rule.message == "is not a private AS number: write one of 64512 to 65534 or 4200000000 to 4294967294"
     assert (rule.severity, rule.partial) == (Severity.ERROR, False)
 
 
@@ -63,7 +63,7 @@ def test_lists_of_objects() -> None:
     rule = lists_objects("routes", '[{"a": 1}]')
     assert answers(rule, *OBJECTS) == [False, False, True, True, True, True, True, True, None]
     assert (rule.name, rule.field, rule.fields) == ("shape", "routes", ("routes",))
-    assert rule.message == 'is not a list of objects such as [{"a": 1}]'
+    assert rule.message == 'is not a list of objects: write it as [{"a": 1}]'
     assert rule.severity is Severity.ERROR
 
 

@@ -201,14 +201,25 @@ def test_required_cells(empty: Empty, wanted: list[Any]) -> None:
     assert batch.issues["value"].null_count() == len(wanted)
 
 
-def test_a_likely_value_is_suggested() -> None:
-    """The nearest of those that a field may have, where one is near."""
+def test_a_value_that_no_enum_lists_is_kept() -> None:
+    """It is reported, with the nearest that the field lists, where one is near: a source may have its own values."""
     rows = [LEAST | {"state": state, "instance_tenancy": "default"} for state in ("availible", "zzz", "available")]
     batch = validated(rows)
     assert batch.issues.select("row", "value", "suggestion").rows() == [
         (2, "availible", "available"),
         (3, "zzz", None),
     ]
+    assert batch.issues["severity"].unique().to_list() == ["warning"]
+    assert "'zzz' is not one of pending, available, deleting: it is kept; correct it if it is misspelt" in messages(
+        batch
+    )
+    assert (batch.rejected.to_list(), batch.valid["state"].to_list()) == ([], ["availible", "zzz", "available"])
+
+
+def test_a_likely_region_is_suggested() -> None:
+    """What is no region is rejected, with the nearest that there is."""
+    batch = validated([LEAST | {"region": "us-eest-1"}, LEAST | {"region": "nowhere"}])
+    assert batch.issues.select("row", "suggestion").rows() == [(2, "us-east-1"), (3, None)]
     assert batch.rejected.sort().to_list() == [2, 3]
 
 
@@ -231,11 +242,11 @@ def test_repairs_are_told_and_loaded() -> None:
 
 def test_constants() -> None:
     """They fill a field of every row; a wrong one rejects each, and is told without a column."""
-    batch = validated([LEAST, LEAST], constants={"region": "us-east-1", "state": "gone"})
-    assert batch.flawed["region"].to_list() == ["us-east-1", "us-east-1"]
+    batch = validated([LEAST, LEAST], constants={"state": "available", "region": "gone"})
+    assert batch.flawed["state"].to_list() == ["available", "available"]
     assert batch.issues.select("row", "column", "field", "value").rows() == [
-        (2, None, "state", "gone"),
-        (3, None, "state", "gone"),
+        (2, None, "region", "gone"),
+        (3, None, "region", "gone"),
     ]
 
 
@@ -302,12 +313,12 @@ def test_rules_of_a_row(cells: Cells, mode: Mode, wanted: list[str]) -> None:
 def test_a_rule_of_a_row_says_what_stands_there() -> None:
     """Its message follows the value of its field, if there is one."""
     zone = validated([SUBNET | {"cidr_block": "10.0.0.0/24", "region": "eu-west-1"}], kind="subnet")
-    assert messages(zone) == ["'us-east-1a' is not a zone of the subnet's region"]
+    assert messages(zone) == ["'us-east-1a' is not a zone of the subnet's region: correct the zone or the region"]
     assert zone.issues.select("column", "field", "value").rows() == [
         ("availability_zone", "availability_zone", "us-east-1a")
     ]
     blocks = validated([SUBNET | {"ipv6_cidr_block": ""}], kind="subnet")
-    assert messages(blocks) == ["An IPv4 or an IPv6 CIDR block is required, and both are empty"]
+    assert messages(blocks) == ["An IPv4 or an IPv6 CIDR block is required, and both are empty: fill in one"]
     assert blocks.issues.select("column", "field", "value").rows() == [(None, "cidr_block", None)]
 
 

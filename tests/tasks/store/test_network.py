@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,9 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
+from sqlalchemy import text as sql
 
-from schemas.connections import ATTACHMENT, PEERING
-from schemas.reports import Report
+from schemas.connections import PEERING
+from schemas.reports import Report, Severity
 from schemas.resources import RESOURCES
 from schemas.tables import TABLES
 from tasks.store.engine import engine
@@ -58,7 +60,14 @@ def meet(one: str, other: str) -> bool:
 
 def found(url: str, report: Report, rule: str) -> set[int]:
     """Return the rows of a file that broke a rule, the first being 0."""
-    return {issue.row - 2 for issue in issues_of(url, report) if issue.rule == rule and issue.row}
+    return set(severities(url, report, rule))
+
+
+def severities(url: str, report: Report, rule: str) -> dict[int, Severity]:
+    """Return the rows of a file that broke a rule, the first being 0, and how severe that is at worst."""
+    found = [issue for issue in issues_of(url, report) if issue.rule == rule and issue.row]
+    worst_last = sorted(found, key=lambda issue: issue.severity == Severity.ERROR)
+    return {issue.row - 2: issue.severity for issue in worst_last if issue.row}
 
 
 # What lies in a container ---------------------------------------------------------------------------------------------
@@ -145,25 +154,39 @@ def test_prefixes_outside_their_containers(
 
 @dataclass(frozen=True)
 class Drawn:
-    """A few VPCs by number with their blocks, peerings between two of them, and attachments to gateways."""
+    """A few VPCs by number with their blocks, peerings between two of them, and attachments to gateways.
+
+    `routes` are destinations of routes over peerings, by their number.
+    """
 
     vpcs: dict[int, list[str]]
     peerings: list[tuple[int, int, str]]
     attachments: list[tuple[int, int, str]]
+    routes: list[tuple[int, str]]
 
-    def hubs(self) -> list[set[int]]:
-        """The sets of VPCs that are connected."""
-        alive = [{one, other} for one, other, state in self.peerings if state not in PEERING.dead]
+    def hubs(self) -> list[tuple[set[int], int | None]]:
+        """The sets of VPCs that are connected, each with the number of the peering that does so."""
+        alive = [({one, other}, n) for n, (one, other, state) in enumerate(self.peerings) if state not in DEAD]
         gateways: dict[int, set[int]] = {}
         for gateway, number, state in self.attachments:
-            if state not in ATTACHMENT.dead:
+            if state not in DEAD:
                 gateways.setdefault(gateway, set()).add(number)
-        return [*alive, *gateways.values()]
+        return [*alive, *((hub, None) for hub in gateways.values())]
 
-    def clash(self, one: int, hub: set[int]) -> bool:
-        """Say whether a VPC has addresses in common with another of a hub."""
-        others = [block for number in hub if number != one for block in self.vpcs[number]]
-        return one in hub and any(meet(*pair) for pair in product(self.vpcs[one], others))
+    def clash(self, one: int, hub: set[int], peering: int | None) -> set[Severity]:
+        """Say how severely a VPC has addresses in common with another of a hub."""
+        others = [(number, block) for number in hub if number != one for block in self.vpcs[number]]
+        pairs = [(b, n, o) for b, (n, o) in product(self.vpcs[one], others) if one in hub and meet(b, o)]
+        return {self.severity({(one, block), (number, other)}, peering) for block, number, other in pairs}
+
+    def severity(self, blocks: set[tuple[int, str]], peering: int | None) -> Severity:
+        """Say how severe it is that two blocks overlap."""
+        primary = any(vpc_row(number, self.vpcs[number])["cidr_block"] == block for number, block in blocks)
+        routed = any(n == peering and all(meet(to, block) for _, block in blocks) for n, to in self.routes)
+        return Severity.ERROR if peering is not None and (primary or routed) else Severity.WARNING
+
+
+DEAD = ("deleted", "deleting", "failed")
 
 
 NUMBERS = st.integers(1, 5)
@@ -171,15 +194,16 @@ DRAWN = st.builds(
     Drawn,
     vpcs=st.fixed_dictionaries({number: st.lists(blocks(), min_size=1, max_size=3) for number in range(1, 6)}),
     peerings=st.lists(
-        st.tuples(NUMBERS, NUMBERS, st.sampled_from(["", "active", "deleted"])).filter(lambda it: it[0] != it[1]),
+        st.tuples(NUMBERS, NUMBERS, st.sampled_from(["", "active", "deleting"])).filter(lambda it: it[0] != it[1]),
         min_size=1,
         max_size=4,
     ),
     attachments=st.lists(
-        st.tuples(st.integers(1, 2), NUMBERS, st.sampled_from(["available", "deleted", "available"])),
+        st.tuples(st.integers(1, 2), NUMBERS, st.sampled_from(["available", "failed", "available"])),
         min_size=1,
         max_size=5,
     ),
+    routes=st.lists(st.tuples(st.integers(0, 3), blocks()), max_size=4),
 )
 
 
@@ -219,33 +243,48 @@ def rows_of(drawn: Drawn) -> dict[str, list[Row]]:
     return {"vpc": vpcs, "vpcPeering": peerings, "transitGatewayAttachment": attachments}
 
 
-def clashing(drawn: Drawn, resource_type: str, row: Row) -> bool:
-    """Say whether a record clashes, by comparing every pair of blocks."""
+def clashing(drawn: Drawn, resource_type: str, row: Row) -> Severity | None:
+    """Say how severely a record clashes, by comparing every pair of blocks."""
+    found = clashes(drawn, resource_type, row)
+    return Severity.ERROR if Severity.ERROR in found else next(iter(found), None)
+
+
+def clashes(drawn: Drawn, resource_type: str, row: Row) -> set[Severity]:
+    """Return how severe the clashes of a record are."""
     number = next(n for n in drawn.vpcs if vpc_id(n) in row.values())
     if resource_type == "vpc":
-        return any(drawn.clash(number, hub) for hub in drawn.hubs())
-    if row["state"] in ATTACHMENT.dead:
-        return False
+        return {severity for hub in drawn.hubs() for severity in drawn.clash(number, *hub)}
+    if row["state"] in DEAD:
+        return set()
     if resource_type == PEERING.type:
-        return drawn.clash(number, {n for n in drawn.vpcs if vpc_id(n) in row.values()})
+        ends = {n for n in drawn.vpcs if vpc_id(n) in row.values()}
+        return drawn.clash(number, ends, int(row["vpc_peering_id"].removeprefix("pcx-"), 16))
     gateway = int(row["transit_gateway_id"].removeprefix("tgw-"))
-    beside = {n for at, n, state in drawn.attachments if at == gateway and state not in ATTACHMENT.dead}
-    return drawn.clash(number, beside)
+    beside = {n for at, n, state in drawn.attachments if at == gateway and state not in DEAD}
+    return drawn.clash(number, beside, None)
 
 
-def rejected(drawn: Drawn, resource_type: str, file: list[Row], old: list[Row]) -> set[int]:
-    """The rows of a file that clash, also with a VPC that keeps its blocks because its own row clashes."""
+def severe(drawn: Drawn, resource_type: str, file: list[Row], old: list[Row]) -> dict[int, Severity]:
+    """How severely rows of a file clash, also with a VPC that keeps its blocks because its own row is rejected."""
     stored = {next(iter(row.values())): row for row in old}
-    found: set[int] = set()
+    found = clashing_rows(drawn, resource_type, file, old)
     while True:
-        clash = {n for n, row in enumerate(file) if row not in old and clashing(drawn, resource_type, row)}
-        if clash <= found:
-            return found
-        found |= clash
+        errors = {n for n, severity in found.items() if severity == Severity.ERROR}
         if resource_type == "vpc":
-            back = [stored.get(file[n]["vpc_id"]) for n in found]
+            back = [stored.get(file[n]["vpc_id"]) for n in errors]
             blocks_back = {row["vpc_id"]: blocks_of(row) for row in back if row}
             drawn = replace(drawn, vpcs={n: blocks_back.get(vpc_id(n), held) for n, held in drawn.vpcs.items()})
+        again = clashing_rows(drawn, resource_type, file, old)
+        more = {n: severity for n, severity in again.items() if severity == Severity.ERROR and n not in errors}
+        if not more:
+            return found
+        found |= more
+
+
+def clashing_rows(drawn: Drawn, resource_type: str, file: list[Row], old: list[Row]) -> dict[int, Severity]:
+    """How severely the rows of a file clash that change anything."""
+    asked = {n: clashing(drawn, resource_type, row) for n, row in enumerate(file) if row not in old}
+    return {n: severity for n, severity in asked.items() if severity}
 
 
 def blocks_of(row: Row) -> list[str]:
@@ -261,7 +300,8 @@ def test_networks_that_are_connected(
     database_url: str, tmp_path: Path, last: str, drawn: Drawn, data: st.DataObject
 ) -> None:
     """Whichever of the three is loaded last finds what overlaps, beside what is stored of its own type already."""
-    execute(database_url, "truncate vpc, vpc_peering, transit_gateway_attachment, transit_gateway")
+    execute(database_url, "truncate vpc, vpc_peering, transit_gateway_attachment, transit_gateway, route_table")
+    put_routes(database_url, drawn.routes)
     put(database_url, "transitGateway", [{"transit_gateway_id": f"tgw-{n:08x}"} for n in (1, 2)])
     files = rows_of(drawn)
     for name in files:
@@ -274,9 +314,22 @@ def test_networks_that_are_connected(
     if not file:
         return
     report = importer(database_url, tmp_path)(file, resource_type=last)
-    wanted = rejected(drawn, last, file, old)
-    assert found(database_url, report, "connected_overlap") == wanted
-    assert report.counts.rejected == len(wanted)
+    wanted = severe(drawn, last, file, old)
+    assert severities(database_url, report, "connected_overlap") == wanted
+    assert report.counts.rejected == list(wanted.values()).count(Severity.ERROR)
+
+
+def put_routes(url: str, routes: list[tuple[int, str]]) -> None:
+    """Store a table with these routes, and some that say nothing of a block."""
+    listed = [{"destination": to, "target": f"pcx-{n:08x}"} for n, to in routes]
+    listed += [{"destination": "pl-0a1b2c3d", "target": "pcx-00000000"}, {"target": "pcx-00000000"}, {}]
+    listed.append({"destination": "999.0.0.0/8", "VpcPeeringConnectionId": "pcx-00000000"})
+    with engine(url).begin() as connection:
+        table = {"route_table_id": "rtb-00000001", "vpc_id": vpc_id(1), "routes": json.dumps(listed)}
+        connection.execute(
+            sql("insert into route_table (route_table_id, vpc_id, routes) values (:route_table_id, :vpc_id, :routes)"),
+            table,
+        )
 
 
 # What may stand once --------------------------------------------------------------------------------------------------
@@ -350,13 +403,17 @@ def test_what_a_clash_of_connected_networks_says(database_url: str, tmp_path: Pa
     report = run([peering], resource_type="vpcPeering")
     [issue] = issues_of(database_url, report)
     assert issue.message == (
-        f"'{vpc_id(2)}' has 10.0.0.0/24, which overlaps 10.0.0.0/16 of {vpc_id(1)}, and pcx-0a1b2c3d connects the two"
+        f"'{vpc_id(2)}' has 10.0.0.0/24, which overlaps 10.0.0.0/16 of {vpc_id(1)}, and pcx-0a1b2c3d connects the two: "
+        "correct one of the blocks, or the connection"
     )
     assert run([peering | {"state": "failed"}], resource_type="vpcPeering").counts.create == 1
     run([{"vpc_id": vpc_id(2), "cidr_block": "10.1.0.0/24"}], resource_type="vpc")
     assert run([peering | {"state": "active"}], resource_type="vpcPeering").counts.update == 1
     late = run([{"vpc_id": vpc_id(1), "secondary_cidr_blocks": "10.1.0.0/16"}], resource_type="vpc", mode="update")
     [issue] = issues_of(database_url, late)
-    assert issue.message == (f"'10.1.0.0/16' overlaps 10.1.0.0/24 of {vpc_id(2)}, which pcx-0a1b2c3d connects with it")
+    assert issue.message == (
+        f"'10.1.0.0/16' overlaps 10.1.0.0/24 of {vpc_id(2)}, which pcx-0a1b2c3d connects with it: "
+        "correct one of the blocks, or the connection"
+    )
     renamed = run([{"vpc_id": vpc_id(1), "name": "core"}], resource_type="vpc", mode="update")
     assert renamed.counts.update == 1
