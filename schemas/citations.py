@@ -29,6 +29,7 @@ def api(name: str) -> str:
     return f"https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_{name}.html"
 
 
+# NetBox's own limits are 50 to 100 characters, Nautobot's are 255 (CHARFIELD_MAX_LENGTH): the wider ones hold.
 def netbox(path: str) -> str:
     """Return the page of a model of NetBox, such as `ipam/prefix`."""
     return f"https://netboxlabs.com/docs/netbox/models/{path}/"

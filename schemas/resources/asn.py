@@ -14,7 +14,7 @@ class Asn(SourcedRecord):
     """An autonomous system number and who holds it."""
 
     asn: int = f.asn("ASN", required=True, aliases=("as", "as number", "autonomous system number"))
-    rir: str = f.text("RIR", longest=100, example="RIPE", aliases=("registry", "regional internet registry"))
+    rir: str = f.text("RIR", longest=255, example="RIPE", aliases=("registry", "regional internet registry"))
     organisation: str = f.text(
         "Organisation", longest=255, example="Example GmbH", aliases=("organization", "org", "holder", "tenant")
     )

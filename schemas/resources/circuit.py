@@ -14,16 +14,16 @@ from schemas.rules import Reference
 class Circuit(SourcedRecord):
     """A line that a provider runs between two sites, or from a site to elsewhere."""
 
-    provider: str = f.text("Provider", longest=100, required=True, example="Example Telecom", aliases=("carrier",))
+    provider: str = f.text("Provider", longest=255, required=True, example="Example Telecom", aliases=("carrier",))
     cid: str = f.text(
         "Circuit ID",
-        longest=100,
+        longest=255,
         required=True,
         example="ET-4711",
         aliases=("circuit", "circuit number"),
         description="What the provider calls the circuit.",
     )
-    type: str = f.text("Type", longest=100, example="Dark fibre", aliases=("circuit type",))
+    type: str = f.text("Type", longest=255, example="Dark fibre", aliases=("circuit type",))
     status: str = f.enum(
         "Status",
         *("planned", "provisioning", "active", "offline", "deprovisioning", "decommissioned"),

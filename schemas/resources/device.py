@@ -18,7 +18,7 @@ class Device(SourcedRecord):
     name: str = f.text(
         "Name",
         kind=kinds.DEVICE_NAME,
-        longest=64,
+        longest=255,
         example="fra-core-1",
         aliases=("device", "device name", "hostname", "host"),
         description="A device without a name is known by its ID in its source.",
@@ -27,16 +27,16 @@ class Device(SourcedRecord):
         "Site", longest=255, example="Frankfurt 1", aliases=("site name", "location"), description="The site's name."
     )
     tenant: str = f.text(
-        "Tenant", longest=100, example="Example GmbH", aliases=("tenant name",), description="Whose device it is."
+        "Tenant", longest=255, example="Example GmbH", aliases=("tenant name",), description="Whose device it is."
     )
-    role: str = f.text("Role", longest=100, example="core router", aliases=("device role", "function"))
+    role: str = f.text("Role", longest=255, example="core router", aliases=("device role", "function"))
     manufacturer: str = f.text(
-        "Manufacturer", longest=100, example="Juniper", aliases=("vendor", "make", "device type manufacturer")
+        "Manufacturer", longest=255, example="Juniper", aliases=("vendor", "make", "device type manufacturer")
     )
     model: str = f.text(
-        "Model", longest=100, example="MX204", aliases=("device type", "type", "hardware model", "device type model")
+        "Model", longest=255, example="MX204", aliases=("device type", "type", "hardware model", "device type model")
     )
-    serial: str = f.text("Serial number", longest=50, example="BR1234567890", aliases=("serial no", "sn"))
+    serial: str = f.text("Serial number", longest=255, example="BR1234567890", aliases=("serial no", "sn"))
     status: str = f.enum(
         "Status",
         *("offline", "active", "planned", "staged", "failed", "inventory", "decommissioning"),

@@ -23,7 +23,7 @@ class Site(SourcedRecord):
         description="The name as it stands in addresses of web pages.",
     )
     facility: str = f.text(
-        "Facility", longest=50, example="Equinix FR5", aliases=("facility code", "data centre", "data center")
+        "Facility", longest=255, example="Equinix FR5", aliases=("facility code", "data centre", "data center")
     )
     region_name: str = f.text(
         "Region",

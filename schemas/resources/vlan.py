@@ -14,11 +14,11 @@ from schemas.rules import Reference
 class Vlan(SourcedRecord):
     """A layer 2 domain, numbered within its group, or else within its site."""
 
-    group: str = f.text("Group", longest=100, example="Frankfurt 1", aliases=("vlan group", "group name"))
+    group: str = f.text("Group", longest=255, example="Frankfurt 1", aliases=("vlan group", "group name"))
     vid: int = f.integer(
         "VLAN ID", least=1, most=4094, required=True, example="110", aliases=("vlan", "vlan number", "number")
     )
-    name: str = f.text("Name", longest=64, required=True, example="servers", aliases=("vlan name",))
+    name: str = f.text("Name", longest=255, required=True, example="servers", aliases=("vlan name",))
     site: str = f.text(
         "Site", longest=255, example="Frankfurt 1", aliases=("site name", "location"), description="The site's name."
     )

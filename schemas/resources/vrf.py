@@ -5,9 +5,13 @@ Source: NetBox, ipam.VRF; RFC 4364 (route distinguishers).
 
 from __future__ import annotations
 
+import polars as pl
+
 from schemas import citations
 from schemas import fields as f
+from schemas.reports import Severity
 from schemas.resource import Resource, SourcedRecord
+from schemas.rules import RowRule
 
 
 class Vrf(SourcedRecord):
@@ -16,8 +20,6 @@ class Vrf(SourcedRecord):
     rd: str = f.text(
         "Route distinguisher",
         longest=21,
-        matches=r"^(\d+|\d+\.\d+\.\d+\.\d+):\d+$",
-        says="is not a route distinguisher such as 65000:1",
         example="65000:1",
         aliases=("vrf rd",),
         description="The VRF's name stands for it where there is none.",
@@ -29,6 +31,10 @@ class Vrf(SourcedRecord):
     )
 
 
+def _unlike_a_distinguisher() -> pl.Expr:
+    return ~pl.col("rd").str.contains(r"^(\d+|\d+\.\d+\.\d+\.\d+):\d+$")
+
+
 VRF = Resource(
     "vrf",
     "VRF",
@@ -36,5 +42,17 @@ VRF = Resource(
     key=("rd", "name"),
     first_of=("rd", "name"),
     open_key=("rd",),
+    row_rules=(
+        # NetBox and Nautobot take any text.
+        RowRule(
+            "format",
+            "rd",
+            ("rd",),
+            _unlike_a_distinguisher,
+            "is not a route distinguisher such as 65000:1: it is kept; correct it if it is misspelt",
+            Severity.WARNING,
+            source=citations.rfc(4364),
+        ),
+    ),
     source=citations.netbox("ipam/vrf"),
 )

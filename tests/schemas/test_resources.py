@@ -216,6 +216,9 @@ BROKEN_AND_KEPT: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
             {"routes": '[{"destination":"10.0.0.0/8"},{"destination":"10.0.0.0/9"},{},{}]'},
         )
     ],
+    "vrf.format": [
+        ({"rd": wrong}, {"rd": kept}) for wrong, kept in (("65000", "65000:1"), ("blue:1", "192.0.2.1:7"), ("1:", None))
+    ],
     "securityGroup.shape": [({"rules": "5"}, {"rules": "[{}]"})],
     "securityGroup.ports": [
         ({"rules": f"[{text}]"}, {"rules": f"[{kept}]"})
