@@ -27,7 +27,7 @@ from api.watch import Watch
 from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
 from schemas.errors import CmdbError, Unavailable, UsageError
 from schemas.filters import both, parse
-from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SyncJob, UndoJob, WriteOptions
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, UndoJob, WriteOptions
 from schemas.listing import listed
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Report, Stale, Status, Unknown
 from schemas.resources import RESOURCES, resource
@@ -111,7 +111,14 @@ NoHeader = Annotated[bool, typer.Option("--no-header", help="The first row is a 
 Columns = Annotated[
     str | None, typer.Option("--columns", metavar="A,B", help="Name the columns of a file without a header, in order.")
 ]
-Sheet = Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook.")]
+Sheet = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sheet",
+        metavar="NAME[=TYPE]",
+        help="The one sheet to read; or the type of a sheet, nothing after = to leave it out. Repeatable.",
+    ),
+]
 Records = Annotated[str | None, typer.Option("--records", help="The member of a JSON document that holds the list.")]
 Null = Annotated[
     list[str] | None,
@@ -210,7 +217,7 @@ def import_(
             header_row=header_row,
             no_header=no_header,
             columns=_listed(columns),
-            sheet=sheet,
+            **_sheets(sheet),
             records=records,
             null=null or (),
             decimal_comma=decimal_comma,
@@ -604,7 +611,7 @@ def plan(
             header_row=header_row,
             no_header=no_header,
             columns=_listed(columns),
-            sheet=sheet,
+            **_sheets(sheet),
             records=records,
             null=null or (),
             decimal_comma=decimal_comma,
@@ -878,6 +885,16 @@ def _pairs(values: list[str] | None, option: str) -> dict[str, str]:
             raise UsageError(f"{option} {text}: write it as {'COLUMN=FIELD' if option == '--map' else 'FIELD=VALUE'}.")
         pairs[before] = after
     return pairs
+
+
+def _sheets(values: list[str] | None) -> dict[str, Any]:
+    """Which sheet to read, or what is known of several."""
+    alone = [text for text in values or () if "=" not in text]
+    if len(alone) > 1 or (alone and len(values or ()) > 1):
+        raise UsageError(f"--sheet {alone[0]}: write NAME=TYPE for each of several sheets, or name the one to read.")
+    pairs = [text.rpartition("=") for text in values or () if "=" in text]
+    known = {name: SheetOptions(type=resource(type).type if type else None, skip=not type) for name, _, type in pairs}
+    return {"sheet": alone[0] if alone else None, "sheets": known}
 
 
 @contextmanager

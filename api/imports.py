@@ -215,7 +215,7 @@ def _options(form: FormData) -> ImportOptions:
         if name in ("withoutRules", "columns", "null"):
             given.setdefault(name, []).extend([value] if value else [])
         elif value:
-            given[name] = _json(name, value) if name in ("mapping", "constants") else value
+            given[name] = _json(name, value) if name in ("mapping", "constants", "sheets") else value
     try:
         return ImportOptions.model_validate(given)
     except ValidationError as error:

@@ -6,12 +6,21 @@ from datetime import date, datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from flows.runs import EXPORT, IMPORT, Standing
 from schemas.filters import Filter, Filters, both, of_fields, parse
-from schemas.jobs import ExportJob, ImportJob, ReadOptions, SyncJob, Threshold, WriteOptions
+from schemas.jobs import ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, Threshold, WriteOptions
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Severity, Stale, Unknown
 
 
@@ -19,6 +28,10 @@ class Model(BaseModel):
     """What all have in common."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+_READING = {*ReadOptions.model_fields}
+"""The options of an import that say how its source is read."""
 
 
 class ImportOptions(Model):
@@ -77,6 +90,11 @@ class ImportOptions(Model):
         default_factory=list, max_length=1_000, description="The names of the columns of a file without a header."
     )
     sheet: str | None = Field(None, description="The sheet of a workbook.", max_length=255)
+    sheets: dict[str, SheetOptions] = Field(
+        default_factory=dict,
+        description="What is known of sheets of a workbook: type, header row and mapping, or to skip them.",
+        examples=[{"VLAN list": {"type": "vlan"}, "Notes": {"skip": True}}],
+    )
     records: str | None = Field(None, description="The member of a JSON document that holds the list.", max_length=255)
 
     null: list[str] = Field(
@@ -93,10 +111,17 @@ class ImportOptions(Model):
 
     def _asked(self, owner: str) -> dict[str, Any]:
         """What is asked for, by the names that a job has for it."""
-        reading = set(ReadOptions.model_fields)
-        asked = self.model_dump(exclude={*reading, "mapping", "saved_mapping", "upload_id"})
-        read = ReadOptions(**self.model_dump(include=reading))
+        asked = self.model_dump(exclude={*_READING, "mapping", "saved_mapping", "upload_id"})
+        read = ReadOptions(**self.model_dump(include=_READING))
         return asked | {"columns": self.mapping, "mapping": self.saved_mapping, "read": read, "requested_by": owner}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        try:
+            ReadOptions(**self.model_dump(include=_READING))
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        return self
 
 
 class ImportRequest(ImportOptions):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 
 from schemas.filters import Filter
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
@@ -23,6 +24,19 @@ Threshold = Annotated[str, AfterValidator(_threshold)]
 """A count, such as 100, or a percentage, such as 2.5%."""
 
 
+class SheetOptions(BaseModel):
+    """How one sheet of a workbook is read, where that is not to be inferred from it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    type: str | None = Field(None, description="The resource type of the sheet.")
+    skip: bool = Field(False, description="Leave the sheet out.")
+    header_row: int | None = Field(None, ge=1, description="The row that holds the column names.")
+    mapping: dict[str, str] = Field(
+        default_factory=dict, description="Source column → field; an empty field leaves the column out."
+    )
+
+
 class ReadOptions(BaseModel):
     """How to read a source where that can't be told, or is told wrongly, from its content."""
 
@@ -35,6 +49,9 @@ class ReadOptions(BaseModel):
     no_header: bool = Field(False, description="there is no header: the columns are called column 1, column 2 …")
     columns: tuple[str, ...] = Field((), description="the names of the columns of a file without a header, in order")
     sheet: str | None = Field(None, description="the sheet of a workbook")
+    sheets: dict[str, SheetOptions] = Field(
+        default_factory=dict, description="what is known of sheets of a workbook; the others are inferred"
+    )
     records: str | None = Field(None, description="the member of a JSON document that holds the list of records")
     null: tuple[str, ...] = Field((), description="words that stand for an empty cell, also in text")
     decimal_comma: bool = Field(False, description="whether decimals begin with a comma, and points group thousands")
@@ -44,6 +61,8 @@ class ReadOptions(BaseModel):
     def _one_header(self) -> Self:
         if self.header_row and self.without_header:
             raise ValueError("give header_row, or say that there is no header; not both")
+        if self.sheet and self.sheets:
+            raise ValueError("name the one sheet to read, or say what is known of several; not both")
         return self
 
     @property

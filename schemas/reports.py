@@ -165,7 +165,8 @@ class Opened:
     leaves it out (a repeated header). `notices` concern the whole source. `resource_type` is known where the source
     tells it by itself, as an AWS document does. `metadata` is what an exported file says of itself. `gaps` say why
     records of its type may be missing from it, such as a page that has a next one: they are reported as warnings, and
-    a sync retires nothing of that type.
+    a sync retires nothing of that type. `given` is the caller's mapping for this part, column → field, where it is
+    not that of all parts. `failed` says why a part of a document could not be read: it has no columns then.
     """
 
     frame: pl.LazyFrame
@@ -181,6 +182,8 @@ class Opened:
     notices: tuple[Issue, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     gaps: tuple[Issue, ...] = ()
+    given: dict[str, str] | None = None
+    failed: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,37 +8,130 @@ from dataclasses import replace
 
 import polars as pl
 
-from schemas.errors import SourceError, UnknownType
-from schemas.reports import LEFT_OUT, ROW, Extracted, Issue, Severity
+from schemas.errors import MappingError, SourceError, UnknownType
+from schemas.jobs import ImportJob
+from schemas.reports import LEFT_OUT, ROW, UNTOUCHED, Extracted, Issue, Mapping, OnError, Severity
 from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
+from schemas.spelling import plain
+from tasks.formats.header import names_fields
 from tasks.formats.netbox import PAGE, without_whole
 from tasks.formats.workbook import SHEET_ROWS
-from tasks.infer import detect_type
+from tasks.infer import detect_type, first_records
+from tasks.map import MapOptions, fitting, map_columns
 
 
-def of_types(parts: tuple[Extracted, ...]) -> tuple[Extracted, ...]:
-    """Return one part for each type that a document holds, in the order of loading.
+def of_types(parts: tuple[Extracted, ...], job: ImportJob, wanted: Resource | None = None) -> tuple[Extracted, ...]:
+    """Return one part for each type that a document holds, in the order of loading; only of the type that is wanted.
 
     A part that is not named after a type is known by its columns; what those do not tell is left out with a notice,
-    which the first part has. A document of one part, or one that holds nothing known, is as it is. Parts without
-    records matter where no other is of their type.
+    which the first part has. A part that can't be read is a gap in its type, in all types where its own is not known;
+    raises SourceError where no other is read, or all or nothing is to be. A document of one part, or one that holds
+    nothing known, is as it is. Parts without records matter where no other is of their type.
     """
+    unread = [part for part in parts if part.failed]
+    readable = [part for part in parts if not part.failed]
+    if unread and (not readable or job.on_error is OnError.ABORT):
+        raise SourceError(f"{_place(unread[0])}: {unread[0].failed}")
     if len(parts) == 1:
         return parts
+    _refuse_unused(readable, job)
+    named = _of_type(readable, job, wanted) if wanted else [(part, _type_of(part)) for part in readable]
     typed: dict[str, list[Extracted]] = defaultdict(list)
     left: list[Extracted] = []
-    for part in parts:
-        found = part.resource_type or _detected(part)
+    for part, found in named:
         (typed[found] if found else left).append(part)
     if not typed:
-        return parts[:1]
+        return tuple(readable[:1])
     whole = [
-        replace(_joined(RESOURCES[name], _some(typed[name])), resource_type=name) for name in RESOURCES if name in typed
+        replace(_joined(RESOURCES[name], _some(typed[name]), job), resource_type=name)
+        for name in RESOURCES
+        if name in typed
     ]
     told = [notice for part in left for notice in part.notices if notice.rule == LEFT_OUT]
-    notices = (*whole[0].notices, *told, *_left_out(left))
+    lost = [_unread(part) for part in unread if wanted is None and part.resource_type not in (None, *typed)]
+    notices = (*whole[0].notices, *told, *_left_out(left, wanted), *lost)
+    whole = [replace(part, gaps=(*part.gaps, *_gaps(part, unread, left, wanted))) for part in whole]
     return (replace(whole[0], notices=notices), *whole[1:])
+
+
+def _refuse_unused(parts: Sequence[Extracted], job: ImportJob) -> None:
+    """Refuse to map a column that no sheet has."""
+    there = {plain(column) for part in parts for column in part.columns}
+    for name in job.columns if parts and parts[0].sheet else ():
+        if plain(name) not in there:
+            raise MappingError(f"No sheet of {parts[0].name} has a column '{name}': give its name as it is there.")
+
+
+def _type_of(part: Extracted) -> str | None:
+    return part.resource_type or _detected(part)
+
+
+def _of_type(parts: Sequence[Extracted], job: ImportJob, wanted: Resource) -> list[tuple[Extracted, str | None]]:
+    """Say which parts are of the type that is wanted: those that are named after it, or whose columns tell it.
+
+    Where there is none, it is the first whose columns fill what the type needs, with those of the same columns.
+    """
+    own = {number for number, part in enumerate(parts) if _type_of(part) == wanted.type}
+    if not own and parts:
+        unnamed = [number for number, part in enumerate(parts) if part.resource_type is None] or [0]
+        fit = [number for number in unnamed if _fits(parts[number], wanted, job)]
+        first = parts[(fit or unnamed)[0]]
+        own = {number for number in unnamed if set(parts[number].columns) == set(first.columns)}
+    return [(part, wanted.type if number in own else None) for number, part in enumerate(parts)]
+
+
+def _fits(part: Extracted, resource: Resource, job: ImportJob) -> bool:
+    try:
+        _mapped(part, resource, job)
+    except MappingError:
+        return False
+    return True
+
+
+def _mapped(part: Extracted, resource: Resource, job: ImportJob) -> Mapping:
+    given = fitting(MapOptions(job.columns, job.constants), part.columns, resource)
+    given = replace(given, columns=_given(part, resource, job))
+    return map_columns(part.columns, resource, given, job.mode, first_records(part))
+
+
+def _mapping(part: Extracted, resource: Resource, job: ImportJob) -> Mapping:
+    """The mapping of a part, as far as it goes; the rows of a part without a column that is needed are rejected."""
+    try:
+        return _mapped(part, resource, job)
+    except MappingError as error:
+        if error.mapping is None:
+            raise MappingError(f"{_place(part)}: {error}") from error
+        return error.mapping
+
+
+def _given(part: Extracted, resource: Resource, job: ImportJob) -> dict[str, str]:
+    """What the caller says of the columns of a part: of all that have such a column, and of this part alone."""
+    for_all = fitting(MapOptions(job.columns), part.columns, resource).columns
+    return {**for_all, **(part.given or {})}
+
+
+def _place(part: Extracted) -> str:
+    return f"sheet '{part.sheet}'" if part.sheet else f"list '{part.document}'"
+
+
+def _unread(part: Extracted) -> Issue:
+    return Issue("unread", f"{_place(part)} of {part.name} is not read: {part.failed}", Severity.ERROR)
+
+
+def _gaps(
+    part: Extracted, unread: Sequence[Extracted], left: Sequence[Extracted], wanted: Resource | None
+) -> Iterator[Issue]:
+    """Why records of a part's type may be missing: a part of this type, or one that may be of it, is not read."""
+    for other in unread:
+        if wanted or other.resource_type in (None, part.resource_type):
+            yield _unread(other)
+    for other in left:
+        # A sheet that names a field of ours may hold records; notes do not.
+        if other.sheet and other.resource_type is None and names_fields(other.columns):
+            yield Issue(
+                "unread", f"{_place(other)} of {other.name} is of no known type, and not read", Severity.WARNING
+            )
 
 
 def _some(parts: Sequence[Extracted]) -> Sequence[Extracted]:
@@ -53,12 +146,12 @@ def _detected(part: Extracted) -> str | None:
         return None
 
 
-def _left_out(parts: list[Extracted]) -> Iterator[Issue]:
+def _left_out(parts: Sequence[Extracted], wanted: Resource | None) -> Iterator[Issue]:
+    why = f"neither name nor columns tell {'that they hold ' + wanted.type if wanted else 'a type'}"
     for what in ("sheets", "lists"):
         names = [_named(part) for part in parts if (what == "sheets") == bool(part.sheet)]
         if names:
-            message = f"these {what} are left out, as neither name nor columns tell a type: {', '.join(names)}"
-            yield Issue(LEFT_OUT, message, Severity.WARNING)
+            yield Issue(LEFT_OUT, f"these {what} are left out, as {why}: {', '.join(names)}", Severity.WARNING)
 
 
 def _named(part: Extracted) -> str:
@@ -68,19 +161,60 @@ def _named(part: Extracted) -> str:
     return f"{part.document or 'a list without a name'} ({part.records or 0:,})"
 
 
-def _joined(resource: Resource, parts: Sequence[Extracted]) -> Extracted:
-    """The parts of one type as one, the rows of each counted on from the one before it; raises SourceError."""
+def _joined(resource: Resource, parts: Sequence[Extracted], job: ImportJob) -> Extracted:
+    """The parts of one type as one, the rows of each counted on from the one before it; raises SourceError.
+
+    Where the columns of sheets differ, each is mapped by itself, and the columns of the later ones that fill a field of
+    an earlier one are called as there. What a sheet has no column for, its rows leave as it is stored.
+    """
     first = parts[0]
     if len(parts) == 1:
-        return first
+        return replace(first, given=_given(first, resource, job)) if first.sheet else first
     names = [str(part.sheet or part.document) for part in parts]
-    if any(set(part.columns) != set(first.columns) for part in parts):
-        option = "--sheet" if first.sheet else "--records"
+    alike = all(set(part.columns) == set(first.columns) and part.given == first.given for part in parts)
+    if alike:
+        return replace(_one_after_another(parts, names), given=_given(first, resource, job) if first.sheet else None)
+    if not all(part.sheet for part in parts):
         raise SourceError(
             f"{first.name} holds {resource.title} records under {_list(names)}, whose columns differ: give them the "
-            f"same columns, or import each by itself with {option}."
+            "same columns, or import each by itself with --records."
         )
-    return _one_after_another(parts, names)
+    return _one_after_another(_alike(resource, parts, job), names)
+
+
+def _alike(resource: Resource, parts: Sequence[Extracted], job: ImportJob) -> list[Extracted]:
+    """The parts with one name for the column of a field, and a note of the fields that each has no column for."""
+    mappings = [_mapping(part, resource, job) for part in parts]
+    columns: dict[str, str] = {}
+    given: dict[str, str] = {}
+    for mapping in mappings:
+        for match in mapping.matches:
+            if match.field not in columns:
+                taken = match.column in columns.values()
+                columns[match.field] = f"{match.column} ({match.field})" if taken else match.column
+                if taken or match.how == "given":
+                    given[columns[match.field]] = match.field
+    left_out = {name for part in parts for name, to in _given(part, resource, job).items() if not to}
+    given |= dict.fromkeys(left_out - set(columns.values()), "")
+    pairs = zip(parts, mappings, strict=True)
+    return [replace(_renamed(part, mapping, columns, resource), given=given) for part, mapping in pairs]
+
+
+def _renamed(part: Extracted, mapping: Mapping, columns: dict[str, str], resource: Resource) -> Extracted:
+    """A part whose columns are called as those of all parts, `columns` by field."""
+    own = {match.column: columns[match.field] for match in mapping.matches}
+    kept = [name for name in part.columns if name not in own]
+    own |= {name: f"{name} ({part.sheet})" for name in kept if name in columns.values()}
+    absent = [name for name in columns if name not in (*mapping.fields, *resource.required, *resource.key)]
+    names = [own.get(name, name) for name in part.columns]
+    frame = part.frame.select(ROW, *(pl.col(name).alias(to) for name, to in zip(part.columns, names, strict=True)))
+    if absent:
+        frame, names = frame.with_columns(pl.lit(",".join(absent)).alias(UNTOUCHED)), [*names, UNTOUCHED]
+    changed = ", ".join(f"'{name}' as '{to}'" for name, to in own.items() if name != to)
+    told = [Issue("sheet", f"{_place(part)}: columns are read as in the first: {changed}", Severity.WARNING)]
+    faults = part.faults.with_columns(column=pl.col("column").replace(own))
+    notices = (*part.notices, *(told if changed else []))
+    return replace(part, frame=frame, columns=tuple(names), faults=faults, notices=notices)
 
 
 def files_of_types(parts: Sequence[Extracted]) -> tuple[Extracted, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from schemas.errors import SourceError
+from schemas.errors import SourceError, UsageError
 from schemas.jobs import ImportJob, ReadOptions
 from schemas.reports import Extracted, Issue, Mode, Opened, Severity
 from schemas.resource import Resource
@@ -48,17 +48,24 @@ def extract_all(
 ) -> tuple[Extracted, ...]:
     """Open the source of a job: a document of several types gives each as a part, in the order of loading.
 
-    A job that says which type, sheet or list it means, or how columns are mapped, is about one. `described` is known
-    of a file of records of one list of AWS.
+    Of a workbook, all sheets that fit are read, also of one type that is named. A job that says which sheet or list it
+    means, or uses a saved mapping, is about one table. `described` is known of a file of records of one list of AWS.
     """
     resource = resource_named(job.resource_type) if job.resource_type else None
-    if resource or job.read.sheet or job.read.records or job.mapping or job.save_mapping or job.columns:
+    if resource and any(sheet.type for sheet in job.read.sheets.values()):
+        raise UsageError("Give one type for all sheets, or one for each sheet; not both.")
+    if job.read.sheet or job.read.records or job.mapping or job.save_mapping:
         return (extract(job, resource, workdir, settings, described),)
-    return of_types(_extracted(job, None, workdir, settings, _open_all, described))
+    one_table = resource is not None or bool(job.columns)
 
+    def opened(format: Format, source: Source) -> tuple[Opened, ...]:
+        if job.read.sheets and format is not EXCEL:
+            raise SourceError(f"{source.name} has no sheets: it is {format.title}.")
+        if format.open_all is None or (one_table and format is not EXCEL):
+            return (format.open(source),)
+        return format.open_all(source)
 
-def _open_all(format: Format, source: Source) -> tuple[Opened, ...]:
-    return format.open_all(source) if format.open_all else (format.open(source),)
+    return of_types(_extracted(job, resource, workdir, settings, opened, described), job, resource)
 
 
 def _extracted(

@@ -183,6 +183,16 @@ def _lineage_columns(columns: tuple[str, ...]) -> dict[str, str]:
 _RUNS = ("created_by_run", "updated_by_run")
 
 
+def fitting(options: MapOptions, columns: tuple[str, ...], resource: Resource) -> MapOptions:
+    """Return what of the options holds for one of several tables: the fields of its type, and the columns it has."""
+    spelt = {plain(column) for column in columns}
+    return replace(
+        options,
+        constants={name: value for name, value in options.constants.items() if is_field(name, resource)},
+        columns={name: to for name, to in options.columns.items() if plain(name) in spelt and is_field(to, resource)},
+    )
+
+
 def columns_of_nothing(resource: Resource, options: MapOptions) -> tuple[str, ...]:
     """Return the columns that a source without any, which has no records, is given: those that the type needs."""
     filled = {_field(name, resource) for name in options.constants}

@@ -24,6 +24,7 @@ from tasks.map import (
     MapOptions,
     as_said,
     columns_of_nothing,
+    fitting,
     is_field,
     map_columns,
     notices,
@@ -118,9 +119,9 @@ def _mapped(
     A source that shows no columns, as it has no records, is one with those that the type needs.
     """
     if not alone:
-        constants = {name: value for name, value in given.constants.items() if is_field(name, chosen)}
-        columns = {name: to for name, to in given.columns.items() if name in source.columns and is_field(to, chosen)}
-        given = replace(given, constants=constants, columns=columns)
+        given = fitting(given, source.columns, chosen)
+    if source.given is not None:
+        given = replace(given, columns=source.given)
     given = as_said(given, source, chosen)
     if source.records == 0 and not source.columns:
         given = replace(given, columns={})

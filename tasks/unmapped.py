@@ -24,22 +24,26 @@ def map_anyway(
         filled = _with_columns(source, error.missing)
         columns = dict(zip(filled.columns[len(source.columns) :], error.missing, strict=True))
         options = replace(options, columns={**options.columns, **columns})
-        return _noticed(filled, _lacking(resource, error.missing)), _mapped(filled, resource, options, mode)
+        return _noticed(filled, _lacking(source, resource, error.missing)), _mapped(filled, resource, options, mode)
     needed = tuple(dict.fromkeys((*resource.key, *resource.required)))
     filled = _with_columns(source, needed)
     columns = dict(zip(filled.columns[len(source.columns) :], needed, strict=True))
     matches = tuple(Match(column, name, 1.0, "given") for column, name in columns.items())
-    return _noticed(_all_faulty(filled, str(error)), f"{resource.title}: {error}"), Mapping(matches)
+    return _noticed(_all_faulty(filled, str(error)), f"{_place(source)}{resource.title}: {error}"), Mapping(matches)
 
 
 def _mapped(source: Extracted, resource: Resource, options: MapOptions, mode: Mode) -> Mapping:
     return map_columns(source.columns, resource, options, mode, first_records(source))
 
 
-def _lacking(resource: Resource, missing: tuple[str, ...]) -> str:
+def _place(source: Extracted) -> str:
+    return f"sheet '{source.sheet}': " if source.sheet else ""
+
+
+def _lacking(source: Extracted, resource: Resource, missing: tuple[str, ...]) -> str:
     return (
-        f"No column fills {', '.join(missing)}, which every {resource.title} needs: its records are rejected. "
-        f"Add the column, or import {resource.type} by itself with a value for it."
+        f"{_place(source)}No column fills {', '.join(missing)}, which every {resource.title} needs: its records are "
+        f"rejected. Add the column, or import {resource.type} by itself with a value for it."
     )
 
 

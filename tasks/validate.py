@@ -42,6 +42,10 @@ _KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
 # A message shows this many characters of a value.
 _SHOWN = 80
 
+# How Excel shows a number of more than 11 digits, and writes it into a CSV file.
+_SHORTENED = r"^[1-9]\.\d+E\+\d\d$"
+_ENTER_AGAIN = "format the column as text, enter the value again"
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -110,7 +114,9 @@ class Validator:
         text = left.cleared(text)
         typed = self._typed(text).with_columns(left.columns)
         unreadable = [self._unreadable(text, typed, name) for name in self.mapping.fields]
-        wrong = pl.concat([told, *found.errors, *(cells for cells in unreadable if not cells.is_empty())])
+        cells = pl.concat([self._faulty_cells(records, extracted), self._digits_lost(text)])
+        unreadable = [each.join(cells, on=["row", "field"], how="anti") for each in unreadable if len(each)]
+        wrong = pl.concat([told, cells, *found.errors, *unreadable])
         failed = left.spared(self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti"))
         rules = [left.spared(self._broken(text, typed, rule, wrong), rule.fields) for rule in self.resource.row_rules]
         rules += [
@@ -145,6 +151,8 @@ class Validator:
         faults = (
             extracted.faults.filter(pl.col("row").is_between(rows.min(), rows.max())) if len(rows) else issues_frame()
         )
+        # A fault of one cell leaves the rest of its row to be read: `_faulty_cells`.
+        faults = faults.filter(pl.col("column").is_null())
         faulty = faults["row"].unique()
         if len(faulty):
             frame = frame.filter(~pl.col(ROW).is_in(faulty.implode()))
@@ -198,6 +206,22 @@ class Validator:
     def _typed(self, text: pl.DataFrame) -> pl.DataFrame:
         """The values of a batch of text; what is no value of its field's kind is null."""
         return text.select(ROW, *self._seen(), *(self._read(text, name) for name in self.mapping.fields))
+
+    def _faulty_cells(self, records: pl.DataFrame, extracted: Extracted) -> pl.DataFrame:
+        """The faults of cells of these records, as far as their columns are read."""
+        fields = {match.column: match.field for match in self.mapping.matches}
+        faults = extracted.faults.filter(pl.col("column").is_in(fields), pl.col("row").is_in(records[ROW].implode()))
+        return faults.with_columns(field=pl.col("column").replace_strict(fields, default=None, return_dtype=pl.String))
+
+    def _digits_lost(self, text: pl.DataFrame) -> pl.DataFrame:
+        """Texts such as 1.23457E+11, by which a spreadsheet wrote a long number of which only these digits are left."""
+        names = [name for name in self.mapping.fields if self.guarded and is_free(self.resource.fields[name].kind)]
+        found = [name for name in names if text[name].str.contains("E+", literal=True).any()]
+        said = pl.lit("is how a spreadsheet writes a long number, and digits are lost: " + _ENTER_AGAIN)
+        cells = [
+            self._cells(text.filter(pl.col(name).str.contains(_SHORTENED)), name, "digits_lost", said) for name in found
+        ]
+        return pl.concat(cells) if cells else issues_frame()
 
     def _text(self, records: pl.DataFrame) -> tuple[pl.DataFrame, Found]:
         """Return `ROW` and one column of text for each field, null where it is empty, and what was found in the cells.

@@ -13,17 +13,21 @@ import fastexcel
 import polars as pl
 
 from schemas.errors import SourceError
+from schemas.jobs import SheetOptions
 from schemas.reports import LEFT_OUT, ROW, Issue, Opened, Severity, issues_frame
 from schemas.resources import named
-from tasks.formats.base import Format, Source, column_names
+from schemas.resources import resource as resource_named
+from tasks.formats.base import NOTHING, Format, Source, column_names
+from tasks.formats.cells import as_shown, with_merged_filled
 from tasks.formats.compressed import BROKEN_ZIP, refuse_bomb
+from tasks.formats.header import TOP, column_list, names_fields, refuse_a_record, titles_notice, widest_at
 from tasks.formats.spool import odd_cells
-from tasks.formats.workbook import SHEET_ROWS, Special, special_cells, told_of
+from tasks.formats.workbook import SHEET_ROWS, Area, Marks, marks_of
 from tasks.formats.written import ABOUT, FIELDS, write_excel, write_sheets
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
-# Header rows are looked for in the first rows of a sheet.
+# As many rows show whether a sheet holds anything, and what an exported workbook says of itself.
 _TOP = 50
 
 
@@ -42,50 +46,87 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 def open_excel(source: Source) -> Opened:
-    """Open a workbook: find the sheet and the header row; numbers keep all their digits."""
+    """Open one sheet of a workbook: find the sheet and the header row; numbers keep all their digits."""
     with _book(source) as book:
-        opened, _ = _opened(source, book, _chosen(source, book))
-    return opened
+        opened, read = _opened(source, book, _chosen(source, book))
+        others = [] if source.options.sheet else [name for name in _data(book) if name not in read]
+        held = [name for name in others if len(_cells(book, name, rows=2).to_polars()) > 1]
+        left = [_left_out(name, "one sheet is read; name another with --sheet") for name in held]
+    return replace(opened, notices=(*opened.notices, *left))
 
 
 def open_sheets(source: Source) -> tuple[Opened, ...]:
     """Open every visible sheet that holds a header and records; one that is named after a type is known by that.
 
-    A sheet of another name that can't be read, as notes can't, is left out with a notice. Of several sheets, one at a
-    time is held in memory.
+    A sheet that can't be read is a part that says why. Hidden sheets, and those of one row, are left out with a notice;
+    so are those that the caller leaves out. Of several sheets, one at a time is held in memory.
     """
     parts: list[Opened] = []
-    wrong: list[tuple[str, SourceError]] = []
+    left: list[Issue] = []
     with _book(source) as book:
+        given = _given(source, book)
         read: set[str] = set()
         for name in _data(book):
-            bare = source.emptied and named(name) is not None
-            if name in read or (sheet := _table(source, book, name, header_alone=bare)) is None:
+            asked = given.get(name)
+            if name in read:
                 continue
+            if asked and asked.skip:
+                left.append(_left_out(name, "as asked"))
+                continue
+            known = _type_of_sheet(name, asked)
             try:
-                part, sheets = _opened(source, book, sheet)
+                sheet = _sheet(source, book, name)
+                if (
+                    why := _why_not(sheet, wanted=asked is not None, bare=source.emptied and known is not None)
+                ) is not None:
+                    left += [_left_out(name, why)] if why else []
+                    continue
+                part, sheets = _opened(source, book, sheet, asked)
             except SourceError as error:
-                if named(name) and not isinstance(error, _NoRecords):
-                    raise
-                wrong.append((name, error))
-            else:
-                read |= sheets
-                parts = [*parts[:-1], *(_on_disk(source, before, len(parts) - 1) for before in parts[-1:]), part]
-    if not parts and wrong:
-        raise wrong[0][1]
+                if isinstance(error, _NoRecords):
+                    left.append(_left_out(name, str(error)))
+                    continue
+                part, sheets = Opened(frame=NOTHING, columns=(), sheet=name, failed=str(error)), {name}
+            read |= sheets
+            part = replace(part, resource_type=known, given=asked.mapping if asked else None)
+            parts = [*parts[:-1], *(_on_disk(source, before, len(parts) - 1) for before in parts[-1:]), part]
     if not parts:
         return (open_excel(source),)
-    left = [Issue(LEFT_OUT, f"sheet '{name}' is left out: {error}", Severity.WARNING) for name, error in wrong]
+    if len(parts) > 1:
+        parts[-1] = _on_disk(source, parts[-1], len(parts) - 1)
     parts[0] = replace(parts[0], notices=(*parts[0].notices, *left))
-    return tuple(_on_its_name(source, parts)) if len(parts) > 1 else tuple(parts)
+    return tuple(parts)
 
 
-def _on_its_name(source: Source, parts: list[Opened]) -> Iterator[Opened]:
-    """Tell the type of each sheet that is named after one."""
-    for number, part in enumerate(parts):
-        after = named(str(part.sheet))
-        last = _on_disk(source, part, number) if number == len(parts) - 1 else part
-        yield replace(last, resource_type=after.type if after else None)
+def _given(source: Source, book: fastexcel.ExcelReader) -> dict[str, SheetOptions]:
+    """What the caller knows of sheets, by their names in the workbook; raises SourceError for one that is not there."""
+    spelt = {name.lower(): name for name in reversed(book.sheet_names)}
+    for name in source.options.sheets:
+        if name.lower() not in spelt:
+            raise SourceError(f"{source.name} has no sheet '{name}': its sheets are {', '.join(book.sheet_names)}.")
+    return {spelt[name.lower()]: options for name, options in source.options.sheets.items()}
+
+
+def _type_of_sheet(name: str, asked: SheetOptions | None) -> str | None:
+    """The type that the caller gives a sheet, or that it is named after."""
+    if asked and asked.type:
+        return resource_named(asked.type).type
+    after = named(name)
+    return after.type if after else None
+
+
+def _why_not(sheet: _Sheet, *, wanted: bool, bare: bool) -> str | None:
+    """Say why a sheet is not read; "" where nothing is lost with it, None where it is read."""
+    rows = [row for row in sheet.cells.head(_TOP).iter_rows() if any((cell or "").strip() for cell in row)]
+    if not sheet.visible and not wanted:
+        return "it is hidden; name it with --sheet to read it" if rows else ""
+    if len(rows) > (0 if bare or wanted else 1):
+        return None
+    return "it has one row only" if rows and not names_fields([cell or "" for cell in rows[0]]) else ""
+
+
+def _left_out(name: str, why: str) -> Issue:
+    return Issue(LEFT_OUT, f"sheet '{name}' is left out: {why}", Severity.WARNING)
 
 
 class _NoRecords(SourceError):
@@ -107,12 +148,24 @@ def _book(source: Source) -> Iterator[fastexcel.ExcelReader]:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A sheet: every cell as text, from its first row on, and those that hold a formula or an error."""
+    """A sheet: every cell as text, from its first row on, and what its XML tells of them.
+
+    Merged cells that are one above the other are filled with their value, which `notices` report; `across` are the
+    areas of several columns.
+    """
 
     name: str
     cells: pl.DataFrame
-    special: list[Special]
+    marks: Marks
     visible: bool
+    notices: tuple[Issue, ...] = ()
+    across: tuple[Area, ...] = ()
+
+    def at(self, row: int, column: int) -> str:
+        """Return the text of a cell, its row and column counted from 1."""
+        index = column - self.marks.first_column
+        inside = 0 < row <= len(self.cells) and 0 <= index < self.cells.width
+        return (self.cells[row - 1, index] or "") if inside else ""
 
 
 def _data(book: fastexcel.ExcelReader) -> list[str]:
@@ -134,31 +187,29 @@ def _on_disk(source: Source, opened: Opened, number: int) -> Opened:
     return replace(opened, frame=pl.scan_ipc(path))
 
 
-def _opened(source: Source, book: fastexcel.ExcelReader, first: _Sheet) -> tuple[Opened, set[str]]:
+def _opened(
+    source: Source, book: fastexcel.ExcelReader, first: _Sheet, asked: SheetOptions | None = None
+) -> tuple[Opened, set[str]]:
     """Open a sheet with those that go on from it; returns the names of them all too."""
     name, cells = first.name, first.cells
-    header = source.options.header_row or _header_row(source, cells)
-    if header > len(cells):
-        raise SourceError(
-            f"Sheet '{name}' of {source.name} has {len(cells)} rows, and the header is to be row {header}."
-        )
-    names, told = column_names([cell or "" for cell in _row(cells, header - 1)], header)
+    header, names, told = _columns_of(source, first, asked)
     if len(names) > source.max_columns:
         raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
     if len(cells) == header and not source.emptied:
         raise _NoRecords(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
     records, faults, notices, sheets = [], [], list(told), set()
     for number, sheet in enumerate([first, *_continued(source, book, name, cells.head(header))]):
-        at, rows = number * SHEET_ROWS, sheet.cells
+        at = number * SHEET_ROWS
         sheets.add(sheet.name)
         if at:
             message = (
                 f"sheet '{sheet.name}' goes on where the one before it ends: its row 1 is counted as row {at + 1:,}"
             )
             notices.append(Issue("sheet", message, Severity.WARNING))
-        wrong, formulas = told_of(sheet.special, header)
+        rows, wrong, more = as_shown(sheet.cells, sheet.marks, names, header, sheet.name)
+        wrong += _across(sheet, names, header)
         faults += [_shifted(fault, sheet.name, at) for fault in (*wrong, *_beyond(rows, names, header))]
-        notices += formulas
+        notices += (*sheet.notices, *more)
         part = rows.slice(header).select(rows.columns[: len(names)])
         part.columns = list(names)
         records.append(part.with_row_index(ROW, offset=at + header + 1))
@@ -167,13 +218,66 @@ def _opened(source: Source, book: fastexcel.ExcelReader, first: _Sheet) -> tuple
         frame=frame.lazy(),
         columns=names,
         sheet=name,
-        header_row=header,
+        header_row=header or None,
         records=len(frame),
         faults=issues_frame([*faults, *odd_cells(frame, source.max_cell)]),
         notices=tuple(notices),
         metadata=_metadata(book),
     )
     return opened, sheets
+
+
+def _columns_of(source: Source, sheet: _Sheet, asked: SheetOptions | None) -> tuple[int, tuple[str, ...], list[Issue]]:
+    """The header row, 0 where there is none, the names of the columns, and what to report of them."""
+    name, cells = sheet.name, sheet.cells
+    top = [[cell or "" for cell in _row(cells, index)] for index in range(min(len(cells), TOP))]
+    if source.options.without_header:
+        width = max((len(row) for row in top), default=0)
+        return 0, column_list(source.name, source.options.columns, width), []
+    named_row = (asked.header_row if asked else None) or source.options.header_row
+    found = widest_at(top)
+    if named_row is None and found is None:
+        raise SourceError(f"Sheet '{name}' of {source.name} has no header row near its top: name it with --header-row.")
+    header = named_row or (found or 0) + 1
+    if header > len(cells):
+        raise SourceError(
+            f"Sheet '{name}' of {source.name} has {len(cells)} rows, and the header is to be row {header}."
+        )
+    head = [cell or "" for cell in _row(cells, header - 1)]
+    told: list[Issue] = []
+    if named_row is None:
+        refuse_a_record(f"sheet '{name}' of {source.name}", "row", header, head, surely=True)
+        titles = [(number, " ".join(" ".join(row).split())) for number, row in enumerate(top[: header - 1], start=1)]
+        told = titles_notice("row", [title for title in titles if title[1] and not title[1].startswith("#")], name)
+    names, doubles = column_names(head, header)
+    return header, names, [*told, *doubles, *([] if sheet.marks.known else [_SEEN_IN_PART])]
+
+
+_SEEN_IN_PART = Issue(
+    "workbook",
+    "number formats, merged cells and formulas of this kind of workbook are not seen: save it as .xlsx if it has any",
+    Severity.WARNING,
+)
+
+
+def _across(sheet: _Sheet, names: tuple[str, ...], header: int) -> list[Issue]:
+    """What is wrong with cells that are merged over several columns: only a heading has one value for all of them."""
+    faults: list[Issue] = []
+    for top, left, bottom, right in sheet.across:
+        value = sheet.at(top, left)
+        if not value or bottom <= header:
+            continue
+        first = sheet.marks.first_column
+        places = range(left - first, min(right - first + 1, len(names)))
+        for row in range(max(top, header + 1), min(bottom, len(sheet.cells)) + 1):
+            filled = sum(bool((cell or "").strip()) for cell in sheet.cells.row(row - 1))
+            if filled == 1 and len(places) * 2 > len(names):
+                told = f"row {row} is a heading, merged over several columns, and is left out: '{value[:40]}'"
+                faults.append(Issue("heading", told, Severity.WARNING, row=row))
+                continue
+            told = f"row {row}: cells merged over several columns hold '{value[:40]}': split them, and fill each column"
+            faults += [Issue("merged", told, row=row, column=names[place]) for place in places[1:]]
+    return faults
 
 
 def _continued(source: Source, book: fastexcel.ExcelReader, name: str, head: pl.DataFrame) -> Iterator[_Sheet]:
@@ -249,20 +353,23 @@ def _chosen(source: Source, book: fastexcel.ExcelReader) -> _Sheet:
 
 def _sheet(source: Source, book: fastexcel.ExcelReader, name: str) -> _Sheet:
     with ThreadPoolExecutor(1) as beside:
-        special = beside.submit(_special, source, book.sheet_names.index(name))
+        marked = beside.submit(_marks, source, book.sheet_names.index(name))
         cells = _cells(book, name)
-        return _Sheet(name, cells.to_polars(), special.result(), cells.visible == "visible")
+        marks = marked.result()
+        filled, notices = with_merged_filled(cells.to_polars(), marks)
+    across = tuple(area for area in marks.merged if area[3] > area[1])
+    return _Sheet(name, filled, marks, cells.visible == "visible", tuple(notices), across)
 
 
-def _special(source: Source, sheet: int) -> list[Special]:
+def _marks(source: Source, sheet: int) -> Marks:
     try:
-        return special_cells(source.path, sheet)
+        return marks_of(source.path, sheet)
     except (*BROKEN_ZIP, OSError) as error:
         raise SourceError(f"{source.name} is a damaged workbook: save it again. ({str(error)[:120]})") from error
 
 
-def _cells(book: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
-    return book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+def _cells(book: fastexcel.ExcelReader, name: str, rows: int | None = None) -> fastexcel.ExcelSheet:
+    return book.load_sheet(name, header_row=None, skip_rows=0, n_rows=rows, dtypes="string")
 
 
 def _row(cells: pl.DataFrame, index: int) -> list[str | None]:
@@ -271,18 +378,6 @@ def _row(cells: pl.DataFrame, index: int) -> list[str | None]:
     while row and not (row[-1] or "").strip():
         row.pop()
     return row
-
-
-def _header_row(source: Source, cells: pl.DataFrame) -> int:
-    """The first row that is as wide as the widest near the top, so that titles and comments are passed over."""
-    top = [_row(cells, index) for index in range(min(len(cells), _TOP))]
-    filled = [
-        sum(bool((cell or "").strip()) for cell in row) if not str(row[:1]).startswith("['#") else 0 for row in top
-    ]
-    widest = max(filled, default=0)
-    if not widest:
-        raise SourceError(f"{source.name} has no header row near its top: name it with --header-row.")
-    return next(number for number, count in enumerate(filled, start=1) if count > widest / 2)
 
 
 def _beyond(cells: pl.DataFrame, names: tuple[str, ...], header: int) -> list[Issue]:

@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+import polars as pl
+
 from schemas.errors import SourceError
-from schemas.reports import LEFT_OUT, NOTE, Issue, Severity
+from schemas.reports import NOTE, Issue, Severity
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
 
@@ -81,6 +83,22 @@ def is_field_name(cell: str) -> bool:
     return any(plain(part) in _names() for part in parts if len(part) <= 80)
 
 
+def is_number_name(cell: str) -> bool:
+    """Say whether a cell is the name of a field that holds a number, in every type that has one of this name."""
+    return plain(cell) in _number_names()
+
+
+@cache
+def _number_names() -> frozenset[str]:
+    numbers: set[str] = set()
+    others: set[str] = set()
+    for resource in RESOURCES.values():
+        for name, spellings in resource.spellings.items():
+            dtype = resource.fields[name].kind.dtype
+            (numbers if dtype in (pl.Int64, pl.Float64) else others).update(*spellings)
+    return frozenset(numbers - others)
+
+
 @cache
 def _names() -> frozenset[str]:
     names: set[str] = set()
@@ -90,17 +108,20 @@ def _names() -> frozenset[str]:
     return frozenset(names - {""})
 
 
-def looks_like_a_record(cells: Sequence[str]) -> bool:
-    """Say whether a row is no header: it holds an address or an id, or a number where no name of a field is."""
+def looks_like_a_record(cells: Sequence[str], *, surely: bool = False) -> bool:
+    """Say whether a row is no header: it holds an address or an id, or a number where no name of a field is.
+
+    With `surely`, a number is not enough: a sheet of notes may hold one.
+    """
     texts = [cell.strip() for cell in cells if cell.strip()]
     if any(_VALUE.fullmatch(text) for text in texts):
         return True
-    return not names_fields(texts) and any(_MAYBE_VALUE.fullmatch(text) for text in texts)
+    return not surely and not names_fields(texts) and any(_MAYBE_VALUE.fullmatch(text) for text in texts)
 
 
-def refuse_a_record(name: str, where: str, row: int, cells: Sequence[str]) -> None:
+def refuse_a_record(name: str, where: str, row: int, cells: Sequence[str], *, surely: bool = False) -> None:
     """Raise SourceError where the row that should hold the header looks like a record."""
-    if not looks_like_a_record(cells):
+    if not looks_like_a_record(cells, surely=surely):
         return
     shown = ", ".join(f"'{cell.strip()[:_SHOWN]}'" for cell in cells[:4])
     raise SourceError(
@@ -116,7 +137,7 @@ def titles_notice(where: str, rows: Sequence[tuple[int, str]], sheet: str | None
     shown = "; ".join(f"{where} {number}: '{text[:_SHOWN]}'" for number, text in rows[:3])
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     of = f"sheet '{sheet}': " if sheet else ""
-    return [Issue(LEFT_OUT, f"{of}titles before the header are left out: {shown}{more}", Severity.WARNING)]
+    return [Issue("title", f"{of}titles before the header are left out: {shown}{more}", Severity.WARNING)]
 
 
 def numbered(count: int) -> tuple[str, ...]:

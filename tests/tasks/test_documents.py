@@ -10,9 +10,9 @@ from typing import Any
 import openpyxl
 import pytest
 
-from schemas.errors import SourceError
+from schemas.errors import SourceError, UsageError
 from schemas.jobs import ImportJob
-from schemas.reports import ROW, Extracted
+from schemas.reports import ROW, UNTOUCHED, Extracted
 from tasks.extract import extract_all
 from tasks.formats.workbook import SHEET_ROWS
 from tests.support import with_settings
@@ -80,7 +80,11 @@ def test_sheets_of_other_names_are_known_by_their_columns_or_left_out(tmp_path: 
     }
     found = parts(workbook(tmp_path / "a.xlsx", **sheets))
     assert types(found) == [("vpc", "Sheet1", 2), ("subnet", "Sheet2", 1)]
-    assert said(found) == ["these sheets are left out, as neither name nor columns tell a type: Read me, Costs"]
+    assert said(found) == [
+        "sheet 'Old' is left out: it is hidden; name it with --sheet to read it",
+        "these sheets are left out, as neither name nor columns tell a type: Read me, Costs",
+    ]
+    assert [part.gaps for part in found] == [(), ()]
 
 
 def test_a_workbook_of_one_table_is_as_before(tmp_path: Path) -> None:
@@ -112,9 +116,58 @@ def test_two_sheets_of_one_type_are_one_part(tmp_path: Path) -> None:
     found = parts(workbook(tmp_path / "b.xlsx", Frankfurt=VPCS, Dublin=turned))
     assert found[0].frame.collect().rows() == [*wanted, (SHEET_ROWS + 2, "vpc-00000004", "10.4.0.0/16")]
     assert said(found) == [f"'Dublin' is read as more of 'Frankfurt': its row 1 is counted as row {SHEET_ROWS + 1:,}"]
-    other = [["vpc_id", "name"], ["vpc-00000003", "core"]]
-    with pytest.raises(SourceError, match=r"VPC records under 'VPC' and 'vpcs', whose columns differ: give them the"):
-        parts(workbook(tmp_path / "c.xlsx", VPC=VPCS, vpcs=other))
+
+
+def test_two_sheets_of_one_type_with_other_columns(tmp_path: Path) -> None:
+    """Each is mapped by itself; columns are called as in the first, and what a sheet lacks is left as it is stored."""
+    other = [["Titel", "CIDR", "VPC ID"], ["core", "10.3.0.0/16", "vpc-00000003"]]
+    path = workbook(tmp_path / "c.xlsx", VPC=VPCS, vpcs=other)
+    options: dict[str, Any] = {"read": {"sheets": {"VPCS": {"mapping": {"Titel": "name"}}}}}
+    [found] = parts(path, **options)
+    assert found.columns == ("vpc_id", "cidr_block", UNTOUCHED, "Titel")
+    assert found.frame.select("Titel", "cidr_block", UNTOUCHED).collect().rows() == [
+        (None, "10.1.0.0/16", "name"),
+        (None, "10.2.0.0/16", "name"),
+        ("core", "10.3.0.0/16", None),
+    ]
+    assert found.given == {"Titel": "name"}
+    assert "columns are read as in the first: 'CIDR' as 'cidr_block', 'VPC ID' as 'vpc_id'" in " ".join(said([found]))
+
+
+def test_what_is_known_of_sheets(tmp_path: Path) -> None:
+    """A type, a header row, or that a sheet is left out; the others are inferred, hidden ones are read if named."""
+    lists = [["as of", "2026"], ["what", "where"], ["Frankfurt", "fra"]]
+    path = workbook(tmp_path / "a.xlsx", VPCs=VPCS, Places=lists, Subnets=SUBNETS, Old=[[], *SITES])
+    given = {"type": "site", "header_row": 2, "mapping": {"what": "name", "where": "slug"}}
+    sheets: dict[str, Any] = {"places": given, "Subnets": {"skip": True}, "Old": {}}
+    found = parts(path, read={"sheets": sheets})
+    assert types(found) == [("vpc", "VPCs", 2), ("site", "Places", 2)]
+    assert found[1].frame.collect().columns == [ROW, "what", "where", UNTOUCHED, "Latitude"]
+    assert said(found)[0] == "sheet 'Subnets' is left out: as asked"
+    with pytest.raises(SourceError, match="has no sheet 'Nets': its sheets are VPCs, Places, Subnets, Old"):
+        parts(path, read={"sheets": {"Nets": {"type": "vpc"}}})
+    with pytest.raises(UsageError, match="one type for all sheets, or one for each"):
+        parts(path, resource_type="vpc", read={"sheets": {"VPCs": {"type": "vpc"}}})
+
+
+def test_all_sheets_of_a_type_that_is_named(tmp_path: Path) -> None:
+    """Those whose columns tell it, or that have the columns of the first that fits; the others are named."""
+    floor = ["Name", "Role", "Serial number"]
+    sheets: dict[str, list[list[Any]]] = {
+        "Floor__1": [floor, ["z1", "access", "S1"]],
+        "Floor__2": [floor[::-1], ["S2", "access", "z2"]],
+        "Contacts": [["Name", "Phone"], ["Ann", "17"]],
+        "Sites": SITES,
+    }
+    path = workbook(tmp_path / "a.xlsx", **sheets)
+    for options in ({"resource_type": "device"}, {"resource_type": "device", "columns": {"Role": "role"}}):
+        [found] = parts(path, **options)
+        assert (found.resource_type, found.records) == ("device", 2)
+        assert "left out, as neither name nor columns tell that they hold device: Contacts, Sites" in said([found])[-1]
+        assert ["'Contacts'" in gap.message for gap in found.gaps] == [True]
+    names = workbook(tmp_path / "b.xlsx", A=[["Name"], ["a"]], B=[["Name"], ["b"]], C=[["Name", "x"], ["c", "1"]])
+    [found] = parts(names, resource_type="device")
+    assert (found.records, "hold device: C" in said([found])[-1]) == (2, True)
 
 
 def test_a_fault_keeps_its_row_in_a_later_sheet(tmp_path: Path) -> None:
@@ -125,14 +178,19 @@ def test_a_fault_keeps_its_row_in_a_later_sheet(tmp_path: Path) -> None:
     assert (fault["row"], fault["message"][:16]) == (SHEET_ROWS + 2, "'Dublin', row 2 ")
 
 
-def test_a_sheet_that_is_ours_and_broken_fails(tmp_path: Path) -> None:
-    """One of notes that can't be read is left out, with what is wrong with it."""
+def test_a_sheet_that_cannot_be_read_is_a_gap(tmp_path: Path) -> None:
+    """The others are read, unless all or nothing is to be; a sheet of an unknown type may hold any."""
     wide = [[f"column {number}" for number in range(1_001)], ["x"]]
-    with pytest.raises(SourceError, match=r"has 1,001 columns; at most 1,000 are read"):
-        parts(workbook(tmp_path / "a.xlsx", VPCs=VPCS, Sites=wide))
+    path = workbook(tmp_path / "a.xlsx", VPCs=VPCS, Sites=wide)
+    with pytest.raises(SourceError, match=r"sheet 'Sites': a.xlsx has 1,001 columns; at most 1,000 are read"):
+        parts(path, on_error="abort")
+    found = parts(path)
+    assert types(found) == [("vpc", "VPCs", 2)]
+    assert [gap.message for part in found for gap in part.gaps] == []
+    assert said(found)[0].startswith("sheet 'Sites' of a.xlsx is not read: a.xlsx has 1,001 columns")
     found = parts(workbook(tmp_path / "b.xlsx", VPCs=VPCS, Wide=wide, Subnets=SUBNETS))
     assert types(found) == [("vpc", "VPCs", 2), ("subnet", "Subnets", 1)]
-    assert said(found)[0].startswith("sheet 'Wide' is left out: b.xlsx has 1,001 columns")
+    assert ["'Wide' of b.xlsx is not read" in gap.message for part in found for gap in part.gaps] == [True, True]
 
 
 # JSON -----------------------------------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def test_titles_before_the_header(tmp_path: Path, text: str, row: int, titles: l
     found = read_text(tmp_path, "t.csv", text)
     assert (found.header_row, rows(found)) == (row, [(row + 1, "sw1", "HQ", "core")])
     wanted = [f"titles before the header are left out: {'; '.join(titles)}"] if titles else []
-    assert [message for rule, message in said(found) if rule == "left_out"] == wanted
+    assert [message for rule, message in said(found) if rule == "title"] == wanted
 
 
 HEADERLESS = [

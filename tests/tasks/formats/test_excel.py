@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import openpyxl
 import pytest
 
 from schemas.errors import SourceError
-from tasks.formats.workbook import SHEET_ROWS, special_cells, told_of
+from tasks.formats.workbook import SHEET_ROWS, marks_of, told_of
 from tests.tasks.formats.support import faults, read, read_text, rows
 
 
@@ -59,7 +60,7 @@ def test_formulas_however_they_are_written(tmp_path: Path, edit: Callable[[bytes
     """Programs write the attributes of a cell in any order, and some a prefix before every name."""
     path = tmp_path / "t.xlsx"
     path.write_bytes(workbook(*TABLE, edit=edit))
-    assert [issue.rule for issue in told_of(special_cells(path, 0), 1)[0]] == ["formula"]
+    assert [issue.rule for issue in told_of(marks_of(path, 0).special, 1, lambda _: None)[0]] == ["formula"]
 
 
 def test_values_to_the_right_of_the_header(tmp_path: Path) -> None:
@@ -115,3 +116,132 @@ def test_a_sheet_with_another_header_does_not_go_on(tmp_path: Path, other: list[
     """A copy that was worked on, or another table altogether."""
     path = sheets(tmp_path / "t.xlsx", {"T": [["a", "b"], ["1", "2"]], "T 2": [other, ["3", "4"]]})
     assert len(rows(read(path))) == 1
+
+
+# What a person sees --------------------------------------------------------------------------------------------------
+
+
+def styled(path: Path, cells: Mapping[str, tuple[Any, str | None]], merge: tuple[str, ...] = ()) -> Path:
+    """Write a workbook with cells of a value and a number format, some of them merged."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for place, (value, code) in cells.items():
+        sheet[place] = value
+        if code:
+            sheet[place].number_format = code
+    for area in merge:
+        sheet.merge_cells(area)
+    book.save(path)
+    return path
+
+
+SHOWN: list[tuple[Any, str | None, str]] = [
+    (45, "000000", "000045"),
+    (123456789012, "0000-0000-0000", "1234-5678-9012"),
+    (0.5, "0%", "50%"),
+    (0.1234, "0.00%", "12.34%"),
+    (7, '"AS"0', "AS7"),
+    (7, '[Red]0" kbps";-0', "7 kbps"),
+    (datetime.date(2026, 1, 2), "dd.mm.yyyy", "2026-01-02"),
+    (datetime.time(8, 30), "h:mm", "08:30"),
+    (datetime.time(8, 30, 5), "h:mm:ss AM/PM", "08:30:05"),
+]
+AS_STORED: list[tuple[Any, str | None, str]] = [
+    (45, "0", "45"),
+    (123456789012, "0.00E+00", "123456789012"),
+    (1234.5, "#,##0.00", "1234.5"),
+    (1234.5, '#,##0.00 "€"', "1234.5"),
+    (datetime.datetime(2026, 1, 2, 3, 4, 5), "yyyy-mm-dd hh:mm", "2026-01-02 03:04:05"),
+    ("45", "000000", "45"),
+    (True, "000000", "true"),
+]
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "text", "altered"),
+    [*((*each, True) for each in SHOWN), *((*each, False) for each in AS_STORED)],
+)
+def test_cells_are_what_a_person_sees(tmp_path: Path, value: Any, code: str | None, text: str, altered: bool) -> None:
+    """Wherever the table begins; what differs from what is stored is reported."""
+    cells = {"C3": ("name", None), "D3": ("serial", None), "C4": ("a", None), "D4": (value, code)}
+    path = styled(tmp_path / "t.xlsx", cells)
+    found = read(path)
+    assert rows(found) == [(4, "a", text)]
+    assert [notice.rule for notice in found.notices] == (["number_format"] if altered else [])
+
+
+def test_a_column_of_numbers_is_read_as_stored(tmp_path: Path) -> None:
+    """A unit that a format adds is none of a number."""
+    cells = {"A1": ("name", None), "B1": ("VID", None), "A2": ("a", None), "B2": (7, '"VLAN "0')}
+    assert rows(read(styled(tmp_path / "t.xlsx", cells))) == [(2, "a", "7")]
+
+
+UNCLEAR: list[tuple[Any, str | None, str, str]] = [
+    (datetime.date(2026, 1, 2), "d-mmm", "date", "such as 2-Jan for what was typed as 1/2"),
+    (datetime.timedelta(hours=30), "[h]:mm", "date", "holds a duration"),
+    (1234567890123456, None, "digits_lost", "Excel keeps 15 digits"),
+    (12345678901234567890, None, "digits_lost", "Excel keeps 15 digits"),
+]
+
+
+@pytest.mark.parametrize(("value", "code", "rule", "says"), UNCLEAR)
+def test_cells_whose_value_is_lost(tmp_path: Path, value: Any, code: str | None, rule: str, says: str) -> None:
+    """They are faults of their column, which reject a row where it is read."""
+    cells = {"A1": ("name", None), "B1": ("serial", None), "A2": ("a", None), "B2": (value, code)}
+    found = read(styled(tmp_path / "t.xlsx", cells))
+    [fault] = found.faults.to_dicts()
+    assert (fault["row"], fault["column"], fault["rule"]) == (2, "serial", rule)
+    assert says in fault["message"]
+
+
+def test_fifteen_digits_are_kept(tmp_path: Path) -> None:
+    """A number of fifteen digits, a long text, and one with many decimals are as they were."""
+    values = [999_999_999_999_999, "1234567890123456", 0.1 + 0.2]
+    cells = {f"A{row}": (value, None) for row, value in enumerate(["serial", *values], start=1)}
+    found = read(styled(tmp_path / "t.xlsx", cells))
+    assert (rows(found), faults(found)) == ([(2, "999999999999999"), (3, values[1]), (4, "0.3")], [])
+
+
+def test_merged_cells(tmp_path: Path) -> None:
+    """Below each other they are filled; a heading is left out; what is merged across columns has no value for each."""
+    table: list[list[Any]] = [
+        ["name", "site", "role", "note"],
+        ["a", "HQ", "core", ""],
+        ["b", None, "core", ""],
+        ["Floor 2"],
+        ["c", "X"],
+    ]
+    names = {
+        f"{'BCDE'[n]}{row}": (cell, None) for row, record in enumerate(table, start=2) for n, cell in enumerate(record)
+    }
+    found = read(styled(tmp_path / "t.xlsx", names, ("C3:C4", "B5:E5", "C6:D6", "B1:E1")))
+    assert rows(found)[:2] == [(3, "a", "HQ", "core", ""), (4, "b", "HQ", "core", "")]
+    assert [
+        (fault["row"], fault["column"], fault["rule"], fault["severity"])
+        for fault in found.faults.sort("row").to_dicts()
+    ] == [
+        (5, None, "heading", "warning"),
+        (6, "role", "merged", "error"),
+    ]
+    assert [notice.message for notice in found.notices] == ["merged cells are filled with their value: C3:C4"]
+
+
+def test_titles_above_the_header_are_reported(tmp_path: Path) -> None:
+    """A header of few names is none of them."""
+    table = {"A1": ("VLAN", None), "A3": ("VID", None), "B3": ("Name", None), "A4": (7, None), "B4": ("x", None)}
+    found = read(styled(tmp_path / "t.xlsx", table | {f"{letter}4": ("y", None) for letter in "DEFGH"}))
+    assert (found.header_row, found.columns[:2], faults(found)) == (3, ("VID", "Name"), [(4, "ragged")])
+    assert found.notices[0].message == "sheet 'Sheet': titles before the header are left out: row 1: 'VLAN'"
+
+
+def test_a_sheet_without_a_header(tmp_path: Path) -> None:
+    """It is refused, and read with its columns numbered or named."""
+    path = styled(
+        tmp_path / "t.xlsx", {"A1": ("h1", None), "B1": ("10.0.0.1", None), "A2": ("h2", None), "B2": ("", None)}
+    )
+    with pytest.raises(SourceError, match=r"sheet 'Sheet' of t.xlsx: row 1 looks like a record"):
+        read(path)
+    found = read(path, no_header=True)
+    assert (found.columns, rows(found)) == (("column 1", "column 2"), [(1, "h1", "10.0.0.1"), (2, "h2", "")])
+    assert read(path, columns=("name", "ip")).columns == ("name", "ip")
