@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, case, cast, func, insert, literal, null, select
 
-from schemas.reports import Issue, Mode, Moved, Severity
+from schemas.reports import Moved, Severity
 from schemas.tables import IMPORT_ISSUE
 from tasks.part import Part
 from tasks.run import Run
@@ -104,7 +104,5 @@ class _Settling:
                 tally.rules[rule, Severity.REPAIR] += count
                 tally.kept += count
         part.staging.rekeyed = part.staging.rekeyed or self.rekeyed
-        if self.unclear and self.run.job.mode is Mode.SYNC and part.extracted:
-            text = f"the keys of {self.unclear:,} rows could mean several records"
-            gaps = (*part.extracted.gaps, Issue("unclear_key", text, Severity.WARNING))
-            part.extracted = replace(part.extracted, gaps=gaps)
+        # A sync must not take away what such a row may mean.
+        tally.keyless += self.unclear

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.reports import Severity
-from tests.flows.support import apply, forget_everything, take_back
+from tests.flows.support import apply, forget_everything, sync, take_back
 from tests.laws import law
 from tests.support import execute, importer, issues_of, stored, write_csv
 
@@ -205,3 +205,15 @@ def test_no_value_is_looked_up_where_all_are_keys(database_url: str, tmp_path: P
     assert issues_of(database_url, report) == []
     report = run([{"prefix": "10.1.0.0/24", "site": "Zurich 2"}], resource_type="prefix")
     assert [issue.suggestion for issue in issues_of(database_url, report)] == ["Zürich 2"]
+
+
+def test_a_sync_takes_nothing_away_where_a_key_is_in_doubt(database_url: str, tmp_path: Path) -> None:
+    """A row that could mean two records keeps both, and the report says why no other is retired."""
+    run = importer(database_url, tmp_path)
+    run([{"name": site} for site in SITES], resource_type="site")
+    known = [*({"vid": "10", "name": "a", "site": site} for site in SITES), {"vid": "20", "name": "b", "site": ""}]
+    run(known, resource_type="vlan")
+    path = write_csv(tmp_path / "vlans.csv", [{"vid": "10", "name": "new"}])
+    report = sync(database_url, path, resource_type="vlan", max_delete=None)
+    assert (report.counts.rejected, report.counts.retire) == (1, 0)
+    assert "1 row has no readable key" in " ".join(issue.message for issue in issues_of(database_url, report))
