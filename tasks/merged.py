@@ -294,6 +294,7 @@ _MERGES: dict[tuple[str, str], Merge] = {
     ("routeTable", "routes"): Items(_destination, _target, _is_hidden_route),
     ("routeTable", "associations"): Items(_first("association_id", "subnet_id", "gateway_id")),
     ("natGateway", "addresses"): Items(_first("allocation_id", "private_ip")),
+    ("vpnConnection", "tunnels"): Items(_first("outside_ip")),
     ("securityGroup", "rules"): _rules,
 }
 """How the items of a field, by (type, field), are set against those stored; others go by their kind."""

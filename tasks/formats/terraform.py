@@ -47,6 +47,10 @@ def _key(entry: Entry, attributes: Json, facts: Facts) -> str | None:
     return None if value is CLEARED else key_of(value)
 
 
+# Kinds whose items are kept in the order of those stored, where they are the same.
+_ORDERED = ("tags", "texts", "cidrs")
+
+
 def _record(entry: Entry, key: str, instance: Instance, facts: Facts) -> Json:
     """The record of an instance, with what other resources add to it.
 
@@ -64,8 +68,8 @@ def _record(entry: Entry, key: str, instance: Instance, facts: Facts) -> Json:
             fields[name] = more[-1]
         elif value is not None:
             fields[name] = None if value is CLEARED else value
-    if "tags" in fields:
-        modes["tags"] = "whole"
+            if RESOURCES[entry.type].fields[name].kind.name in _ORDERED or name == "tunnels":
+                modes[name] = "whole"
     if entry.view:
         modes = {name: "fill" for name in fields if name != entry.key}
     modes |= {name: _fill(entry, name) for name in RESOURCES[entry.type].required if name not in fields}

@@ -93,7 +93,12 @@ ROUTE = st.fixed_dictionaries(
     {"destination": st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "pl-0a", None]), "target": JSON | st.just("local")}
 )
 RULE = st.builds(rule, st.sampled_from([22, 443]), st.sampled_from(["10.0.0.0/8", "10.1.0.0/16"]))
-FIELDS = (("routeTable", "routes"), ("routeTable", "associations"), ("natGateway", "addresses"))
+FIELDS = (
+    ("routeTable", "routes"),
+    ("routeTable", "associations"),
+    ("natGateway", "addresses"),
+    ("vpnConnection", "tunnels"),
+)
 
 
 @law(200)

@@ -18,7 +18,7 @@ from schemas.reports import LEFT_OUT, MERGED, ROW, UNTOUCHED, Extracted
 from schemas.resources import RESOURCES
 from tasks.extract import extract_all
 from tasks.formats.terraform import ADDRESS
-from tasks.formats.terraform_aws import ADDITIONS, ENTRIES
+from tasks.formats.terraform_aws import ADDITIONS, ENTRIES, Entry
 from tasks.formats.terraform_file import expanded
 from tests.laws import law
 from tests.support import with_settings
@@ -514,6 +514,29 @@ def test_what_is_not_told_is_left_as_it_is(tmp_path: Path) -> None:
         {"region", "ipv6_cidr_block", "name", "tags"},
     ]
     assert [record.get("name") for record in records(part)] == [None, "b", None]
+
+
+PLAIN = [
+    (kind, entry, name, read)
+    for kind, entries in ENTRIES.items()
+    for entry in entries
+    for name, read in entry.fields.items()
+    if isinstance(read, str) and name != entry.key and name not in RESOURCES[entry.type].required
+]
+
+
+@law(100)
+@given(st.sampled_from(PLAIN), st.sampled_from(["absent", "null", "empty", "told"]))
+def test_absent_empty_and_told_are_three_things(field: tuple[str, Entry, str, str], how: str) -> None:
+    """Of every attribute that becomes a field as it is: absent or null leaves it, empty clears it, a value is it."""
+    kind, entry, name, read = field
+    values: dict[str, dict[str, Any]] = {"absent": {}, "null": {read: None}, "empty": {read: ""}, "told": {read: "x"}}
+    key = {str(entry.fields[entry.key]): "x-0a"} if isinstance(entry.fields[entry.key], str) else {"id": "eipalloc-0a"}
+    with TemporaryDirectory() as folder:
+        found = parts(state(Path(folder), resource(kind, values[how] | key)), Path(folder))
+        [record] = found[entry.type].frame.collect().to_dicts()
+        assert (name in untouched(found[entry.type])[0]) == (how in ("absent", "null"))
+        assert record.get(name) == ("x" if how == "told" else None)
 
 
 # Shapes ---------------------------------------------------------------------------------------------------------------
