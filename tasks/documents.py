@@ -51,7 +51,7 @@ def of_types(parts: tuple[Extracted, ...], job: ImportJob, wanted: Resource | No
     told = [notice for part in left for notice in part.notices if notice.rule == LEFT_OUT]
     lost = [_unread(part) for part in unread if wanted is None and part.resource_type not in (None, *typed)]
     notices = (*whole[0].notices, *told, *_left_out(left, wanted), *lost)
-    whole = [replace(part, gaps=(*part.gaps, *_gaps(part, unread, left, wanted))) for part in whole]
+    whole = [replace(part, gaps=(*part.gaps, *_lost(part, unread, left, wanted))) for part in whole]
     return (replace(whole[0], notices=notices), *whole[1:])
 
 
@@ -119,7 +119,7 @@ def _unread(part: Extracted) -> Issue:
     return Issue("unread", f"{_place(part)} of {part.name} is not read: {part.failed}", Severity.ERROR)
 
 
-def _gaps(
+def _lost(
     part: Extracted, unread: Sequence[Extracted], left: Sequence[Extracted], wanted: Resource | None
 ) -> Iterator[Issue]:
     """Why records of a part's type may be missing: a part of this type, or one that may be of it, is not read."""

@@ -5,9 +5,8 @@ Source: NetBox, dcim.Device, which keeps names unique within a site and a tenant
 
 from __future__ import annotations
 
-from schemas import citations
+from schemas import citations, kinds
 from schemas import fields as f
-from schemas import kinds
 from schemas.resource import SOURCE_ID, Resource, SourcedRecord
 from schemas.rules import Reference
 

@@ -5,9 +5,8 @@ Source: NetBox, ipam.Prefix.
 
 from __future__ import annotations
 
-from schemas import citations
+from schemas import citations, kinds
 from schemas import fields as f
-from schemas import kinds
 from schemas.reports import Severity
 from schemas.resource import Resource, SourcedRecord
 from schemas.rules import Contained, Reference
