@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-system test-loaded test-order coverage coverage-report mutants lint format bench lock migration clean
+.PHONY: help demo test test-fast test-system test-loaded test-order coverage coverage-report mutants lint format bench corpus lock migration clean
 
 # The lanes of the tests; the markers follow from the fixtures that a test uses (tests/conftest.py). COVERAGE=1 measures
 # what they run, subprocesses included.
@@ -64,6 +64,9 @@ format: .venv/.installed ## put the code into shape
 
 bench: .venv/.installed ## measure imports and exports against COPY and their rivals (SMALL=1: a look, in under a minute)
 	$(BIN)/python -m benchmarks.run
+
+corpus: .venv/.installed ## measure how well made-up files of every shape are read (SEED=20261)
+	$(BIN)/python -m benchmarks.corpus $(SEED)
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
