@@ -135,8 +135,13 @@ def _lost(
 
 
 def _some(parts: Sequence[Extracted]) -> Sequence[Extracted]:
-    """The parts of a type that have records, or one: the columns of those that have none are of no use."""
-    return [part for part in parts if part.records != 0] or parts[:1]
+    """The parts of a type that have records, or one: the columns of those that have none are of no use.
+
+    What any of them lacks, the type lacks.
+    """
+    found = [part for part in parts if part.records != 0] or [parts[0]]
+    gaps = tuple(gap for part in parts for gap in part.gaps if not any(part is each for each in found))
+    return [replace(found[0], gaps=(*found[0].gaps, *gaps)), *found[1:]] if gaps else found
 
 
 def _detected(part: Extracted) -> str | None:
