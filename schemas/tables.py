@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
-from schemas.resource import NATURAL_KEY, Resource
+from schemas.resource import NATURAL_KEY, SOURCE_ID, Resource
 from schemas.resources import RESOURCES
 
 # The name that PostgreSQL itself gives to a primary key, so that it can be named.
@@ -200,18 +201,40 @@ UNTOUCHED_FIELDS = "untouched_fields"
 """The column of a staging table that names the fields which a row leaves as they are stored, where any row does."""
 
 
+KNOWN_AS = "known_as"
+"""The column of a staging table that has the key under which a record is stored that its source calls otherwise now."""
+
+NOTES = (ROW_NUMBER, SEEN_AT, UNTOUCHED_FIELDS, KNOWN_AS)
+"""The columns of a staging table that fill no field."""
+
+
+def has_lasting_ids(resource: Resource, fields: Collection[str]) -> bool:
+    """Say whether an import knows records by the ids of their source, and not by their keys alone."""
+    return SOURCE_ID in fields and isinstance(column_type(resource, resource.key_column), Text)
+
+
+FOLLOWING = tuple(
+    name
+    for name, resource in RESOURCES.items()
+    if any(has_lasting_ids(RESOURCES[to], RESOURCES[to].fields) for to in resource.related)
+)
+"""The types whose records refer to some that may get another key, and follow them."""
+
+
 def staging_table(
     name: str, resource: Resource, fields: tuple[str, ...], *, seen: bool = False, untouched: bool = False
 ) -> Table:
     """Return the staging table of one run: the row number and the columns that the import fills."""
     seen_at = [Column(SEEN_AT, DateTime(timezone=True))] if seen else []
     left: list[Column[Any]] = [Column(UNTOUCHED_FIELDS, ARRAY(Text))] if untouched else []
+    known = [Column(KNOWN_AS, Text(collation="C"))] if has_lasting_ids(resource, fields) else []
     return Table(
         name,
         MetaData(),
         Column(ROW_NUMBER, Integer, nullable=False),
         *seen_at,
         *left,
+        *known,
         *(Column(column, column_type(resource, column)) for column in staged_columns(resource, fields)),
         schema=STAGING_SCHEMA,
         prefixes=["UNLOGGED"],

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from schemas.errors import PlanMoved, TooManyErrors
 from schemas.reports import ROW, Change, Issue, Mode, Moved, Severity, Status, issues_frame
+from schemas.resources import RESOURCES
 from tasks.absent import find_absent, incomplete, is_frozen, spare, targets_of
 from tasks.part import Part
 from tasks.rules import OfRecords, of_cells
@@ -20,6 +21,7 @@ from tasks.secrets import without_secrets
 from tasks.settle import settle
 from tasks.store import ledger
 from tasks.store.checks import Broken, Checked, check_again, compare_again, run_checks
+from tasks.store.follow import Followed, Following
 from tasks.store.frozen import Frozen
 from tasks.store.missing import Gone, Missed
 from tasks.store.plan import Planner
@@ -243,6 +245,13 @@ def _carry_out(run: Run, planned: Planned, problem: str | None) -> None:
     ledger.close_run(planned.connection, run.run_id, status, counts, **ending)
 
 
+def _told_to_follow(followed: Followed) -> Iterator[Issue]:
+    """Say how many records of each type follow those that get another key."""
+    for name, count in followed.counts.items():
+        said = f"{RESOURCES[name].title} records that follow others to another key, to which they refer: {count:,}"
+        yield Issue("followed", said, Severity.WARNING)
+
+
 class Planned:
     """The plans of all parts of a run, inside the transaction that makes them and may apply them."""
 
@@ -250,6 +259,7 @@ class Planned:
         self.run = run
         self.connection = connection
         self.targets = targets_of(run)
+        self.following, self.followed = Following(connection, self.targets, run.run_id), Followed()
         pairs = zip(run.parts, self.targets, strict=True)
         self.planners = [Planner(connection, part.staging, target, part.comparison) for part, target in pairs]
         self.missed = {
@@ -264,6 +274,8 @@ class Planned:
             self._report(part, [issue])
         for part, planner in zip(self.run.parts, self.planners, strict=True):
             part.plan = planner.make(self._gone(part))
+        self.followed = self.following.plan(self.run.settings.samples)
+        self._report(self.run.parts[0], [*_told_to_follow(self.followed)])
 
     def _gone(self, part: Part) -> Gone | None:
         """What the source of a part no longer has, and what of that stays all the same."""
@@ -312,6 +324,7 @@ class Planned:
                 changes += self.missed[part.number].changes(most)
             # Records of several types do not fit into one table.
             samples += planner.staged(most) if len(self.run.parts) == 1 else []
+        changes += self.followed.changes
         return {"changes": [ledger.change_to_json(change) for change in changes], "samples": samples}
 
     def freeze(self) -> None:
@@ -333,5 +346,6 @@ class Planned:
                 planner.apply(part.plan)
         for missed in reversed(list(self.missed.values())):
             missed.take_away()
+        self.following.apply()
         if self.run.plan:
             ledger.end_plan(self.connection, self.run.plan, self.run.run_id)

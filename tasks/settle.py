@@ -13,6 +13,7 @@ from tasks.part import Part
 from tasks.run import Run
 from tasks.store import names, open_keys
 from tasks.store.doubts import Doubt
+from tasks.store.lasting import find_renamed
 from tasks.store.target import Target
 
 
@@ -32,6 +33,7 @@ def settle(run: Run, part: Part, target: Target) -> None:
             one = replace(target, s=table)
             found += settling.references(one)
             settling.keys(one)
+            find_renamed(connection, one)
     # Only now is it so: a transaction that fails writes nothing.
     settling.finish()
     staging.doubts = list(dict.fromkeys(found))

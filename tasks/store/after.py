@@ -59,7 +59,7 @@ def after(target: Target, comparison: Comparison, names: tuple[str, ...]) -> Sub
     ]
     others = select(*columns, literal(value=False)).select_from(t).where(t.c[RETIRED_AT].is_(None), target.stays())
     if comparison.known:
-        is_staged = exists(select(literal(1)).select_from(target.s).where(target.staged_key == target.stored_key))
+        is_staged = exists(select(literal(1)).select_from(target.s).where(target.match_key == target.stored_key))
         others = others.where(~is_staged)
     return union_all(staged, others).subquery()
 
@@ -74,7 +74,7 @@ def _staged_over_stored(target: Target, names: tuple[str, ...]) -> Select[Any]:
     s, t, moved = target.s, target.t, planned_updates(target.part).alias("moved")
     fields = [target.value(name).label(name) for name in names]
     fresh = or_(target.stored_key.is_(None), moved.c[ROW_NUMBER].is_not(None)).label(FRESH)
-    known = s.outerjoin(t, target.stored_key == target.staged_key)
+    known = s.outerjoin(t, target.stored_key == target.match_key)
     joined = known.outerjoin(moved, (moved.c[ROW_NUMBER] == s.c[ROW_NUMBER]) & moved.c.moved)
     return select(s.c[ROW_NUMBER], cast(target.staged_key, Text).label(KEY), *fields, fresh).select_from(joined)
 

@@ -31,11 +31,12 @@ from sqlalchemy import (
     true,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.errors import UsageError
 from schemas.reports import Status
 from schemas.resource import Resource
-from schemas.tables import CHANGES, IMPORT_RUN, TABLES
+from schemas.tables import CHANGES, IMPORT_RUN, TABLES, has_lasting_ids
 
 
 def as_of(connection: Connection, resource: Resource, moment: datetime) -> FromClause:
@@ -60,18 +61,29 @@ def _made(record: FromClause, moment: datetime) -> ColumnElement[bool]:
 
 def _images(resource: Resource, moment: datetime) -> Subquery:
     """The key and the image of each record that a run has changed since, from before the first that did."""
-    later = _later(moment)
+    later, changes = _later(moment), _events(resource)
     first = (
-        select(CHANGES.c.key, CHANGES.c.run_id)
-        .join(later, later.c.run_id == CHANGES.c.run_id)
-        .where(CHANGES.c.resource_type == resource.type)
-        .distinct(CHANGES.c.key)
-        .order_by(CHANGES.c.key, later.c.finished_at)
+        select(changes.c.key, changes.c.run_id)
+        .join(later, later.c.run_id == changes.c.run_id)
+        .distinct(changes.c.key)
+        .order_by(changes.c.key, later.c.finished_at)
         .subquery("first_change")
     )
-    of_type = CHANGES.c.resource_type == resource.type
-    same = and_(CHANGES.c.run_id == first.c.run_id, CHANGES.c.key == first.c.key)
-    return select(CHANGES.c.key, CHANGES.c.before).join(first, same).where(of_type).subquery("was")
+    same = and_(changes.c.run_id == first.c.run_id, changes.c.key == first.c.key)
+    return select(changes.c.key, changes.c.before).join(first, same).subquery("was")
+
+
+def _events(resource: Resource) -> FromClause:
+    """The changes of a type; one that gave a record another key is the end of one and the beginning of the other."""
+    changes = select(CHANGES.c.run_id, CHANGES.c.key, CHANGES.c.before).where(CHANGES.c.resource_type == resource.type)
+    if not has_lasting_ids(resource, resource.fields):
+        return changes.subquery("event")
+    key = CHANGES.c.after.op("->>")(resource.key_column)
+    renamed = and_(func.jsonb_typeof(CHANGES.c.before) == "object", key != CHANGES.c.key)
+    begun = select(CHANGES.c.run_id, key, cast(literal_column("'null'"), JSONB)).where(
+        CHANGES.c.resource_type == resource.type, renamed
+    )
+    return union_all(changes, begun).subquery("event")
 
 
 def _later(moment: datetime) -> Subquery:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET
 from schemas import kinds
 from schemas.filters import Filter
 from schemas.resource import Resource
-from schemas.tables import CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES
+from schemas.tables import CHANGE, CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES, has_lasting_ids
 from tasks.store.query import condition, field_name
 
 _SEARCHED = (
@@ -66,19 +66,19 @@ def record(connection: Connection, resource: Resource, key: str) -> dict[str, An
     if row is None:
         return None
     shown = _shown(resource, dict(row))
-    history = _changes(connection, resource, key)
+    history = _changes(connection, resource, _keys(connection, resource, key, row["updated_by_run"]))
     if created := _run(connection, row["created_by_run"]):
         history.append({**created, "at": plain(row["created_at"]), "action": "created", "fields": {}})
     lineage = {"created_at": shown.pop("created_at"), "updated_at": shown.pop("updated_at")}
     return {"key": shown.pop("key"), "record": shown, **lineage, "history": history}
 
 
-def _changes(connection: Connection, resource: Resource, key: str) -> list[dict[str, Any]]:
+def _changes(connection: Connection, resource: Resource, keys: list[str]) -> list[dict[str, Any]]:
     run = IMPORT_RUN.c
     query = (
         select(CHANGES.c.before, CHANGES.c.after, run.run_id, run.source, run.requested_by, run.finished_at)
         .join_from(CHANGES, IMPORT_RUN, CHANGES.c.run_id == run.run_id)
-        .where(CHANGES.c.resource_type == resource.type, CHANGES.c.key == key)
+        .where(CHANGES.c.resource_type == resource.type, CHANGES.c.key.in_(keys))
         .order_by(run.started_at.desc())
     )
     return [
@@ -99,6 +99,23 @@ def _changes(connection: Connection, resource: Resource, key: str) -> list[dict[
         }
         for row in connection.execute(query)
     ]
+
+
+def _keys(connection: Connection, resource: Resource, key: str, run: UUID | None) -> list[str]:
+    """The keys that a record has had, the newest first; `run` is the one that changed it last."""
+    keys, runs = [key], [run]
+    own = CHANGE.c.resource_type == resource.type
+    while has_lasting_ids(resource, resource.fields):
+        # The run that gave it its key is the last one that an image under that key bears, or the record itself.
+        images = select(CHANGE.c.before.op("->>")("updated_by_run")).where(own, CHANGE.c.key == keys[-1])
+        runs += [UUID(each) for each in connection.scalars(images) if each]
+        became = CHANGE.c.after.op("->>")(resource.key_column) == keys[-1]
+        earlier = select(CHANGE.c.key).where(own, CHANGE.c.run_id.in_(runs), became, CHANGE.c.key.not_in(keys))
+        found = connection.scalar(earlier.limit(1))
+        if found is None:
+            break
+        keys.append(found)
+    return keys
 
 
 def _action(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:

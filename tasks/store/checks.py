@@ -37,12 +37,12 @@ from sqlalchemy import (
     text,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import CIDR
+from sqlalchemy.dialects.postgresql import ARRAY, CIDR
 
 from schemas.reports import Issue, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from schemas.rules import STATE, Inside, NoOverlap, Reference
-from schemas.tables import IMPORT_ISSUE, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
+from schemas.tables import IMPORT_ISSUE, KNOWN_AS, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
 from tasks.store import open_keys
 from tasks.store.after import FRESH, KEY, after, records_beside
 from tasks.store.blocks import islands
@@ -50,6 +50,7 @@ from tasks.store.compare import Comparison, compare, planned_updates
 from tasks.store.copy import copy_frame, listed
 from tasks.store.dead import alive, staged_alive
 from tasks.store.findings import Inquiry
+from tasks.store.lasting import replaced
 from tasks.store.ledger import read_issues
 from tasks.store.names import clarify, keep_doubts, suggestion
 from tasks.store.network import network_checks
@@ -120,7 +121,7 @@ def run_checks(
         for issues in own(connection, target):
             copy_frame(connection, FOUND, issues.select(FOUND.c.keys()))
         queries = [*_duplicates(connection, target, staging), *_queries(target, mode)]
-        queries += open_keys.ambiguous(connection, target)
+        queries += [*open_keys.ambiguous(connection, target), *replaced(target)]
         if staging.any_flawed:
             # A row that is rejected already is asked of all the same, so that it is mended once.
             queries += _queries(flawed, mode)
@@ -333,7 +334,7 @@ def _stale(target: Target) -> Iterator[Select[Any]]:
     s, then = target.s, "since this file was exported: export it anew, or import with --stale overwrite"
     differs = select(planned_updates(target.part).c.row_number)
     later = select(literal(1)).select_from(target.t)
-    moved = later.where(target.stored_key == target.staged_key, target.t.c.updated_at != s.c[SEEN_AT])
+    moved = later.where(target.stored_key == target.match_key, target.t.c.updated_at != s.c[SEEN_AT])
     changed = and_(s.c.row_number.in_(differs), exists(moved))
     yield _finding(target, changed, "stale", f"was changed {then}")
     yield _finding(target, and_(s.c[SEEN_AT].is_not(None), ~target.stored()), "stale", f"was deleted {then}")
@@ -349,7 +350,8 @@ def _duplicates(connection: Connection, target: Target, staging: Staging) -> Ite
     s, key = target.s, target.staged_key
     of_suspects = select(key.label("key")).join_from(s, suspects, suspects.c.row_number == s.c.row_number)
     several = of_suspects.group_by(key).having(func.count() > 1).subquery()
-    content = func.md5(cast(func.to_jsonb(text(f'"{s.name}".*')).op("-")(ROW_NUMBER).op("-")(SEEN_AT), Text))
+    noted = literal([ROW_NUMBER, SEEN_AT, KNOWN_AS], ARRAY(Text))
+    content = func.md5(cast(func.to_jsonb(text(f'"{s.name}".*')).op("-")(noted), Text))
     rows = (
         select(
             s.c.row_number,
@@ -484,7 +486,7 @@ def _stored_blocks(
     if target.resource.dead:
         query = query.where(alive(target.resource, t.c[STATE]))
     if comparison.known:
-        is_staged = exists(select(literal(1)).select_from(s).where(target.staged_key == target.stored_key))
+        is_staged = exists(select(literal(1)).select_from(s).where(target.match_key == target.stored_key))
         query = query.where(~is_staged)
     return temporary(connection, f"stored_{number}", query)
 

@@ -70,7 +70,7 @@ def compare(connection: Connection, target: Target) -> Comparison:
     known = _known(connection, target)
     # A record that was set aside, and is seen again, comes back.
     back = target.t.c[RETIRED_AT].is_not(None)
-    differs = _any([back, *(target.differs(name) for name in target.written)])
+    differs = _any([back, target.renamed, *(target.differs(name) for name in target.written)])
     moved = _any([back, *(target.differs(name) for name in target.written if name in _watched(target))])
     row = target.s.c.row_number
     pairs = target.joined(row, differs.label("differs"), moved.label("moved"))
@@ -91,16 +91,13 @@ def _known(connection: Connection, target: Target) -> Table | None:
     if rows < _MANY or records < rows:
         return None
     sample = target.s.tablesample(func.system(100 * _SAMPLE / rows), seed=literal(0))
-    there = exists(
-        select(literal(1)).select_from(target.t).where(target.stored_key == sample.c[target.staged_key.name])
-    )
+    there = exists(select(literal(1)).select_from(target.t).where(target.stored_key == target.match_of(sample)))
     seen, found = connection.execute(select(func.count(), func.count().filter(there)).select_from(sample)).one()
     if found > seen / 10:
         return None
-    ordered = select(target.s.c.row_number, target.staged_key).order_by(target.staged_key).subquery()
-    is_known = exists(
-        select(literal(1)).select_from(target.t).where(target.stored_key == ordered.c[target.staged_key.name])
-    )
+    match = target.match_key.label("match")
+    ordered = select(target.s.c.row_number, match).order_by(match).subquery()
+    is_known = exists(select(literal(1)).select_from(target.t).where(target.stored_key == ordered.c.match))
     with without_joins(connection, "hashjoin", "mergejoin"):
         return temporary(connection, f"known_{target.part}", select(ordered.c.row_number).where(is_known))
 

@@ -21,7 +21,7 @@ def staged_alive(target: Target) -> ColumnElement[bool]:
     if not target.resource.dead:
         return sql_true()
     dead = target.resource.dead
-    same = target.stored_key == target.staged_key
+    same = target.stored_key == target.match_key
     stays_dead = exists(select(literal(1)).select_from(target.t).where(same, target.t.c[STATE].in_(dead)))
     if STATE not in target.s.c:
         return ~stays_dead

@@ -115,7 +115,9 @@ class Frozen:
         )
         known = exists(select(literal(1)).select_from(p).where(p.c.row_number == s.c.row_number))
         created = self.target.joined(s.c.row_number, cast(self.target.staged_key, Text), literal("was created"))
-        return union_all(changed, created.where(~known))
+        taken = select(s.c.row_number, cast(self.target.staged_key, Text), literal("was created"))
+        taken = taken.join_from(s, t, self.target.staged_key == self.target.stored_key).where(self.target.renamed)
+        return union_all(changed, created.where(~known), taken)
 
     def conflicts(self, most: int) -> tuple[int, list[Issue]]:
         """Return how many records moved, and the first of them."""

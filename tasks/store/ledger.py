@@ -51,7 +51,7 @@ from schemas.reports import (
     Severity,
     Status,
 )
-from schemas.tables import IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, SAVED_MAPPING, STAGING_SCHEMA
+from schemas.tables import CHANGE, FOLLOWING, IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, SAVED_MAPPING, STAGING_SCHEMA
 from tasks.store.copy import copy_frame
 from tasks.store.session import Session, is_alive
 
@@ -103,7 +103,12 @@ def types_of(connection: Connection, run_id: UUID) -> tuple[str, ...]:
     run = connection.execute(
         select(IMPORT_RUN.c.resource_type, IMPORT_RUN.c.parts).where(IMPORT_RUN.c.run_id == run_id)
     ).one()
-    return (run.resource_type,) if run.resource_type else tuple(part["resource_type"] for part in run.parts or ())
+    own = (run.resource_type,) if run.resource_type else tuple(part["resource_type"] for part in run.parts or ())
+    # Records of other types that refer to what the run has given another key have followed.
+    changed = select(CHANGE.c.resource_type).where(CHANGE.c.run_id == run_id)
+    others = [name for name in FOLLOWING if name not in own]
+    followed = [name for name in others if connection.scalar(changed.where(CHANGE.c.resource_type == name).limit(1))]
+    return (*own, *followed)
 
 
 def undone_by(connection: Connection, run_id: UUID) -> UUID | None:

@@ -117,7 +117,7 @@ def _near(target: Target, rule: Reference) -> ColumnElement[Any]:
     """What a staged row's record will have in the field by which the record that it names is near."""
     if rule.near is None:
         return cast(null(), Text)
-    stored = select(target.t.c[rule.near]).where(target.stored_key == target.staged_key)
+    stored = select(target.t.c[rule.near]).where(target.stored_key == target.match_key)
     known = stored.correlate(target.s).scalar_subquery()
     return func.coalesce(target.s.c[rule.near], known) if rule.near in target.s.c else known
 

@@ -140,7 +140,7 @@ def _shared(target: Target) -> list[Select[Any]]:
         _described(target, s),
     )
     other = ~func.coalesce(_agrees(target), literal(value=False))
-    joined = and_(target.staged_key == target.stored_key, other)
+    joined = and_(target.staged_key == target.stored_key, ~target.renamed, other)
     return [_finding(target, s.c[ROW_NUMBER], cast(target.staged_key, Text), said).select_from(s.join(t, joined))]
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from schemas.reports import Change
-from schemas.tables import CHANGE, RETIRED_AT, ROW_NUMBER, SEEN_AT, UNTOUCHED_FIELDS
+from schemas.tables import CHANGE, KNOWN_AS, NOTES, RETIRED_AT, UNTOUCHED_FIELDS
 from tasks.store.compare import SORTING, Comparison, planned_updates
 from tasks.store.missing import Gone
 from tasks.store.session import set_local
@@ -71,13 +71,16 @@ class Planner:
     def _planned(self, *columns: ColumnElement[Any]) -> Select[Any]:
         s, t = self.target.s, self.target.t
         planned = s.join(self.updates, self.updates.c.row_number == s.c.row_number)
-        return select(*columns).select_from(planned.join(t, self.target.stored_key == self.target.staged_key))
+        return select(*columns).select_from(planned.join(t, self.target.stored_key == self.target.match_key))
 
     def _after_image(self) -> ColumnElement[Any]:
         pairs = [part for name in self.written for part in (literal(name), self.target.value(name))]
         image: ColumnElement[Any] = func.jsonb_build_object(*pairs)
         if UNTOUCHED_FIELDS in self.target.s.c:
             image = image.op("-")(func.coalesce(self.target.s.c[UNTOUCHED_FIELDS], cast(array([]), ARRAY(Text))))
+        if KNOWN_AS in self.target.s.c:
+            key = func.jsonb_build_object(literal(self.target.staged_key.name), self.target.staged_key)
+            image = case((self.target.renamed, image.op("||")(key)), else_=image)
         restored = func.jsonb_build_object(literal(RETIRED_AT), null())
         return case((self.target.t.c[RETIRED_AT].is_not(None), image.op("||")(restored)), else_=image)
 
@@ -98,7 +101,7 @@ class Planner:
         s, key = self.target.s, cast(self.target.staged_key, Text)
         first = select(s.c.row_number).where(~self.target.stored()).order_by(s.c.row_number).limit(most)
         record: ColumnElement[Any] = func.to_jsonb(text(f'"{s.name}".*'))
-        for note in (ROW_NUMBER, SEEN_AT, UNTOUCHED_FIELDS):
+        for note in NOTES:
             record = record.op("-")(note)
         query = select(s.c.row_number, key, record).where(s.c.row_number.in_(first)).order_by(s.c.row_number)
         rows, kind = self.connection.execute(query), self.target.resource.type
@@ -106,7 +109,7 @@ class Planner:
 
     def staged(self, samples: int) -> list[dict[str, Any]]:
         """The first staged rows as they would be stored."""
-        shown = [column for column in self.target.s.c if column.name not in (SEEN_AT, UNTOUCHED_FIELDS)]
+        shown = [column for column in self.target.s.c if column.name not in NOTES[1:]]
         query = select(*shown).order_by(self.target.s.c.row_number).limit(samples)
         return [dict(row) for row in self.connection.execute(query).mappings()]
 
@@ -122,7 +125,7 @@ class Planner:
         image: dict[str, ColumnElement[Any]] = {
             "run_id": literal(self.staging.session.run_id),
             "resource_type": literal(self.target.resource.type),
-            "key": cast(self.target.staged_key, Text),
+            "key": cast(self.target.match_key, Text),
             "row": self.target.s.c.row_number,
             "before": func.to_jsonb(text(f'"{self.target.t.name}".*')),
             "after": self._after_image(),
@@ -132,10 +135,13 @@ class Planner:
 
     def _update(self) -> None:
         s = self.target.s
+        written = {name: self.target.value(name) for name in self.written}
+        if KNOWN_AS in s.c:
+            written[self.target.staged_key.name] = self.target.staged_key
         change = (
             update(self.target.t)
-            .where(self.target.stored_key == self.target.staged_key, s.c.row_number == self.updates.c.row_number)
-            .values({name: self.target.value(name) for name in self.written})
+            .where(self.target.stored_key == self.target.match_key, s.c.row_number == self.updates.c.row_number)
+            .values(written)
             .values(updated_at=func.now(), updated_by_run=self.staging.session.run_id, **{RETIRED_AT: None})
         )
         self.connection.execute(change)

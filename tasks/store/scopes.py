@@ -35,7 +35,7 @@ def out_of_scope(target: Target, rule: Reference) -> ColumnElement[bool]:
 
 def _named(target: Target, name: str) -> ColumnElement[str]:
     """What the record of a staged row will have in a field."""
-    same = target.stored_key == target.staged_key
+    same = target.stored_key == target.match_key
     stored = select(target.t.c[name]).where(same).correlate(target.s).scalar_subquery()
     if name not in target.s.c:
         return stored

@@ -29,11 +29,12 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy import false as sql_false
 from sqlalchemy import true as sql_true
 
 from schemas.reports import Empty
 from schemas.resource import Resource
-from schemas.tables import RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES, UNTOUCHED_FIELDS
+from schemas.tables import KNOWN_AS, NOTES, RETIRED_AT, ROW_NUMBER, TABLES, UNTOUCHED_FIELDS
 from tasks.store.staging import Staging
 
 
@@ -79,6 +80,16 @@ class Target:
         return self.s.c[self.resource.key_column]
 
     @property
+    def match_key(self) -> ColumnElement[Any]:
+        """The key of the stored record that a staged row is of: that of before, where its source has renamed it."""
+        return self.match_of(self.s)
+
+    def match_of(self, rows: FromClause) -> ColumnElement[Any]:
+        """The same of other rows of the staging table's columns."""
+        key = rows.c[self.resource.key_column]
+        return func.coalesce(rows.c[KNOWN_AS], key, type_=key.type) if KNOWN_AS in rows.c else key
+
+    @property
     def stored_key(self) -> Column[Any]:
         """The natural key of a stored record."""
         return self.t.c[self.resource.key_column]
@@ -86,12 +97,16 @@ class Target:
     @property
     def written(self) -> list[str]:
         """The columns that an update writes."""
-        notes = (ROW_NUMBER, SEEN_AT, UNTOUCHED_FIELDS)
-        return [c.name for c in self.s.c if c.name not in (*notes, self.resource.key_column)]
+        return [c.name for c in self.s.c if c.name not in (*NOTES, self.resource.key_column)]
+
+    @property
+    def renamed(self) -> ColumnElement[bool]:
+        """Whether a staged row's record gets another key."""
+        return self.s.c[KNOWN_AS].is_not(None) if KNOWN_AS in self.s.c else sql_false()
 
     def stored(self) -> ColumnElement[bool]:
         """Say whether a staged row's record is already there."""
-        return exists(select(literal(1)).select_from(self.t).where(self.stored_key == self.staged_key))
+        return exists(select(literal(1)).select_from(self.t).where(self.stored_key == self.match_key))
 
     def stays(self) -> ColumnElement[bool]:
         """Say whether a stored record is none of those that the run retires or deletes."""
@@ -103,12 +118,12 @@ class Target:
         A key is unique in neither table, and each is searched by itself.
         """
         tables = [self.s] if self.rejected is None else [self.s, self.rejected]
-        keys = [(table, table.c[self.resource.key_column]) for table in tables]
+        keys = [(table, self.match_of(table)) for table in tables]
         return [exists(select(literal(1)).select_from(table).where(key == self.stored_key)) for table, key in keys]
 
     def joined(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """Select from the staged rows whose records are there."""
-        return select(*columns).select_from(self.s.join(self.t, self.stored_key == self.staged_key))
+        return select(*columns).select_from(self.s.join(self.t, self.stored_key == self.match_key))
 
     def differs(self, name: str) -> ColumnElement[bool]:
         """Say whether a field of a stored record would change."""
@@ -141,7 +156,7 @@ class Target:
         """The value that a field of a staged row's record will have, where the row is not joined to its record."""
         if name in self.s.c and self.whole:
             return self.s.c[name]
-        stored = select(self.value(name)).select_from(self.t).where(self.stored_key == self.staged_key)
+        stored = select(self.value(name)).select_from(self.t).where(self.stored_key == self.match_key)
         found = stored.correlate(self.s).scalar_subquery()
         # A new record has what the row says.
         return func.coalesce(found, self.s.c[name], type_=self.t.c[name].type) if name in self.s.c else found
@@ -198,11 +213,11 @@ def records_of(
         stored = stored.where(_stays(leaving[resource.type], table.c[resource.key_column]))
     if target is None:
         return stored.subquery()
-    is_staged = exists(select(literal(1)).select_from(target.s).where(target.stored_key == target.staged_key))
+    is_staged = exists(select(literal(1)).select_from(target.s).where(target.stored_key == target.match_key))
     others = stored.where(~is_staged)
     if not staged:
         return others.subquery()
-    both = target.s.join(target.t, target.stored_key == target.staged_key, isouter=True)
+    both = target.s.join(target.t, target.stored_key == target.match_key, isouter=True)
     rows = select(target.staged_key.label("key"), *(target.value(name).label(name) for name in names))
     return union_all(rows.select_from(both), others).subquery()
 
@@ -212,7 +227,7 @@ def known_records(target: Target, names: tuple[str, ...], leaving: Dict[str, Tab
 
     Rows that make new records are left out: their own check compares them with the others.
     """
-    both = target.t.join(target.s, target.stored_key == target.staged_key, isouter=True)
+    both = target.t.join(target.s, target.stored_key == target.match_key, isouter=True)
     is_staged = target.s.c[ROW_NUMBER].is_not(None)
     fields = [case((is_staged, target.value(name)), else_=target.t.c[name]).label(name) for name in names]
     known = select(target.stored_key.label("key"), *fields).select_from(both)

@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import insert
 from schemas.reports import Change, Empty
 from schemas.resource import Resource
 from schemas.rules import Reference
-from schemas.tables import GONE, LINEAGE, RETIRED_AT, TABLES
+from schemas.tables import GONE, LINEAGE, RETIRED_AT, TABLES, has_lasting_ids
 from tasks.store.missing import naming
 from tasks.store.plan import differing
 from tasks.store.session import without_joins
@@ -60,15 +60,16 @@ _CREATED_DELETE = "delete" + _CREATED + " and {as_made}"
 # somebody has edited since, `kept` what others refer to, `gone` what is as it was before already.
 _PLAN = """
 create temp table {plan} on commit drop as
-select c.key, c.row, case
+select case when t.{key} is null then c.key else cast(t.{key} as text) end as key, c.key as was, c.row, case
     when c.after = 'null' then case when t.{key} is null then 'create' when {forced} then 'update' else 'moved' end
     when c.before = 'null' and t.{key} is null then 'gone'
     when c.before = 'null' then case when {same} or {forced} then 'delete' else 'moved' end
     when t.{key} is null then case when {forced} then 'create' else 'moved' end
+    when {taken} then 'moved'
     when {same} or {forced} then 'update'
     else 'moved' end as action
   from all_changes c
-  left join {table} t on cast(t.{key} as text) = c.key
+  left join {table} t on cast(t.{key} as text) = {now}
   cross join lateral jsonb_populate_record(null::{table}, case when c.after = 'null' then '{{}}' else c.after end) a
  where c.run_id = :run and c.resource_type = :type
 """
@@ -80,7 +81,7 @@ select :undo, :type, p.key, p.row,
        case when p.action = 'create' then {whole}
             else (select jsonb_object_agg(name, c.before -> name) from unnest({written}) name) end
   from {plan} p
-  left join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
+  left join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.was
   left join {table} t on cast(t.{key} as text) = p.key
  where p.action in ('update', 'create')
 """
@@ -99,7 +100,7 @@ _UPDATE = """
 update {table} t
    set {assignments}, updated_at = now(), updated_by_run = b.updated_by_run
   from {plan} p
-  join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
+  join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.was
   cross join lateral jsonb_populate_record(null::{table}, c.before) b
  where p.action = 'update' and cast(t.{key} as text) = p.key
 """
@@ -108,7 +109,7 @@ _CREATE = """
 insert into {table} ({columns})
 select {of_b}
   from {plan} p
-  join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
+  join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.was
   cross join lateral jsonb_populate_record(null::{table}, c.before || jsonb_build_object('updated_at', now())) b
  where p.action = 'create'
 """
@@ -117,7 +118,7 @@ select {of_b}
 _CHANGES = """
 select p.key, p.row, p.action, to_jsonb(t.*), c.before, c.after
   from {plan} p
-  left join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
+  left join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.was
   left join {table} t on cast(t.{key} as text) = p.key
  where p.action in ('delete', 'update', 'create')
  order by p.row, p.key
@@ -148,7 +149,7 @@ _AFTER = """
 create temp table {after} on commit drop as
 select coalesce(t.{key}, b.{key}) as {key}, {fields_after}
   from {plan} p
-  join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.key
+  join all_changes c on c.run_id = :run and c.resource_type = :type and c.key = p.was
   left join {table} t on cast(t.{key} as text) = p.key
   cross join lateral jsonb_populate_record(null::{table}, c.before) b
  where p.action in ('update', 'create')
@@ -326,7 +327,16 @@ def _parts(connection: Connection, resource: Resource, part: int, *, force: bool
         f"{column} = case when c.after = 'null' or c.after ? '{name}' then b.{column} else t.{column} end"
         for name, column in ((name, quote(name)) for name in fields)
     ]
+    key, now, taken = quote(resource.key_column), "c.key", "false"
+    if has_lasting_ids(resource, resource.fields):
+        # A run that gave a record another key has entered the change under the one before.
+        renamed = f"case when jsonb_typeof(c.before) = 'object' then c.after ->> '{resource.key_column}' end"
+        now = f"coalesce({renamed}, c.key)"
+        taken = f"({renamed} <> c.key and exists (select 1 from {quote(resource.table)} o where o.{key} = c.key))"  # noqa: S608  # names of ours
+        back.append(f"{key} = case when c.after ? '{resource.key_column}' then b.{key} else t.{key} end")
     return {
+        "now": now,
+        "taken": taken,
         "type": resource.type,
         "plan": f"undo_plan_{part}",
         "kept": _spared(part).name,
@@ -334,7 +344,7 @@ def _parts(connection: Connection, resource: Resource, part: int, *, force: bool
         "references": " ".join(references),
         "fields_after": ", ".join(after),
         "table": quote(resource.table),
-        "key": quote(resource.key_column),
+        "key": key,
         "forced": "true" if force else "false",
         "as_made": as_made,
         "gone": quote(GONE[resource.type].name),

@@ -26,7 +26,7 @@ def would_be(
     columns |= {name: written(target.value(name)) for name in names}
     query = select(*(column.label(name) for name, column in columns.items()))
     alone = target.whole and all(name in s.c for name in names)
-    both = s if alone else s.join(t, target.stored_key == target.staged_key, isouter=True)
+    both = s if alone else s.join(t, target.stored_key == target.match_key, isouter=True)
     types: dict[str, pl.DataType] = {NUMBER: pl.Int64()}
     types |= {name: target.resource.fields[name].kind.dtype for name in names}
     set_local(connection, "work_mem", SORTING)
