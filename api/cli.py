@@ -74,7 +74,7 @@ out = _Piped(highlight=False, width=_WIDE)
 err = _Piped(stderr=True, highlight=False, width=_WIDE)
 
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, Excel, Parquet, a Terraform state; also .gz or .zip.")
+    Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, YAML, Excel, Parquet, Terraform; also .gz or .zip.")
 ]
 Type = Annotated[str | None, typer.Option("--type", "-t", help="The resource type; found out when the columns tell.")]
 Mapped = Annotated[
@@ -103,7 +103,7 @@ WithoutRule = Annotated[
     list[str] | None,
     typer.Option("--without-rule", metavar="NAME", help="Leave a rule of your own out: `cmdb rules`. Repeatable."),
 ]
-Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, excel, parquet or terraform.")]
+Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, yaml, excel, parquet or terraform.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the fields.")]
 HeaderRow = Annotated[int | None, typer.Option("--header-row", min=1, help="The row that holds the column names.")]

@@ -80,7 +80,7 @@ class ImportOptions(Model):
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
     batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
     format: str | None = Field(
-        None, description="csv, json, ndjson, excel or parquet, where the content does not tell."
+        None, description="csv, json, ndjson, yaml, excel, parquet or terraform, where the content does not say."
     )
     encoding: str | None = Field(None, description="Such as cp1252, where it is not found out.", max_length=40)
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="What stands between the fields.")

@@ -136,5 +136,6 @@ _ALSO = {
         "application/vnd.oasis.opendocument.spreadsheet",
     ),
     "parquet": ("application/x-parquet",),
+    "yaml": ("application/x-yaml", "text/yaml", "text/x-yaml", "text/plain"),
 }
 """What browsers and programs declare beside a format's registered media type."""

@@ -42,7 +42,7 @@ class ReadOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: str | None = Field(None, description="csv, json, ndjson, excel, parquet or terraform")
+    format: str | None = Field(None, description="csv, json, ndjson, yaml, excel, parquet or terraform")
     encoding: str | None = Field(None, description="such as utf-8, utf-16, cp1252")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="what stands between the fields")
     header_row: int | None = Field(None, ge=1, description="the row that holds the column names")

@@ -207,13 +207,16 @@ def _without_encoding(options: ReadOptions) -> ReadOptions:
 
 
 def _alike(told: Format, found: Format) -> bool:
-    """JSON and NDJSON begin alike; the content decides between them."""
-    return False if told is found else {told.name, found.name} == {"json", "ndjson"} and found.name == "json"
+    """Say whether a name is believed where the content begins like that of another format.
+
+    JSON and NDJSON begin alike, and JSON is YAML; a table of one column may look like YAML, and YAML like one.
+    """
+    return (told.name, found.name) in {("ndjson", "json"), ("yaml", "json"), ("yaml", "csv"), ("csv", "yaml")}
 
 
 def _asked(name: str, found: Format, source: Source) -> Format:
     wanted = format_named(name)
-    text = ("csv", "json", "ndjson", "terraform")
+    text = ("csv", "json", "ndjson", "terraform", "yaml")
     if wanted is not found and not (wanted.name in text and found.name in text):
         raise SourceError(f"{source.name} is {found.title}, not {wanted.title}: give --format {found.name}.")
     return wanted

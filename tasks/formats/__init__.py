@@ -9,11 +9,12 @@ from tasks.formats.excel import EXCEL
 from tasks.formats.json import JSON, NDJSON
 from tasks.formats.parquet import PARQUET
 from tasks.formats.terraform import TERRAFORM
+from tasks.formats.yaml import YAML
 
-FORMATS: dict[str, Format] = {format.name: format for format in (EXCEL, PARQUET, TERRAFORM, NDJSON, JSON, CSV)}
+FORMATS: dict[str, Format] = {format.name: format for format in (EXCEL, PARQUET, TERRAFORM, NDJSON, JSON, YAML, CSV)}
 """Every format by its name, in the order in which content is recognised; delimited text is what is left."""
 
-_SPELLINGS = {"xlsx": "excel", "tsv": "csv", "jsonl": "ndjson", "tfstate": "terraform"}
+_SPELLINGS = {"xlsx": "excel", "tsv": "csv", "jsonl": "ndjson", "tfstate": "terraform", "yml": "yaml"}
 
 
 def format_named(name: str) -> Format:

@@ -64,12 +64,12 @@ def _document(source: Source, *, several: bool) -> tuple[Opened, ...]:
 
     if source.options.records:
         with again() as reader, without_collector():
-            return (_named(source, reader, source.options.records),)
+            return (open_at(source, reader, source.options.records),)
     return open_document(source, again, several=several)
 
 
-def _named(source: Source, reader: Reader, path: str) -> Opened:
-    """The records at a path of members, such as `data.items`; lists on the way are walked through."""
+def open_at(source: Source, reader: Reader, path: str) -> Opened:
+    """Open the records at a path of members, such as `data.items`; lists on the way are walked through."""
     names: dict[str, None] = {}
     ends: list[str] = []
     key = path.rpartition(".")[2]

@@ -242,7 +242,7 @@ function found(file, result) {
     .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
 }
 
-const FORMATS = [["", "Found out"], ["csv", "CSV"], ["excel", "Excel"], ["json", "JSON"], ["ndjson", "NDJSON"], ["parquet", "Parquet"]];
+const FORMATS = [["", "Found out"], ["csv", "CSV"], ["excel", "Excel"], ["json", "JSON"], ["ndjson", "NDJSON"], ["parquet", "Parquet"], ["yaml", "YAML"]];
 
 function readingOptions(options, set) {
   const delimiters = [["", "Found out"], ...Object.entries(DELIMITERS)];
