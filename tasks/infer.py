@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -131,8 +132,11 @@ def _doubts(candidate: Candidate, columns: list[str], head: pl.DataFrame) -> lis
     known = {match.column for match in candidate.matches}
     unknown = [column for column in columns if column not in known]
     said = []
-    if len(known) * 2 < len(columns):
-        said.append(f"most columns are none of its fields, such as '{unknown[0][:60]}'")
+    # What else is said of a related object, such as `site.id` next to `site.name`, speaks for no other type.
+    related = {_related(column) for column in known}
+    strange = [column for column in unknown if _related(column) not in related]
+    if len(known) < len(strange):
+        said.append(f"most columns are none of its fields, such as '{strange[0][:60]}'")
     if candidate.missing and unknown:
         said.append(f"lacks {', '.join(resource.fields[name].title for name in candidate.missing)}")
     if resource.id_form and _mostly_repeats(filled(head[candidate.key[0].column])):
@@ -142,6 +146,11 @@ def _doubts(candidate: Candidate, columns: list[str], head: pl.DataFrame) -> lis
     if not candidate.own_key and any(_names_type(resource, column) for column in unknown):
         said.append(f"a column refers to a {resource.title}")
     return said
+
+
+def _related(column: str) -> str:
+    """Return the name of the object that an accessor begins with: `site` of `site.region.name` and `site__name`."""
+    return re.split(r"\.|__", column.lower(), maxsplit=1)[0]
 
 
 def _mostly_repeats(cells: pl.Series) -> bool:

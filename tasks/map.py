@@ -297,6 +297,7 @@ def _found(
 def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
     spelt = plain(column)
     own = plain(resource.type)
+    accessor = _ACCESSOR.fullmatch(column.lower())
     matches = []
     for name, spec in resource.fields.items():
         names, aliases = resource.spellings[name]
@@ -312,6 +313,8 @@ def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
             how, confidence = "alias", 0.93
         elif spelt.removeprefix(own) in names | aliases and spelt != own:
             how, confidence = "alias", 0.92
+        elif accessor and plain(accessor[1]) in names | aliases:
+            how, confidence = "alias", 0.91 if accessor[2] != "label" else 0.9
         elif close and (misses := _misses(column, spelt, resource, name)):
             how, confidence = "spelling", _SPELLING - misses / 20
         else:
@@ -320,6 +323,8 @@ def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
     return matches
 
 
+# What NetBox, Nautobot and flattened JSON call the name of a related object or the value of a choice: `role__name`.
+_ACCESSOR = re.compile(r"(.+)(?:\.|__)(name|value|label)")
 _SPELLING = 0.85
 _VALUES = 0.6
 

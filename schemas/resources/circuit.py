@@ -38,10 +38,18 @@ class Circuit(SourcedRecord):
         description="What the provider guarantees, in kilobits per second.",
     )
     site_a: str = f.text(
-        "Site A", longest=255, example="Frankfurt 1", aliases=("a side", "termination a"), description="A site's name."
+        "Site A",
+        longest=255,
+        example="Frankfurt 1",
+        aliases=("a side", "termination a", "termination a site"),
+        description="A site's name.",
     )
     site_z: str = f.text(
-        "Site Z", longest=255, example="Frankfurt 1", aliases=("z side", "termination z"), description="A site's name."
+        "Site Z",
+        longest=255,
+        example="Frankfurt 1",
+        aliases=("z side", "termination z", "termination z site"),
+        description="A site's name.",
     )
 
 

@@ -27,13 +27,16 @@ _SHOWN = {"children", "utilization", "prefix_(flat)", "marked_utilized", "tenant
 
 _NUMBER = r"^\d+$"
 _NAMED_NUMBER = r"^.* \((\d+)\)$"
-_NO_OBJECT = ("", "NULL", "NoObject")  # nautobot/core/constants.py
+# nautobot/core/constants.py: CSV_NO_OBJECT, CSV_NULL_TYPE.
+NO_OBJECT = "NoObject"
+_EMPTY = ("", "NULL", NO_OBJECT)
+_RELATED = re.compile(r"[a-z]\w*?__\w+")
 
 
 def as_fields(opened: Opened) -> Opened:
     """Return the table with one column for each field that has several; any other table as it is."""
-    spelt = {accessor(column): column for column in opened.columns}
-    if "prefix" not in spelt:
+    opened = _no_objects(opened)
+    if "prefix" not in {accessor(column) for column in opened.columns}:
         return opened
     for read in (_global, _one_vrf, _one_vlan, _one_place, _namespaces):
         opened = read(opened, {accessor(column): column for column in opened.columns})
@@ -52,7 +55,7 @@ def _first(spelt: dict[str, str], names: Iterable[str]) -> str | None:
 def _text(column: str) -> pl.Expr:
     """Return the cells of a column, null where nothing is there."""
     stripped = pl.col(column).str.strip_chars()
-    return pl.when(~stripped.is_in(_NO_OBJECT)).then(stripped)
+    return pl.when(~stripped.is_in(_EMPTY)).then(stripped)
 
 
 def _with(opened: Opened, name: str, value: pl.Expr, used: Iterable[str], message: str) -> Opened:
@@ -62,6 +65,21 @@ def _with(opened: Opened, name: str, value: pl.Expr, used: Iterable[str], messag
     frame = opened.frame.with_columns(value.alias(name)).select(ROW, *columns)
     notice = Issue("joined", message, Severity.WARNING, column=name)
     return replace(opened, frame=frame, columns=columns, notices=(*opened.notices, notice))
+
+
+def _no_objects(opened: Opened) -> Opened:
+    """Read what Nautobot writes for a related object that is not there: `NoObject` in `tenant__name`."""
+    columns = [column for column in opened.columns if _RELATED.fullmatch(column)]
+    if not columns:
+        return opened
+    counts = opened.frame.select((pl.col(column) == NO_OBJECT).sum() for column in columns).collect().row(0)
+    found = {column: count for column, count in zip(columns, counts, strict=True) if count}
+    if not found:
+        return opened
+    frame = opened.frame.with_columns(pl.when(pl.col(column) != NO_OBJECT).then(pl.col(column)) for column in found)
+    told = ", ".join(f"'{column}' ({count:,})" for column, count in found.items())
+    message = f"'{NO_OBJECT}' is read as empty, as Nautobot writes it for what is not there: {told}"
+    return replace(opened, frame=frame, notices=(*opened.notices, Issue("empty_word", message, Severity.WARNING)))
 
 
 def _global(opened: Opened, spelt: dict[str, str]) -> Opened:

@@ -518,3 +518,16 @@ def test_reading_again_changes_nothing(kind: Kind, data: st.DataObject) -> None:
     value = read(kind, text.strip() or "0")
     if value is not None:
         assert read(kind, written(value)) == value
+
+
+def test_a_vrf_as_netbox_shows_it() -> None:
+    """By its route distinguisher; a name that merely ends in brackets is one."""
+    texts = {
+        "blue (65000:1)": "65000:1",
+        "blue (10.0.0.1:7)": "10.0.0.1:7",
+        "65000:1": "65000:1",
+        "blue (old)": "blue (old)",
+        "(65000:1)": "(65000:1)",
+    }
+    assert kinds.VRF.read(pl.Series([*texts])).to_list() == [*texts.values()]
+    assert kinds.VRF.read(pl.Series(["blue"])).to_list() == ["blue"]

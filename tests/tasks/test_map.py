@@ -455,3 +455,39 @@ def test_notices_of_columns_that_are_left_out() -> None:
 def test_a_source_without_columns(type: str, constants: dict[str, str], columns: tuple[str, ...]) -> None:
     """It is given those of the key and those that are required, but for constants."""
     assert columns_of_nothing(RESOURCES[type], MapOptions(constants=constants)) == columns
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "wanted"),
+    [
+        (
+            "device",
+            (
+                "id",
+                "name",
+                "site__name",
+                "role__name",
+                "status__name",
+                "device_type__manufacturer__name",
+                "tenant__name",
+            ),
+            {"name": "name", "site": "site__name", "role": "role__name", "status": "status__name"}
+            | {"manufacturer": "device_type__manufacturer__name", "tenant": "tenant__name"},
+        ),
+        (
+            "vlan",
+            ("vid", "name", "site.id", "site.name", "status.value", "status.label", "group.id", "group.name", "pk"),
+            {"vid": "vid", "name": "name", "site": "site.name", "status": "status.value", "group": "group.name"},
+        ),
+        ("site", ("name", "parent__name", "site_id", "region.id"), {"name": "name", "region_name": "parent__name"}),
+        (
+            "circuit",
+            ("cid", "provider.id", "provider.name", "provider_id"),
+            {"cid": "cid", "provider": "provider.name"},
+        ),
+    ],
+)
+def test_accessors_of_netbox_and_nautobot(kind: str, columns: tuple[str, ...], wanted: dict[str, str]) -> None:
+    """A related object's name is the field, the value of a choice before its label; its id never is."""
+    mapping = map_columns(columns, RESOURCES[kind], MapOptions(), Mode.UPSERT)
+    assert {match.field: match.column for match in mapping.matches} == wanted

@@ -69,6 +69,14 @@ def test_a_table_of_nautobot(tmp_path: Path) -> None:
     assert faults(found) == [(4, "namespace")]
 
 
+def test_what_is_not_there_in_nautobot(tmp_path: Path) -> None:
+    """It has a word for that, which is no name; in a column of another name, it may be one."""
+    header = "name,tenant__name,location__name"
+    found = read_text(tmp_path, "a.csv", f"{header}\nr1,NoObject,Bonn\nNoObject,Acme,Ulm\n")
+    assert cells(found, "name", "tenant__name") == [("r1", None), ("NoObject", "Acme")]
+    assert [notice.message.split(": ")[1] for notice in found.notices] == ["'tenant__name' (1)"]
+
+
 def test_other_tables_are_as_they_are(tmp_path: Path) -> None:
     """Without prefixes, a group and a number are what they are called."""
     found = read_text(tmp_path, "a.csv", "vlan,vlan_group,vrf,Children\n110,Campus,Global,2\n")
