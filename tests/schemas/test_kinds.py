@@ -209,7 +209,7 @@ SAID: list[tuple[Kind, str, str, str | None, tuple[str, ...]]] = [
         None,
         EMPTY,
     ),
-    (kinds.TAGS, "tags", "a list of tags such as Owner=net,Project=core", None, EMPTY),
+    (kinds.TAGS, "tags", "tags such as Owner=net,Project=core or core,edge", None, EMPTY),
     (kinds.JSON, "json", "a JSON value", None, EMPTY),
     (SECRETIVE, "json", "a JSON value", None, EMPTY),
 ]
