@@ -20,7 +20,7 @@ Row = dict[str, Any]
 Lists = dict[str, list[Row]]
 Records = dict[str, dict[str, Row]]
 
-FREE = {"max_delete": None, "always": True}
+FREE: dict[str, Any] = {"max_delete": None, "always": True}
 KEYS = {"vpc": "vpc_id", "subnet": "subnet_id", "routeTable": "route_table_id", "elasticIp": "allocation_id"}
 NUMBERS = st.integers(1, 3)
 
