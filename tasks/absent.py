@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from schemas.fetched import Unread
 from schemas.reports import Issue, Missing, Mode, Moved, Severity
 from tasks.part import Absent, Part
 from tasks.run import Run
 from tasks.store.frozen import Frozen
-from tasks.store.missing import Missed
+from tasks.store.missing import Missed, unplaced
 from tasks.store.target import Target, missing_records, target_of
 
 Scope = tuple[dict[str, str], ...]
@@ -52,6 +51,7 @@ def find_absent(run: Run) -> None:
     with run.session.transaction() as connection:
         for part, target in zip(run.parts, targets_of(run), strict=True):
             missed = Missed(connection, target, run.job.missing, run.run_id)
+            part.unplaced = 0 if is_frozen(run) else unplaced(connection, target)
             part.absent = _recalled(run, missed) if is_frozen(run) else _found(part, missed)
         if not is_frozen(run):
             spare(run, connection, checked=False)
@@ -91,11 +91,11 @@ def spare(run: Run, connection: Connection, *, checked: bool) -> bool:
 
 def judged(part: Part) -> Scope | None:
     """Return the scope in which records that have no row are gone: all of it without alternatives; None: nowhere."""
-    if part.tally.keyless or any(not each.constants for each in part.unread):
+    if part.tally.keyless or part.unplaced or any(not each.constants for each in part.lacks):
         return None
     if not part.scope:
-        return None if part.unread else ()
-    read = tuple(values for values in part.scope if all(_apart(values, each.constants) for each in part.unread))
+        return None if part.lacks else ()
+    read = tuple(values for values in part.scope if all(_apart(values, each.constants) for each in part.lacks))
     return read or None
 
 
@@ -119,9 +119,11 @@ def incomplete(run: Run) -> Iterator[tuple[Part, Issue]]:
 
 
 def _reasons(part: Part) -> list[str]:
-    count = part.tally.keyless
+    count, unplaced = part.tally.keyless, part.unplaced
     rows = "1 row has no readable key" if count == 1 else f"{count:,} rows have no readable key"
-    return [*([rows] if count else []), *dict.fromkeys(each.why.rstrip(".") for each in part.unread)]
+    named = "1 row names" if unplaced == 1 else f"{unplaced:,} rows name"
+    reasons = [*([rows] if count else []), *([f"{named} an unknown record in its key"] if unplaced else [])]
+    return [*reasons, *dict.fromkeys(each.why.rstrip(".") for each in part.lacks)]
 
 
 def _place(values: dict[str, str]) -> str:
@@ -131,10 +133,3 @@ def _place(values: dict[str, str]) -> str:
 def _listed(reasons: Sequence[str]) -> str:
     more = f" and {len(reasons) - _SHOWN:,} more" if len(reasons) > _SHOWN else ""
     return "; ".join(reasons[:_SHOWN]) + more
-
-
-def about(lacks: Sequence[Unread], part: Part) -> tuple[Unread, ...]:
-    """Return what a source may lack of a part's type: by its pages and files, and by the part's own words."""
-    own = part.extracted.gaps if part.extracted else ()
-    of_type = [each for each in lacks if each.resource_type in (None, part.resource.type)]
-    return (*of_type, *(Unread(gap.message, part.resource.type) for gap in own))

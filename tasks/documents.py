@@ -139,7 +139,7 @@ def _some(parts: Sequence[Extracted]) -> Sequence[Extracted]:
 
     What any of them lacks, the type lacks.
     """
-    found = [part for part in parts if part.records != 0] or [parts[0]]
+    found = [part for part in parts if part.records != 0] or [*parts[:1]]
     gaps = tuple(gap for part in parts for gap in part.gaps if not any(part is each for each in found))
     return [replace(found[0], gaps=(*found[0].gaps, *gaps)), *found[1:]] if gaps else found
 

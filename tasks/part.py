@@ -92,7 +92,8 @@ class Part:
     """One type's share of a run; `extracted` is None where a frozen plan is applied, whose source was read before.
 
     `scope` says which records the source speaks of, as alternatives of field → value; none means all of the type.
-    `unread` says which of them it may lack without their being gone.
+    `unread` says which of them it may lack without their being gone, as `lacks` does with its own gaps. Of `unplaced`
+    rows it is not known which records they are, as their keys name other records that are not known.
     """
 
     number: int
@@ -103,6 +104,7 @@ class Part:
     scope: tuple[dict[str, str], ...] = ()
     rules: tuple[Rule, ...] = ()
     unread: tuple[Unread, ...] = ()
+    unplaced: int = 0
     tally: Tally = field(default_factory=Tally)
     comparison: Comparison = field(default_factory=Comparison)
     plan: Plan | None = None
@@ -121,6 +123,12 @@ class Part:
         self._staging = staging
 
     @property
+    def lacks(self) -> tuple[Unread, ...]:
+        """What the source may lack of its records: pages, files and places, and what its own list says."""
+        gaps = self.extracted.gaps if self.extracted else ()
+        return (*self.unread, *(Unread(gap.message, self.resource.type) for gap in gaps))
+
+    @property
     def report(self) -> PartReport:
         """What is told of it so far."""
         origin = self.extracted.origin if self.extracted else None
@@ -137,7 +145,7 @@ class Part:
             "seen": self.mapping.seen is not None,
             "rows": self.staging.rows,
             "scope": list(self.scope),
-            "unread": [asdict(each) for each in self.unread],
+            "unread": [asdict(each) for each in self.lacks],
             "keyless": self.tally.keyless,
             "aside": self.staging.aside,
             "untouched": self.staging.untouched,

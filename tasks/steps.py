@@ -15,7 +15,6 @@ from schemas.resources import RESOURCES, resource
 from tasks import extract as reading
 from tasks import fetch as fetching
 from tasks import load as loading
-from tasks.absent import about
 from tasks.ahead import ahead
 from tasks.documents import with_columns
 from tasks.formats import FORMATS
@@ -89,7 +88,7 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
         for number, (chosen, source, mapping) in enumerate(mapped)
     )
     for part in parts:
-        part.unread = about(run.unread, part)
+        part.unread = tuple(each for each in run.unread if each.resource_type in (None, part.resource.type))
     run.notices += [issue for part in parts for issue in _told(part, job)]
     run.notices += add_rules(run, parts)
     ledger.describe_run(run.session, sources[0].sha256, [part.report for part in parts], run.notices)

@@ -231,6 +231,36 @@ def _referring(resource: Resource) -> Iterator[tuple[Resource, Reference]]:
                 yield other, rule
 
 
+def unplaced(connection: Connection, target: Target) -> int:
+    """Count the rows whose key names a record of another type that is neither stored nor in the run.
+
+    Such as a VLAN of a site that is misspelt: it may be the VLAN of any site.
+    """
+    count = 0
+    for rows in (target.s, *([] if target.rejected is None else [target.rejected])):
+        broken = list(_unplaced(target, rows))
+        if broken:
+            query = select(func.count()).select_from(rows).where(or_(*broken))
+            count += int(connection.scalar(query) or 0)
+    return count
+
+
+def _unplaced(target: Target, rows: Table) -> Iterator[ColumnElement[bool]]:
+    resource, others = target.resource, target.beside | target.later
+    for rule in resource.set_rules:
+        if not isinstance(rule, Reference) or rule.field not in resource.key or rule.field not in rows.c:
+            continue
+        to, value = RESOURCES[rule.to], rows.c[rule.field]
+        tables = [TABLES[rule.to]]
+        if other := others.get(rule.to):
+            tables += [other.s, *([] if other.rejected is None else [other.rejected])]
+        named = [select(literal(1)).select_from(each).where(each.c[to.key_column] == value) for each in tables]
+        part = next(part for part in resource.key_parts if rule.field in part)
+        # Of a part of several fields, the first that has a value counts.
+        first = [rows.c[name].is_(None) for name in part[: part.index(rule.field)] if name in rows.c]
+        yield and_(value.is_not(None), *(~exists(each) for each in named), *first)
+
+
 def in_scope(resource: Resource, scope: tuple[dict[str, str], ...]) -> ColumnElement[bool]:
     """Say whether a record has the values of one of the alternatives."""
     return or_(sql_false(), *(and_(*_equal(resource, values)) for values in scope))

@@ -10,7 +10,7 @@ import pytest
 from schemas.fetched import Fetched, Unread
 from schemas.reports import Extracted, Issue, Mapping, Severity
 from schemas.resources import RESOURCES
-from tasks.absent import about, judged
+from tasks.absent import judged
 from tasks.documents import files_of_types
 from tasks.formats.base import NOTHING
 from tasks.part import Part, Tally
@@ -57,14 +57,12 @@ def test_what_is_judged(found: Part, left: tuple[dict[str, str], ...] | None) ->
     assert judged(found) == left
 
 
-def test_what_concerns_a_type() -> None:
-    """What a source could not read of it or of any type, and what its own list lacks."""
-    gap = Issue("page", "page 2 is not in the file", Severity.WARNING)
-    lacks = [Unread("a"), Unread("b", "subnet"), Unread("c", "vpc", ONE)]
-    found = part()
-    assert about(lacks, found) == (Unread("a"), Unread("c", "vpc", ONE))
-    found.extracted = replace(SOURCE, gaps=(gap,))
-    assert about(lacks[1:2], found) == (Unread("page 2 is not in the file", "vpc"),)
+def test_what_a_list_lacks_by_its_own_words() -> None:
+    """Its gaps concern all of its type."""
+    found = part((ONE, OTHER), OTHER)
+    found.extracted = replace(SOURCE, gaps=(Issue("page", "page 2 is not in the file", Severity.WARNING),))
+    assert found.lacks == (Unread("it broke off", "vpc", OTHER), Unread("page 2 is not in the file", "vpc"))
+    assert judged(found) is None
 
 
 def test_gaps_of_several_files_are_kept_together() -> None:
