@@ -166,11 +166,17 @@ def _fits(shape: Shape, record: dict[str, Any]) -> bool:
     No record has them all: what a resource does not use, AWS leaves out.
     """
     columns = {name: {path[0] for path in column.reads} for name, column in shape.columns.items() if column.reads}
-    shared = (*AwsRecord.to_schema().columns, *shape.resource.key, *shape.never)
+    shared = (*_of_all(), *shape.resource.key, *shape.never)
     typical = [name for name in columns if name not in shared and not shape.resource.fields[name].rare]
     own = {member for name in typical for member in columns[name]}
     needed = all(columns[name] & record.keys() for name in shape.resource.required if name in columns)
     return needed and len(own & record.keys()) > len(own) / 2
+
+
+@cache
+def _of_all() -> tuple[str, ...]:
+    """The fields that every type of AWS has."""
+    return tuple(AwsRecord.to_schema().columns)
 
 
 def _others(shape: Shape) -> Iterator[str]:

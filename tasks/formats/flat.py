@@ -9,6 +9,7 @@ do not agree, or anything else is in doubt, the lines are read one by one.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -38,17 +39,37 @@ class FlatReader:
         if self._failed == _TRIES:
             return None
         text = b"".join(lines)
-        frame = _read(lines, text, self._schema) if self._schema else None
+        counted = _counted(text)
+        frame = _read(lines, text, self._schema, counted) if self._schema else None
         if frame is None:
-            frame = _read(lines, text, None)
+            frame = _read(lines, text, None, counted)
         if frame is None:
             self._failed += 1
             return None
         self._schema = dict(frame.schema)
-        return frame.select(pl.all().cast(pl.String), *_absent(lines, text, frame))
+        return frame.select(pl.all().cast(pl.String), *_absent(lines, frame, counted))
 
 
-def _read(lines: list[bytes], text: bytes, schema: dict[str, pl.DataType] | None) -> pl.DataFrame | None:
+@dataclass(frozen=True)
+class _Counted:
+    """How many members a text has, how many of them are null, and how many quotes."""
+
+    members: int
+    nulls: int
+    quotes: int
+
+
+def _counted(text: bytes) -> _Counted:
+    if b"\\" in text:
+        text = text.replace(rb"\\", b"").replace(rb"\"", b"")
+    # A quote without a backslash before it begins or ends a text: so this is found nowhere within one.
+    nulls = text.count(b'":null') + text.count(b'": null')
+    return _Counted(text.count(b'":'), nulls, text.count(b'"'))
+
+
+def _read(
+    lines: list[bytes], text: bytes, schema: dict[str, pl.DataType] | None, counted: _Counted
+) -> pl.DataFrame | None:
     if b"\\u" in text and _ODD.search(text):
         return None
     try:
@@ -58,36 +79,28 @@ def _read(lines: list[bytes], text: bytes, schema: dict[str, pl.DataType] | None
     sound = len(frame) == len(lines) and all(dtype in _PLAIN for dtype in frame.dtypes)
     # A member whose column has another name may share it with another.
     named = all(column_name(member, 0) == member for member in frame.columns)
-    return frame if sound and named and _is_all(lines, text, frame) else None
+    return frame if sound and named and _is_all(lines, frame, counted) else None
 
 
-def _is_all(lines: list[bytes], text: bytes, frame: pl.DataFrame) -> bool:
+def _is_all(lines: list[bytes], frame: pl.DataFrame, counted: _Counted) -> bool:
     """Say whether a frame has each member of each line once, and as text just those that are text there."""
-    if b"\\" in text:
-        text = text.replace(rb"\\", b"").replace(rb"\"", b"")
-    members, nulls = _counted(text)
+    members, nulls = counted.members, counted.nulls
     filled: dict[str, int] = {
         name: len(frame) - count for name, count in zip(frame.columns, frame.null_count().row(0), strict=True)
     }
     texts = sum(filled[name] for name, dtype in frame.schema.items() if dtype == pl.String)
     wanted = (sum(filled.values()) + nulls, 2 * (members + texts))
     # A null that is left out as its member is there twice would stand for one that is not there.
-    return (members, text.count(b'"')) == wanted and (not nulls or _each_once(lines, frame.columns, members))
+    return (members, counted.quotes) == wanted and (not nulls or _each_once(lines, frame.columns, members))
 
 
-def _counted(text: bytes) -> tuple[int, int]:
-    """The members of a text without escapes, and those of them that are null."""
-    # A quote without a backslash before it begins or ends a text: so this is found nowhere within one.
-    return text.count(b'":'), text.count(b'":null') + text.count(b'": null')
-
-
-def _absent(lines: list[bytes], text: bytes, frame: pl.DataFrame) -> list[pl.Expr]:
+def _absent(lines: list[bytes], frame: pl.DataFrame, counted: _Counted) -> list[pl.Expr]:
     """The names of the members that each line lacks, if any does; null is a value."""
-    members, nulls = _counted(text.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in text else text)
-    if members == len(frame) * frame.width:
+    if counted.members == len(frame) * frame.width:
         return []
-    lacks = _each_member(lines, frame.columns).select(pl.all() == 0) if nulls else frame.select(pl.all().is_null())
-    names = [pl.when(lacks[name]).then(pl.lit(name)) for name in frame.columns]
+    is_there = pl.all() != 0 if counted.nulls else pl.all().is_not_null()
+    there = (_each_member(lines, frame.columns) if counted.nulls else frame).select(is_there)
+    names = [pl.when(~there[name]).then(pl.lit(name)) for name in frame.columns]
     return [pl.concat_str(names, separator="\n", ignore_nulls=True).replace("", None).alias(ABSENT)]
 
 

@@ -505,8 +505,13 @@ class Lists:
             yield joined(same) if len(same) > 1 else same[0]
 
     def _without_records(self, chosen: Sequence[_List]) -> list[Opened]:
-        """Lists without records of types that no other list is of, where those are wanted."""
-        if not self.source.emptied:
+        """Lists without records of types that no other list is of, where those are wanted.
+
+        Next to lists that only hold something else, such as errors, they say nothing: `{"vpcs": [], "errors": […]}`.
+        """
+        others = bool(self.lists or self.foreign) and not any(each.is_named for each in chosen)
+        exported = RECORDS in self.bare or any(each.name == RECORDS for each in chosen)
+        if not self.source.emptied or (others and not exported):
             return []
         there = {each.reading.resource.type for each in chosen if each.reading.resource}
         found: dict[str, Opened] = {}
