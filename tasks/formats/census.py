@@ -116,12 +116,15 @@ def _odd(lines: pl.LazyFrame, shape: Shape, quotes: bool, longest: int) -> pl.Da
     """
     line, sign = pl.col("line"), re.escape(shape.delimiter)
     field = f'(?:[^"{sign}]*|"[^"]*"(?:"[^"]*")*)'
-    extra = f"(?:(?:{sign} *){{{shape.spare}}})?" if shape.spare else ""
+    space = r"[^\S\t]*" if shape.delimiter == "\t" else r"\s*"
+    extra = f"(?:(?:{sign}{space}){{{shape.spare}}})?" if shape.spare else ""
     sound = line.str.contains(f"^{field}(?:{sign}{field}){{{len(shape.cells) - 1}}}{extra}$")
     count = line.str.count_matches(shape.delimiter, literal=True)
     fitting = count == len(shape.cells) - 1
     if shape.spare:
-        fitting |= (count == len(shape.cells) - 1 + shape.spare) & line.str.contains(f"(?:{sign} *){{{shape.spare}}}$")
+        fitting |= (count == len(shape.cells) - 1 + shape.spare) & line.str.contains(
+            f"(?:{sign}{space}){{{shape.spare}}}$"
+        )
     header = pl.lit(value=False)
     if shape.header is not None:
         header = (line == shape.header) | (line == shape.delimiter.join(shape.cells))
@@ -134,7 +137,9 @@ def _odd(lines: pl.LazyFrame, shape: Shape, quotes: bool, longest: int) -> pl.Da
     bare = pl.when(quoted).then(line.str.replace_all('"[^"]*"', "")).otherwise(line)
     fields = bare.str.count_matches(shape.delimiter, literal=True) + 1
     # Pairs of quotes at the end hold nothing, so that the delimiters between them are outside of quotes.
-    spare = line.str.extract(f'((?:{sign} *(?:" *")? *)*)$').str.count_matches(shape.delimiter, literal=True)
+    spare = line.str.extract(f'((?:{sign}{space}(?:"{space}"{space})?)*)$').str.count_matches(
+        shape.delimiter, literal=True
+    )
     harmless = (fields != len(shape.cells)) & _is_spare(fields, spare, shape) & ~header & ~comment & (size <= longest)
     return found.select(
         ROW,
