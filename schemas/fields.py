@@ -98,7 +98,7 @@ def aws_id(prefix: str, title: str, **more: Any) -> Any:
     """Return an EC2 id: the prefix and 8 or 17 hexadecimal digits (EC2 User Guide, resource IDs)."""
     says = f"is not a valid {title}: write '{prefix}-' and then 8 or 17 of 0-9 and a-f"
     more.setdefault("example", f"{prefix}-0a1b2c3d4e5f60718")
-    spec = Spec(kinds.CODE, title, prefix=prefix, says={"str_matches": ("id", says)}, source=citations.IDS, **more)
+    spec = Spec(kinds.ID, title, prefix=prefix, says={"str_matches": ("id", says)}, source=citations.IDS, **more)
     return declare(spec, str_matches=rf"^{prefix}-([0-9a-f]{{8}}|[0-9a-f]{{17}})$")
 
 

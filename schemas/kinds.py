@@ -94,6 +94,16 @@ VRF = replace(TEXT, read=_vrf, repair="NetBox shows a VRF with its route disting
 CODE = Kind("code", pl.String(), Text(), _lower, "text", repair="written in lower case")
 
 
+def _ids(values: pl.Series) -> pl.Series:
+    """Ids in lower case; AWS's console writes the name of a record after its id: `vpc-0a1b2c3d | main`."""
+    lower = values.str.to_lowercase()
+    named = lower.str.contains("|", literal=True) | lower.str.contains(" / ", literal=True)
+    return lower.str.replace(r"^([a-z-]+-[0-9a-f]+) ?[|/] .*$", "$1") if named.any() else lower
+
+
+ID = Kind("code", pl.String(), Text(), _ids, "text", repair="written in lower case, without the name next to it")
+
+
 def enum(values: tuple[str, ...], *, any_case: bool = False) -> Kind:
     """One of `values`, in any case; what is none of them stays as it is, and is reported.
 

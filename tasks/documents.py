@@ -13,11 +13,12 @@ from schemas.jobs import ImportJob
 from schemas.reports import LEFT_OUT, ROW, UNTOUCHED, Extracted, Issue, Mapping, OnError, Severity
 from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
+from schemas.resources import named as type_named
 from schemas.spelling import plain
 from tasks.formats.header import names_fields
 from tasks.formats.netbox import PAGE, without_whole
 from tasks.formats.workbook import SHEET_ROWS
-from tasks.infer import detect_type, first_records
+from tasks.infer import detect_type, first_records, has_key
 from tasks.map import MapOptions, fitting, map_columns
 
 
@@ -34,7 +35,7 @@ def of_types(parts: tuple[Extracted, ...], job: ImportJob, wanted: Resource | No
     if unread and (not readable or job.on_error is OnError.ABORT):
         raise SourceError(f"{_place(unread[0])}: {unread[0].failed}")
     if len(parts) == 1:
-        return parts
+        return (by_sheet(readable[0]),)
     _refuse_unused(readable, job)
     named = _of_type(readable, job, wanted) if wanted else [(part, _type_of(part)) for part in readable]
     typed: dict[str, list[Extracted]] = defaultdict(list)
@@ -132,6 +133,14 @@ def _lost(
             yield Issue(
                 "unread", f"{_place(other)} of {other.name} is of no known type, and not read", Severity.WARNING
             )
+
+
+def by_sheet(part: Extracted) -> Extracted:
+    """Return a part with the type that its sheet is named after, where its columns tell none and have its key."""
+    after = type_named(part.sheet) if part.sheet and part.resource_type is None else None
+    if after is None or _detected(part) or not has_key(part, after):
+        return part
+    return replace(part, resource_type=after.type)
 
 
 def _some(parts: Sequence[Extracted]) -> Sequence[Extracted]:

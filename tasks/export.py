@@ -265,7 +265,7 @@ def write(export: Export, tables: Sequence[Table]) -> Exported:
     total = sum(table.queried.records for table in tables)
     room = f"'{job.path}', or for the run's temporary files under CMDB_HOME: make room, or choose a larger disk"
     with disk_watched(room), aside(job.path) as path:
-        metadata = _metadata(export, tables) if job.metadata else {}
+        metadata = _metadata(export, tables) if job.metadata else _stamp(export, tables)
         count = _Count(export.progress, total)
         targets = [(_target(table, path, metadata), count.through(table.mapped.frames)) for table in tables]
         if job.several and export.format.write_all:
@@ -342,6 +342,14 @@ def _metadata(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
     only = resources[0]
     stamp = {"schema": only.fingerprint, "run": str(export.run_id)}
     return {"resourceType": only.type, **said, **fields, **asked, **stamp}
+
+
+def _stamp(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
+    """What a file says of itself unasked, so that it imports as it is whatever its columns."""
+    if not export.format.stamped or export.job.several:
+        return {}
+    only = tables[0].export.resource
+    return {"resourceType": only.type, "schema": only.fingerprint}
 
 
 PLAIN = Steps(query, validate, map, write)

@@ -20,7 +20,7 @@ from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
 from schemas.settings import Settings
 from schemas.spelling import plain
-from tasks.documents import of_types
+from tasks.documents import by_sheet, of_types
 from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Described, Format, Source
 from tasks.formats.compressed import unpacked
@@ -55,7 +55,8 @@ def extract_all(
     if resource and any(sheet.type for sheet in job.read.sheets.values()):
         raise UsageError("Give one type for all sheets, or one for each sheet; not both.")
     if job.read.sheet or job.read.records or job.mapping or job.save_mapping:
-        return (extract(job, resource, workdir, settings, described),)
+        only = extract(job, resource, workdir, settings, described)
+        return (only if resource else by_sheet(only),)
     one_table = resource is not None or bool(job.columns)
 
     def opened(format: Format, source: Source) -> tuple[Opened, ...]:

@@ -80,6 +80,11 @@ def detect_type(extracted: Extracted) -> Resource:
     raise _unknown(extracted, left or candidates, columns)
 
 
+def has_key(extracted: Extracted, resource: Resource) -> bool:
+    """Say whether a source has columns for the key of a type, by their names."""
+    return bool(_candidate(resource, list(extracted.columns), first_records(extracted)).key)
+
+
 def _is_lineage(column: str) -> bool:
     return plain(column) in {plain(name) for name in LINEAGE}
 

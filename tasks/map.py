@@ -112,7 +112,7 @@ def map_columns(
     seen = next((column for column, name in lineage.items() if name == "updated_at" and column not in given), None)
     taken = {match.field for match in chosen}
     found, more = _found([column for column in columns if column not in settled], resource, taken)
-    chosen += found
+    chosen += [_account_of_owner(match, resource, taken | {other.field for other in found}, head) for match in found]
     free = [column for column in columns if column not in settled and column not in {match.column for match in chosen}]
     joined, joins = _joined(free, chosen, resource, head)
     chosen += joined
@@ -377,6 +377,15 @@ def _joined(
     if match is None or (head is not None and _all(head, match.column, "/")):
         return [], ()
     return started, (Join(name, *measures[0]),)
+
+
+def _account_of_owner(match: Match, resource: Resource, taken: set[str], head: pl.DataFrame | None) -> Match:
+    """Take a column called Owner for that of the account where its cells say so, as in lists of AWS's console."""
+    if match.field != "owner" or head is None or "account_id" in taken or "account_id" not in resource.fields:
+        return match
+    if not is_like(filled(head[match.column]), resource, "account_id"):
+        return match
+    return Match(match.column, "account_id", 0.8, "values")
 
 
 def _all(head: pl.DataFrame, column: str, sign: str) -> bool:

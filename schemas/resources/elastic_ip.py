@@ -21,7 +21,11 @@ class ElasticIp(AwsRecord):
     allocation_id: str = f.aws_id(
         "eipalloc", "Allocation ID", required=True, aliases=("eip id", "eipalloc", "id"), aws="AllocationId"
     )
-    public_ip: str = f.address("Public IP", aliases=("elastic ip", "eip", "public ipv4 address", "ip"), aws="PublicIp")
+    public_ip: str = f.address(
+        "Public IP",
+        aliases=("elastic ip", "eip", "public ipv4 address", "allocated ipv4 address", "ip"),
+        aws="PublicIp",
+    )
     carrier_ip: str = f.address(
         "Carrier IP",
         aliases=("carrier ip address",),

@@ -39,7 +39,9 @@ class Vpc(AwsRecord):
         aliases=("ipv6 cidr", "ipv6 cidrs"),
         aws="Ipv6CidrBlockAssociationSet[?Ipv6CidrBlockState.State=='associated'].Ipv6CidrBlock",
     )
-    dhcp_options_id: str = f.text("DHCP options ID", example="dopt-0a1b2c3d", aws="DhcpOptionsId")
+    dhcp_options_id: str = f.text(
+        "DHCP options ID", example="dopt-0a1b2c3d", aliases=("dhcp option set", "dhcp options"), aws="DhcpOptionsId"
+    )
     is_default: bool = f.boolean("Default VPC", example="false", aliases=("default",), aws="IsDefault")
     instance_tenancy: str = f.enum(
         "Instance tenancy", "default", "dedicated", "host", aliases=("tenancy",), aws="InstanceTenancy"

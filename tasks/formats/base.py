@@ -93,7 +93,8 @@ class Format:
     target's, and writes them as they come; `media` is the media type (IANA) of what it writes.
     A document may hold records of several types: `open_all` opens each of its parts, and `write_all` writes them, its
     targets having one path, metadata and options.
-    `guarded` says that spreadsheets open it, and would run formulas; `titled`, that people read its header.
+    `guarded` says that spreadsheets open it, and would run formulas; `titled`, that people read its header; `stamped`,
+    that it holds metadata where no reader of its records sees them, so that it says its type unasked.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Format:
     write_all: Callable[[Sequence[tuple[Target, Frames]]], None] | None = None
     guarded: bool = False
     titled: bool = False
+    stamped: bool = False
     compressible: bool = True
 
 

@@ -97,5 +97,6 @@ PARQUET = Format(
     open_parquet,
     write_parquet,
     "application/vnd.apache.parquet",
+    stamped=True,
     compressible=False,
 )

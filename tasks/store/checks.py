@@ -334,10 +334,18 @@ def _stale(target: Target) -> Iterator[Select[Any]]:
     s, then = target.s, "since this file was exported: export it anew, or import with --stale overwrite"
     differs = select(planned_updates(target.part).c.row_number)
     later = select(literal(1)).select_from(target.t)
-    moved = later.where(target.stored_key == target.match_key, target.t.c.updated_at != s.c[SEEN_AT])
+    moved = later.where(target.stored_key == target.match_key, _to_its_precision(target) != s.c[SEEN_AT])
     changed = and_(s.c.row_number.in_(differs), exists(moved))
     yield _finding(target, changed, "stale", f"was changed {then}")
     yield _finding(target, and_(s.c[SEEN_AT].is_not(None), ~target.stored()), "stale", f"was deleted {then}")
+
+
+def _to_its_precision(target: Target) -> ColumnElement[Any]:
+    """When a record was changed last, as exactly as the file says it: a spreadsheet keeps minutes, or milliseconds."""
+    seen = target.s.c[SEEN_AT]
+    units = ("minute", "second", "milliseconds")
+    unit = case(*((func.date_trunc(unit, seen) == seen, unit) for unit in units), else_="microseconds")
+    return func.date_trunc(unit, target.t.c.updated_at)
 
 
 def _duplicates(connection: Connection, target: Target, staging: Staging) -> Iterator[Select[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from schemas.reports import Exported
 from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.templates import write_template
-from tests.support import importer, stored, vpc, with_settings
+from tests.support import execute, importer, stored, vpc, with_settings
 
 NASTY = {"name": "=cmd|' /C calc'!A0", "description": 'two\nlines, "quoted"', "tags": "Owner=a b,-x=+1"}
 
@@ -52,6 +53,29 @@ def test_a_stale_file_writes_over_nothing(database_url: str, tmp_path: Path) -> 
     assert run(path).counts.rejected == 1
     assert stored(database_url, "vpc")[0]["name"] == "newer"
     assert run(path, stale="overwrite").counts.update == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [(r"\1 \2:\3:\4", "seconds"), (r"\1 \2:\3", "minutes"), (r"\1T\2:\3:\4.\5+00:00", "milliseconds")],
+)
+def test_a_file_that_a_spreadsheet_saved_again_is_known_as_ours(
+    database_url: str, tmp_path: Path, written: str, kept: str
+) -> None:
+    """Its times are in another form and less exact: a record is stale where it was changed as far as that tells."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1), vpc(2)])
+    execute(database_url, "update vpc set updated_at = '2026-01-02T03:04:05.678912Z'")
+    path = tmp_path / "a.csv"
+    export(database_url, path, lineage=True)
+    exported = r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})\d{3}Z"
+    text, count = re.subn(exported, written, path.read_text())
+    assert count == 4
+    path.write_text(text.replace("net-1", "mine"))
+    report = run(path)
+    assert (report.counts.update, report.counts.unchanged, report.counts.rejected) == (1, 1, 0), kept
+    path.write_text(text.replace("net-1", "other"))
+    assert run(path).counts.rejected == 1
 
 
 def test_filters_choose_records(database_url: str, tmp_path: Path) -> None:
