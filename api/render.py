@@ -235,8 +235,12 @@ def mapping_table(mapping: Mapping) -> Table:
     table = _table("column", "field", "confidence", "how", title="Mapping")
     for match in mapping.matches:
         table.add_row(escape(match.column), match.field, f"{match.confidence:.0%}", match.how)
+    for join in mapping.joins:
+        table.add_row(escape(join.column), join.field, "", f"read with '{escape(mapping.column_of(join.field) or '')}'")
+    filled = {match.field for match in mapping.matches}
     for name, value in mapping.constants.items():
-        table.add_row(f"[dim]= {escape(value)}[/dim]", name, "100%", "constant")
+        how = "overrides" if name in mapping.overrides else "fills empty cells" if name in filled else "constant"
+        table.add_row(f"[dim]= {escape(value)}[/dim]", name, "100%", how)
     for column in mapping.unknown:
         table.add_row(escape(column), "[yellow]left out[/yellow]", "", "")
     return table
