@@ -341,7 +341,7 @@ MEASURES: dict[Measure, frozenset[str]] = {
         "endofrange", "ipend", "broadcast", "broadcastaddress",
     )),
     Measure.COUNT: frozenset((
-        "count", "value", "addresses", "addresscount", "numberofaddresses", "hosts", "ipcount", "size", "blocksize",
+        "count", "value", "addresses", "addresscount", "numberofaddresses", "ipcount",
     )),
 }
 """What columns are called, in plain spelling, that say how large the block is whose first address another one has."""

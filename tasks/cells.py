@@ -24,7 +24,7 @@ class Note:
     rule: str
     where: pl.Series
     said: pl.Series | str
-    severity: Severity
+    severity: Severity = Severity.ERROR
 
 
 @dataclass(frozen=True)
@@ -195,43 +195,54 @@ def read_cells(before: pl.Series, kind: Kind, options: ReadOptions, *, named: bo
     "empty" is none of its names.
     """
     text = before.set(before.is_in(["", *kind.blanks]), None) if kind.blanks else before.set(before == "", None)
-    errors: list[Note] = []
-    repairs: list[Note] = []
-    warnings: list[Note] = []
+    notes: list[Note] = []
     if not is_clean(text):
-        control = has_control(text)
-        if control.any():
-            said = "holds control characters, which do not show: remove them"
-            errors.append(Note("control", control, said, Severity.ERROR))
-            text = text.set(control, None)
-        clean = normalized(text, fold=named)
-        altered = (clean != text).fill_null(value=False)
-        if altered.any():
-            said = "written without signs that do not show, in composed letters, with single spaces"
-            repairs.append(Note("text_repaired", altered, _read_as(clean, said), Severity.REPAIR))
-            text = clean.set(clean == "", None)
-    if options.null:
-        given = text.is_in(list(options.null)).fill_null(value=False)
-        if given.any():
-            repairs.append(Note("empty_word", given, "read as empty", Severity.REPAIR))
-            text = text.set(given, None)
-    words = is_empty_word(text, kind)
-    if words.any():
-        if kind.name != TEXT.name or refers:
-            repairs.append(Note("empty_word", words, "read as empty", Severity.REPAIR))
-            text = text.set(words, None)
-        else:
-            said = "is kept as text: give it with --null if it stands for an empty cell"
-            warnings.append(Note("empty_word", words, said, Severity.WARNING))
+        text = _visible(text, notes, fold=named)
+    text = _without_words(text, kind, options, notes, refers=refers)
     if is_number(kind):
-        text = plain_numbers(text, kind, options)
-        doubt = has_two_readings(text, kind, options)
-        if doubt.any():
-            errors.append(Note("ambiguous", doubt, readings(text.set(~doubt, None), kind), Severity.ERROR))
-            text = text.set(doubt, None)
-    return Cells(before, text, tuple(errors), tuple(repairs), tuple(warnings))
+        text = _numbers(text, kind, options, notes)
+    told = {
+        severity: tuple(note for note in notes if note.severity is severity)
+        for severity in (Severity.ERROR, Severity.REPAIR, Severity.WARNING)
+    }
+    return Cells(before, text, told[Severity.ERROR], told[Severity.REPAIR], told[Severity.WARNING])
 
 
-def _read_as(text: pl.Series, said: str) -> pl.Series:
-    frame = pl.DataFrame({"text": text})
-    return frame.select(said=pl.format("read as '{}': {}", "text", pl.lit(said)))["said"]
+def _visible(text: pl.Series, notes: list[Note], *, fold: bool) -> pl.Series:
+    control = has_control(text)
+    if control.any():
+        notes.append(Note("control", control, "holds control characters, which do not show: remove them"))
+        text = text.set(control, None)
+    clean = normalized(text, fold=fold)
+    altered = (clean != text).fill_null(value=False)
+    if not altered.any():
+        return text
+    said = "written without signs that do not show, in composed letters, with single spaces"
+    read = pl.DataFrame({"text": clean}).select(said=pl.format("read as '{}': {}", "text", pl.lit(said)))["said"]
+    notes.append(Note("text_repaired", altered, read, Severity.REPAIR))
+    return clean.set(clean == "", None)
+
+
+def _without_words(text: pl.Series, kind: Kind, options: ReadOptions, notes: list[Note], *, refers: bool) -> pl.Series:
+    words = is_empty_word(text, kind)
+    given = text.is_in(list(options.null)).fill_null(value=False) if options.null else words & False
+    if kind.name == TEXT.name and not refers:
+        kept = words & ~given
+        if kept.any():
+            said = "is kept as text: give it with --null if it stands for an empty cell"
+            notes.append(Note("empty_word", kept, said, Severity.WARNING))
+        words = words & False
+    empty = words | given
+    if not empty.any():
+        return text
+    notes.append(Note("empty_word", empty, "read as empty", Severity.REPAIR))
+    return text.set(empty, None)
+
+
+def _numbers(text: pl.Series, kind: Kind, options: ReadOptions, notes: list[Note]) -> pl.Series:
+    text = plain_numbers(text, kind, options)
+    doubt = has_two_readings(text, kind, options)
+    if not doubt.any():
+        return text
+    notes.append(Note("ambiguous", doubt, readings(text.set(~doubt, None), kind)))
+    return text.set(doubt, None)

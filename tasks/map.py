@@ -98,38 +98,57 @@ def map_columns(
     """
     given = {_column(name, columns): _field(target, resource) for name, target in options.columns.items()}
     constants, overrides = _constants(resource, options)
-    chosen = [Match(column, target, 1.0, "given") for column, target in given.items() if target]
-    chosen += [
-        Match(column, target, 1.0, "saved")
-        for column, target in options.saved.items()
-        if column in columns and column not in given and target in resource.fields and target not in given.values()
-    ]
-    doubles = _doubles(chosen)
+    chosen = _asked(columns, resource, options, given)
     secret = _secret(columns, resource)
     notes = [column for column in columns if column.startswith(NOTE)]
     lineage = _lineage_columns(columns)
-    settled = {*given, *(match.column for match in chosen), *secret, *notes, *lineage}
     seen = next((column for column, name in lineage.items() if name == "updated_at" and column not in given), None)
-    taken = {match.field for match in chosen}
-    found, more = _found([column for column in columns if column not in settled], resource, taken)
-    chosen += [_account_of_owner(match, resource, taken | {other.field for other in found}, head) for match in found]
-    free = [column for column in columns if column not in settled and column not in {match.column for match in chosen}]
-    joined, joins = _joined(free, chosen, resource, head)
-    chosen += joined
-    free = [column for column in free if column not in {*(m.column for m in joined), *(join.column for join in joins)}]
-    by_values = _by_values(free, resource, {match.field for match in chosen} | set(constants), head)
-    chosen += by_values
-    unknown = tuple(column for column in free if column not in {match.column for match in by_values})
-    matches = sorted(chosen, key=lambda match: columns.index(match.column))
-    mapping = Mapping(tuple(matches), constants, unknown, tuple(secret), seen, overrides, joins)
-    if doubles or more:
-        raise MappingError((doubles + more)[0], mapping)
+    settled = {*given, *(match.column for match in chosen), *secret, *notes, *lineage}
+    free = [column for column in columns if column not in settled]
+    fitted, joins, doubles = _fitted(free, chosen, resource, constants, head)
+    matches = tuple(sorted([*chosen, *fitted], key=lambda match: columns.index(match.column)))
+    read = {*(match.column for match in fitted), *(join.column for join in joins)}
+    unknown = tuple(column for column in free if column not in read)
+    mapping = Mapping(matches, constants, unknown, tuple(secret), seen, overrides, joins)
+    if doubles := _doubles(chosen) + doubles:
+        raise MappingError(doubles[0], mapping)
     _require(mapping, resource, mode, columns)
     if mapping.unknown and options.unknown is Unknown.REFUSE:
         raise MappingError(
             f"These columns fit no field of {resource.type}: {_listed(mapping.unknown)}. Map or remove them.", mapping
         )
     return mapping
+
+
+def _asked(columns: tuple[str, ...], resource: Resource, options: MapOptions, given: Dict[str, str]) -> list[Match]:
+    """The columns that the caller has decided on, now or in a saved mapping."""
+    chosen = [Match(column, target, 1.0, "given") for column, target in given.items() if target]
+    return chosen + [
+        Match(column, target, 1.0, "saved")
+        for column, target in options.saved.items()
+        if column in columns and column not in given and target in resource.fields and target not in given.values()
+    ]
+
+
+def _fitted(
+    free: list[str],
+    chosen: list[Match],
+    resource: Resource,
+    constants: Dict[str, str],
+    head: pl.DataFrame | None,
+) -> tuple[list[Match], tuple[Join, ...], list[str]]:
+    """Fit columns by their names, by what the next one says of them, by their values; says what is in doubt, too."""
+    taken = {match.field for match in chosen}
+    found, doubles = _found(free, resource, taken)
+    taken |= {match.field for match in found}
+    found = [_account_of_owner(match, resource, taken, head) for match in found]
+    left = [column for column in free if column not in {match.column for match in found}]
+    joined, joins = _joined(left, [*chosen, *found], resource, head)
+    found += joined
+    read = {*(match.column for match in joined), *(join.column for join in joins)}
+    filled_by = {*taken, *(match.field for match in found), *constants}
+    found += _by_values([column for column in left if column not in read], resource, filled_by, head)
+    return found, joins, doubles
 
 
 def _lineage(column: str) -> str | None:
@@ -367,16 +386,12 @@ def _joined(
     measures = [(column, measure) for column in free for measure, words in MEASURES.items() if plain(column) in words]
     if name is None or not measures:
         return [], ()
-    match = next((match for match in chosen if match.field == name), None)
-    if match is None:
-        first = [column for column in free if plain(column) in STARTS]
-        match = Match(first[0], name, 0.9, "alias") if len(first) == 1 else None
-        started = [match] if match else []
-    else:
-        started = []
-    if match is None or (head is not None and _all(head, match.column, "/")):
+    known = [match for match in chosen if match.field == name]
+    starts = [Match(column, name, 0.9, "alias") for column in free if plain(column) in STARTS]
+    first = known or starts
+    if len(first) != 1 or (head is not None and _all(head, first[0].column, "/")):
         return [], ()
-    return started, (Join(name, *measures[0]),)
+    return [] if known else starts, (Join(name, *measures[0]),)
 
 
 def _account_of_owner(match: Match, resource: Resource, taken: set[str], head: pl.DataFrame | None) -> Match:
@@ -399,7 +414,10 @@ def _by_values(free: list[str], resource: Resource, taken: set[str], head: pl.Da
     if head is None or head.is_empty():
         return []
     fields = [name for name in resource.fields if name not in taken and is_recognisable(resource, name)]
-    fits = [(column, name) for column in free for name in fields if is_like(filled(head[column]), resource, name)]
+    cells = {column: filled(head[column]) for column in free}
+    fits = [(column, name) for column in free for name in fields if is_like(cells[column], resource, name)]
+    # What repeats is no key of these records.
+    fits = [(column, name) for column, name in fits if resource.key != (name,) or cells[column].is_unique().all()]
     columns, names = Counter(column for column, _ in fits), Counter(name for _, name in fits)
     return [Match(c, name, _VALUES, "values") for c, name in fits if columns[c] == 1 and names[name] == 1]
 
