@@ -10,18 +10,22 @@ import yaml
 from prefect.schedules import Schedule
 
 from deployments.served import COMMAND, DEPLOYMENTS, EXAMPLES, POOL, Deployment
+from schemas import citations
 from schemas.fields import Spec
 from schemas.resource import Document, Resource
 from schemas.resources import RESOURCES
 from schemas.rules import Apart, Contained, Inside, NoOverlap, Reference, SetRule, Unique
 
 TARGET = Path(__file__).with_name("types.md")
+RULES = Path(__file__).with_name("rules.md")
+_BEGIN, _END = "<!-- begin: made by docs/generate.py -->", "<!-- end -->"
 PREFECT_YAML = Path(__file__).parents[1] / "deployments" / "prefect.yaml"
 
 
 def main() -> None:
     """Write the files."""
     TARGET.write_text(types_markdown(), encoding="utf-8")
+    RULES.write_text(rules_markdown(), encoding="utf-8")
     PREFECT_YAML.write_text(prefect_yaml(), encoding="utf-8")
 
 
@@ -95,6 +99,61 @@ def _rules(resource: Resource) -> list[str]:
     rules = [f"{rule.field} {rule.message} ({rule.severity})" for rule in resource.row_rules]
     rules += [f"{_said(check)} ({check.severity})" for check in resource.set_rules]
     return [*(f"- {rule}" for rule in rules), *([""] if rules else [])]
+
+
+def rules_markdown() -> str:
+    """Return the page of rules, whose list of sources is made from the declarations."""
+    before, _, rest = RULES.read_text(encoding="utf-8").partition(_BEGIN)
+    return "\n".join([before + _BEGIN, *_rules_of_records(), *_rules_of_cells(), _END]) + rest.partition(_END)[2]
+
+
+def _rules_of_records() -> list[str]:
+    lines = ["", "| type | rule | says | breach | source |", "| --- | --- | --- | --- | --- |"]
+    for resource in RESOURCES.values():
+        rules = [(rule, f"{rule.field} {rule.message}") for rule in resource.row_rules]
+        rules += [(check, _said(check)) for check in resource.set_rules]
+        for rule, said in rules:
+            lines.append(_line(resource.type, f"`{rule.name}`", said, str(rule.severity), _cited(rule.source)))
+    return lines
+
+
+def _rules_of_cells() -> list[str]:
+    """Rules of single cells, the fields of one rule and one source together."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for resource in RESOURCES.values():
+        for name, spec in resource.fields.items():
+            own = spec.source or resource.source
+            checks = [_KEYWORDS.get(str(check.name), str(check.name)) for check in resource.schema.columns[name].checks]
+            rules = {(spec.says[check][0], "error", own) for check in checks}
+            rules |= {("required", "error", resource.source)} if spec.required else set()
+            rules |= {("choice", "warning", resource.source)} if spec.kind.choices else set()
+            kind = spec.kind.name
+            rules |= {(kind, "error", spec.source or citations.KINDS[kind])} if kind in citations.KINDS else set()
+            rules |= {(kind, "error", spec.source)} if kind == "tags" and spec.source else set()
+            for rule in sorted(rules):
+                found.setdefault(rule, []).append(f"{resource.type}.{name}")
+    lines = ["", "| rule of a cell | fields | breach | source |", "| --- | --- | --- | --- |"]
+    for (rule, breach, source), names in sorted(found.items()):
+        listed = (
+            ", ".join(names) if len(names) <= _MOST else f"{', '.join(names[:_MOST])} and {len(names) - _MOST} more"
+        )
+        lines.append(_line(f"`{rule}`", listed, breach, _cited(source)))
+    return [*lines, ""]
+
+
+# What pandera calls the checks that `schemas.fields` names as pandera's keywords do.
+_KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
+
+# The fields of one rule that are listed by name.
+_MOST = 8
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _cited(page: str) -> str:
+    return f"[{citations.title(page)}]({page})"
 
 
 def _said(check: SetRule) -> str:

@@ -10,15 +10,11 @@ TAGS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-
 ACCOUNTS = "https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html"
 REGIONS = "https://docs.aws.amazon.com/general/latest/gr/rande.html"
 ROUTES = "https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html"
-SHARED_VPCS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html"
 INTERNET_GATEWAYS = "https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html"
-SECURITY_GROUPS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html"
 PEERING = "https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-basics.html"
 TRANSIT_GATEWAYS = "https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.html"
-TUNNELS = "https://docs.aws.amazon.com/vpn/latest/s2svpn/VPNTunnels.html"
 CUSTOMER_GATEWAYS = "https://docs.aws.amazon.com/vpn/latest/s2svpn/cgw-options.html"
 VPN_FAQ = "https://aws.amazon.com/vpn/faqs/"
-ENDPOINTS = "https://docs.aws.amazon.com/vpc/latest/privatelink/concepts.html"
 CROSS_REGION = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-share-your-services.html"
 
 RFC = "https://www.rfc-editor.org/rfc/rfc{}"
@@ -38,3 +34,41 @@ def netbox(path: str) -> str:
 def rfc(number: int) -> str:
     """Return the page of an RFC."""
     return RFC.format(number)
+
+
+KINDS = {
+    "account": ACCOUNTS,
+    "asn": rfc(5396),
+    "cidr": rfc(4632),
+    "cidrs": rfc(4632),
+    "inet": rfc(4291),
+    "json": rfc(8259),
+}
+"""The pages that say how values of a kind are written, by the name of the kind."""
+
+_TITLES = {
+    ADDRESSING: "VPC User Guide, VPC CIDR blocks",
+    SUBNETS: "VPC User Guide, subnet CIDR blocks",
+    ZONES: "EC2 User Guide, Regions and Zones",
+    IDS: "EC2 User Guide, resource IDs",
+    TAGS: "EC2 User Guide, tag restrictions",
+    ACCOUNTS: "AWS Account Management, account identifiers",
+    REGIONS: "AWS General Reference, endpoints; botocore, partitions.json",
+    ROUTES: "VPC User Guide, route tables",
+    INTERNET_GATEWAYS: "VPC User Guide, internet gateways",
+    PEERING: "VPC Peering Guide, how connections work",
+    TRANSIT_GATEWAYS: "Transit Gateways guide, how they work",
+    CUSTOMER_GATEWAYS: "Site-to-Site VPN User Guide, customer gateways",
+    VPN_FAQ: "AWS VPN FAQs",
+    CROSS_REGION: "AWS PrivateLink guide, cross-Region access",
+}
+
+
+def title(page: str) -> str:
+    """Return what a page is called."""
+    *_, last = page.strip("/").split("/")
+    if last.startswith("API_"):
+        return f"EC2 API, {last.removeprefix('API_').removesuffix('.html')}"
+    if last.startswith("rfc"):
+        return f"RFC {last.removeprefix('rfc')}"
+    return _TITLES.get(page) or f"NetBox, {'/'.join(page.strip('/').split('/')[-2:])}"

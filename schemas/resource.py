@@ -12,6 +12,7 @@ from itertools import product
 import pandera.polars as pa
 import polars as pl
 
+from schemas import citations
 from schemas import fields as f
 from schemas.connections import CONNECTIONS, NETWORK, ROUTES
 from schemas.fields import SPEC, Spec
@@ -51,17 +52,21 @@ class AwsRecord(Record):
     A tag's value, and so a name, has at most 256 characters.
     """
 
-    name: str = f.text("Name", longest=256, example="core-network", aws="Tags[?Key=='Name'].Value | [0]")
+    name: str = f.text(
+        "Name", longest=256, source=citations.TAGS, example="core-network", aws="Tags[?Key=='Name'].Value | [0]"
+    )
     tags: str = f.aws_tags("Tags", example="Owner=network,Project=core", aws="Tags")
 
     account_id: str = f.account(
         "Account ID", example="012345678901", aliases=("account", "owner id", "aws account"), aws="OwnerId"
     )
     region: str = f.region("Region", aliases=("aws region", "region code"))
-    environment: str = f.text("Environment", longest=256, example="production", aliases=("env",))
-    project: str = f.text("Project", longest=256, example="core")
-    owner: str = f.text("Owner", longest=256, example="network-team")
-    cost_center: str = f.text("Cost center", longest=256, example="CC-1234", aliases=("cost centre",))
+    environment: str = f.text("Environment", longest=256, source=citations.TAGS, example="production", aliases=("env",))
+    project: str = f.text("Project", longest=256, source=citations.TAGS, example="core")
+    owner: str = f.text("Owner", longest=256, source=citations.TAGS, example="network-team")
+    cost_center: str = f.text(
+        "Cost center", longest=256, source=citations.TAGS, example="CC-1234", aliases=("cost centre",)
+    )
 
 
 TAGGED = ("environment", "project", "owner", "cost_center")

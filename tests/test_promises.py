@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import TARGET, types_markdown
+from docs.generate import RULES, TARGET, rules_markdown, types_markdown
 from tests.api.conftest import cli  # noqa: F401  # a fixture
 from tests.api.support import Cli
 
@@ -51,6 +51,11 @@ def test_the_readmes_session_runs_and_prints_that(
 def test_the_list_of_types_is_up_to_date() -> None:
     """`docs/types.md` is what `python docs/generate.py` writes."""
     assert TARGET.read_text(encoding="utf-8") == types_markdown()
+
+
+def test_the_sources_of_rules_are_up_to_date() -> None:
+    """`docs/rules.md` lists the rules as `python docs/generate.py` writes them, each with its source."""
+    assert RULES.read_text(encoding="utf-8") == rules_markdown()
 
 
 def test_every_example_is_shown_by_the_demo() -> None:
