@@ -250,6 +250,10 @@ def _told_to_follow(followed: Followed) -> Iterator[Issue]:
     for name, count in followed.counts.items():
         said = f"{RESOURCES[name].title} records that follow others to another key, to which they refer: {count:,}"
         yield Issue("followed", said, Severity.WARNING)
+    for name, count in followed.left.items():
+        title = RESOURCES[name].title
+        said = f"{title} records that refer to others under a key of before, as their own new key is taken: {count:,}"
+        yield Issue("followed", said, Severity.WARNING)
 
 
 class Planned:

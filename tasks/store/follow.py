@@ -21,7 +21,6 @@ from sqlalchemy import (
     func,
     literal,
     null,
-    or_,
     select,
     text,
     union_all,
@@ -40,9 +39,13 @@ from tasks.store.temporary import temporary
 
 @dataclass
 class Followed:
-    """How many records of each type follow others to their new keys, and the first of them."""
+    """How many records of each type follow others to their new keys, and the first of them.
+
+    `left` counts those that cannot, as their own new key is that of another record.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
 
@@ -103,7 +106,11 @@ class Following:
         write: bool,
     ) -> None:
         name = f"follow_{resource.table}_{rule.field}"
-        rows = temporary(self.connection, name, self._affected(resource, rule, renamed[rule.to], write=write))
+        affected = temporary(self.connection, name, self._affected(resource, rule, renamed[rule.to], write=write))
+        rows = temporary(self.connection, f"{name}_free", select(affected).where(~affected.c.taken))
+        stuck = select(func.count()).select_from(affected).where(affected.c.taken)
+        if left := int(self.connection.scalar(stuck) or 0):
+            found.left[resource.type] = found.left.get(resource.type, 0) + left
         count = int(self.connection.scalar(select(func.count()).select_from(rows)) or 0)
         if not count:
             return
@@ -112,7 +119,7 @@ class Following:
         if self._any(moved):
             renamed[resource.type] = [*renamed.get(resource.type, []), moved]
         first = self.connection.execute(select(rows).order_by(rows.c.key).limit(max(most - len(found.changes), 0)))
-        for key, new_key, old, new in first:
+        for key, new_key, old, new, _ in first:
             fields = {rule.field: (old, new)} | ({resource.key_column: (key, new_key)} if key != new_key else {})
             found.changes.append(Change(key, "update", None, fields, resource.type))
         if write:
@@ -124,8 +131,14 @@ class Following:
         pairs = union_all(*renamed).subquery() if len(renamed) > 1 else renamed[0].subquery()
         key = cast(t.c[resource.key_column], Text)
         new_key = _new_key(resource, t, rule.field, pairs.c.new)
+        other = t.alias("other")
+        there = exists(select(literal(1)).where(cast(other.c[resource.key_column], Text) == new_key))
         query = select(
-            key.label("key"), new_key.label("new_key"), t.c[rule.field].label("old"), pairs.c.new.label("new")
+            key.label("key"),
+            new_key.label("new_key"),
+            t.c[rule.field].label("old"),
+            pairs.c.new.label("new"),
+            and_(new_key != key, there).label("taken"),
         ).join_from(t, pairs, t.c[rule.field] == pairs.c.old)
         if rule.when:
             query = query.where(t.c[rule.when[0]] == rule.when[1])
@@ -133,9 +146,7 @@ class Following:
         if target is not None and not write and rule.field in target.fields:
             # What the source says of them is applied before, and has the new key.
             query = query.where(~exists(select(literal(1)).where(target.match_key == target.stored_key)))
-        other = t.alias("other")
-        taken = exists(select(literal(1)).where(cast(other.c[resource.key_column], Text) == new_key))
-        return query.where(or_(new_key == key, ~taken))
+        return query
 
     def _write(self, resource: Resource, rule: Reference, rows: Table) -> None:
         t = TABLES[resource.type]

@@ -7,14 +7,18 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from schemas.reports import Status
+from schemas.reports import Report, Status
 from schemas.resources import RESOURCES
 from tasks.store.browse import record
 from tasks.store.engine import engine
-from tests.flows.support import apply, everything, sync, take_back
+from tests.flows.support import apply, everything, forget_everything, sync, take_back
 from tests.flows.test_as_of import exported, now
-from tests.support import execute, importer, issues_of, stored
+from tests.laws import law
+from tests.support import execute, importer, issues_of, stored, with_settings
+from tests.tasks.sources.servers import NetBox, netbox_objects, site
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -190,3 +194,83 @@ def test_what_is_not_clear_is_left_to_the_keys(
     )
     take_back(database_url, report)
     assert everything(database_url) == before
+
+
+def test_netbox_renames_a_site_and_a_device(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sync of netbox:// updates the records under their new keys: nothing is retired and nothing created."""
+    monkeypatch.setenv("CMDB_SECRET_RIG", "abcdefgh")
+    netbox = NetBox(netbox_objects(), "abcdefgh")
+    with site(netbox) as server:
+
+        def synced() -> Report:
+            used = with_settings(source_private=True)
+            address = f"netbox+http://{server.host}"
+            return sync(database_url, address, credentials="rig", settings=used, always=True, max_update=None)
+
+        first = synced()
+        assert first.counts.rejected == 0
+        before = everything(database_url)
+        netbox.objects["dcim/sites"][0]["name"] = "Frankfurt"
+        device = netbox.objects["dcim/devices"][0]
+        device["site"]["name"], device["name"] = "Frankfurt", "fra-edge-1"
+        report = synced()
+        assert (report.counts.create, report.counts.retire, report.counts.rejected) == (0, 0, 0)
+        assert "Frankfurt" in keys(database_url, "site")
+        assert keys(database_url, "device") == ["Frankfurt/fra-edge-1"]
+        take_back(database_url, report)
+        assert everything(database_url) == before
+
+
+def test_what_is_retired_follows_too(synced: str, tmp_path: Path) -> None:
+    """A retired record refers to the site under its new key, so that it can be restored; an undo restores both."""
+    before = everything(synced)
+    report = renamed(synced, tmp_path, source("Headquarters"), missing="retire")
+    assert report.counts.retire == 2
+    vlans = {vlan["natural_key"]: vlan["retired_at"] is not None for vlan in stored(synced, "vlan")}
+    assert vlans == {"Headquarters/10": False, "Headquarters/20": True}
+    assert take_back(synced, report).counts.rejected == 0
+    assert everything(synced) == before
+
+
+def test_a_key_that_is_taken_is_left(database_url: str, tmp_path: Path) -> None:
+    """A VLAN whose new key another VLAN has stays under its own, and that is reported."""
+    run = importer(database_url, tmp_path)
+    run([{"name": "HQ", "source_id": "nb:1"}], resource_type="site")
+    run([{"vid": "10", "name": "a", "site": "HQ", "group": ""}], resource_type="vlan")
+    run([{"vid": "10", "name": "b", "site": "", "group": "HQ 2"}], resource_type="vlan")
+    report = run([{"name": "HQ 2", "source_id": "nb:1"}], resource_type="site")
+    assert keys(database_url, "vlan") == ["HQ 2/10", "HQ/10"]
+    [issue] = issues_of(database_url, report)
+    assert "as their own new key is taken: 1" in issue.message
+
+
+NAMES = st.dictionaries(st.sampled_from([1, 2, 3]), st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3).filter(
+    lambda names: len(set(names.values())) == len(names)
+)
+
+
+@law(12, shrink=False)
+@given(steps=st.lists(st.tuples(NAMES, st.sampled_from(["ignore", "retire", "delete"])), min_size=2, max_size=5))
+def test_any_history_of_names_can_be_undone_and_looked_at(
+    database_url: str, tmp_path: Path, steps: list[tuple[dict[int, str], str]]
+) -> None:
+    """Whatever records are called in turn, with a VLAN of each: each moment is known, and each run can be undone."""
+    forget_everything(database_url)
+    states, moments, reports = [everything(database_url)], [], []
+    for names, missing in steps:
+        sites = [{"name": name, "source_id": f"nb:{number}"} for number, name in names.items()]
+        vlans = [{"vid": 10, "name": "x", "site": name, "source_id": f"nb:{number}"} for number, name in names.items()]
+        report = renamed(database_url, tmp_path, {"sites": sites, "vlans": vlans}, missing=missing)
+        assert report.status is Status.COMPLETED
+        reports.append(report)
+        states.append(everything(database_url))
+        moments.append(now(database_url))
+    for moment, state in zip(moments, states[1:], strict=True):
+        for kind, columns in (("site", ("name", "source_id")), ("vlan", ("site", "source_id"))):
+            found = exported(database_url, tmp_path, resource_type=kind, as_of=moment)
+            there = [record for record in state[kind] if not record["retired"]]
+            pick = [{name: record[name] for name in columns} for record in there]
+            assert [{name: record[name] for name in columns} for record in found] == pick
+    for report, state in zip(reversed(reports), reversed(states[:-1]), strict=True):
+        assert take_back(database_url, report).counts.rejected == 0
+        assert everything(database_url) == state
