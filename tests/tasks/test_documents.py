@@ -9,12 +9,15 @@ from typing import Any
 
 import openpyxl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.errors import SourceError, UsageError
 from schemas.jobs import ImportJob
 from schemas.reports import ROW, UNTOUCHED, Extracted
 from tasks.extract import extract_all
 from tasks.formats.workbook import SHEET_ROWS
+from tests.laws import law
 from tests.support import with_settings
 
 VPCS = [["vpc_id", "cidr_block"], ["vpc-00000001", "10.1.0.0/16"], ["vpc-00000002", "10.2.0.0/16"]]
@@ -191,6 +194,39 @@ def test_a_sheet_that_cannot_be_read_is_a_gap(tmp_path: Path) -> None:
     found = parts(workbook(tmp_path / "b.xlsx", VPCs=VPCS, Wide=wide, Subnets=SUBNETS))
     assert types(found) == [("vpc", "VPCs", 2), ("subnet", "Subnets", 1)]
     assert ["'Wide' of b.xlsx is not read" in gap.message for part in found for gap in part.gaps] == [True, True]
+
+
+SHEETS: dict[str, list[list[Any]]] = {
+    "VPCs": VPCS,
+    "More": VPCS,
+    "Subnets": SUBNETS,
+    "Hidden": [[], *SITES],
+    "Notes": NOTES,
+    "Costs": [["Name", "Amount"], ["x", "y"]],
+    "One row": [["only", "this"]],
+    "Sites": [[f"column {number}" for number in range(1_001)], ["x"]],
+    "Empty": [["", ""]],
+    "VLANs": [["VID", "Name", "Site"]],
+}
+
+
+@law(30)
+@given(names=st.lists(st.sampled_from(sorted(SHEETS)), min_size=1, unique=True))
+def test_every_sheet_is_read_or_named(tmp_path: Path, names: list[str]) -> None:
+    """Law 6: a sheet that holds anything is read, or the report says why it is not."""
+    path = workbook(tmp_path / "a.xlsx", VPC=VPCS, **{name: SHEETS[name] for name in names})
+    found = parts(path)
+    words = " ".join([*said(found), *(gap.message for part in found for gap in part.gaps)])
+    for name in names:
+        read = any(part.sheet == name for part in found) or f"'{name}' is read as more of" in words
+        held = name not in ("Empty", "VLANs")  # a header alone says nothing
+        assert (read or name in words) is held, (name, words)
+    counted = {"VPCs": ("vpc", 2), "More": ("vpc", 2), "Subnets": ("subnet", 1)}
+    wanted = {"vpc": 2}
+    for name in names:
+        kind, count = counted.get(name, ("vpc", 0))
+        wanted[kind] = wanted.get(kind, 0) + count
+    assert {part.resource_type: part.records for part in found} == wanted
 
 
 # JSON -----------------------------------------------------------------------------------------------------------------

@@ -324,3 +324,43 @@ def test_files_that_are_no_table(tmp_path: Path, content: bytes, told: str) -> N
     """They are called what they are."""
     with pytest.raises(SourceError, match=told):
         read_text(tmp_path, "t.csv", content)
+
+
+LINES = {
+    "record": "n{n},HQ,core",
+    "quoted": '"n{n}", "HQ",core',
+    "trailing": "n{n},HQ,core,,",
+    "comment": "# n{n}, old",
+    "unclear": "#n{n},HQ,core",
+    "short": "n{n},HQ",
+    "long": "n{n},HQ,core,x",
+    "blank": "",
+    "spaces": " , , ",
+    "header": "name,site,role",
+    "misquoted": '"n{n}"x,HQ,core',
+}
+READ = {"record", "quoted", "trailing"}
+NO_RECORDS = {"comment", "header"}
+
+
+@law(100)
+@given(kinds=st.lists(st.sampled_from(sorted(LINES)), max_size=12), title=st.booleans())
+def test_every_line_is_a_record_a_fault_or_blank(tmp_path: Path, kinds: list[str], title: bool) -> None:
+    """Law 6: whatever stands between the records, each line is read, rejected or reported with its row, none twice."""
+    kinds = ["record", *kinds, "record"]
+    lines = [LINES[kind].format(n=number) for number, kind in enumerate(kinds)]
+    text = "\n".join([*(["Plan,,", ""] if title else []), "name,site,role", *lines]) + "\n"
+    found = read_text(tmp_path, "t.csv", text)
+    first = 4 if title else 2
+    rows_of = dict(enumerate(kinds, start=first))
+    told = {fault["row"]: fault["severity"] for fault in found.faults.to_dicts()}
+    assert len(told) == len(found.faults)
+    blank = {"blank", "spaces"}
+    assert told == {
+        row: "warning" if kind in NO_RECORDS else "error"
+        for row, kind in rows_of.items()
+        if kind not in READ and kind not in blank
+    }
+    cells = {row[0]: row[1:] for row in rows(found) if any(cell.strip() for cell in row[1:]) and row[0] not in told}
+    assert cells == {row: (f"n{row - first}", "HQ", "core") for row, kind in rows_of.items() if kind in READ}
+    assert ("title" in [rule for rule, _ in said(found)]) == title

@@ -245,3 +245,30 @@ def test_a_sheet_without_a_header(tmp_path: Path) -> None:
     found = read(path, no_header=True)
     assert (found.columns, rows(found)) == (("column 1", "column 2"), [(1, "h1", "10.0.0.1"), (2, "h2", "")])
     assert read(path, columns=("name", "ip")).columns == ("name", "ip")
+
+
+ODS = """<?xml version="1.0" encoding="UTF-8"?><office:document-content
+ xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>
+<table:table table:name="Sites"><table:table-row>{}</table:table-row><table:table-row>{}</table:table-row></table:table>
+</office:spreadsheet></office:body></office:document-content>"""
+
+
+def test_other_workbooks_say_what_is_not_seen(tmp_path: Path) -> None:
+    """Days and times of an .ods are as they are shown; its number formats are not known, which a warning says."""
+    texts = [
+        f'<table:table-cell office:value-type="string"><text:p>{each}</text:p></table:table-cell>' for each in "abc"
+    ]
+    head = "".join(texts).replace(">a<", ">name<").replace(">b<", ">facility<").replace(">c<", ">serial<")
+    cell = '<table:table-cell office:value-type="{}" office:{}="{}"><text:p>{}</text:p></table:table-cell>'
+    day, number = cell.format("date", "date-value", "2026-01-02", "2.1.26"), cell.format("float", "value", 45, "000045")
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        manifest = '<manifest xmlns="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+        archive.writestr("META-INF/manifest.xml", manifest)
+        archive.writestr("content.xml", ODS.format(head, texts[0] + day + number))
+    found = read_text(tmp_path, "t.ods", content.getvalue())
+    assert rows(found) == [(2, "a", "2026-01-02", "45")]
+    assert [notice.rule for notice in found.notices] == ["workbook"]
