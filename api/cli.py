@@ -25,7 +25,7 @@ from sqlalchemy import Connection
 from api import render
 from api.watch import Watch
 from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
-from schemas.errors import CmdbError, Unavailable, UsageError
+from schemas.errors import CmdbError, MappingError, Unavailable, UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, UndoJob, WriteOptions
 from schemas.listing import listed
@@ -803,6 +803,8 @@ def main() -> None:
         app()
     except CmdbError as error:
         err.print(f"[bold red]Error:[/bold red] {escape(str(error))}", soft_wrap=True)
+        if isinstance(error, MappingError) and error.mapping and error.mapping.matches:
+            err.print(render.mapping_table(error.mapping))
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
     except SystemExit as end:
         # Typer makes this of Ctrl-C.

@@ -43,12 +43,13 @@ from api.models import (
 )
 from api.plans import applied
 from api.problems import Refused, answer, responses
+from api.render import mapping_json
 from api.security import Caller, Reader, Writer, caller_of
 from api.service import Service, service
 from api.uploads import Upload
 from flows.runs import IMPORT, UNDO, Standing
 from schemas.jobs import ImportJob, UndoJob
-from schemas.reports import Origin, Report, Severity, Status
+from schemas.reports import Report, Severity, Status
 from schemas.resources import resource
 from tasks.rejects import write_rejects
 from tasks.store import ledger
@@ -117,15 +118,18 @@ async def preview(request: Request, caller: Writer) -> Any:
 
 
 async def _failed(request: Request, here: Service, standing: Standing, upload: Upload) -> JSONResponse:
-    """A preview that could not be made is a problem, which tells the file's columns so that they can be mapped."""
+    """A preview that could not be made is a problem, which has the file's columns and what they were matched with."""
 
-    def read(connection: Connection) -> Origin | None:
+    def read(connection: Connection) -> Report | None:
         there = ledger.status_of(connection, standing.run_id)
-        return ledger.read_report(connection, standing.run_id, samples=0).origin if there else None
+        return ledger.read_report(connection, standing.run_id, samples=0) if there else None
 
-    origin = await here.asked(read)
+    report = await here.asked(read)
     found = upload.shown().model_dump(mode="json", by_alias=True)
-    found |= {"columns": list(origin.columns), "samples": origin.samples} if origin else {}
+    if report and report.origin:
+        found |= {"columns": list(report.origin.columns), "samples": report.origin.samples}
+    if report and report.mapping:
+        found |= {"resourceType": report.resource_type, "mapping": mapping_json(report.mapping)}
     detail = standing.message or "The preview was stopped."
     return answer(422, detail, request.url.path, "run-failed", upload=found)
 

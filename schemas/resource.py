@@ -31,7 +31,13 @@ class Record(pa.DataFrameModel):
     """What every resource type has."""
 
     name: str = f.text("Name", longest=255, example="core-network", aws="Tags[?Key=='Name'].Value | [0]")
-    description: str = f.text("Description", longest=1024, example="Core network, Frankfurt", aws="Description")
+    description: str = f.text(
+        "Description",
+        longest=1024,
+        example="Core network, Frankfurt",
+        aliases=("comment", "comments", "note", "notes", "remark", "remarks"),
+        aws="Description",
+    )
     tags: str = f.tags("Tags", example="Owner=network,Project=core", aws="Tags")
 
 

@@ -315,7 +315,9 @@ def _found(
 
 def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
     spelt = plain(column)
-    own = plain(resource.type)
+    # Without the name of the type before it: `VPC name`, `TGW ID`.
+    called = {plain(name) for name in (resource.type, *resource.aliases)}
+    own = {spelt.removeprefix(name) for name in called if spelt != name}
     accessor = _ACCESSOR.fullmatch(column.lower())
     matches = []
     for name, spec in resource.fields.items():
@@ -330,7 +332,7 @@ def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
             how, confidence = "alias", 0.95
         elif spelt in _key_words(resource, name):
             how, confidence = "alias", 0.93
-        elif spelt.removeprefix(own) in names | aliases and spelt != own:
+        elif not own.isdisjoint(names | aliases):
             how, confidence = "alias", 0.92
         elif accessor and plain(accessor[1]) in names | aliases:
             how, confidence = "alias", 0.91 if accessor[2] != "label" else 0.9

@@ -82,7 +82,14 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     typed.sort(key=lambda pair: list(RESOURCES).index(pair[0].type))
     given = MapOptions(job.columns, constants | job.constants, saved, job.unknown)
     _refuse_unused(given, [chosen for chosen, _ in typed])
-    mapped = [(chosen, *_mapped(job, chosen, source, given, alone=len(typed) == 1)) for chosen, source in typed]
+    alone = typed[0][0] if len(typed) == 1 else None
+    try:
+        mapped = [(chosen, *_mapped(job, chosen, source, given, alone=bool(alone))) for chosen, source in typed]
+    except MappingError as error:
+        # What was matched is kept, so that only what is missing is asked for.
+        if alone and error.mapping:
+            ledger.describe_matched(run.session, alone.type, error.mapping)
+        raise
     parts = tuple(
         Part(number, chosen, source.name, mapping, source, _scope(mapping, run.scopes.get(chosen.type, ())))
         for number, (chosen, source, mapping) in enumerate(mapped)

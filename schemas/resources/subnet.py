@@ -25,7 +25,7 @@ class Subnet(AwsRecord):
         ipv4=(16, 28),
         source=citations.SUBNETS,
         example="10.0.1.0/24",
-        aliases=("cidr", "ipv4 cidr", "ipv4 cidr block"),
+        aliases=("cidr", "ipv4 cidr", "ipv4 cidr block", "ip range"),
         aws="CidrBlock",
     )
     ipv6_cidr_block: str = f.block(

@@ -24,7 +24,7 @@ class Vpc(AwsRecord):
         ipv4=(16, 28),
         required=True,
         source=citations.ADDRESSING,
-        aliases=("cidr", "ipv4 cidr", "ipv4 cidr block", "primary cidr"),
+        aliases=("cidr", "ipv4 cidr", "ipv4 cidr block", "primary cidr", "ip range"),
         aws="CidrBlock",
     )
     secondary_cidr_blocks: pl.List = f.blocks(

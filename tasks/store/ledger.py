@@ -128,6 +128,13 @@ def describe_source(session: Session, extracted: Extracted, samples: dict[str, t
         connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(found))
 
 
+def describe_matched(session: Session, resource_type: str, mapping: Mapping) -> None:
+    """Add the type of a source whose columns do not fill all that is needed, and which of them fill what."""
+    found = {"resource_type": resource_type, "mapping": mapping_to_json(mapping)}
+    with session.transaction() as connection:
+        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(found))
+
+
 def describe_run(session: Session, sha256: str, parts: list[PartReport], notices: list[Issue]) -> None:
     """Add the types and mappings, and the completed run that imported the same bytes before."""
     only = parts[0] if len(parts) == 1 else None

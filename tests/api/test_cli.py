@@ -432,3 +432,14 @@ def test_rejects_of_several_types_carry_their_mappings(cli: Cli, database_url: s
     assert done.code == 0, done.out + done.err
     [subnet] = stored(database_url, "subnet")
     assert (subnet["region"], subnet["availability_zone"]) == ("us-east-1", "us-east-1a")
+
+
+def test_what_was_matched_is_shown_where_something_is_missing(cli: Cli, database_url: str, tmp_path: Path) -> None:
+    """The error asks for the one column; the others are listed with their fields, and kept in the ledger."""
+    path = write_csv(tmp_path / "vpcs.csv", [{"VPC": vpc_id(1), "AWS Region": "us-east-1", "Netz": "intern"}])
+    done = cli("import", str(path), "--type", "vpc")
+    assert done.code == 2
+    assert "No column fills 'cidr_block'" in " ".join(done.err.split())
+    assert re.search(r"AWS Region +region", done.err)
+    [(kept,)] = execute(database_url, "select mapping from import_run")
+    assert {match["column"]: match["field"] for match in kept["matches"]} == {"VPC": "vpc_id", "AWS Region": "region"}

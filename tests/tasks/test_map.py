@@ -213,7 +213,7 @@ def test_columns_are_known_by_their_values() -> None:
     assert {match.column: (match.field, match.how, match.confidence) for match in mapping.matches} == {
         "Netz": ("vpc_id", "values", 0.6),
         "VPC Name": ("name", "alias", 0.92),
-        "IP range": ("cidr_block", "values", 0.6),
+        "IP range": ("cidr_block", "alias", 0.95),
         "Gebiet": ("region", "values", 0.6),
         "Konto": ("account_id", "values", 0.6),
         "Default?": ("is_default", "alias", 0.95),
