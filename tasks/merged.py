@@ -184,9 +184,12 @@ def _tags(known: Item, new: Item, whole: Whole) -> Item:
 
 
 def _texts(known: list[Any], new: list[Any], whole: Whole) -> list[Any]:
-    """Ids and blocks: what is stored keeps its place."""
-    kept = [each for each in known if not whole.is_whole or str(each) in new]
-    return [*kept, *(each for each in new if each not in {str(one) for one in known})]
+    """Ids and blocks: what is stored keeps its place. A list that holds anything else stays, to be rejected."""
+    if not all(isinstance(each, str) for each in new):
+        return new
+    texts = [str(each) for each in known]
+    kept = [text for text in texts if not whole.is_whole or text in new]
+    return [*kept, *(each for each in new if each not in texts)]
 
 
 @dataclass(frozen=True)

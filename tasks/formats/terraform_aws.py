@@ -283,7 +283,7 @@ def _rules(attributes: Json, facts: Facts) -> Any:  # noqa: ARG001
 
 def _rule(own: str | None, direction: str, rule: Json) -> Json:
     """A rule of blocks, groups and prefix lists; `own` is the group that "self" means."""
-    protocol = str(rule.get("protocol")).lower()
+    protocol = str(rule["protocol"]).lower() if rule.get("protocol") is not None else None
     every = protocol in ("-1", "all")  # has no ports, where Terraform writes 0
     groups = [*_texts(rule.get("security_groups")), *([own] if own and _is_true(rule.get("self")) else [])]
     said = {"Description": rule["description"]} if rule.get("description") else {}

@@ -221,6 +221,17 @@ def _refuse_encrypted(name: str) -> None:
 # Objects --------------------------------------------------------------------------------------------------------------
 
 
+def _kind(value: Any) -> str:
+    """A resource type, which stands in messages."""
+    return _text(value if isinstance(value, str) and value else "no type", 100)
+
+
+def _text(text: str, longest: int = 2_000) -> str:
+    """A name that can be shown and stored, whatever its signs are."""
+    whole = text[:longest].encode("utf-8", "replace").decode()
+    return whole if whole.isprintable() else "".join(sign if sign.isprintable() else "\ufffd" for sign in whole)
+
+
 def _objects(value: Any) -> list[Json]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
@@ -233,7 +244,7 @@ def _of_resource(resource: Json) -> Iterator[Instance]:
             yield _NO_OBJECT
             continue
         yield Instance(
-            str(resource.get("type")),
+            _kind(resource.get("type")),
             _address(resource, instance),
             _attributes(instance),
             deposed=bool(instance.get("deposed")),
@@ -257,7 +268,7 @@ def _address(resource: Json, instance: Json) -> str:
     key = instance.get("index_key")
     index = "" if key is None else f"[{json.dumps(key, default=str)}]"
     parts = (resource.get("module"), resource.get("type"), resource.get("name"))
-    return ".".join(str(part) for part in parts if part) + index
+    return _text(".".join(str(part) for part in parts if part) + index)
 
 
 def _of_version_3(module: str, key: str, resource: Any) -> Iterator[Instance]:
@@ -266,8 +277,8 @@ def _of_version_3(module: str, key: str, resource: Any) -> Iterator[Instance]:
         yield _NO_OBJECT
         return
     data = key.startswith("data.")
-    kind = str(resource.get("type") or key.removeprefix("data.").partition(".")[0])
-    address = module + re.sub(r"\.(\d+)$", r"[\1]", key)
+    kind = _kind(resource.get("type") or key.removeprefix("data.").partition(".")[0])
+    address = _text(module + re.sub(r"\.(\d+)$", r"[\1]", key))
     primary = resource.get("primary")
     if isinstance(primary, dict):
         flat = primary.get("attributes")
@@ -284,8 +295,8 @@ def _of_shown(resource: Json, *, planned: bool) -> Instance:
     if attributes and isinstance(secret, dict):
         attributes = {name: value for name, value in attributes.items() if not _any_true(secret.get(name))}
     return Instance(
-        str(resource.get("type")),
-        str(resource.get("address") or f"{resource.get('type')}.{resource.get('name')}"),
+        _kind(resource.get("type")),
+        _text(str(resource.get("address") or f"{resource.get('type')}.{resource.get('name')}")),
         attributes,
         deposed=bool(resource.get("deposed_key")),
         data=resource.get("mode") == "data",

@@ -276,8 +276,9 @@ def add_issues(connection: Connection, run_id: UUID, issues: pl.DataFrame, part:
 
 
 def add_rejected_rows(connection: Connection, run_id: UUID, rows: pl.DataFrame, part: int = 0) -> None:
-    """Keep rejected rows as they were in the source: `ROW` and text columns."""
-    data = pl.struct(pl.exclude(ROW)).struct.json_encode().alias("data")
+    """Keep rejected rows as they were in the source: `ROW` and text columns; a NUL is shown as U+FFFD."""
+    cells = pl.exclude(ROW).str.replace_all("\0", "\ufffd", literal=True)  # PostgreSQL's JSON holds no NUL
+    data = pl.struct(cells).struct.json_encode().alias("data")
     run = pl.lit(str(run_id)).alias("run_id")
     frame = rows.select(run, pl.lit(part).alias("part"), pl.col(ROW).alias("row"), data)
     copy_frame(connection, REJECTED_ROW, frame)
