@@ -16,6 +16,7 @@ from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
 from schemas.tables import LINEAGE
+from tasks.formats.header import names_fields
 from tasks.map import is_id, matched
 from tasks.values import are_ids, filled, is_like, is_readable
 
@@ -251,5 +252,7 @@ def _unknown(extracted: Extracted, candidates: list[Candidate], columns: list[st
     closest = "; ".join(f"{each.resource.type} ({each.lacks})" for each in best)
     message = f"The columns of {extracted.name} do not say which type its records are of: {shown}."
     message += f" Closest are {closest}." if best else ""
+    if extracted.header_row and not names_fields(extracted.columns):
+        message += f" If row {extracted.header_row} is a record and not a header, use --no-header."
     message += f" Give --type; the types are {', '.join(RESOURCES)}."
     return UnknownType(message, tuple((each.resource.type, each.missing) for each in best))

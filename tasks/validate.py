@@ -44,6 +44,8 @@ _SHOWN = 80
 
 # How Excel shows a number of more than 11 digits, and writes it into a CSV file.
 _SHORTENED = r"^[1-9]\.\d+E\+\d\d$"
+# A function of a spreadsheet, or cells that are added or joined: =HYPERLINK("…"), =A1&B1.
+_FORMULA = r"^=(?:[A-Z][A-Z0-9.]+\(.*\)|\$?[A-Z]{1,3}\$?[0-9]+(?:[-+*/&].*)?)$"
 _ENTER_AGAIN = "format the column as text, enter the value again"
 
 
@@ -129,7 +131,9 @@ class Validator:
         strange = [self._unknown_choices(text, typed, name) for name in self.mapping.fields]
         kept = [self._kept(text, typed, found.own, name) for name in found.own]
         no_key = _spared(self._no_key(typed), wrong, self.resource.known_by)
-        issues = pl.concat([faults, *strange, *rules, no_key, left.issues, *found.warnings, *kept, repairs])
+        issues = pl.concat(
+            [faults, *strange, *rules, no_key, left.issues, *self._formulas(records), *found.warnings, *kept, repairs]
+        )
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
         faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
         wrong_row = pl.col(ROW).is_in(errors.implode())
@@ -212,6 +216,18 @@ class Validator:
         fields = {match.column: match.field for match in self.mapping.matches}
         faults = extracted.faults.filter(pl.col("column").is_in(fields), pl.col("row").is_in(records[ROW].implode()))
         return faults.with_columns(field=pl.col("column").replace_strict(fields, default=None, return_dtype=pl.String))
+
+    def _formulas(self, records: pl.DataFrame) -> list[pl.DataFrame]:
+        """Cells of text that hold a spreadsheet's formula, of which the file does not have the value."""
+        found = []
+        for match in self.mapping.matches if self.guarded else ():
+            cells = records[match.column]
+            if not is_free(self.resource.fields[match.field].kind) or not cells.str.starts_with("=").any():
+                continue
+            rows = records.select(ROW, pl.col(match.column).alias(match.field)).filter(cells.str.contains(_FORMULA))
+            said = pl.lit("is a formula of a spreadsheet, and is kept as text: put the value in its place")
+            found.append(self._cells(rows, match.field, "formula", said, Severity.WARNING))
+        return found
 
     def _digits_lost(self, text: pl.DataFrame) -> pl.DataFrame:
         """Texts such as 1.23457E+11, by which a spreadsheet wrote a long number of which only these digits are left."""

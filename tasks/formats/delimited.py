@@ -181,17 +181,19 @@ def _lines(sample: str) -> list[str]:
 def _header(records: list[_Record]) -> int:
     """Which record is the header; a line that begins with "#" may be, where it is as wide as the records."""
     at = header_at([record.cells for record in records])
-    noted = next((n for n in range(at - 1, -1, -1) if any(records[n].cells)), None)
-    if noted is None or not records[noted].cells[0].startswith(NOTE) or at >= len(records):
+    if at >= len(records):
         return at
-    cells, below = records[noted].cells, records[at].cells
-    if len(cells) != len(below) or len(cells) < 2:
-        return at
-    bare = [cells[0].removeprefix(NOTE).strip(), *cells[1:]]
-    if bare[0].lower() in OUR_NOTES:
-        return noted
+    below = records[at].cells
+    noted = [number for number in range(at) if records[number].cells and records[number].cells[0].startswith(NOTE)]
+    fitting = [number for number in noted if len(records[number].cells) == len(below) > 1]
     # "# ours, by hand" above a header is a comment.
-    return noted if names_fields(bare) > names_fields(below) else at
+    return next((number for number in reversed(fitting) if _is_header(records[number].cells, below)), at)
+
+
+def _is_header(cells: list[str], below: list[str]) -> bool:
+    """Say whether a line that begins with "#" is a header rather than the one below it."""
+    bare = [cells[0].removeprefix(NOTE).strip(), *cells[1:]]
+    return bare[0].lower() in OUR_NOTES or names_fields(bare) > names_fields(below)
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -212,6 +212,8 @@ def test_a_header_that_begins_with_a_hash(tmp_path: Path) -> None:
         found = read_text(tmp_path, "t.csv", f"# exported by x, today\n{header}\nsw1,HQ\n")
         assert (found.columns, rows(found)) == (("name", "site"), [(3, "sw1", "HQ")])
         assert [rule for rule, _ in said(found)] == ["header"]
+    found = read_text(tmp_path, "t.csv", "# name,site\n# sw0,HQ\nsw1,HQ\n")
+    assert (found.columns, rows(found)[-1], faults(found)) == (("name", "site"), (3, "sw1", "HQ"), [(2, "comment")])
     assert read_text(tmp_path, "t.csv", "# row,name\n1,sw1\n").columns == ("# row", "name")
     assert read_text(tmp_path, "t.csv", "#name, by hand\nname,site\nsw1,HQ\n").columns == ("name", "site")
 
