@@ -126,14 +126,9 @@ UNTOLD: dict[str, tuple[str, Callable[[Path], object], dict[str, Any], str]] = {
         {},
         "The columns of a.json do not say which type its records are of: 'code'",
     ),
-    "a header of no type": ("a.csv", written("error,code\n"), {}, "which type its records are of: 'error', 'code'"),
+    "a header of no type": ("a.csv", written("error,code\n"), {}, "its records are of: 'error', 'code'"),
     "a header without what is needed": ("a.csv", written("error,code\n"), TYPED, "No column fills 'vpc_id'"),
-    "a sheet of no type": (
-        "a.xlsx",
-        workbook(("Tabelle1", [("a", "b")])),
-        {},
-        "which type its records are of: 'a', 'b'",
-    ),
+    "a sheet of no type": ("a.xlsx", workbook(("Tabelle1", [("a", "b")])), {}, "its records are of: 'a', 'b'"),
     "a state of no type": ("a.tfstate", written(json.dumps(STATE)), {}, "a Terraform state with nothing to import"),
 }
 

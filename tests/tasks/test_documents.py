@@ -304,9 +304,6 @@ def test_other_formats_have_one_part(tmp_path: Path) -> None:
     [
         ("VLANs", ["VLAN", "Name"], "vlan"),
         ("Sites", ["Name"], "site"),
-        # Its columns tell another type, or not the key of the one that it is named after.
-        ("VPC", ["Subnet ID", "VPC ID", "Availability zone"], None),
-        ("Addresses", ["Name", "Street"], None),
         ("Sheet1", ["Name"], None),
     ],
 )
@@ -314,7 +311,7 @@ def test_other_formats_have_one_part(tmp_path: Path) -> None:
 def test_a_lone_sheet_may_tell_its_type(
     tmp_path: Path, sheet: str, header: list[str], type: str | None, options: dict[str, Any]
 ) -> None:
-    """By its name, where its columns leave that open and have the key."""
+    """By its name, where its columns leave that open."""
     path = workbook(tmp_path / "a.xlsx", **{sheet: [header, ["10", *"xx"[: len(header) - 1]]]})
     [part] = parts(path, **options)
     assert part.resource_type == type
