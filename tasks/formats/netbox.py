@@ -561,7 +561,9 @@ class Reading:
         self._system = next(filter(None, (system_of((page or {}).get(name)) for name in PAGING)), None)
         found = values(shape, first, self._system)
         # As in a table without such a column, records of a view without such a member mean the only one that agrees.
-        self._lacking = frozenset(name for name in shape.resource.open_key if found[name] is No.MEMBER)
+        # What was put together elsewhere may call the rest of the key otherwise, for the mapping to find.
+        names = (*shape.resource.open_key, *(() if "url" in first else shape.resource.known_by))
+        self._lacking = frozenset(name for name in names if found[name] is No.MEMBER)
         self._unknown: Counter[tuple[str, No]] = Counter()
         self._ids: set[str] = set()
         self._without_id = 0

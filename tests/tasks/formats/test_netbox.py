@@ -441,3 +441,12 @@ def test_pages_of_several_types_in_one_file(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     parts = extract_all(ImportJob(path=path), tmp_path / "work", with_settings())
     assert [(part.resource_type, part.records, part.gaps) for part in parts] == [("site", 2, ()), ("device", 1, ())]
+
+
+def test_a_key_of_another_name(tmp_path: Path) -> None:
+    """What was put together elsewhere may call it otherwise: no column of ours stands in its way."""
+    device = {"hostname": "r1", "device_type": nested("", model="MX204"), "serial": "X", "site": nested("Bonn")}
+    found = read_text(tmp_path, "a.json", json.dumps([device]))
+    assert found.resource_type == "device"
+    assert {"hostname", "site", "model"} <= set(found.columns)
+    assert "name" not in found.columns
