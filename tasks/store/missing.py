@@ -36,8 +36,9 @@ from sqlalchemy import false as sql_false
 from schemas.reports import Change, Issue, Missing, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
-from schemas.rules import Reference
+from schemas.rules import STATE, Reference
 from schemas.tables import CHANGE, GONE, GONE_BY, LINEAGE, RETIRED_AT, TABLES
+from tasks.store.dead import alive
 from tasks.store.target import Target, missing_records, records_of
 
 Going = Callable[[str], FromClause | None]
@@ -209,13 +210,16 @@ def naming(
     """Yield, for each rule by which a type refers to this one, which of the records that go are `named`, and by whom.
 
     `gone` has the keys of the records that go, and `key` of what is yielded is one of those that stay and name it.
-    Rows that are not `checked` do not count where naming a record that goes is an error.
+    Rows that are not `checked` do not count where naming a record that goes is an error; dead records never do.
     """
     for other, rule in _referring(resource):
         staged = checked or rule.severity is not Severity.ERROR
-        stays = records_of(other, rule.asked, beside, staged=staged)
+        names = (*rule.asked, *([STATE] if other.dead else ()))
+        stays = records_of(other, names, beside, staged=staged)
         query = select(stays.c[rule.field].label("named"), func.min(cast(stays.c.key, Text)).label("key"))
         query = query.where(cast(stays.c[rule.field], Text).in_(select(gone.c.key)))
+        if other.dead:
+            query = query.where(alive(other, stays.c[STATE]))
         if rule.when:
             query = query.where(stays.c[rule.when[0]] == rule.when[1])
         if (also := going(other.type)) is not None:

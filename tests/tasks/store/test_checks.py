@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.reports import Severity
 from tests.laws import law
 from tests.support import execute, importer, issues_of, staging_tables, stored, vpc, vpc_id
 
@@ -170,3 +172,62 @@ def overlapping(before: dict[int, tuple[str, str]], after: dict[int, tuple[str, 
 def overlap(one: str, other: str) -> bool:
     """Say whether two blocks overlap."""
     return IPv4Network(one).overlaps(IPv4Network(other))
+
+
+# Scopes ---------------------------------------------------------------------------------------------------------------
+
+ACCOUNTS = st.sampled_from(["", "111111111111", "222222222222"])
+REGIONS = st.sampled_from(["", "us-east-1", "eu-west-1"])
+SCOPES = st.lists(st.tuples(ACCOUNTS, REGIONS), max_size=3)
+
+
+@law(20, shrink=False)
+@given(held=SCOPES, comes=SCOPES, rows=st.lists(st.tuples(ACCOUNTS, REGIONS), min_size=1, max_size=4))
+def test_references_out_of_scope(
+    database_url: str,
+    tmp_path: Path,
+    held: list[tuple[str, str]],
+    comes: list[tuple[str, str]],
+    rows: list[tuple[str, str]],
+) -> None:
+    """An unknown VPC is a warning where the CMDB and the file hold none of its scope, and an error everywhere else."""
+    execute(database_url, "truncate vpc, subnet")
+    run = importer(database_url, tmp_path)
+    known = [
+        {"vpc_id": vpc_id(n), "cidr_block": f"10.{n}.0.0/16", "account_id": account, "region": region}
+        for n, (account, region) in enumerate([*held, *comes], start=1)
+    ]
+    if held:
+        run(known[: len(held)], resource_type="vpc")
+    subnets = [
+        {
+            "subnet_id": f"subnet-{n:017x}",
+            "vpc_id": vpc_id(99),
+            "cidr_block": f"10.0.{n}.0/24",
+            "availability_zone": f"{region or 'us-east-1'}a",
+            "account_id": account,
+            "region": region,
+        }
+        for n, (account, region) in enumerate(rows)
+    ]
+    path = tmp_path / "network.json"
+    path.write_text(json.dumps({"vpcs": known[len(held) :] or [known_elsewhere()], "subnets": subnets}))
+    scopes = [*held, *(comes or [(known_elsewhere()["account_id"], known_elsewhere()["region"])])]
+    report = run(path)
+    found = {issue.row: issue.severity for issue in issues_of(database_url, report) if issue.rule == "reference"}
+    assert list(found.values()).count(Severity.ERROR) == report.counts.rejected
+    wanted = [severity_of(row, scopes) for row in rows]
+    assert [severity for _, severity in sorted(found.items())] == wanted
+
+
+def known_elsewhere() -> dict[str, str]:
+    """A VPC of an account that no row names."""
+    return {"vpc_id": vpc_id(50), "cidr_block": "10.50.0.0/16", "account_id": "333333333333", "region": "us-west-2"}
+
+
+def severity_of(row: tuple[str, str], scopes: list[tuple[str, str]]) -> Severity:
+    """Say how severe it is that a row refers to nothing, by looking at every scope."""
+    if row == ("", ""):
+        return Severity.ERROR
+    fitting = [scope for scope in scopes if all(own in ("", other) for own, other in zip(row, scope, strict=True))]
+    return Severity.ERROR if fitting else Severity.WARNING
