@@ -18,6 +18,10 @@ LEFT_OUT = "left_out"
 """The rule of a notice that names what of a document is not read."""
 
 
+NOT_WHOLE = "not_whole"
+"""The rule of a warning that a sync takes nothing of a type away, since its source may lack records of it."""
+
+
 class Severity(StrEnum):
     """How much an issue matters: an error rejects its row, a warning and a repair do not."""
 

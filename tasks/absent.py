@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from schemas.reports import Issue, Missing, Mode, Moved, Severity
+from schemas.reports import NOT_WHOLE, Issue, Missing, Mode, Moved, Severity
 from tasks.part import Absent, Part
 from tasks.run import Run
 from tasks.store.frozen import Frozen
@@ -115,7 +115,7 @@ def incomplete(run: Run) -> Iterator[tuple[Part, Issue]]:
         left = [values for values in part.scope if scope and values not in scope]
         where = f" of {_listed([_place(values) for values in left])}" if left else ""
         message = f"no {part.resource.title} record{where} is {does}: {_listed(_reasons(part))}"
-        yield part, Issue("not_whole", message, Severity.WARNING, part=part.number)
+        yield part, Issue(NOT_WHOLE, message, Severity.WARNING, part=part.number)
 
 
 def _reasons(part: Part) -> list[str]:

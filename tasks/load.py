@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from schemas.errors import PlanMoved, TooManyErrors
-from schemas.reports import ROW, Change, Issue, Mode, Moved, Severity, Status, issues_frame
+from schemas.reports import ROW, Change, Issue, Moved, Severity, Status, issues_frame
 from schemas.resources import RESOURCES
 from tasks.absent import find_absent, incomplete, is_frozen, spare, targets_of
 from tasks.part import Part
@@ -130,8 +130,10 @@ def _leaves_more(run: Run, reverted: set[str]) -> bool:
 
     A type is checked with the rows of later types as they are in the source, and these may have been rejected since.
     """
-    with run.session.transaction() as connection:
-        spared = run.job.mode is Mode.SYNC and spare(run, connection, checked=True)
+    spared = False
+    if any(part.absent and part.absent.listed for part in run.parts):
+        with run.session.transaction() as connection:
+            spared = spare(run, connection, checked=True)
     earlier: set[str] = set()
     for part in run.parts:
         if part.resource.type in reverted & earlier:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from schemas.errors import CmdbError
 from schemas.jobs import SyncJob
-from schemas.reports import Report, Severity, Status
+from schemas.reports import NOT_WHOLE, Report, Severity, Status
 from tasks.credentials import secret_named
 from tasks.fetch import UNCHANGED
 from tasks.run import status_after
@@ -101,6 +101,7 @@ def _wrong(report: Report) -> Event | None:
     if report.status is Status.FAILED:
         return Event.HELD if report.plan else Event.FAILED
     unread = any(notice.severity is Severity.ERROR for notice in report.notices)
+    unread = unread or any(each.rule == NOT_WHOLE for each in report.rules)
     return Event.INCOMPLETE if unread or report.counts.rejected else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,6 +92,19 @@ def test_rejected_rows_are_told_until_the_source_is_mended(told: Told) -> None:
     assert incomplete["report"]["counts"]["rejected"] == 1
     assert "nonsense" in " ".join(incomplete["report"]["issues"])
     told.sync(1, 2)
+    assert told.hook.events == ["incomplete", "recovered"]
+
+
+def test_a_page_that_is_not_the_last_is_told(told: Told) -> None:
+    """Its records are loaded, and others may be missing."""
+    path = told.path.with_suffix(".json")
+    page = {"count": 2, "next": "https://n.example/api/dcim/sites/?offset=1", "results": [{"id": 1, "name": "Bonn"}]}
+    job = SyncJob(url=str(path), name="sites", notify="chat", resource_type="site")
+    path.write_text(json.dumps(page))
+    assert sync_source(job, told.url, settings(), seen=Circumstances()).counts.create == 1
+    assert told.hook.events == ["incomplete"]
+    path.write_text(json.dumps({"count": 1, "next": None, "results": page["results"]}))
+    sync_source(job, told.url, settings(), seen=Circumstances())
     assert told.hook.events == ["incomplete", "recovered"]
 
 

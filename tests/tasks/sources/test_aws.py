@@ -180,6 +180,17 @@ def test_a_role_that_lets_nobody_in_leaves_the_others(front: Site, tmp_path: Pat
     )
     assert [file.constants["account_id"] for file in found.files] == ["222222222222"]
     assert [issue.value for issue in found.failures] == ["arn:aws:iam::111111111111:role/reader"]
+    assert [(each.resource_type, each.constants) for each in found.unread] == [(None, {"account_id": "111111111111"})]
+
+
+def test_a_type_that_fails_is_placed(front: Site, tmp_path: Path) -> None:
+    """Its records of one region may be missing, and no others."""
+    answered(front, "DescribeSubnets", ec2_error("UnauthorizedOperation", "no", 403))
+    url = f"aws://default/us-east-1?endpoint={front.url}"
+    found = fetched(url, tmp_path, "vpc", "subnet", secret=KEYS)
+    place = {"account_id": "123456789012", "region": "us-east-1"}
+    assert [(file.resource_type, file.constants) for file in found.files] == [("vpc", place)]
+    assert [(each.resource_type, each.constants) for each in found.unread] == [("subnet", place)]
 
 
 def test_what_is_shared_is_its_owners(front: Site, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def test_a_pipe_holds_nothing_up(source: Path, tmp_path: Path) -> None:
     found = fetched(f"{source}/eu/*.csv", tmp_path / "out")
     assert [file.name for file in found.files] == ["sites.csv", "vpc1.csv"]
     assert [issue.value for issue in found.failures] == ["empty.csv", "pipe.csv"]
+    assert len(found.unread) == 2
     assert "is no file, but a device or a pipe" in found.failures[1].message
 
 

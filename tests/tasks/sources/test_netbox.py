@@ -75,6 +75,7 @@ def test_a_page_that_fails(server: Site, netbox: NetBox, tmp_path: Path) -> None
     netbox.broken.add(("dcim/sites", 500))
     found = fetched(f"netbox+http://{server.host}", tmp_path, "site", "vrf", secret="abcdefgh")
     assert [(file.resource_type, file.records) for file in found.files] == [("site", 500), ("vrf", 2)]
+    assert [issue.value for issue in found.failures] == [each.resource_type for each in found.unread]
     assert len(found.failures) == 1
     assert "can't be read after 500 records: NetBox answers 501" in found.failures[0].message
 
