@@ -15,8 +15,10 @@ from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
 from schemas.resources import named as type_named
 from schemas.spelling import plain
+from tasks.formats.base import ABSENT
 from tasks.formats.header import names_fields
 from tasks.formats.netbox import PAGE, without_whole
+from tasks.formats.spool import one_after_another
 from tasks.formats.workbook import SHEET_ROWS
 from tasks.infer import detect_type, first_records, has_key
 from tasks.map import MapOptions, fitting, map_columns
@@ -176,10 +178,10 @@ def _named(part: Extracted) -> str:
 
 
 def _joined(resource: Resource, parts: Sequence[Extracted], job: ImportJob) -> Extracted:
-    """The parts of one type as one, the rows of each counted on from the one before it; raises SourceError.
+    """The parts of one type as one, the rows of each counted on from the one before it.
 
-    Where the columns of sheets differ, each is mapped by itself, and the columns of the later ones that fill a field of
-    an earlier one are called as there. What a sheet has no column for, its rows leave as it is stored.
+    Where their columns differ, each is mapped by itself, and the columns of the later ones that fill a field of an
+    earlier one are called as there. What a part has no column for, its rows leave as it is stored.
     """
     first = parts[0]
     if len(parts) == 1:
@@ -188,11 +190,6 @@ def _joined(resource: Resource, parts: Sequence[Extracted], job: ImportJob) -> E
     alike = all(set(part.columns) == set(first.columns) and part.given == first.given for part in parts)
     if alike:
         return replace(_one_after_another(parts, names), given=_given(first, resource, job) if first.sheet else None)
-    if not all(part.sheet for part in parts):
-        raise SourceError(
-            f"{first.name} holds {resource.title} records under {_list(names)}, whose columns differ: give them the "
-            "same columns, or import each by itself with --records."
-        )
     return _one_after_another(_alike(resource, parts, job), names)
 
 
@@ -218,7 +215,7 @@ def _renamed(part: Extracted, mapping: Mapping, columns: dict[str, str], resourc
     """A part whose columns are called as those of all parts, `columns` by field."""
     own = {match.column: columns[match.field] for match in mapping.matches}
     kept = [name for name in part.columns if name not in own]
-    own |= {name: f"{name} ({part.sheet})" for name in kept if name in columns.values()}
+    own |= {name: f"{name} ({part.sheet or part.document})" for name in kept if name in columns.values()}
     absent = [name for name in columns if name not in (*mapping.fields, *resource.required, *resource.key)]
     names = [own.get(name, name) for name in part.columns]
     frame = part.frame.select(ROW, *(pl.col(name).alias(to) for name, to in zip(part.columns, names, strict=True)))
@@ -234,8 +231,8 @@ def _renamed(part: Extracted, mapping: Mapping, columns: dict[str, str], resourc
 def files_of_types(parts: Sequence[Extracted]) -> tuple[Extracted, ...]:
     """Return one part for each type that the files of a source hold, in the order of loading.
 
-    The type of each is known. Files of one type are read one after the other; what the records of one do not speak of
-    is empty, as it is in a document where only some of the records speak of it.
+    The type of each is known. Files of one type are read one after the other; what a file has no column for, its rows
+    leave as it is stored.
     """
     found = [
         _one_after_another(same, [part.name for part in same])
@@ -257,9 +254,13 @@ def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extr
         faults.append(_counted_on(part.faults, name, at))
         at = _next_row(part, at)
     counted = [part.records for part in parts]
+    if ABSENT in columns or not any(part.sheet for part in parts):
+        frame, columns = one_after_another(frames, columns)
+    else:  # sheets that lack columns have a note of it already
+        frame = pl.concat(frames, how="diagonal").select(ROW, *columns)
     return replace(
         first,
-        frame=pl.concat(frames, how="diagonal").select(ROW, *columns),
+        frame=frame,
         columns=columns,
         records=None if None in counted else sum(filter(None, counted)),
         faults=pl.concat(faults),
@@ -295,7 +296,3 @@ def _next_row(part: Extracted, at: int) -> int:
     """The number that the rows of the next part are counted on from; sheets count as if they were full."""
     last = at + int(part.frame.select(pl.col(ROW).max()).collect().item() or 0)
     return -(-last // SHEET_ROWS) * SHEET_ROWS if part.sheet else last
-
-
-def _list(names: Sequence[str]) -> str:
-    return " and ".join(f"'{name}'" for name in names)

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from schemas.reports import NOTE
 from schemas.spelling import plain
 from tasks.formats.aws import SHAPES, Shape, by_key, type_of_id
 
@@ -43,6 +44,9 @@ _KINDS = {
 
 LISTS = ("configurationItems", "baseConfigurationItems", "ResourceDescriptions")
 """The lists of these inventories, by their names."""
+
+CAPTURED = f"{NOTE} captured"
+"""A column of the time at which an item was recorded: a history has several of one resource."""
 
 SINGLE = ("configurationItem", "ResourceDescription")
 """The members that hold one item, as a notification has it."""
@@ -86,6 +90,8 @@ def _configured(item: Json) -> Item:
     if "tags" in item:
         record["Tags"] = _tags(item["tags"])
     shape.put(record, item.get("awsAccountId") or item.get("accountId"), item.get("awsRegion"))
+    if item.get("configurationItemCaptureTime"):
+        record[CAPTURED] = item["configurationItemCaptureTime"]
     return Item(kind, shape, record)
 
 

@@ -29,7 +29,7 @@ from tasks.formats import netbox
 from tasks.formats.aws import SHAPES, VIEWER, Shape, foreign_id, recognise, shape_of
 from tasks.formats.base import ABSENT, NOTHING, Flatten, Source
 from tasks.formats.json_reader import Reader, ValueReader
-from tasks.formats.spool import Chunk, Json, Spooling, one_after_another, without_collector
+from tasks.formats.spool import Chunk, Json, Spooled, Spooling, one_after_another, without_collector
 from tasks.formats.written import METADATA, RECORDS
 
 CHUNK = 8 << 20
@@ -241,6 +241,7 @@ class Lists:
         self.others: Counter[str] = Counter()
         self.objects: list[str] = []
         self.gone = 0
+        self.older = 0
         self.pages = _Pages()
         self.metadata: Json = {}
         self.page: Json = {}
@@ -448,6 +449,8 @@ class Lists:
     def _chosen(self, *, several: bool) -> list[_List]:
         """The lists that are read."""
         lists = list(self.lists.values())
+        if any(plain(each.name or "") == "rows" for each in lists):  # of which Steampipe lists the columns
+            lists = [each for each in lists if plain(each.name or "") != "columns"]
         exported = [each for each in lists if each.name == RECORDS]
         if exported or RECORDS in self.bare:
             return exported
@@ -475,6 +478,7 @@ class Lists:
         spooled = listed.spooling.spooled()
         resource = listed.reading.resource
         kind = resource.type if resource else None
+        spooled = self._newest(spooled, listed.reading.shape)
         opened = Opened(
             frame=spooled.frame,
             columns=spooled.columns,
@@ -486,6 +490,21 @@ class Lists:
             gaps=self._gaps(listed.name, listed.reading),
         )
         return with_told(opened, listed.reading)
+
+    def _newest(self, spooled: Spooled, shape: Shape | None) -> Spooled:
+        """The records of an inventory without the older ones of the same resource, as a history has them."""
+        when = inventory.CAPTURED
+        if shape is None or when not in spooled.columns:
+            return spooled
+        key = shape.columns[shape.resource.key[0]].name
+        columns = tuple(name for name in spooled.columns if name != when)
+        seen = spooled.frame.select(ROW, key, when).collect().filter(pl.col(key).is_not_null())
+        newest = seen.sort(when, ROW, descending=[True, False], nulls_last=True).unique(key, keep="first")
+        frame, older = spooled.frame.select(ROW, *columns), seen.join(newest, on=ROW, how="anti")
+        self.older += len(older)
+        if len(older):
+            frame = frame.filter(~pl.col(ROW).is_in(older[ROW].implode()))
+        return replace(spooled, frame=frame, columns=columns, records=spooled.records - len(older))
 
     def _gaps(self, name: str | None, reading: Reading | None = None) -> tuple[Issue, ...]:
         """Why records of a list may be missing: its last page says that there is another one."""
@@ -555,7 +574,11 @@ class Lists:
 
     def _left_out(self, chosen: Sequence[_List]) -> Iterator[Issue]:
         """What to tell of all that is not read."""
-        rest = {str(each.name): each.spooling.records for each in self.lists.values() if each not in chosen}
+        rest = {
+            str(each.name): each.spooling.records
+            for each in self.lists.values()
+            if each not in chosen and plain(each.name or "") != "columns"
+        }
         if rest:
             yield _told(f"lists that are left out: {_counted(rest)}")
         if self.foreign:
@@ -564,6 +587,8 @@ class Lists:
             yield _told(f"resources of other types are left out: {_counted(self.others)}")
         if self.gone:
             yield _told(f"resources that are deleted are left out: {self.gone:,}")
+        if self.older:
+            yield _told(f"older versions of resources are left out: {self.older:,}")
         if self.objects:
             yield _told(f"objects that hold no list are left out: {', '.join(dict.fromkeys(self.objects))}")
 
@@ -696,10 +721,12 @@ def _is_record(source: Source, value: Json) -> bool:
     if any(plain(name) in GENERIC for name in value):
         return False
     members = {plain(name) for name in value}
+    # An object is the value of no field that is required: `{"Subnet": {…}}` is no prefix.
+    single = {plain(name) for name, inner in value.items() if not isinstance(inner, dict)}
     for resource in [source.resource] if source.resource else RESOURCES.values():
         spelt = _spellings(resource)
         known = sum(any(member in spellings for spellings in spelt.values()) for member in members)
-        if known > len(members) / 2 and all(members & spelt[name] for name in resource.required):
+        if known > len(members) / 2 and all(single & spelt[name] for name in resource.required):
             return True
     return False
 
