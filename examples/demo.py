@@ -72,7 +72,8 @@ def plainly() -> None:
     cmdb("import vpcs-with-mistakes.csv --max-errors 10%", expect=(1,))
     cmdb("import vpcs-with-mistakes.csv", expect=(3,))
     cmdb(f"rejects last -o {HOME / 'rejects.xlsx'}")
-    for name in ("transit-gateways.json", "sites.csv", "vlans.xlsx", "prefixes.ndjson"):
+    files = ("transit-gateways.json", "sites.csv", "vlans.xlsx", "prefixes.ndjson", "netbox-devices.json")
+    for name in (*files, "internet-gateways.yaml"):
         cmdb(f"import {name}")
     cmdb("runs")
 
