@@ -100,8 +100,8 @@ def test_keys_of_several_fields_and_of_either(database_url: str, tmp_path: Path)
     assert [record["natural_key"] for record in stored(database_url, "vlan")] == ["/10", "a/10"]
     vrfs = [{"rd": "65000:1", "name": "red"}, {"rd": "", "name": "blue"}, {"rd": "", "name": "  "}]
     report = run([*vrfs, {"rd": "x", "name": "green"}], resource_type="vrf")
-    assert [record["natural_key"] for record in stored(database_url, "vrf")] == ["65000:1", "blue"]
-    assert {(issue.row, issue.rule) for issue in issues_of(database_url, report)} == {(4, "required"), (5, "format")}
+    assert [record["natural_key"] for record in stored(database_url, "vrf")] == ["65000:1", "blue", "x"]
+    assert {(issue.row, issue.rule) for issue in issues_of(database_url, report)} == {(4, "blank"), (5, "format")}
     prefixes = [
         {"vrf": "red", "prefix": "10.0.0.0/8"},
         {"vrf": "65000:1", "prefix": "10.0.0.0/8"},
