@@ -255,6 +255,38 @@ def test_a_network_interface_is_no_subnet(tmp_path: Path) -> None:
         opened(tmp_path, [record])
 
 
+def test_lists_of_one_type_whose_members_differ(tmp_path: Path) -> None:
+    """They are one; what one of them does not have, its records leave as it is stored."""
+    [part] = opened(tmp_path, {"a": [{"vid": 1, "name": "x"}], "b": [{"vid": 2, "name": "y", "site": "HQ"}]})
+    assert [(row["vid"], row.get("site")) for row in rows(part)] == [("1", None), ("2", "HQ")]
+
+
+def test_an_object_that_holds_one_record(tmp_path: Path) -> None:
+    """As the create calls answer: its name is the type's, and no field of another type."""
+    [part] = opened(tmp_path, {"Subnet": subnet(1)})
+    assert (part.resource_type, rows(part)[0]["SubnetId"]) == ("subnet", "subnet-00000001")
+
+
+def item(number: int, when: str, **configuration: Any) -> dict[str, Any]:
+    """Return a version of a VPC as AWS Config keeps it."""
+    own = {"vpcId": f"vpc-{number:08x}", "cidrBlock": f"10.{number}.0.0/16"} | configuration
+    about = {"resourceType": "AWS::EC2::VPC", "resourceId": own["vpcId"], "configurationItemCaptureTime": when}
+    return about | {"awsAccountId": ACCOUNT, "awsRegion": "us-east-1", "tags": {}, "configuration": json.dumps(own)}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_newest_version_of_a_resource_is_read(tmp_path: Path, order: int) -> None:
+    """Of a history, in whatever order; the report counts the others."""
+    items = [item(1, "2026-11-02T00:00:00Z", state="available"), item(2, "2026-11-01T00:00:00Z")]
+    items.append(item(1, "2026-11-01T00:00:00Z", state="pending"))
+    [part] = opened(tmp_path, {"configurationItems": items[::order]})
+    assert sorted((row["VpcId"], row.get("State")) for row in rows(part)) == [
+        ("vpc-00000001", "available"),
+        ("vpc-00000002", None),
+    ]
+    assert (part.records, said((part,))) == (2, ["older versions of resources are left out: 1"])
+
+
 # What records leave open ----------------------------------------------------------------------------------------------
 
 TAGS = st.lists(st.sampled_from([{"Key": "Name", "Value": "n"}, {"Key": "environment", "Value": "e"}]), max_size=2)
