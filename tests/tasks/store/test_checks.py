@@ -98,10 +98,16 @@ def test_keys_of_several_fields_and_of_either(database_url: str, tmp_path: Path)
     ]
     assert run(vlans, resource_type="vlan").counts.create == 2
     assert [record["natural_key"] for record in stored(database_url, "vlan")] == ["/10", "a/10"]
-    vrfs = [{"rd": "65000:1", "name": "red"}, {"rd": "", "name": "blue"}, {"rd": "", "name": "  "}]
-    report = run([*vrfs, {"rd": "x", "name": "green"}], resource_type="vrf")
-    assert [record["natural_key"] for record in stored(database_url, "vrf")] == ["65000:1", "blue", "x"]
-    assert {(issue.row, issue.rule) for issue in issues_of(database_url, report)} == {(4, "blank"), (5, "format")}
+    vrfs = [
+        {"rd": "65000:1", "name": "red", "enforce_unique": "true"},
+        {"rd": "", "name": "blue", "enforce_unique": "true"},
+        {"rd": "", "name": "  ", "enforce_unique": "true"},
+        {"rd": "x" * 22, "name": "green", "enforce_unique": "true"},
+    ]
+    report = run(vrfs, resource_type="vrf")
+    assert [record["natural_key"] for record in stored(database_url, "vrf")] == ["65000:1", "blue"]
+    rejected = {(issue.row, issue.rule) for issue in issues_of(database_url, report) if issue.severity == "error"}
+    assert rejected == {(4, "required"), (5, "too_long")}
     prefixes = [
         {"vrf": "red", "prefix": "10.0.0.0/8"},
         {"vrf": "65000:1", "prefix": "10.0.0.0/8"},
