@@ -96,7 +96,7 @@ def test_an_emptied_source(database_url: str, tmp_path: Path, name: str) -> None
     assert (held.status, held.counts.delete, held.counts.read) == (Status.FAILED, 3, 0), held.message
     assert held.message
     assert "It would take away 3 of 3 records" in held.message
-    assert {notice.rule for notice in held.notices} <= {"scope", "schema"}
+    assert {notice.rule for notice in held.notices} <= {"scope", "schema", "left_out", "title"}
     assert everything(database_url) == before
     approved = apply(database_url, held)
     assert (approved.counts.delete, everything(database_url)) == (3, {})
@@ -129,7 +129,7 @@ UNTOLD: dict[str, tuple[str, Callable[[Path], object], dict[str, Any], str]] = {
     "a header of no type": ("a.csv", written("error,code\n"), {}, "its records are of: 'error', 'code'"),
     "a header without what is needed": ("a.csv", written("error,code\n"), TYPED, "No column fills 'vpc_id'"),
     "a sheet of no type": ("a.xlsx", workbook(("Tabelle1", [("a", "b")])), {}, "its records are of: 'a', 'b'"),
-    "a state of no type": ("a.tfstate", written(json.dumps(STATE)), {}, "a Terraform state with nothing to import"),
+    "a state of no type": ("a.tfstate", written(json.dumps(STATE)), {}, "a.tfstate holds nothing to import"),
 }
 
 
