@@ -110,9 +110,9 @@ def rules_markdown() -> str:
 def _rules_of_records() -> list[str]:
     lines = ["", "| type | rule | says | breach | source |", "| --- | --- | --- | --- | --- |"]
     for resource in RESOURCES.values():
-        rules = [(rule, f"{rule.field} {rule.message}") for rule in resource.row_rules]
-        rules += [(check, _said(check)) for check in resource.set_rules]
-        for rule, said in rules:
+        told = [f"{rule.field} {rule.message}" for rule in resource.row_rules]
+        told += [_said(check) for check in resource.set_rules]
+        for rule, said in zip((*resource.row_rules, *resource.set_rules), told, strict=True):
             lines.append(_line(resource.type, f"`{rule.name}`", said, str(rule.severity), _cited(rule.source)))
     return lines
 
@@ -133,11 +133,11 @@ def _rules_of_cells() -> list[str]:
             for rule in sorted(rules):
                 found.setdefault(rule, []).append(f"{resource.type}.{name}")
     lines = ["", "| rule of a cell | fields | breach | source |", "| --- | --- | --- | --- |"]
-    for (rule, breach, source), names in sorted(found.items()):
+    for (name, breach, source), names in sorted(found.items()):
         listed = (
             ", ".join(names) if len(names) <= _MOST else f"{', '.join(names[:_MOST])} and {len(names) - _MOST} more"
         )
-        lines.append(_line(f"`{rule}`", listed, breach, _cited(source)))
+        lines.append(_line(f"`{name}`", listed, breach, _cited(source)))
     return [*lines, ""]
 
 

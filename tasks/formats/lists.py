@@ -244,6 +244,7 @@ class Lists:
         self.older = 0
         self.pages = _Pages()
         self.metadata: Json = {}
+        self.of_schema: tuple[str, ...] = ()
         self.page: Json = {}
         self.refused: UnknownType | None = None
 
@@ -307,6 +308,8 @@ class Lists:
             return False
         if isinstance(said := outline.get(METADATA), dict):
             self.metadata = said
+        if "$schema" in outline:
+            self.of_schema = _OF_SCHEMA
         self.bare |= dict.fromkeys(bare)
         self.pages.note((*lists, *bare), place, outline)
         objects = {name: inner for name, inner in outline.items() if isinstance(inner, dict) and inner}
@@ -577,7 +580,7 @@ class Lists:
         rest = {
             str(each.name): each.spooling.records
             for each in self.lists.values()
-            if each not in chosen and plain(each.name or "") != "columns"
+            if each not in chosen and plain(each.name or "") != "columns" and each.name not in self.of_schema
         }
         if rest:
             yield _told(f"lists that are left out: {_counted(rest)}")
@@ -589,8 +592,8 @@ class Lists:
             yield _told(f"resources that are deleted are left out: {self.gone:,}")
         if self.older:
             yield _told(f"older versions of resources are left out: {self.older:,}")
-        if self.objects:
-            yield _told(f"objects that hold no list are left out: {', '.join(dict.fromkeys(self.objects))}")
+        if objects := [name for name in dict.fromkeys(self.objects) if name not in self.of_schema]:
+            yield _told(f"objects that hold no list are left out: {', '.join(objects)}")
 
     def _refuse(self) -> NoReturn:
         name = self.source.name
@@ -620,6 +623,9 @@ class Lists:
             raise SourceError(f"{name} has no records: {what} does not tell of which type it was. Give --type.")
         raise SourceError(f"{name} has no records: its list is empty.")
 
+
+_OF_SCHEMA = ("properties", "examples")
+"""Members of a JSON Schema, as a template is one with records in it: they say what a record is like."""
 
 _GOES_ON = (
     "'{name}' goes on after its last page in the file ({token}), so records may be missing: fetch all pages, without "
