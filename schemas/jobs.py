@@ -134,7 +134,7 @@ class LoadOptions(BaseModel):
         if self.mode is not Mode.SYNC:
             return None
         for what, most, count in (("take away", self.max_delete, taken), ("update", self.max_update, updated)):
-            if most is not None and not within(most, count, there):
+            if most is not None and not (within(most, count, there) or _is_one_of_few(most, count, there)):
                 return f"It would {what} {count:,} of {there:,} records, more than the {most} that are allowed."
         return None
 
@@ -142,6 +142,14 @@ class LoadOptions(BaseModel):
 def within(limit: str, count: int, whole: int) -> bool:
     """Say whether a count keeps to a limit, which is a count or a percentage of the whole."""
     return count <= (whole * float(limit[:-1]) / 100 if limit.endswith("%") else int(limit))
+
+
+def _is_one_of_few(limit: str, count: int, whole: int) -> bool:
+    """Say whether a count is one record of several, of which a percentage would allow less than one.
+
+    Otherwise every change of a small scope would have to be approved. The last record is not one of several.
+    """
+    return count == 1 < whole and limit.endswith("%") and float(limit[:-1]) > 0
 
 
 class ImportJob(LoadOptions):
