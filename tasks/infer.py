@@ -11,7 +11,7 @@ import polars as pl
 
 from schemas.errors import UnknownType
 from schemas.kinds import BLOCK, MEASURES
-from schemas.reports import NOTE, Extracted, Match, Measure
+from schemas.reports import EXAMPLE, NOTE, Extracted, Match, Measure
 from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
@@ -25,8 +25,11 @@ HEAD = 200
 
 
 def first_records(extracted: Extracted) -> pl.DataFrame:
-    """Return the first records of a source as text columns."""
-    return extracted.frame.head(HEAD).collect()
+    """Return the first records of a source as text columns, without the examples of a template."""
+    head = extracted.frame.head(HEAD).collect()
+    notes = [name for name in extracted.columns if name.startswith(NOTE)]
+    is_example = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.strip_chars() == EXAMPLE for note in notes))
+    return head.filter(~is_example.fill_null(value=False)) if notes else head
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,9 @@ def id_of(prefix: str) -> st.SearchStrategy[str]:
     return st.sampled_from([8, 17]).flatmap(lambda n: st.text(HEX, min_size=n, max_size=n)).map(f"{prefix}-".__add__)
 
 
-TEXT = st.text("abcXYZ 09-_.äß日", min_size=1, max_size=20).filter(lambda text: text == text.strip())
+TEXT = st.text("abcXYZ 09-_.äß日", min_size=1, max_size=20).filter(
+    lambda text: text == text.strip() and any(map(str.isalnum, text))
+)
 ACCOUNT = st.text("0123456789", min_size=12, max_size=12)
 ADDRESS = st.ip_addresses(v=4).map(str)
 ANY_ADDRESS = ADDRESS | st.integers(2**120, 2**128 - 1).map(lambda number: str(ipaddress.IPv6Address(number)))

@@ -220,13 +220,15 @@ def test_a_child_that_moves_frees_its_parent(database_url: str, network: Path) -
 @pytest.mark.parametrize(
     ("limits", "held"),
     [
-        ({}, True),  # 20 %
+        ({}, False),  # of 20 % one record, though that is less
+        ({"max_delete": "0%"}, True),
         ({"max_delete": "34%"}, False),
         ({"max_delete": "0"}, True),
         ({"max_delete": "1"}, False),
         ({"max_delete": None, "max_update": "0"}, True),
         ({"max_delete": None, "max_update": "1"}, False),
-        ({"max_delete": None, "max_update": "33%"}, True),
+        ({"max_delete": None, "max_update": "0%"}, True),
+        ({"max_delete": None, "max_update": "33%"}, False),
         ({"max_delete": None, "max_update": "34%"}, False),
     ],
 )
