@@ -46,8 +46,9 @@ def test_a_good_file(page: Page, system: System, look: Look) -> None:
     heading(page, "See what would happen")
     assert (count(page, "created"), count(page, "rejected"), rows(system.url)) == ("8", "0", 0)
     page.get_by_label("What may be done").select_option("create")
-    page.get_by_role("button", name="Update the preview").click()
-    expect(page.get_by_role("button", name="Update the preview")).to_have_count(0)
+    expect(page.get_by_role("button", name="Import 8 records")).to_have_count(0)
+    page.get_by_role("button", name="Preview again").click()
+    expect(page.get_by_role("button", name="Preview again")).to_have_count(0)
     page.reload()
     heading(page, "See what would happen")
     expect(page.get_by_label("What may be done")).to_have_value("create")
@@ -130,6 +131,70 @@ def test_what_moved_is_planned_anew(page: Page, system: System, tmp_path: Path) 
     page.get_by_role("button", name="Plan anew").click()
     heading(page, "Imported")
     assert names(system) == ["first", "second"]
+
+
+def test_a_used_preview_is_not_imported_again(page: Page, system: System, tmp_path: Path) -> None:
+    """Back, and the address of its preview, say when it was imported; only a new preview can be imported."""
+    choose(page, write_csv(tmp_path / "new.csv", [vpc(1), vpc(2)]))
+    heading(page, "Say what the columns are")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    page.get_by_role("button", name="Import 2 records").click()
+    heading(page, "Imported")
+    imported(system, write_csv(tmp_path / "hand.csv", [vpc(2, name="by hand")]))
+    page.go_back()
+    for _ in range(2):
+        heading(page, "See what would happen")
+        expect(page.get_by_text("This preview was imported at")).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("^Import"))).to_have_count(0)
+        page.reload()
+    page.get_by_role("link", name="See the result").click()
+    heading(page, "Imported")
+    page.go_back()
+    page.get_by_role("button", name="Preview again").click()
+    expect(page.get_by_role("row", name=re.compile("Name by hand net-2"))).to_be_visible()
+    assert names(system) == ["net-1", "by hand"]
+    page.get_by_role("button", name="Import 1 record").click()
+    heading(page, "Imported")
+    assert names(system) == ["net-1", "net-2"]
+
+
+def test_an_expired_preview_is_not_imported(page: Page, system: System, tmp_path: Path) -> None:
+    """It says so, whether its page was open or is opened again, and leads to a new preview."""
+    choose(page, write_csv(tmp_path / "new.csv", [vpc(1)]))
+    heading(page, "Say what the columns are")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    sql(system.url, "update import_run set plan_until = now() - interval '1 minute' where plan_until is not null")
+    page.get_by_role("button", name="Import 1 record").click()
+    expect(page.get_by_text("This plan is kept no longer")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("This preview has expired")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Import"))).to_have_count(0)
+    assert rows(system.url) == 0
+    page.get_by_role("button", name="Preview again").click()
+    page.get_by_role("button", name="Import 1 record").click()
+    heading(page, "Imported")
+    assert rows(system.url) == 1
+
+
+def test_what_is_missing_is_asked_for(page: Page, system: System, tmp_path: Path) -> None:
+    """Of a file that lacks a column, the others stay matched; a value for every row completes it."""
+    rows_of = [{"VPC": vpc_id(n), "AWS Region": "us-east-1", "Netz": "intern"} for n in (1, 2)]
+    choose(page, write_csv(tmp_path / "netze.csv", rows_of))
+    heading(page, "Say what the columns are")
+    page.get_by_label("Type of the records").select_option("vpc")
+    expect(page.get_by_text("Still missing: CIDR block")).to_be_visible()
+    expect(page.get_by_label("Field of the column VPC")).to_have_value("vpc_id")
+    expect(page.get_by_label("Field of the column AWS Region")).to_have_value("region")
+    page.get_by_label("Field to set").select_option("cidr_block")
+    page.get_by_label("Value of every row").fill("10.0.0.0/16")
+    page.get_by_role("button", name="Add the value").click()
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    page.get_by_role("button", name="Import 2 records").click()
+    heading(page, "Imported")
+    assert rows(system.url) == 2
 
 
 def test_a_file_of_several_types(page: Page, system: System, look: Look, tmp_path: Path) -> None:
@@ -409,7 +474,8 @@ def test_history(page: Page, system: System, look: Look) -> None:
     look("9-history")
     page.get_by_label("Type").select_option("vpc")
     expect(page).to_have_url(re.compile("type=vpc"))
-    page.get_by_label("State").select_option("completed")
+    with page.expect_response(re.compile("status=completed")):
+        page.get_by_label("State").select_option("completed")
     expect(page).to_have_url(re.compile("type=vpc&status=completed"))
     page.get_by_role("region", name="Runs").get_by_role("link", name="vpcs.csv").first.click()
     heading(page, "Imported")
@@ -483,9 +549,9 @@ def test_keyboard_alone(page: Page, system: System) -> None:
     heading(page, "See what would happen")
     reach(page, "What may be done")
     page.keyboard.press("ArrowDown")
-    reach(page, "Update the preview")
+    reach(page, "Preview again")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Update the preview")).to_have_count(0)
+    expect(page.get_by_role("button", name="Preview again")).to_have_count(0)
     reach(page, "Import 8 records")
     page.keyboard.press("Enter")
     heading(page, "Imported")

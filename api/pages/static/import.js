@@ -4,7 +4,7 @@ import { go, keep, replace, to } from "./address.js";
 import { Problem, ask, type, types, upload } from "./api.js";
 import { fill, h } from "./dom.js";
 import { progressCard, report, runView } from "./run.js";
-import { bytes, choice, entry, isKept, note, number, problemNote, several, shown, steps, table } from "./widgets.js";
+import { bytes, choice, entry, isKept, note, number, problemNote, several, shown, steps, table, time } from "./widgets.js";
 import { plain } from "./words.js";
 
 const STEPS = ["File", "Columns", "Preview", "Run", "Result"];
@@ -123,7 +123,7 @@ async function preview(uploadId, query, signal, more = {}) {
 /** Keep why a preview could not be made. */
 function remember(asked, error) {
   const file = error.problem.upload ?? {};
-  const found = { problem: error.message, columns: file.columns ?? [], samples: file.samples ?? {} };
+  const found = { problem: error.message, columns: file.columns ?? [], samples: file.samples ?? {}, resourceType: file.resourceType, mapping: file.mapping };
   lastRefusal = { key: JSON.stringify(asked), found };
   return found;
 }
@@ -147,7 +147,7 @@ async function columnsStep(file, query, tried, signal) {
   const path = ["import", file.uploadId, "columns"];
   keep(path, query);
   const [all, saved] = await Promise.all([types(), ask("/api/mappings", { signal })]);
-  const typeName = tried.result?.resourceType ?? query.get("resourceType") ?? "";
+  const typeName = tried.result?.resourceType ?? query.get("resourceType") ?? tried.resourceType ?? "";
   const parts = tried.result?.parts ?? [];
   // Of several types each has its own columns; a value for every row is given to those that have the field.
   const each = await Promise.all((parts.length ? parts.map((part) => part.resourceType) : [typeName]).filter(Boolean).map((name) => type(name)));
@@ -259,12 +259,15 @@ function readingOptions(options, set) {
 }
 
 function mappingCard(tried, chosen, state, changed) {
-  const matches = Object.fromEntries((tried.result?.mapping?.columns ?? []).map((match) => [match.column, match]));
+  const mapping = tried.result?.mapping ?? tried.mapping;
+  const matches = Object.fromEntries((mapping?.columns ?? []).map((match) => [match.column, match]));
+  const filled = [...Object.values(matches).map((match) => match.field), ...Object.values(state.mapping), ...Object.keys(state.constants)];
+  const missing = chosen.fields.filter((field) => field.required && !filled.includes(field.field));
   const fieldOptions = [["", "Leave out"], ...chosen.fields.map((field) => [field.field, `${field.title}${field.required ? " (required)" : ""}`])];
   const guess = (column) => chosen.fields.find((field) => [field.field, field.title.toLowerCase()].includes(column.trim().toLowerCase()))?.field ?? "";
   const rows = tried.columns.map((column) => {
     const match = matches[column];
-    const field = state.mapping[column] ?? match?.field ?? (tried.result ? "" : guess(column));
+    const field = state.mapping[column] ?? match?.field ?? (mapping ? "" : guess(column));
     const surety = h("span", null, match ? `${Math.round(match.confidence * 100)} %, by ${match.how}` : "–");
     const select = choice(`Field of the column ${column}`, fieldOptions, field, (value) => {
       state.mapping[column] = value;
@@ -275,6 +278,7 @@ function mappingCard(tried, chosen, state, changed) {
   });
   return h("section", { class: "card" }, h("h2", null, "Columns"),
     h("p", null, "Check what each column was taken for, and change what is wrong."),
+    mapping && missing.length > 0 && note("warn", "Still missing: ", h("strong", null, missing.map((field) => field.title).join(", ")), ". Choose the column that holds it, or give a value for every row."),
     table("Columns of the file and the fields they fill", ["Column", "First values", "Field", "How sure"], rows));
 }
 
@@ -338,67 +342,75 @@ async function previewStep(file, query, { result }, signal) {
   keep(path, query);
   const options = new URLSearchParams(query);
   const wrong = h("div", { "aria-live": "polite" });
-  const outdated = h("div", { "aria-live": "polite" });
   const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   const { counts } = result;
   const sound = counts.create + counts.update + counts.delete + counts.retire;
+  const ended = await endOf(result, signal);
 
   const set = (name) => (value) => {
     if (value) options.set(name, value);
     else options.delete(name);
     options.delete("preview");
     keep(path, options);
-    fill(outdated, note("warn", "You changed the options. ",
-      h("button", { type: "button", class: "slim", onclick: () => replace(path, options) }, "Update the preview")));
+    draw(note("warn", "You changed the options. Preview again to see what they do."));
   };
 
-  /** What is asked for: exactly what is shown, or where that does not hold any more, the file with these options. */
-  function wanted() {
-    const isAsShown = options.get("preview") === result.importId && isKept(result.plan);
-    return isAsShown ? { planId: result.importId, hash: result.plan.hash } : request(file.uploadId, options);
+  function again() {
+    options.delete("preview");
+    replace(path, options);
   }
 
+  /** Import what is shown and nothing else: a plan that was used, has expired or has drifted is refused. */
   async function run(event) {
     event.preventDefault();
     const button = event.target.querySelector(".primary");
     if (button.getAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
     try {
-      // The key is one of this preview and these options: pressed twice, it is one import.
-      const headers = { "Idempotency-Key": `${key} ${digest(options.toString())}` };
-      const accepted = await ask("/api/import/execute", { method: "POST", body: wanted(), headers, signal });
+      const body = { planId: result.importId, hash: result.plan.hash };
+      // Pressed twice, it is one import.
+      const headers = { "Idempotency-Key": key };
+      const accepted = await ask("/api/import/execute", { method: "POST", body, headers, signal });
       go(["import", "run", accepted.importId], { ...Object.fromEntries(options), preview: "", upload: file.uploadId });
     } catch (error) {
       if (error.name === "AbortError") return;
-      button.removeAttribute("aria-disabled");
-      fill(wrong, problemNote(error.message));
+      draw(problemNote(error.message));
     }
   }
 
+  const buttons = h("div", null);
+  /** Show the buttons: *Import* while the preview is what would be done, otherwise the reason and *Preview again*. */
+  function draw(reason) {
+    fill(wrong, reason);
+    const label = sound ? `Import ${several(sound, "record")}` : "Import all the same";
+    const main = reason ? h("button", { type: "button", class: "primary", onclick: again }, "Preview again") : h("button", { class: "primary" }, label);
+    const others = [h("a", { class: "button", href: to(["import", file.uploadId, "columns"], query) }, "Back to the columns"), h("a", { class: "button", href: "#/import" }, "Choose another file")];
+    fill(buttons, h("p", { class: "row" }, main, ended ? null : others));
+  }
+  draw(ended);
+
   const asked = Object.entries(CHOICES).filter(([name]) => name !== "missing" || options.get("mode") === "sync");
   const selects = asked.map(([name, [label, values]]) => choice(label, values, options.get(name) ?? "", set(name)));
-  const back = to(["import", file.uploadId, "columns"], query);
-  const label = sound ? `Import ${several(sound, "record")}` : "Import all the same";
   return h("div", null, stepper("Preview"), h("h1", null, "See what would happen"),
-    h("p", { class: "lead" }, `${file.fileName} as ${await kind(result)}. Nothing is changed yet.`),
+    h("p", { class: "lead" }, `${file.fileName} as ${await kind(result)}.`, ended ? null : " Nothing is changed yet."),
     await report(result, signal),
     h("form", { class: "card", onsubmit: run, "aria-label": "Import" },
       h("h2", null, "How to import"),
-      h("div", { class: "grid" }, selects,
+      ended ? null : h("div", { class: "grid" }, selects,
         entry("Stop when more rows are rejected than", options.get("maxErrors") ?? "", set("maxErrors"), { help: "A number such as 100, or a share such as 5%. Empty for no limit." })),
-      h("p", null), outdated, wrong,
-      h("p", { class: "row" }, h("button", { class: "primary" }, label), h("a", { class: "button", href: back }, "Back to the columns"), h("a", { class: "button", href: "#/import" }, "Choose another file"))));
+      h("p", null), wrong, buttons));
+}
+
+/** Why a preview can no longer be imported, or null while it can: it was imported before, or has expired. */
+async function endOf({ plan }, signal) {
+  if (isKept(plan)) return null;
+  if (!plan?.applied) return note("warn", "This preview has expired. Preview again to see what the file would change now.");
+  const done = await ask(`/api/import/result/${plan.applied}?limit=0`, { signal });
+  return note("warn", "This preview was imported at ", time(done.startedAt), ". ", h("a", { href: to(["import", "run", plan.applied]) }, "See the result"));
 }
 
 /** What the records of a file are, in words. */
 async function kind({ resourceType, parts }) {
   const found = await Promise.all((resourceType ? [resourceType] : parts.map((part) => part.resourceType)).map((name) => type(name)));
   return found.map((each) => each.title).join(", ");
-}
-
-/** A short text that stands for another. */
-function digest(text) {
-  let sum = 5381;
-  for (const letter of text) sum = (sum * 33 + letter.codePointAt(0)) >>> 0;
-  return sum.toString(16);
 }
