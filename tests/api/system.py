@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +18,6 @@ from uuid import uuid4
 import httpx
 import psutil
 
-from deployments.server import free_port
 from tests.waiting import wait_until
 from tests.webhook import Hook
 
@@ -74,10 +75,19 @@ Start = Callable[..., AbstractContextManager[System]]
 """What starts a whole system: `running`, which tests get as the fixture `start_system`."""
 
 
+def quiet_port() -> int:
+    """Return a free port below those of outgoing connections, one of which could take it before its server does."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)):
+                return port
+
+
 @contextmanager
 def running(url: str | None, home: Path, **more: str) -> Iterator[System]:
     """Start the system on a database while this lasts; at its end, no process of it may be left."""
-    ports = {"CMDB_API_PORT": str(free_port()), "CMDB_PREFECT_PORT": str(free_port())}
+    ports = {"CMDB_API_PORT": str(quiet_port()), "CMDB_PREFECT_PORT": str(quiet_port())}
     own = {"CMDB_HOME": str(home), "CMDB_PREFECT_DATABASE": f"prefect_{uuid4().hex[:8]}"}
     own |= {"CMDB_DATABASE_URL": url} if url else {}
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"} | ports | own | more
@@ -104,7 +114,7 @@ def running(url: str | None, home: Path, **more: str) -> Iterator[System]:
 @contextmanager
 def facade(system: System, **more: str) -> Iterator[str]:
     """Start one more copy of the facade beside a system's own, with other settings; gives its address."""
-    port = str(free_port())
+    port = str(quiet_port())
     environment = system.environment | {"PREFECT_API_URL": f"{system.prefect}/api", "CMDB_API_PORT": port} | more
     written = system.home / f"facade-{port}.log"
     with written.open("wb") as log:
