@@ -141,6 +141,9 @@ def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:
 NOTE = "#"
 """What the name of a column begins with that holds notes and no data."""
 
+ABOUT_NOTE = "# about"
+"""A column of notes that an import heeds: what the file says of itself, as a JSON object in any of its cells."""
+
 UNTOUCHED = "# untouched"
 """A column of notes that an import heeds: the fields, separated by commas, that a row leaves as they are stored.
 

@@ -11,10 +11,11 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import orjson
+import polars as pl
 
 from schemas.errors import SourceError, UsageError
 from schemas.jobs import ImportJob, ReadOptions
-from schemas.reports import Extracted, Issue, Mode, Opened, Severity
+from schemas.reports import ABOUT_NOTE, Extracted, Issue, Mode, Opened, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
@@ -89,10 +90,21 @@ def _extracted(
     format, source, encoding = _recognised(given)  # what it is
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(_sha256, path)
-        parts = tuple(map(as_fields, opening(format, source)))
+        parts = tuple(_described(as_fields(opened)) for opened in opening(format, source))
     known: dict[str, Any] = {"path": path, "name": name, "format": format.name, "size": size}
     known |= {"sha256": digest.result()}
     return tuple(Extracted(**known, **_found(opened, encoding, alone=len(parts) == 1)) for opened in parts)
+
+
+def _described(opened: Opened) -> Opened:
+    """A part with the metadata that a column of notes holds, as in the rejected rows of a run."""
+    if ABOUT_NOTE not in opened.columns:
+        return opened
+    cells = opened.frame.select(ABOUT_NOTE).filter(pl.col(ABOUT_NOTE).str.len_bytes() > 0).head(1).collect()
+    said: Any = None
+    with contextlib.suppress(orjson.JSONDecodeError):
+        said = orjson.loads(cells[ABOUT_NOTE][0]) if len(cells) else None
+    return replace(opened, metadata=said | opened.metadata) if isinstance(said, dict) else opened
 
 
 def _found(opened: Opened, encoding: str | None, *, alone: bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from openpyxl.utils import get_column_letter
 from sqlalchemy import Connection
 
 from schemas.errors import UsageError
-from schemas.reports import NOTE, Issue
+from schemas.reports import ABOUT_NOTE, NOTE, Issue
 from schemas.resources import RESOURCES
 from tasks.aside import aside
 from tasks.formats.workbook import SHEET_ROWS
@@ -30,6 +30,8 @@ from tasks.store import ledger
 
 NOTES = (f"{NOTE} row", f"{NOTE} reason")
 """Columns that are added; an import leaves out columns whose name begins with `#`."""
+
+_ADDED = (*NOTES, ABOUT_NOTE)
 
 _MARKED = PatternFill("solid", fgColor="FFD7D7")
 _NOTE = Font(italic=True, color="808080")
@@ -80,7 +82,11 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
     if path.suffix.lower() == ".csv" and len(parts) > 1:
         raise UsageError("This run has several types, which one table can't hold: name a .xlsx file.")
     sheets = [
-        Sheet(resource_type if len(parts) > 1 else "rejects", columns, _rejected(connection, run_id, part))
+        Sheet(
+            resource_type if len(parts) > 1 else "rejects",
+            [name for name in columns if name not in _ADDED],
+            _rejected(connection, run_id, part),
+        )
         for part, (resource_type, columns) in enumerate(parts)
     ]
     with aside(path) as hidden:
@@ -110,11 +116,13 @@ def _write_csv(sheets: list[Sheet], path: Path, said: Said) -> int:
     (only,) = sheets
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(f"{NOTE} {name}: {value}\r\n" for name, value in said.items())
         writer = csv.writer(file)
-        writer.writerow([*only.columns, *NOTES])
+        writer.writerow([*only.columns, *NOTES, ABOUT_NOTE])
+        # In each row, since any may be deleted; in a column, since programs read the file as a table.
+        about = orjson.dumps({name: orjson.loads(value) for name, value in said.items()}).decode()
         for rejected in only.rows:
-            writer.writerow([*(rejected.data.get(name) for name in only.columns), rejected.row, rejected.reason])
+            cells = [rejected.data.get(name) for name in only.columns]
+            writer.writerow([*cells, rejected.row, rejected.reason, about])
             count += 1
     return count
 

@@ -99,13 +99,13 @@ def test_a_preview_is_repeated_without_the_file(client: httpx.Client, tmp_path: 
 
 def test_rejected_rows_are_paged(client: httpx.Client, tmp_path: Path) -> None:
     """As they stood in the source, each with all that is wrong with it."""
-    path = write_csv(tmp_path / "wrong.csv", [vpc(n, region="nowhere", state="gone") for n in range(5)])
+    path = write_csv(tmp_path / "wrong.csv", [vpc(n, region="nowhere", cidr_block="x") for n in range(5)])
     run = client.post("/api/import/preview", **file(path)).json()["result"]["importId"]
     first = client.get(f"/api/import/result/{run}/rejects?limit=3").json()
     second = client.get(first["next"]).json()
     assert (first["total"], len(first["items"]), len(second["items"]), second["next"]) == (5, 3, 2, None)
     assert first["items"][0]["data"]["region"] == "nowhere"
-    assert {issue["field"] for issue in first["items"][0]["issues"]} == {"region", "state"}
+    assert {issue["field"] for issue in first["items"][0]["issues"]} == {"region", "cidr_block"}
 
 
 def test_counts_and_days(reader: httpx.Client) -> None:
