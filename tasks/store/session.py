@@ -6,11 +6,12 @@ import hashlib
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.reports import Progress
 from schemas.resource import Resource
@@ -56,8 +57,17 @@ class Session:
         """Close the connection for good, which frees the locks: in the pool it would keep them."""
         if self._connection is not None:
             if not self._connection.closed:
+                self._free_all(self._connection)
                 self._connection.invalidate()
             self._connection.close()
+
+    @staticmethod
+    def _free_all(connection: Connection) -> None:
+        """Free the locks now: the server notices a closed connection later, and a next sync would be refused."""
+        if connection.invalidated or connection.in_transaction():
+            return
+        with suppress(SQLAlchemyError), connection.begin():
+            connection.execute(select(func.pg_advisory_unlock_all()))
 
     def _open(self) -> None:
         with told_plainly():
