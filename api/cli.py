@@ -209,17 +209,16 @@ def import_(
         max_update=max_update,
         without_rules=without_rule or (),
         dry_run=dry_run,
-        read=_checked(
-            ReadOptions,
+        read=_read(
+            sheet,
+            delimiter,
+            columns,
+            null,
             format=format,
             encoding=encoding,
-            delimiter=_sign(delimiter),
             header_row=header_row,
             no_header=no_header,
-            columns=_listed(columns),
-            **_sheets(sheet),
             records=records,
-            null=null or (),
             decimal_comma=decimal_comma,
             thousands=thousands,
         ),
@@ -603,17 +602,16 @@ def plan(
         missing=missing,
         dry_run=True,
         keep_plan=True,
-        read=_checked(
-            ReadOptions,
+        read=_read(
+            sheet,
+            delimiter,
+            columns,
+            null,
             format=format,
             encoding=encoding,
-            delimiter=_sign(delimiter),
             header_row=header_row,
             no_header=no_header,
-            columns=_listed(columns),
-            **_sheets(sheet),
             records=records,
-            null=null or (),
             decimal_comma=decimal_comma,
             thousands=thousands,
         ),
@@ -714,17 +712,16 @@ def sync(
         max_errors=max_errors,
         on_error=on_error,
         empty=empty,
-        read=_checked(
-            ReadOptions,
+        read=_read(
+            sheet,
+            delimiter,
+            columns,
+            null,
             format=format,
             encoding=encoding,
-            delimiter=_sign(delimiter),
             header_row=header_row,
             no_header=no_header,
-            columns=_listed(columns),
-            **_sheets(sheet),
             records=records,
-            null=null or (),
             decimal_comma=decimal_comma,
             thousands=thousands,
         ),
@@ -908,6 +905,14 @@ def _pairs(values: list[str] | None, option: str) -> dict[str, str]:
             raise UsageError(f"{option} {text}: write it as {'COLUMN=FIELD' if option == '--map' else 'FIELD=VALUE'}.")
         pairs[before] = after
     return pairs
+
+
+def _read(
+    sheets: list[str] | None, delimiter: str | None, columns: str | None, null: list[str] | None, **given: Any
+) -> ReadOptions:
+    """How a source is read, from the options of a command; `given` are those that mean what they say."""
+    spelt = {"delimiter": _sign(delimiter), "columns": _listed(columns), "null": null or ()}
+    return _checked(ReadOptions, **spelt, **_sheets(sheets), **given)
 
 
 def _sheets(values: list[str] | None) -> dict[str, Any]:

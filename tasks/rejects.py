@@ -62,8 +62,8 @@ class Sheet:
     rows: Iterator[Rejected]
 
 
-Said = dict[str, str]
-"""What the file says of itself: a JSON object under each name."""
+Said = dict[str, Any]
+"""What the file says of itself: an object under each name."""
 
 Writer = Callable[[list[Sheet], Path, Said], int]
 
@@ -98,11 +98,10 @@ def _said_of(connection: Connection, run_id: UUID) -> Said:
     mappings = {name: mapping for name, mapping in ledger.mappings_of(connection, run_id).items() if name in RESOURCES}
     columns = dict(ledger.rejected_columns(connection, run_id))
     schemas = {name: RESOURCES[name].fingerprint for name in mappings}
-    said = {
+    return {
         "schemas": schemas,
         MAPPINGS: {name: mapping_said(mapping, columns[name]) for name, mapping in mappings.items()},
     }
-    return {name: orjson.dumps(value).decode() for name, value in said.items()}
 
 
 def _rejected(connection: Connection, run_id: UUID, part: int) -> Iterator[Rejected]:
@@ -119,7 +118,7 @@ def _write_csv(sheets: list[Sheet], path: Path, said: Said) -> int:
         writer = csv.writer(file)
         writer.writerow([*only.columns, *NOTES, ABOUT_NOTE])
         # In each row, since any may be deleted; in a column, since programs read the file as a table.
-        about = orjson.dumps({name: orjson.loads(value) for name, value in said.items()}).decode()
+        about = orjson.dumps(said).decode()
         for rejected in only.rows:
             cells = [rejected.data.get(name) for name in only.columns]
             writer.writerow([*cells, rejected.row, rejected.reason, about])
@@ -133,8 +132,9 @@ def _write_workbook(sheets: list[Sheet], path: Path, said: Said) -> int:
     count = sum(_write_sheet(book, sheet.title, sheet.columns, sheet.rows) for sheet in sheets)
     about = book.create_sheet(ABOUT)
     about.sheet_state = "hidden"
-    for row in (("", "value"), *said.items()):
-        about.append(row)
+    about.append(("", "value"))
+    for name, value in said.items():
+        about.append((name, orjson.dumps(value).decode()))
     book.save(path)
     return count
 

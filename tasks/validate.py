@@ -126,7 +126,7 @@ class Validator:
         ]
         altered = [*found.repairs, *(self._repairs(text, typed, name) for name in self.mapping.fields)]
         faults = pl.concat([wrong, failed])
-        # A cell that is rejected is told of once.
+        # A rejected cell is reported once.
         repairs = pl.concat(altered).join(faults, on=["row", "field"], how="anti") if altered else issues_frame()
         strange = [self._unknown_choices(text, typed, name) for name in self.mapping.fields]
         kept = [self._kept(text, typed, found.own, name) for name in found.own]

@@ -7,7 +7,7 @@ A type may have further lists with paths of their own (`View`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -212,13 +212,6 @@ def type_of_id(value: Any) -> Resource | None:
     """Return the type of a record by its id, such as `vpc-0a1b2c3d`."""
     found = _ID.fullmatch(value) if isinstance(value, str) else None
     return _prefixes().get(found[1]) if found else None
-
-
-def type_of_ids(values: Iterable[Any]) -> Resource | None:
-    """Return the type that all these ids are of."""
-    found = {resource.type if (resource := type_of_id(value)) else None for value in values}
-    name = found.pop() if len(found) == 1 else None
-    return RESOURCES[name] if name else None
 
 
 # Flattening -----------------------------------------------------------------------------------------------------------

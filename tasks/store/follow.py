@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -47,15 +46,6 @@ class Followed:
     counts: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
-
-
-def referring_to(resource: Resource) -> Iterator[Resource]:
-    """Give the types whose records refer to those of a type, or to what refers to them."""
-    named = {resource.type}
-    for other in RESOURCES.values():
-        if any(rule.to in named for rule in _references(other)) and other.type not in named:
-            named.add(other.type)
-            yield other
 
 
 def _references(resource: Resource) -> list[Reference]:

@@ -20,7 +20,7 @@ from schemas.settings import ApiKey, settings
 from tests.api.browsing import WIDE, Look, look_at
 from tests.api.facade import Facade, Locked, served
 from tests.api.support import Cli, Done
-from tests.api.system import OTHER_SITE, SCOPES, Keyed, System, facade
+from tests.api.system import SCOPES, Keyed, System, facade
 from tests.conftest import needs, temporary_home
 from tests.databases import EmptiedDatabase
 from tests.support import execute
@@ -145,7 +145,7 @@ def locked(shared_locked: Locked, database_url: str) -> Locked:
 
 @pytest.fixture(scope="session")
 def strict(system: System) -> Iterator[str]:
-    """The address of one more copy of the facade: small uploads, previews that nobody waits for, one other site."""
+    """The address of one more copy of the facade: small uploads, previews that nobody waits for."""
     limits = {"CMDB_MAX_UPLOAD_MB": "1", "CMDB_PREVIEW_SECONDS": "0"}
-    with facade(system, CMDB_CORS_ORIGINS=json.dumps([OTHER_SITE]), **limits) as address:
+    with facade(system, **limits) as address:
         yield address
