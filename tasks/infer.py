@@ -10,7 +10,7 @@ from functools import cache
 import polars as pl
 
 from schemas.errors import UnknownType
-from schemas.kinds import BLOCK, MEASURES
+from schemas.kinds import BLOCK, MEASURES, Read
 from schemas.reports import EXAMPLE, NOTE, Extracted, Match, Measure
 from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
@@ -30,6 +30,29 @@ def first_records(extracted: Extracted) -> pl.DataFrame:
     notes = [name for name in extracted.columns if name.startswith(NOTE)]
     is_example = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.strip_chars() == EXAMPLE for note in notes))
     return head.filter(~is_example.fill_null(value=False)) if notes else head
+
+
+class Head:
+    """The first records of a source, whose columns are looked at for each type and read but once for each kind."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        self._cells: dict[str, pl.Series] = {}
+        self._readable: dict[tuple[str, str, Read, str | None], bool] = {}
+
+    def cells(self, column: str) -> pl.Series:
+        """Return the cells of a column that hold something."""
+        if column not in self._cells:
+            self._cells[column] = filled(self._frame[column])
+        return self._cells[column]
+
+    def is_readable(self, column: str, resource: Resource, name: str, *, ending: str = "") -> bool:
+        """Say whether a field can be read from the cells of a column, with this ending."""
+        asked = (column, ending, resource.fields[name].kind.read, resource.pattern(name))
+        if asked not in self._readable:
+            cells = self.cells(column)
+            self._readable[asked] = is_readable(cells + ending if ending else cells, resource, name)
+        return self._readable[asked]
 
 
 @dataclass(frozen=True)
@@ -72,7 +95,7 @@ def detect_type(extracted: Extracted) -> Resource:
     The key of the type and a field that no other type has must be there; the name of a key such as `vpc_id` is both.
     A column `id` is the key of the type whose ids it holds.
     """
-    head = first_records(extracted)
+    head = Head(first_records(extracted))
     columns = [column for column in extracted.columns if not column.startswith(NOTE) and not _is_lineage(column)]
     if (by_id := _by_id(columns, head)) is not None:
         return by_id
@@ -86,24 +109,24 @@ def detect_type(extracted: Extracted) -> Resource:
 
 def has_key(extracted: Extracted, resource: Resource) -> bool:
     """Say whether a source has columns for the key of a type, by their names."""
-    return bool(_candidate(resource, list(extracted.columns), first_records(extracted)).key)
+    return bool(_candidate(resource, list(extracted.columns), Head(first_records(extracted))).key)
 
 
 def _is_lineage(column: str) -> bool:
     return plain(column) in {plain(name) for name in LINEAGE}
 
 
-def _by_id(columns: list[str], head: pl.DataFrame) -> Resource | None:
+def _by_id(columns: list[str], head: Head) -> Resource | None:
     """The type whose ids a column called just `id` holds."""
     for column in columns:
-        cells = filled(head[column]) if plain(column) == "id" else pl.Series(dtype=pl.String)
+        cells = head.cells(column) if plain(column) == "id" else pl.Series(dtype=pl.String)
         found = [r for r in RESOURCES.values() if r.id_form and is_like(cells, r, r.key[0])]
         if len(found) == 1:
             return found[0]
     return None
 
 
-def _candidate(resource: Resource, columns: list[str], head: pl.DataFrame) -> Candidate:
+def _candidate(resource: Resource, columns: list[str], head: Head) -> Candidate:
     keys = _keys(resource)
     found = matched(columns, resource)
     block = next((name for name in keys if resource.fields[name].kind.name == BLOCK.name), None)
@@ -122,10 +145,9 @@ def _candidate(resource: Resource, columns: list[str], head: pl.DataFrame) -> Ca
     return Candidate(**{**vars(told), "doubts": tuple(_doubts(told, columns, head))}) if whole else told
 
 
-def _is_sound(match: Match, resource: Resource, head: pl.DataFrame, masked: str | None) -> bool:
+def _is_sound(match: Match, resource: Resource, head: Head, masked: str | None) -> bool:
     """Say whether a field can be read from the first cells of a column; a block with a mask elsewhere has no length."""
-    cells = filled(head[match.column])
-    return is_readable(cells + "/32" if match.field == masked else cells, resource, match.field)
+    return head.is_readable(match.column, resource, match.field, ending="/32" if match.field == masked else "")
 
 
 def _keys(resource: Resource) -> tuple[str, ...]:
@@ -135,7 +157,7 @@ def _keys(resource: Resource) -> tuple[str, ...]:
     return tuple(name for name in resource.key if name in resource.required)
 
 
-def _doubts(candidate: Candidate, columns: list[str], head: pl.DataFrame) -> list[str]:
+def _doubts(candidate: Candidate, columns: list[str], head: Head) -> list[str]:
     """Say what speaks against a type whose key is there."""
     resource = candidate.resource
     known = {match.column for match in candidate.matches}
@@ -148,7 +170,7 @@ def _doubts(candidate: Candidate, columns: list[str], head: pl.DataFrame) -> lis
         said.append(f"most columns are none of its fields, such as '{strange[0][:60]}'")
     if candidate.missing and unknown:
         said.append(f"lacks {', '.join(resource.fields[name].title for name in candidate.missing)}")
-    if resource.id_form and _mostly_repeats(filled(head[candidate.key[0].column])):
+    if resource.id_form and _mostly_repeats(head.cells(candidate.key[0].column)):
         said.append(f"the values of '{candidate.key[0].column}' repeat, as those of a reference do")
     if stranger := _key_of_others(candidate, unknown, columns, head):
         said.append(f"'{stranger}' looks like the id of something else, which refers to it")
@@ -169,14 +191,14 @@ def _mostly_repeats(cells: pl.Series) -> bool:
 _FEW = 2
 
 
-def _key_of_others(candidate: Candidate, unknown: list[str], columns: list[str], head: pl.DataFrame) -> str | None:
+def _key_of_others(candidate: Candidate, unknown: list[str], columns: list[str], head: Head) -> str | None:
     """A column of ids of a type that is none of ours, whose records refer to this type: instances lie in a subnet."""
     if not candidate.resource.id_form:
         return None
     key = candidate.key[0].column
-    repeats = not filled(head[key]).is_unique().all()
+    repeats = not head.cells(key).is_unique().all()
     for column in unknown:
-        ids = is_id(column) and are_ids(filled(head[column]))
+        ids = is_id(column) and are_ids(head.cells(column))
         if ids and (repeats or columns.index(column) < columns.index(key)):
             return column
     return None

@@ -134,16 +134,23 @@ def start_system() -> Start:
     return running
 
 
-@pytest.fixture(scope="session")
-def system(start_system: Start, postgres_url: str, template_database: str) -> Iterator[System]:
-    """The whole system for this session, as `cmdb up` starts it, without keys; it may read sources of this machine."""
+@contextmanager
+def whole_system(start: Start, postgres_url: str, template: str) -> Iterator[System]:
+    """The whole system, as `cmdb up` starts it, without keys; it may read sources of this machine."""
     with (
         webhook() as hook,
         temporary_home() as folder,
-        database(postgres_url, template_database) as url,
-        start_system(url, folder, CMDB_SECRET_CHAT=hook.address, **QUICK) as started,
+        database(postgres_url, template) as url,
+        start(url, folder, CMDB_SECRET_CHAT=hook.address, **QUICK) as started,
     ):
         started.hook = hook
+        yield started
+
+
+@pytest.fixture(scope="session")
+def system(start_system: Start, postgres_url: str, template_database: str) -> Iterator[System]:
+    """The whole system of this session."""
+    with whole_system(start_system, postgres_url, template_database) as started:
         yield started
 
 

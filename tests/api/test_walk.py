@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,12 +11,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.browsing import EXAMPLES, choose, count, heading
-from tests.api.system import System, execute, file, follow
+from tests.api.system import Start, System, execute, file, follow
+from tests.conftest import whole_system
 from tests.locks import WHILE_APPLYING, held
 from tests.support import execute as sql
 from tests.support import rows, vpc, write_csv
 
 pytestmark = pytest.mark.walk
+
+
+@pytest.fixture(scope="module")
+def system(start_system: Start, postgres_url: str, template_database: str) -> Iterator[System]:
+    """The whole system of the walk, which ends with it: an idle one takes a seventh of a core."""
+    with whole_system(start_system, postgres_url, template_database) as started:
+        yield started
 
 
 def test_by_http(system: System, tmp_path: Path) -> None:
