@@ -115,7 +115,7 @@ def run_checks(
     where it was has been asked of before.
     """
     with staging.session.transaction() as connection:
-        FOUND.create(connection)
+        FOUND.create(connection, checkfirst=False)
         flawed = replace(target, s=staging.flawed)
         keep_doubts(connection, [target, *([flawed] if staging.any_flawed else [])], staging.doubts)
         for issues in own(connection, target):
@@ -139,7 +139,7 @@ def run_checks(
 def check_again(staging: Staging, target: Target, mapping: Mapping, mode: Mode, *, whole: bool = False) -> Checked:
     """Ask the rules again after other records turned out to stay as they are stored; only errors are new."""
     with staging.session.transaction() as connection:
-        FOUND.create(connection)
+        FOUND.create(connection, checkfirst=False)
         asking = _Asking(connection, staging, target, mapping, mode, 0, errors_only=True)
         asking.ask([*_references(target)])
         asking.compare()

@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.schema import DropTable
 
 from schemas.rules import WatchedRule
 from schemas.tables import RETIRED_AT
@@ -62,8 +63,8 @@ class Comparison:
 def compare(connection: Connection, target: Target) -> Comparison:
     """Compare the staged rows with the stored records, and list the updates in `planned_updates`."""
     planned = planned_updates(target.part)
-    planned.drop(connection, checkfirst=True)
-    planned.create(connection)
+    connection.execute(DropTable(planned, if_exists=True))
+    planned.create(connection, checkfirst=False)
     if not target.any_stored(connection):
         return Comparison()
     set_local(connection, "work_mem", SORTING)

@@ -69,7 +69,7 @@ def _widest(connection: Connection, everything: Subquery, rule: Contained) -> Ta
         postgresql_on_commit="DROP",
     )
     connection.execute(text(f'drop table if exists pg_temp."{table.name}"'))
-    table.create(connection)
+    table.create(connection, checkfirst=False)
     within = [cast(everything.c[each], Text).label(each) for each in rule.within]
     block = everything.c[rule.field].label(BLOCK)
     marked = swept(select(*within, block).where(everything.c[name] == value).subquery(), rule.within, BLOCK)

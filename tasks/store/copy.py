@@ -48,6 +48,6 @@ def listed(connection: Connection, name: str, rows: pl.Series) -> Table:
     """Put row numbers into a temporary table, in place of one of the same name."""
     connection.execute(text(f'drop table if exists pg_temp."{name}"'))
     table = Table(name, MetaData(), Column("row_number", Integer), prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
-    table.create(connection)
+    table.create(connection, checkfirst=False)
     copy_rows(connection, table, rows)
     return table

@@ -28,6 +28,7 @@ from sqlalchemy import (
     text,
     union_all,
 )
+from sqlalchemy.schema import DropTable
 
 from schemas.reports import Issue
 from schemas.tables import STAGING_SCHEMA
@@ -61,8 +62,8 @@ class Frozen:
     def freeze(self, *, missing: bool) -> str:
         """Note the version of each record that the plan was made from; returns a checksum of the whole plan."""
         target = self.target
-        self.table.drop(self.connection, checkfirst=True)
-        self.table.create(self.connection)
+        self.connection.execute(DropTable(self.table, if_exists=True))
+        self.table.create(self.connection, checkfirst=False)
         seen = target.joined(target.s.c.row_number, cast(target.stored_key, Text), version_of(target.t))
         self.connection.execute(insert(self.table).from_select(self.table.c.keys(), seen))
         if missing:
@@ -84,8 +85,8 @@ class Frozen:
     def copy(self, run_id: UUID) -> None:
         """Give another run the plan, so that it may take records out of it."""
         copied = _plan_table(run_id, self.target.part)
-        copied.drop(self.connection, checkfirst=True)
-        copied.create(self.connection)
+        self.connection.execute(DropTable(copied, if_exists=True))
+        copied.create(self.connection, checkfirst=False)
         self.connection.execute(insert(copied).from_select(copied.c.keys(), select(self.table)))
 
     def hold_still(self) -> None:
@@ -143,7 +144,7 @@ class Frozen:
             Column("what", Text),
             prefixes=["TEMPORARY"],
         )
-        listed.create(self.connection)
+        listed.create(self.connection, checkfirst=False)
         self.connection.execute(insert(listed).from_select(listed.c.keys(), select(moved)))
         rows = delete(self.target.s).where(self.target.s.c.row_number.in_(select(listed.c.row_number)))
         taken = self.connection.execute(rows).rowcount
@@ -154,8 +155,8 @@ class Frozen:
     def recall_missing(self) -> None:
         """List again what the plan takes away."""
         gone = missing_records(self.target.part)
-        gone.drop(self.connection, checkfirst=True)
-        gone.create(self.connection)
+        self.connection.execute(DropTable(gone, if_exists=True))
+        gone.create(self.connection, checkfirst=False)
         columns = (self.table.c.key, self.table.c.version, literal(value=False))
         planned = select(*columns).where(self.table.c.row_number.is_(None))
         still = self.target.t

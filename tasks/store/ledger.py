@@ -301,7 +301,7 @@ def reap(session: Session) -> list[UUID]:
 
     What a frozen plan has staged is kept until its time is over.
     """
-    staged = text("select table_name from information_schema.tables where table_schema = :schema")
+    staged = text("select tablename from pg_tables where schemaname = :schema")
     running = select(IMPORT_RUN.c.run_id).where(IMPORT_RUN.c.status == Status.RUNNING)
     with session.transaction() as connection:
         names = connection.scalars(staged, {"schema": STAGING_SCHEMA})

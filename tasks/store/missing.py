@@ -32,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import false as sql_false
+from sqlalchemy.schema import DropTable
 
 from schemas.reports import Change, Issue, Missing, Severity
 from schemas.resource import Resource
@@ -78,8 +79,8 @@ class Missed:
 
     def clear(self) -> None:
         """Make the list of missing records, empty."""
-        self.keys.drop(self.connection, checkfirst=True)
-        self.keys.create(self.connection)
+        self.connection.execute(DropTable(self.keys, if_exists=True))
+        self.keys.create(self.connection, checkfirst=False)
 
     def find(self, scope: tuple[dict[str, str], ...]) -> int:
         """List the records in the scope that have no row; returns how many records are in it and not retired.

@@ -255,10 +255,10 @@ def keep_doubts(connection: Connection, targets: list[Target], found: list[Doubt
     """Put what can be said of references where `clarify` and `suggestion` find it, until the transaction ends."""
     if not found:
         return
-    DOUBTS.create(connection)
+    DOUBTS.create(connection, checkfirst=False)
     kinds = {name: Boolean if name == "ambiguous" else Text for name in _COLUMNS}
     said = Table("doubt", MetaData(), *(Column(*each) for each in kinds.items()), prefixes=["TEMPORARY"])
-    said.create(connection)
+    said.create(connection, checkfirst=False)
     copy_frame(connection, said, pl.DataFrame([{name: getattr(each, name) for name in _COLUMNS} for each in found]))
     for target in targets:
         for rule in references(target):

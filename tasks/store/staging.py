@@ -7,6 +7,7 @@ from uuid import UUID
 
 import polars as pl
 from sqlalchemy import Connection, Table, func, insert, inspect, select, text
+from sqlalchemy.schema import DropTable
 
 from schemas.errors import Transient
 from schemas.reports import ROW
@@ -66,8 +67,8 @@ class Staging:
                 if not inspect(connection).has_schema(STAGING_SCHEMA):
                     connection.execute(text(f'create schema "{STAGING_SCHEMA}"'))
             for table in (self.flawed, self.table):
-                table.drop(connection, checkfirst=True)
-            self.table.create(connection)
+                connection.execute(DropTable(table, if_exists=True))
+            self.table.create(connection, checkfirst=False)
 
     def copy(self, other: Staging) -> None:
         """Take the rows that another run has staged, which stay as they are."""
@@ -76,7 +77,7 @@ class Staging:
             rows = insert(self.table).from_select(self.table.c.keys(), select(other.table))
             self.rows = connection.execute(rows).rowcount
             if other.aside:
-                self.flawed.create(connection)
+                self.flawed.create(connection, checkfirst=False)
                 rows = insert(self.flawed).from_select(self.flawed.c.keys(), select(other.flawed))
                 self.aside = connection.execute(rows).rowcount
         self.finish()
@@ -86,7 +87,7 @@ class Staging:
         self.sketch.add(batch)
         with self.session.transaction() as connection:
             if len(flawed) and not self.any_flawed:
-                self.flawed.create(connection)
+                self.flawed.create(connection, checkfirst=False)
             copy_frame(connection, self.table, self._stored(batch))
             copy_frame(connection, self.flawed, self._stored(flawed))
         self.any_flawed = self.any_flawed or len(flawed) > 0

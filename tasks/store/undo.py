@@ -203,7 +203,7 @@ class Undoing:
         """Find out what would be done; it holds until the transaction ends."""
         self._execute(_PLAN)
         self._execute("analyze {plan}")
-        self.spared.create(self.connection)
+        self.spared.create(self.connection, checkfirst=False)
         kept = 0 if self.force else self._spare()
         found = self._execute("select action, count(*) from {plan} group by action")
         counts = {action: int(count) for action, count in found}
