@@ -102,13 +102,12 @@ class EmptiedDatabase:
 
 
 _SHAPE = """
-select md5(string_agg(concat_ws(' ', c.relname, c.relkind, c.relpersistence, a.attname, a.atttypid, a.attnotnull), ','
-                      order by c.relname, a.attnum))
+select sum(hashtext(concat_ws(' ', c.relname, c.relkind, c.relpersistence, a.attname, a.atttypid, a.attnotnull)))::text
        || (select count(*) from pg_constraint) || (select count(*) from pg_trigger)
        || (select count(*) from pg_db_role_setting) || (select string_agg(version_num, ',') from alembic_version)
   from pg_class c join pg_attribute a on a.attrelid = c.oid
  where c.relnamespace = 'public'::regnamespace"""
-"""What the tables, indexes and views are, as one text."""
+"""What the tables, indexes and views are, as one short text."""
 
 _DISCONNECT = """
 do $$ begin
@@ -118,14 +117,12 @@ end $$"""
 
 _EMPTY = """
 do $$ declare
-  name text;
-  filled boolean;
-  names text[];
+  names text;
 begin
-  for name in select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version' loop
-    execute format('select exists (select from %I)', name) into filled;
-    if filled then names := names || format('%I', name); end if;
-  end loop;
-  if names is not null then execute 'truncate ' || array_to_string(names, ',') || ' restart identity cascade'; end if;
+  -- A table that was truncated has no pages until something is stored.
+  select string_agg(format('%I', relname), ',') into names from pg_class
+    where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'alembic_version'
+      and pg_relation_size(oid) > 0;
+  if names is not null then execute 'truncate ' || names || ' restart identity cascade'; end if;
   drop schema if exists cmdb_staging cascade;
 end $$"""
