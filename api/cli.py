@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from dataclasses import asdict
 from importlib import metadata
 from json import dumps
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -23,6 +22,7 @@ from rich.markup import escape
 from sqlalchemy import Connection
 
 from api import render
+from api.streams import can_encode, steady_streams
 from api.watch import Watch
 from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
 from schemas.errors import CmdbError, MappingError, Unavailable, UsageError
@@ -60,18 +60,11 @@ db = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(db, name="db")
 
 # Into a file or a pipe, tables are as wide as they need to be.
-_WIDE = None if sys.stdout.isatty() else 200
+_WIDE = None if sys.stdout and sys.stdout.isatty() else 200
 
 
-class _Piped(Console):
-    def on_broken_pipe(self) -> None:
-        """Write the rest to nobody: `cmdb runs | head` is no error, and the exit code is that of what was done."""
-        self.quiet = True
-        _let_go(self.file)
-
-
-out = _Piped(highlight=False, width=_WIDE)
-err = _Piped(stderr=True, highlight=False, width=_WIDE)
+out = Console(highlight=False, width=_WIDE)
+err = Console(stderr=True, highlight=False, width=_WIDE)
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, YAML, Excel, Parquet, Terraform; also .gz or .zip.")
@@ -530,7 +523,7 @@ def undo(
     with Watch(err, quiet=json) as watch:
         report = carry_out_undo(job, settings(), watch.progress, watch.say)
     _print_json(render.report_json(report)) if json else render.show_report(out, report)
-    sys.exit(_exit_code(report))
+    raise _Ended(_exit_code(report))
 
 
 @app.command(epilog="Example: cmdb history vpc vpc-0a1b2c3d4e5f60718")
@@ -623,7 +616,7 @@ def plan(
     _print_json(render.plan_json(report)) if json else render.show_report(out, report)
     if report.plan and report.plan.until:
         err.print(f"{output} holds the plan, which is kept until {report.plan.until:%Y-%m-%d %H:%M %Z}.", markup=False)
-    sys.exit(_exit_code(report))
+    raise _Ended(_exit_code(report))
 
 
 MovedOption = Annotated[
@@ -792,10 +785,28 @@ def settings_(json: Json = False) -> None:
 # How a command is carried out -----------------------------------------------------------------------------------------
 
 
+class _Ended(SystemExit):
+    """The end of a command that carried something out: its exit code says what was done, printed or not."""
+
+
 def main() -> None:
     """Run the command line; every error of ours becomes a sentence and an exit code."""
     # What a service manager sends is as good as Ctrl-C: files and tables of the run are taken away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with steady_streams() as output:
+        try:
+            _run()
+        except _Ended:
+            raise
+        except SystemExit as end:
+            output.flush()
+            if output.failure and not end.code:
+                err.print(f"[bold red]Error:[/bold red] The output could not be written: {output.failure}.")
+                sys.exit(FAILED)
+            raise
+
+
+def _run() -> None:
     try:
         app()
     except CmdbError as error:
@@ -823,7 +834,7 @@ def _carry_out(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:
         _print_json(render.report_json(report))
     else:
         render.show_report(out, report)
-    sys.exit(_exit_code(report))
+    raise _Ended(_exit_code(report))
 
 
 def _exit_code(report: Report) -> int:
@@ -932,21 +943,13 @@ def _reading() -> Iterator[Connection]:
 
 
 def _print_json(value: object) -> None:
-    _print_plain(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+    _print_plain(text if can_encode(text) else dumps(orjson.loads(text), indent=2))
 
 
 def _print_plain(text: str) -> None:
-    """Print a text as it is; where nobody reads it, the command goes on."""
-    try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _let_go(sys.stdout)
-
-
-def _let_go(stream: IO[str]) -> None:
-    """Lead a closed pipe nowhere, so that the interpreter does not flush into it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """Print a text as it is."""
+    sys.stdout.write(f"{text}\n")
 
 
 def _plain(value: object) -> object:

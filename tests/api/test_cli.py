@@ -308,6 +308,38 @@ def test_output_into_a_closed_pipe_is_no_error(
     assert len(stored(database_url, "vpc")) == (2 if "import" in words else 0)
 
 
+def in_shell(words: str, url: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """What a command line does in a shell."""
+    environment = os.environ | {"CMDB_DATABASE_URL": url} | more
+    shell = ["bash", "-c", words]
+    return subprocess.run(shell, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("output", [">&-", "> /dev/full"])
+def test_a_report_that_cannot_be_printed_is_an_import_all_the_same(
+    command: str, database_url: str, source: Path, output: str
+) -> None:
+    """Standard output is closed, or its disk is full: the exit code is that of the import, which is in the database."""
+    done = in_shell(f"{command} import vpcs.csv {output}", database_url, source.parent)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert len(stored(database_url, "vpc")) == 2
+    # What only reads has failed where nobody can read it.
+    done = in_shell(f"{command} runs {output}", database_url, source.parent)
+    assert (done.returncode, "could not be written" in done.stderr) == (1, True)
+
+
+def test_characters_that_the_terminal_lacks(command: str, database_url: str, source: Path) -> None:
+    """An encoding without arrows and accents: they are spelt in ASCII; JSON escapes them, so that none is lost."""
+    source.write_text(source.read_text().replace("net-1", "Zürich → 北"))
+    said = [
+        in_shell(f"{command} preview vpcs.csv {option}", database_url, source.parent, PYTHONIOENCODING="ascii")
+        for option in ("", "--json")
+    ]
+    assert [(done.returncode, done.stderr) for done in said] == [(3, ""), (3, "")]
+    assert "Zurich -> ?" in said[0].stdout
+    assert "Zürich → 北" in str(json.loads(said[1].stdout))
+
+
 def test_undo_and_history(cli: Cli, tmp_path: Path) -> None:
     """A run is shown before it is taken back; a record tells what happened to it."""
     path = write_csv(tmp_path / "vpcs.csv", [vpc(1)])
