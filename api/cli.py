@@ -25,7 +25,7 @@ from api import render
 from api.streams import can_encode, steady_streams
 from api.watch import Watch
 from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
-from schemas.errors import CmdbError, MappingError, Unavailable, UsageError
+from schemas.errors import CmdbError, MappingError, SourceError, Unavailable, UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, UndoJob, WriteOptions
 from schemas.listing import listed
@@ -609,8 +609,7 @@ def plan(
             thousands=thousands,
         ),
     )
-    with Watch(err, quiet=json) as watch:
-        report = carry_out(job, settings(), watch.progress, watch.say)
+    report = _report(job, json)
     with aside(output) as hidden:
         hidden.write_bytes(orjson.dumps(render.plan_json(report), option=orjson.OPT_INDENT_2, default=str))
     _print_json(render.plan_json(report)) if json else render.show_report(out, report)
@@ -785,6 +784,10 @@ def settings_(json: Json = False) -> None:
 # How a command is carried out -----------------------------------------------------------------------------------------
 
 
+# What the command line itself gets wrong; Typer gives the group no public name.
+_Misused: Any = typer.BadParameter.__base__
+
+
 class _Ended(SystemExit):
     """The end of a command that carried something out: its exit code says what was done, printed or not."""
 
@@ -807,17 +810,26 @@ def main() -> None:
 
 
 def _run() -> None:
+    # Programs that ask for JSON get their errors so, too: also those of the command line itself.
+    json = "--json" in sys.argv[1:]
     try:
-        app()
+        sys.exit(app(standalone_mode=not json) or DONE)
     except CmdbError as error:
-        err.print(f"[bold red]Error:[/bold red] {escape(str(error))}", soft_wrap=True)
-        if isinstance(error, MappingError) and error.mapping and error.mapping.matches:
+        if json:
+            _print_json({"error": {"code": error.code, "message": str(error)}})
+        else:
+            err.print(f"[bold red]Error:[/bold red] {escape(str(error))}", soft_wrap=True)
+        if isinstance(error, MappingError) and error.mapping and error.mapping.matches and not json:
             err.print(render.mapping_table(error.mapping))
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
-    except SystemExit as end:
+    except _Misused as error:
+        _print_json({"error": {"code": UsageError.code, "message": error.format_message()}})
+        sys.exit(error.exit_code)
+    except (typer.Abort, SystemExit) as end:
         # Typer makes this of Ctrl-C.
-        if end.code == INTERRUPTED:
+        if isinstance(end, typer.Abort) or end.code == INTERRUPTED:
             err.print("Stopped; nothing was changed.")
+            sys.exit(INTERRUPTED)
         raise
     except PanicException as panic:
         # Ctrl-C in the middle of a Polars call becomes a panic of its Rust.
@@ -828,13 +840,20 @@ def _run() -> None:
 
 
 def _carry_out(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:
-    with Watch(err, quiet=json) as watch:
-        report = carry_out(job, settings(), watch.progress, watch.say)
+    report = _report(job, json)
     if json:
         _print_json(render.report_json(report))
     else:
         render.show_report(out, report)
     raise _Ended(_exit_code(report))
+
+
+def _report(job: ImportJob | SyncJob | ApplyJob, json: bool) -> Report:
+    """Carry a job out while the terminal shows how far it is."""
+    if isinstance(job, ImportJob) and not job.path.exists():
+        raise SourceError(f"{job.path} does not exist: name a file.")
+    with Watch(err, quiet=json) as watch:
+        return carry_out(job, settings(), watch.progress, watch.say)
 
 
 def _exit_code(report: Report) -> int:

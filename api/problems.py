@@ -54,16 +54,16 @@ class Refused(HTTPException):
         self.kind = kind
 
 
-_KINDS: tuple[tuple[type[CmdbError], int, str], ...] = (
-    (UnknownType, 404, "unknown-type"),
-    (UsageError, 422, "wrong-request"),
-    (StorageFull, 507, "storage-full"),
-    (Unavailable, 503, "unavailable"),
-    (Transient, 503, "unavailable"),
-    (RunFailed, 422, "run-failed"),
-    (CmdbError, 500, "failed"),
+_STATUS: tuple[tuple[type[CmdbError], int], ...] = (
+    (UnknownType, 404),
+    (UsageError, 422),
+    (StorageFull, 507),
+    (Unavailable, 503),
+    (Transient, 503),
+    (RunFailed, 422),
+    (CmdbError, 500),
 )
-"""The status and kind of each group of errors; the first that fits."""
+"""The status of each group of errors; the first that fits."""
 
 
 def answer(
@@ -82,8 +82,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(CmdbError)
     async def ours(request: Request, error: CmdbError) -> JSONResponse:
-        status, kind = next((status, kind) for group, status, kind in _KINDS if isinstance(error, group))
-        return answer(status, str(error), request.url.path, kind)
+        status = next(status for group, status in _STATUS if isinstance(error, group))
+        return answer(status, str(error), request.url.path, error.code)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:

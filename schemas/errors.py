@@ -22,7 +22,7 @@ do next; it never holds a password or a stack trace.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from schemas.reports import Mapping
@@ -47,11 +47,15 @@ __all__ = [
 
 
 class CmdbError(Exception):
-    """The root of the tree; its text is meant for the person who asked."""
+    """The root of the tree; its text is meant for the person who asked, its code for programs."""
+
+    code: ClassVar[str] = "failed"
 
 
 class UsageError(CmdbError):
     """The request is wrong: mend it and ask again."""
+
+    code = "wrong-request"
 
 
 class UnknownType(UsageError):
@@ -59,6 +63,8 @@ class UnknownType(UsageError):
 
     `candidates` are the types that fit best, each with what is missing: field names, or nothing.
     """
+
+    code = "unknown-type"
 
     def __init__(self, message: str, candidates: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> None:
         super().__init__(message)
@@ -80,6 +86,8 @@ class MappingError(UsageError):
 
 class RunFailed(CmdbError):
     """The run began, and nothing of it was applied."""
+
+    code = "run-failed"
 
 
 class SourceError(RunFailed):
@@ -109,6 +117,8 @@ class Cancelled(RunFailed):
 class Unavailable(CmdbError):
     """Something this run needs does not answer."""
 
+    code = "unavailable"
+
 
 class DatabaseDown(Unavailable):
     """No connection to PostgreSQL, or it refused the credentials."""
@@ -117,6 +127,10 @@ class DatabaseDown(Unavailable):
 class StorageFull(Unavailable):
     """No room on a disk that the run writes to."""
 
+    code = "storage-full"
+
 
 class Transient(CmdbError):
     """A passing fault (lost connection, deadlock): the same step, tried again, may succeed."""
+
+    code = "unavailable"

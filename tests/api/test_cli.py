@@ -308,6 +308,32 @@ def test_output_into_a_closed_pipe_is_no_error(
     assert len(stored(database_url, "vpc")) == (2 if "import" in words else 0)
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "kind"),
+    [
+        (("import", "gone.csv"), 1, "run-failed"),
+        (("import", "vpcs.csv", "--mod", "sync"), 2, "wrong-request"),
+        (("import", "vpcs.csv", "--type", "vlna"), 2, "unknown-type"),
+        (("import", "noise.bin"), 1, "run-failed"),
+        (("show",), 2, "wrong-request"),
+    ],
+)
+def test_errors_are_json_where_json_is_asked_for(
+    cli: Cli, source: Path, words: tuple[str, ...], code: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One object with a code and a message, whatever is wrong, and nothing on standard error."""
+    monkeypatch.chdir(source.parent)
+    Path("noise.bin").write_bytes(bytes(range(256)) * 8)
+    done = cli(*words, "--json")
+    error = json.loads(done.out)["error"]
+    assert (done.code, error["code"], bool(error["message"]), done.err) == (code, kind, True, "")
+
+
+def test_a_missing_file_is_no_run(cli: Cli) -> None:
+    """The history tells of imports, not of mistyped names."""
+    assert (cli("import", "gone.csv").code, json.loads(cli("runs", "--json").out)) == (1, [])
+
+
 def in_shell(words: str, url: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """What a command line does in a shell."""
     environment = os.environ | {"CMDB_DATABASE_URL": url} | more
