@@ -55,7 +55,7 @@ lint: .venv/.installed ## style, types and the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples/demo.py docs/generate.py
+	$(BIN)/mypy examples/demo.py examples/python_api.py docs/generate.py
 	$(BIN)/lint-imports
 
 format: .venv/.installed ## put the code into shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.custom import rule
+from cmdb import rule
 
 
 @rule(
