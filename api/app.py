@@ -18,6 +18,7 @@ from api.problems import Problem
 from api.progress import Watches
 from api.security import Guard, check_binding
 from api.service import Service
+from api.text import NoNul
 from flows.runs import Runs, prefect
 from schemas.errors import CmdbError
 from schemas.settings import Settings
@@ -55,7 +56,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
     pages.mount(app)
     problems.install(app)
     _declare(app)
-    guarded: ASGIApp = Guard(app, settings)
+    guarded: ASGIApp = Guard(NoNul(app), settings)
     if settings.cors_origins:
         guarded = CORSMiddleware(
             guarded,

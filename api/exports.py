@@ -55,7 +55,7 @@ async def export(
     what = chosen[0].table.replace("_", "-") if len(chosen) == 1 else "cmdb"
     name = f"{what}-{today}{format.suffixes[0]}{'.gz' if asked.compress else ''}"
     folder = here.settings.storage / "exports" / str(uuid4())
-    job = asked.job(str(folder / name), caller.name)
+    job = await run_sync(asked.job, str(folder / name), caller.name)
     with disk_watched():
         await run_sync(lambda: folder.mkdir(parents=True))
     run = await here.runs.start(EXPORT, job, caller.name, idempotency_key)
@@ -78,7 +78,7 @@ async def export(
 async def count(request: Request, asked: CountRequest, caller: Reader) -> Count:
     """How many records an export with that filter would have."""
     del caller  # who may read may read this
-    selection = Selection(resource(asked.resource_type), (), asked.filter)
+    selection = Selection(resource(asked.resource_type), (), await run_sync(lambda: asked.filter))
     return Count(records=await service(request).asked(selection.count))
 
 

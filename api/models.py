@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -19,9 +20,10 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from flows.runs import EXPORT, IMPORT, Standing
-from schemas.filters import Filter, Filters, both, of_fields, parse
+from schemas.filters import MAX_TEXT, Filter, Filters, both, of_fields, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, Threshold, WriteOptions
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Severity, Stale, Unknown
+from schemas.texts import Encoding, Options, ReadSeparator, WrittenSeparator
 
 
 class Model(BaseModel):
@@ -34,7 +36,11 @@ _READING = {*ReadOptions.model_fields}
 """The options of an import that say how its source is read."""
 
 
-class ImportOptions(Model):
+class Asked(Model, Options):
+    """What requests have in common."""
+
+
+class ImportOptions(Asked):
     """What an import is to do; a form has the same fields as parts, `mapping` and `constants` as JSON."""
 
     resource_type: str | None = Field(None, description="Found out from the columns unless given.", examples=["vpc"])
@@ -82,8 +88,10 @@ class ImportOptions(Model):
     format: str | None = Field(
         None, description="csv, json, ndjson, yaml, excel, parquet or terraform, where the content does not say."
     )
-    encoding: str | None = Field(None, description="Such as cp1252, where it is not found out.", max_length=40)
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="What stands between the fields.")
+    encoding: Encoding | None = Field(None, description="Such as cp1252, where it is not found out.", max_length=40)
+    delimiter: ReadSeparator | None = Field(
+        None, min_length=1, max_length=1, description="Field separator, one character."
+    )
     header_row: int | None = Field(None, ge=1, le=1_048_576, description="The row that holds the column names.")
     no_header: bool = Field(False, description="The first row is a record: the columns are called column 1, column 2 …")
     columns: list[str] = Field(
@@ -130,7 +138,7 @@ class ImportRequest(ImportOptions):
     upload_id: UUID = Field(description="What a preview gave.")
 
 
-class ApproveRequest(Model):
+class ApproveRequest(Asked):
     """How a frozen plan is applied."""
 
     hash: str | None = Field(None, description="The plan's hash, to be sure that it is that one.", max_length=64)
@@ -187,7 +195,7 @@ class Accepted(Model):
     upload_id: UUID | None = Field(None, description="Of a preview: the file that was sent, to execute it later.")
 
 
-class UndoRequest(Model):
+class UndoRequest(Asked):
     """How an import is taken back."""
 
     force: bool = Field(False, description="Take back what was edited since or is referred to, too.")
@@ -441,30 +449,38 @@ class Day(Model):
     rejected: int
 
 
-class Chosen(Model):
+_MOST_FILTERS = 100
+
+
+class Chosen(Asked):
     """Which records: all for which `where` and `filters` hold."""
 
-    where: Filter | None = Field(
+    # Text is parsed where the filter is used, in a thread: here it would hold up every other request.
+    where: Filter | Annotated[str, StringConstraints(max_length=MAX_TEXT)] | None = Field(
         None,
         description="Which records: a filter as JSON, or as text such as `region eq us-east-1 and name contains core`.",
         examples=[{"field": "region", "op": "eq", "value": "us-east-1"}],
     )
     filters: Filters = Field(
         default_factory=dict,
-        max_length=100,
+        max_length=_MOST_FILTERS,
         description="The short form: field → a value, several values, null for empty, or a range from … to.",
         examples=[{"region": "us-east-1", "updatedAt": {"from": "2026-11-01", "to": "2026-11-30"}}],
     )
 
-    @field_validator("where", mode="before")
+    @field_validator("filters", mode="before")
     @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return parse(value) if isinstance(value, str) else value
+    def _are_few(cls, value: Any) -> Any:
+        # Pydantic counts them last, and each that is wrong has an error for every form that it may have.
+        if isinstance(value, dict) and len(value) > _MOST_FILTERS:
+            raise ValueError(f"{len(value):,} fields are given, and at most {_MOST_FILTERS} are read")
+        return value
 
     @property
     def filter(self) -> Filter | None:
-        """Both as one filter; None for all records."""
-        return both([each for each in (self.where, of_fields(self.filters)) if each])
+        """Both as one filter; None for all records. Raises UsageError for text that is no filter."""
+        where = parse(self.where) if isinstance(self.where, str) else self.where
+        return both([each for each in (where, of_fields(self.filters)) if each])
 
 
 class CountRequest(Chosen):
@@ -518,7 +534,7 @@ class RecordDetail(Model):
     history: list[Event]
 
 
-class Login(Model):
+class Login(Asked):
     """A key, to be kept in a cookie."""
 
     key: str = Field(max_length=200)
@@ -636,7 +652,9 @@ class ExportRequest(Chosen):
     )
     lineage: bool = Field(False, description="Add when and by which run each record was made and changed.")
     compress: bool = Field(False, description="Pack the file as .gz.")
-    delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between the fields of a CSV file.")
+    delimiter: WrittenSeparator = Field(
+        ",", min_length=1, max_length=1, description="What stands between the fields of a CSV file."
+    )
     bom: bool = Field(False, description="Begin a CSV file with a byte order mark, for Excel.")
     guard: bool = Field(
         True, description="Write what a spreadsheet would run as a formula with an apostrophe before it."

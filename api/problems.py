@@ -77,6 +77,15 @@ def answer(
     return JSONResponse(problem, status, media_type=MEDIA, headers=retry | (headers or {}))
 
 
+# An answer about a request is never many times as large as the request.
+_MOST_ERRORS = 100
+_LONGEST = 500
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def install(app: FastAPI) -> None:
     """Let every error of an application be a problem."""
 
@@ -92,7 +101,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        wrong = [{"where": "/".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
+        found = error.errors()[:_MOST_ERRORS]
+        wrong = [{"where": _shown("/".join(map(str, each["loc"]))), "what": _shown(each["msg"])} for each in found]
         detail = "; ".join(f"{each['where']}: {each['what']}" for each in wrong[:3])
         return answer(422, detail, request.url.path, "wrong-request", errors=wrong)
 

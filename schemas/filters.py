@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Any
+from functools import cached_property
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AliasChoices,
     BaseModel,
     ConfigDict,
+    FailFast,
     Field,
     StrictBool,
     StrictFloat,
@@ -29,6 +31,7 @@ from pydantic import (
 )
 
 from schemas.errors import UsageError
+from schemas.texts import UNSTORABLE
 
 
 class Op(StrEnum):
@@ -55,8 +58,14 @@ class Op(StrEnum):
 _SIGNS = {"=": Op.EQ, "==": Op.EQ, "!=": Op.NE, "<>": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE}
 _MANY = (Op.IN, Op.NOT_IN)
 _NONE = (Op.IS_NULL, Op.NOT_NULL)
-# NUL, and what a terminal's bytes that are no UTF-8 become.
-_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+# Groups within groups, and parts of one group.
+_DEEPEST = 100
+_MOST = 1_000
+
+MAX_TEXT = 100_000
+"""The most characters of a filter as text."""
+
+_SHOWN = 200
 
 
 class _Node(BaseModel):
@@ -83,7 +92,7 @@ class Condition(_Node):
 
     @model_validator(mode="after")
     def _is_text(self) -> Condition:
-        if any(_NO_TEXT.search(text) for text in (self.field, *self.value)):
+        if any(UNSTORABLE.search(text) for text in (self.field, *self.value)):
             raise ValueError("it holds a character that no record can hold: write it in UTF-8, without NUL")
         return self
 
@@ -105,19 +114,46 @@ class Condition(_Node):
         return f"{_quoted(self.field)} {self.op} {listed}".strip()
 
 
-class All(_Node):
+class _Group(_Node):
+    """Parts that are joined, within limits: whoever evaluates a filter recurses into it."""
+
+    @property
+    def _parts(self) -> tuple[Filter, ...]:
+        raise NotImplementedError
+
+    @cached_property
+    def depth(self) -> int:
+        """How many groups are nested here, this one included."""
+        return 1 + max(part.depth if isinstance(part, _Group) else 0 for part in self._parts)
+
+    @model_validator(mode="after")
+    def _is_flat_enough(self) -> Self:
+        if self.depth > _DEEPEST:
+            raise ValueError(f"groups are nested more than {_DEEPEST} deep")
+        return self
+
+
+class All(_Group):
     """Conditions that hold together."""
 
-    all: tuple[Filter, ...] = Field(min_length=1)
+    all: Annotated[tuple[Filter, ...], FailFast()] = Field(min_length=1, max_length=_MOST)
+
+    @property
+    def _parts(self) -> tuple[Filter, ...]:
+        return self.all
 
     def __str__(self) -> str:
         return " and ".join(str(part) if isinstance(part, Condition) else f"({part})" for part in self.all)
 
 
-class Any_(_Node):  # noqa: N801  # `Any` is typing's
+class Any_(_Group):  # noqa: N801  # `Any` is typing's
     """Conditions of which one holds."""
 
-    any: tuple[Filter, ...] = Field(min_length=1)
+    any: Annotated[tuple[Filter, ...], FailFast()] = Field(min_length=1, max_length=_MOST)
+
+    @property
+    def _parts(self) -> tuple[Filter, ...]:
+        return self.any
 
     def __str__(self) -> str:
         return " or ".join(f"({part})" if isinstance(part, Any_) else str(part) for part in self.any)
@@ -173,8 +209,8 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _JOINTS = ("and", "or")
-_DEEPEST = 100
 _ENDS = (*_JOINTS, "(", ")", ",")
+_LONGEST_FIRST = sorted(Op, key=lambda op: -len(op))
 # After `contains`, the bare word `address` is a part of the operator.
 _WORDS = (*_JOINTS, "address")
 
@@ -198,19 +234,26 @@ class _Token(str):
 
 def parse(text: str) -> Filter:
     """Read a filter; raises UsageError with what is wrong with it."""
+    if len(text) > MAX_TEXT:
+        raise UsageError(f"The filter has {len(text):,} characters, and at most {MAX_TEXT:,} are read: shorten it.")
     parser = _Parser(text, _tokens(text))
     found = parser.either()
-    if parser.tokens:
-        raise parser.wrong(f"'{parser.tokens[0]}' is not expected here")
+    if rest := parser.rest:
+        raise parser.wrong(f"'{_short(rest)}' is not expected here")
     return found
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def _tokens(text: str) -> list[_Token]:
-    tokens, at = [], 0
-    while text[at:].strip():
+    tokens, at, end = [], 0, len(text.rstrip())
+    while at < end:
         match = _TOKEN.match(text, at)
         if not match:
-            raise UsageError(f"The filter '{text}' can't be read at '{text[at:].strip()}': is a quote left open?")
+            left = _short(text[at:].strip())
+            raise UsageError(f"The filter '{_short(text)}' can't be read at '{left}': is a quote left open?")
         quoted = match[1] if match[1] is not None else match[2]
         unescaped = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else None
         token = _Token(match[0].strip() if unescaped is None else unescaped)
@@ -221,41 +264,52 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
+    """Reads tokens from left to right: each is looked at a fixed number of times."""
+
     def __init__(self, text: str, tokens: list[_Token]) -> None:
         self.text = text
         self.tokens = tokens
+        self.at = 0
         self.depth = 0
 
+    @property
+    def rest(self) -> _Token | None:
+        """The next token; None at the end."""
+        return self.tokens[self.at] if self.at < len(self.tokens) else None
+
     def wrong(self, what: str) -> UsageError:
-        return UsageError(f"The filter '{self.text}' can't be read: {what}. Write it as in: region eq us-east-1")
+        return UsageError(
+            f"The filter '{_short(self.text)}' can't be read: {what}. Write it as in: region eq us-east-1"
+        )
 
     def _next(self, what: str) -> _Token:
-        if not self.tokens:
+        token = self.rest
+        if token is None:
             raise self.wrong(f"{what} is missing at its end")
-        if self.tokens[0].is_word(*_ENDS):
-            raise self.wrong(f"{what} is missing before '{self.tokens[0]}'")
-        return self.tokens.pop(0)
+        if token.is_word(*_ENDS):
+            raise self.wrong(f"{what} is missing before '{token}'")
+        self.at += 1
+        return token
 
     def _take(self, *words: str) -> bool:
         """Take these words if they come next."""
-        there = len(self.tokens) >= len(words) and all(
-            token.is_word(word) for token, word in zip(self.tokens, words, strict=False)
-        )
+        found = self.tokens[self.at : self.at + len(words)]
+        there = len(found) == len(words) and all(token.is_word(word) for token, word in zip(found, words, strict=True))
         if there:
-            del self.tokens[: len(words)]
+            self.at += len(words)
         return there
 
     def either(self) -> Filter:
         parts = [self._together()]
         while self._take("or"):
             parts.append(self._together())
-        return parts[0] if len(parts) == 1 else Any_(any=tuple(parts))
+        return parts[0] if len(parts) == 1 else self._made(Any_, any=tuple(parts))
 
     def _together(self) -> Filter:
         parts = [self._unit()]
         while self._take("and"):
             parts.append(self._unit())
-        return parts[0] if len(parts) == 1 else All(all=tuple(parts))
+        return parts[0] if len(parts) == 1 else self._made(All, all=tuple(parts))
 
     def _unit(self) -> Filter:
         if self._take("("):
@@ -269,18 +323,21 @@ class _Parser:
             return inner
         field = self._next("a field")
         op = self._operator(field)
+        return self._made(Condition, field=str(field), op=op, value=tuple(self._values(op)))
+
+    def _made(self, model: type[Condition | All | Any_], **members: Any) -> Filter:
         try:
-            return Condition(field=str(field), op=op, value=tuple(self._values(op)))
+            return model(**members)
         except ValidationError as error:
-            raise self.wrong(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+            raise self.wrong(error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")) from None
 
     def _operator(self, field: str) -> Op:
-        for op in sorted(Op, key=lambda op: -len(op)):
+        for op in _LONGEST_FIRST:
             if self._take(*op.split()) or self._take(op.replace(" ", "_")):
                 return op
-        sign = self._next(f"an operator after {field}")
+        sign = self._next(f"an operator after {_short(field)}")
         if sign not in _SIGNS:
-            raise self.wrong(f"'{sign}' is no operator; there are {', '.join(Op)}")
+            raise self.wrong(f"'{_short(sign)}' is no operator; there are {', '.join(Op)}")
         return _SIGNS[sign]
 
     def _values(self, op: Op) -> list[str]:
@@ -304,6 +361,7 @@ class _Parser:
     def _value(self) -> str:
         """One value: words up to the next `and`, `or`, comma or bracket."""
         words = [self._next("a value")]
-        while self.tokens and not self.tokens[0].is_word(*_ENDS):
-            words.append(self.tokens.pop(0))
+        while (token := self.rest) is not None and not token.is_word(*_ENDS):
+            words.append(token)
+            self.at += 1
         return " ".join(words)

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from schemas.filters import Filter
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
+from schemas.texts import Encoding, Options, ReadSeparator, WrittenSeparator
 
 
 def _threshold(text: str) -> str:
-    if not re.fullmatch(r"\d+|\d{1,2}(\.\d+)?%|100%", text):
+    if not re.fullmatch(r"\d{1,18}|\d{1,2}(\.\d{1,9})?%|100%", text):
         raise ValueError("write a count, such as 100, or a percentage, such as 2.5%")
     return text
 
@@ -24,7 +25,7 @@ Threshold = Annotated[str, AfterValidator(_threshold)]
 """A count, such as 100, or a percentage, such as 2.5%."""
 
 
-class SheetOptions(BaseModel):
+class SheetOptions(Options):
     """How one sheet of a workbook is read, where that is not to be inferred from it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
@@ -37,14 +38,16 @@ class SheetOptions(BaseModel):
     )
 
 
-class ReadOptions(BaseModel):
+class ReadOptions(Options):
     """How to read a source where that can't be told, or is told wrongly, from its content."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: str | None = Field(None, description="csv, json, ndjson, yaml, excel, parquet or terraform")
-    encoding: str | None = Field(None, description="such as utf-8, utf-16, cp1252")
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="what stands between the fields")
+    encoding: Encoding | None = Field(None, description="such as utf-8, utf-16, cp1252")
+    delimiter: ReadSeparator | None = Field(
+        None, min_length=1, max_length=1, description="field separator, one character"
+    )
     header_row: int | None = Field(None, ge=1, description="the row that holds the column names")
     no_header: bool = Field(False, description="there is no header: the columns are called column 1, column 2 …")
     columns: tuple[str, ...] = Field((), description="the names of the columns of a file without a header, in order")
@@ -71,7 +74,7 @@ class ReadOptions(BaseModel):
         return self.no_header or bool(self.columns)
 
 
-class LoadOptions(BaseModel):
+class LoadOptions(Options):
     """How records go into the CMDB, and what is done about what is wrong with them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -197,7 +200,7 @@ class SyncJob(LoadOptions):
         return self.model_dump(mode="json", exclude={"name", "requested_by"}, exclude_defaults=True)
 
 
-class ApplyJob(BaseModel):
+class ApplyJob(Options):
     """One frozen plan to apply: that of a preview, or of a sync that was held back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -219,13 +222,7 @@ class ApplyJob(BaseModel):
         return self.model_dump(mode="json", exclude={"plan", "requested_by"}, exclude_defaults=True)
 
 
-def _separator(sign: str) -> str:
-    if not re.fullmatch(r"[\t!$%&*+,\-./:;<=>?@^_`|~]", sign):
-        raise ValueError("write a sign that can stand between fields, such as , ; | or a tab")
-    return sign
-
-
-class UndoJob(BaseModel):
+class UndoJob(Options):
     """One undo: the run to take back, and what to do about what was edited since or is referred to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -250,21 +247,19 @@ class UndoJob(BaseModel):
         return self.model_dump(mode="json", exclude={"run", "requested_by"}, exclude_defaults=True)
 
 
-class WriteOptions(BaseModel):
+class WriteOptions(Options):
     """How to write a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    delimiter: Annotated[str, AfterValidator(_separator)] = Field(
-        ",", description="What stands between the fields of a CSV file."
-    )
+    delimiter: WrittenSeparator = Field(",", description="What stands between the fields of a CSV file.")
     bom: bool = Field(False, description="Begin a CSV file with a byte order mark, by which Excel knows UTF-8.")
     guard: bool = Field(
         True, description="Write text that a spreadsheet would run as a formula with an apostrophe before it."
     )
 
 
-class ExportJob(BaseModel):
+class ExportJob(Options):
     """One export: which records and fields of a type, of several or of all, and the file they go to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -13,6 +13,7 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.reports import NOTE, Issue, Opened, Severity
+from schemas.texts import SEPARATOR
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.census import Shape, census, quoted_reader, scan
 from tasks.formats.header import (
@@ -104,7 +105,7 @@ def shape_of(source: Source, text: Text) -> Shape:
     skip = hidden + given - 1 if given else hidden
     if skip >= len(whole):
         raise SourceError(f"{source.name} has no header line: it holds blank lines and comments only.")
-    delimiter = source.options.delimiter or (named[1] if named else _delimiter(whole[skip:]))
+    delimiter = source.options.delimiter or (_named(source, named[1]) if named else _delimiter(whole[skip:]))
     records = _records(whole, skip, delimiter)
     if source.options.without_header:
         return _headless(source, records, delimiter, hidden)
@@ -112,6 +113,13 @@ def shape_of(source: Source, text: Text) -> Shape:
     if at >= len(records) or not any(cell.strip() for cell in records[at].cells):
         raise SourceError(f"{source.name} has no header line: it holds blank lines and comments only.")
     return _with_header(source, whole, records, at, delimiter, hidden)
+
+
+def _named(source: Source, sign: str) -> str:
+    """The separator that the file names; raises SourceError for one that can't be."""
+    if not SEPARATOR.fullmatch(sign):
+        raise SourceError(f"{source.name} names {sign!r} as its separator: name one such as , ; | or a tab.")
+    return sign
 
 
 def _with_header(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,11 +77,7 @@ def as_text(source: Source) -> Text:
 
 
 def _is_utf8(encoding: str) -> bool:
-    try:
-        io.TextIOWrapper(io.BytesIO(), encoding)  # refuses codecs of no text too, such as base64
-        return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
-    except LookupError:
-        raise SourceError(f"There is no encoding '{encoding}': try utf-8, utf-16, cp1252 or latin-1.") from None
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
 
 
 def marked_encoding(path: Path) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.errors import SourceError
 from schemas.reports import Extracted
@@ -309,7 +310,7 @@ def test_a_named_encoding_that_fails_late(tmp_path: Path) -> None:
     content = b"a,b\n" + b"x,1\n" * 3_000_000 + b"caf\xe9,1\n"
     with pytest.raises(SourceError, match="line 3000002 holds the byte 0xE9"):
         read_text(tmp_path, "t.csv", content, encoding="utf-8")
-    with pytest.raises(SourceError, match="There is no encoding 'base64'"):
+    with pytest.raises(ValidationError, match="There is no encoding 'base64'"):
         read_text(tmp_path, "t.csv", "a,b\n1,2\n", encoding="base64")
 
 

@@ -1,0 +1,7 @@
+"""Fixtures of the tests of security."""
+
+from __future__ import annotations
+
+from tests.api.conftest import alone, cli, facades, shared_facade
+
+__all__ = ["alone", "cli", "facades", "shared_facade"]
