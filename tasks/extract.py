@@ -25,10 +25,11 @@ from tasks.documents import by_sheet, of_types
 from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Described, Format, Source
 from tasks.formats.compressed import unpacked
-from tasks.formats.excel import EXCEL, refuse_bombs
+from tasks.formats.excel import EXCEL
 from tasks.formats.foreign import binary, markup
 from tasks.formats.netbox_table import as_fields
 from tasks.formats.text import marked_encoding, transcoded
+from tasks.formats.workbook_bounds import refuse_bombs
 
 _HEAD = 8192
 

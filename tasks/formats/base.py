@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from schemas.errors import SourceError
 from schemas.fields import Spec
 from schemas.jobs import ReadOptions, WriteOptions
 from schemas.reports import NOTE, ROW, Issue, Opened, Severity
@@ -121,18 +122,28 @@ def column_name(cell: str, number: int) -> str:
     return f"{name} (column {number})" if is_pattern or name == ROW else name
 
 
-def column_names(cells: list[str], row: int) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
-    """Return a distinct name for each header cell, and what to tell of those that had none or repeat another."""
-    names: list[str] = []
+def column_names(source: Source, cells: Sequence[str], row: int) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
+    """Return a distinct name for each header cell, and what to tell of those that had none or repeat another.
+
+    Raises SourceError where there are more than are read.
+    """
+    refuse_width(source, len(cells))
+    names: dict[str, None] = {}
+    copies: dict[str, int] = {}
     told: list[Issue] = []
     for number, cell in enumerate(cells, start=1):
-        wanted = column_name(cell, number)
-        name, copy = wanted, 1
+        name = wanted = column_name(cell, number)
         while name in names:
-            copy += 1
-            name = f"{wanted} ({copy})"
+            copies[wanted] = copies.get(wanted, 1) + 1
+            name = f"{wanted} ({copies[wanted]})"
         if name != wanted:
             message = f"row {row}: column {number} has the name '{wanted}' of an earlier one and is called '{name}'"
             told.append(Issue("duplicate_header", message, Severity.WARNING, row=row, column=name))
-        names.append(name)
+        names[name] = None
     return tuple(names), tuple(told)
+
+
+def refuse_width(source: Source, columns: int) -> None:
+    """Refuse a source of more columns than are read; raises SourceError."""
+    if columns > source.max_columns:
+        raise SourceError(f"{source.name} has {columns:,} columns; at most {source.max_columns:,} are read.")

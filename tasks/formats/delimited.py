@@ -40,9 +40,7 @@ def open_delimited(source: Source) -> Opened:
     """Open delimited text: find encoding, delimiter and header, and count the fields of every record."""
     text = as_text(source)
     shape = shape_of(source, text)
-    names, told = column_names(shape.cells, shape.header_row)
-    if len(names) > source.max_columns:
-        raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
+    names, told = column_names(source, shape.cells, shape.header_row)
     counted = census(source, text, shape)
     if counted.records <= 0 and not source.emptied:
         raise SourceError(f"{source.name} has a header and no records: nothing to import.")

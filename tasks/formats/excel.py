@@ -17,12 +17,13 @@ from schemas.jobs import SheetOptions
 from schemas.reports import LEFT_OUT, ROW, Issue, Opened, Severity, issues_frame
 from schemas.resources import named
 from schemas.resources import resource as resource_named
-from tasks.formats.base import NOTHING, Format, Source, column_names
+from tasks.formats.base import NOTHING, Format, Source, column_names, refuse_width
 from tasks.formats.cells import as_shown, with_merged_filled
-from tasks.formats.compressed import BROKEN_ZIP, refuse_bomb
+from tasks.formats.compressed import BROKEN_ZIP
 from tasks.formats.header import TOP, column_list, names_fields, refuse_a_record, titles_notice, widest_at
 from tasks.formats.spool import odd_cells
 from tasks.formats.workbook import SHEET_ROWS, Area, Marks, marks_of
+from tasks.formats.workbook_bounds import refuse_expansion
 from tasks.formats.written import ABOUT, FIELDS, write_excel, write_sheets
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -136,7 +137,7 @@ class _NoRecords(SourceError):
 @contextmanager
 def _book(source: Source) -> Iterator[fastexcel.ExcelReader]:
     """Give the workbook, and tell in a sentence why it can't be read."""
-    refuse_bombs(source)
+    refuse_expansion(source)
     try:
         yield fastexcel.read_excel(source.path)
     except fastexcel.FastExcelError as error:
@@ -193,8 +194,6 @@ def _opened(
     """Open a sheet with those that go on from it; returns the names of them all too."""
     name, cells = first.name, first.cells
     header, names, told = _columns_of(source, first, asked)
-    if len(names) > source.max_columns:
-        raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
     if len(cells) == header and not source.emptied:
         raise _NoRecords(f"Sheet '{name}' of {source.name} has a header and no records: nothing to import.")
     records, faults, notices, sheets = [], [], list(told), set()
@@ -233,6 +232,7 @@ def _columns_of(source: Source, sheet: _Sheet, asked: SheetOptions | None) -> tu
     top = [[cell or "" for cell in _row(cells, index)] for index in range(min(len(cells), TOP))]
     if source.options.without_header:
         width = max((len(row) for row in top), default=0)
+        refuse_width(source, width)
         return 0, column_list(source.name, source.options.columns, width), []
     named_row = (asked.header_row if asked else None) or source.options.header_row
     found = widest_at(top)
@@ -249,7 +249,7 @@ def _columns_of(source: Source, sheet: _Sheet, asked: SheetOptions | None) -> tu
         refuse_a_record(f"sheet '{name}' of {source.name}", "row", header, head, surely=True)
         titles = [(number, " ".join(" ".join(row).split())) for number, row in enumerate(top[: header - 1], start=1)]
         told = titles_notice("row", [title for title in titles if title[1] and not title[1].startswith("#")], name)
-    names, doubles = column_names(head, header)
+    names, doubles = column_names(source, head, header)
     return header, names, [*told, *doubles, *([] if sheet.marks.known else [_SEEN_IN_PART])]
 
 
@@ -313,21 +313,6 @@ def _metadata(book: fastexcel.ExcelReader) -> dict[str, str]:
         return {}
     rows = _cells(book, ABOUT).to_polars().slice(1, _TOP).rows()
     return {str(row[0]): str(row[1]) for row in rows if len(row) > 1 and row[0] and row[1]}
-
-
-def refuse_bombs(source: Source) -> None:
-    """Refuse a workbook that unpacks to more than may be read; the sizes it declares are checked again on reading."""
-    if not zipfile.is_zipfile(source.path):
-        return
-    with zipfile.ZipFile(source.path) as archive:
-        if any(item.flag_bits & 1 for item in archive.infolist()):
-            raise SourceError(f"{source.name} is protected by a password: save it without one.")
-        size = sum(item.file_size for item in archive.infolist())
-    refuse_bomb(source.name, source.path.stat().st_size, size)
-    if size > source.max_bytes:
-        raise SourceError(
-            f"{source.name} unpacks to {size >> 20:,} MB; at most {source.max_bytes >> 20:,} MB are read."
-        )
 
 
 def _chosen(source: Source, book: fastexcel.ExcelReader) -> _Sheet:

@@ -31,9 +31,7 @@ def open_parquet(source: Source) -> Opened:
     try:
         frame = pl.scan_parquet(source.path, glob=False)
         schema = frame.collect_schema()
-        names, told = column_names(list(schema), 1)
-        if len(names) > source.max_columns:
-            raise SourceError(f"{source.name} has {len(names):,} columns; at most {source.max_columns:,} are read.")
+        names, told = column_names(source, list(schema), 1)
         texts = [_as_text(name, dtype) for name, dtype in zip(names, schema.values(), strict=True)]
         frame.rename(dict(zip(schema, names, strict=True))).select(*texts).with_row_index(ROW, offset=1).sink_ipc(
             copy, compression="lz4"

@@ -14,6 +14,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from schemas.reports import ROW
+from tasks.plain_text import plain_text
 
 _PIECE = 8 << 20
 
@@ -32,7 +33,7 @@ def scan_pieces(path: Path, skip: int, row: int, columns: tuple[str, ...], **opt
     ) -> Iterator[pl.DataFrame]:
         first, left = row, most
         for piece in _pieces(path, skip, quoted=quoted):
-            frame = pl.scan_csv(piece, row_index_offset=first, **how).collect(engine="streaming")
+            frame = pl.scan_csv(plain_text(piece), row_index_offset=first, **how).collect(engine="streaming")
             first += len(frame)
             if left is not None:
                 frame = frame.head(left)

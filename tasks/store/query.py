@@ -40,6 +40,7 @@ from schemas.resource import Resource
 from schemas.spelling import nearest, plain
 from schemas.tables import LINEAGE, RETIRED_AT, TABLES
 from tasks.ahead import pushed
+from tasks.plain_text import plain_text
 from tasks.store.compare import SORTING
 from tasks.store.session import run_lock, set_local
 
@@ -155,7 +156,7 @@ def _frame(lines: bytes, types: dict[str, pl.DataType]) -> pl.DataFrame:
     plain_types = {
         name: dtype if isinstance(dtype, pl.Int64 | pl.Float64) else pl.String() for name, dtype in types.items()
     }
-    frame = pl.read_csv(lines, has_header=False, schema=plain_types)
+    frame = pl.read_csv(plain_text(lines), has_header=False, schema=plain_types)
     lists = [pl.col(name).str.split(",") for name, dtype in types.items() if isinstance(dtype, pl.List)]
     booleans = [pl.col(name) == "t" for name, dtype in types.items() if isinstance(dtype, pl.Boolean)]
     return frame.with_columns(*lists, *booleans)

@@ -1,0 +1,103 @@
+"""Small workbooks that grow in memory, or take their reader minutes: each is refused before it is read."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import SourceError
+from tests.security.workbooks import HEADER, shared, text_cell, workbook
+from tests.tasks.formats.support import read, rows
+
+ROW_2 = f'<row r="2">{text_cell("A2", "vpc-1")}{text_cell("B2", "a")}</row>'
+
+GAP = " " * 2_000
+
+FAR = {
+    "the last cell of a sheet": f'<row r="1048576">{text_cell("XFD1048576", "x")}</row>',
+    "the last row": f'<row r="1048576">{text_cell("BH1048576", "x")}</row>',
+    "a row beyond any sheet": f'<row r="3000000000">{text_cell("A3000000000", "x")}</row>',
+    "only in the place of the cell": f"<row>{text_cell('XFD1048576', 'x')}</row>",
+    "only in the place of the row": f'<row r="1048500">{text_cell("BH2", "x")}</row>'
+    '<row r="1048576"><c><v>1</v></c></row>',
+    "behind other attributes": '<row spans=">" r="1048576"><c s=">" t="n" r = \'bh1048576\'><v>1</v></c></row>',
+    "in quotes that a comment opens": f'<!-- <row x=" --><row y=">" r="1048576">{text_cell("BH1048576", "x")}</row>',
+    "before the others": f'<row r="1048576">{text_cell("BH1048576", "x")}</row>{ROW_2 * 40}',
+    "rows without places": "<row/>" * 100_000 + f"<row>{'<c><v>1</v></c>' * 200}</row>",
+    "cells without places": f'<row r="2">{"<c><v>1</v></c>" * 3_000}</row><row r="9000"><c><v>1</v></c></row>',
+    "padded": f'<row r="200000">{text_cell("Z200000", "x")}</row>' + " " * (1 << 21),
+    "at the end of a chunk": f'{" " * ((1 << 20) - 900)}<row{GAP}r{GAP}="1048576"><c r="BH2"><v>1</v></c></row>',
+}
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_a_cell_that_is_far_away(tmp_path: Path, case: str) -> None:
+    """Every cell of the rectangle around those that are filled takes memory: gigabytes for a file of 1.7 KB."""
+    with pytest.raises(SourceError, match="far away from the table"):
+        read(workbook(tmp_path / "far.xlsx", HEADER + ROW_2 + FAR[case]))
+
+
+def test_sheets_with_gaps_are_read(tmp_path: Path) -> None:
+    """A note some way off is no attack, nor are cells and rows without places."""
+    note = f'<row r="900">{text_cell("CA900", "a note")}</row>'
+    found = read(workbook(tmp_path / "note.xlsx", HEADER + ROW_2 + note))
+    assert rows(found)[0] == (2, "vpc-1", "a")
+    bare = "".join("<row><c><v>7</v></c><c t='str'><v>b</v></c></row>" for _ in range(3_000))
+    found = read(workbook(tmp_path / "bare.xlsx", HEADER + bare))
+    assert (found.records, rows(found)[-1]) == (3_000, (3_001, "7", "b"))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '<c r="A{}" t="s"><v>0</v></c>',
+        "<c r='A{}' t = 's'><x/><v>0</v></c>",
+        '<c r="A{}" t="s"><v>1</v><v>0</v></c>',
+        '<c r="A{}" t="s"><v><!-- -->0</v></c>',
+    ],
+    ids=["plain", "another element", "two values", "a comment"],
+)
+def test_a_text_that_is_used_over_and_over(tmp_path: Path, cell: str) -> None:
+    """A text of 180 KB in 10,000 cells takes 1.8 GB."""
+    many = "".join(f'<row r="{row}">{cell.format(row)}</row>' for row in range(2, 10_002))
+    path = workbook(tmp_path / "shared.xlsx", HEADER + many, sharedStrings=shared("x" * 180_000, "y"))
+    with pytest.raises(SourceError, match="uses long texts over and over"):
+        read(path)
+
+
+def test_one_long_text_among_others_is_read(tmp_path: Path) -> None:
+    """It is counted as often as it is used."""
+    many = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>1</v></c></row>' for row in range(2, 10_002))
+    path = workbook(tmp_path / "sound.xlsx", HEADER + many, sharedStrings=shared("x" * 50_000, "vpc-1"))
+    assert read(path).records == 10_000
+
+
+def test_a_part_that_is_longer_than_it_declares(tmp_path: Path) -> None:
+    """Sizes that are declared too small, with a checksum that fits, are found before anything relies on them."""
+    path = workbook(tmp_path / "lies.xlsx", HEADER + ROW_2 + " " * 10_000)
+    with zipfile.ZipFile(path) as archive:
+        item = archive.getinfo("xl/worksheets/sheet1.xml")
+        text = archive.read(item)
+    content = path.read_bytes()
+    for size in (400, 401):
+        lies = _sizes(zlib.crc32(text[:size]), item.compress_size, 400)
+        path.write_bytes(content.replace(_sizes(item.CRC, item.compress_size, item.file_size), lies))
+        with pytest.raises(SourceError, match="damaged workbook"):
+            read(path)
+
+
+def _sizes(*fields: int) -> bytes:
+    """Checksum, packed and unpacked size, as a zip file holds them."""
+    return b"".join(field.to_bytes(4, "little") for field in fields)
+
+
+def test_two_parts_of_one_name(tmp_path: Path) -> None:
+    """One reader takes the first, another the last: what is checked has to be what is read."""
+    path = workbook(tmp_path / "twice.xlsx", HEADER + ROW_2)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("xl/Worksheets/Sheet1.xml", "<worksheet/>")
+    with pytest.raises(SourceError, match="two parts of one name"):
+        read(path)
