@@ -232,7 +232,7 @@ _SEVERAL_BLOCKS = (
 
 def _network(text: str) -> str | None:
     """One block: with its length or mask, or as the range from its first address to its last."""
-    compact = re.sub(r"\s*([/–-])\s*", r"\1", text).replace("–", "-")
+    compact = re.sub(r"\s{0,9}([/–-])\s{0,9}", r"\1", text).replace("–", "-")
     # A zone (fe80::%eth0) means something on one machine only, and PostgreSQL holds none.
     if "%" in compact:
         return None
@@ -254,7 +254,7 @@ def _one_block(first: str, last: str) -> str | None:
 def _host(text: str) -> str | None:
     """One address, also with the length of its network (`10.0.0.1/24`); a network's own address is none of a host."""
     try:
-        interface = ipaddress.ip_interface(re.sub(r"\s*/\s*", "/", text))
+        interface = ipaddress.ip_interface(re.sub(r"\s{0,9}/\s{0,9}", "/", text))
     except ValueError:
         return None
     network = interface.network

@@ -12,9 +12,9 @@ from schemas.kinds import fall_back
 _EXPORTED = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 _SECONDS = r"(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
-_TIME = rf"(?:[ T,]+(?P<hour>\d{{1,2}}):(?P<minute>\d\d){_SECONDS}\s*(?P<half>[ap]m)?)?"
+_TIME = rf"(?:[ T,]{{1,9}}(?P<hour>\d{{1,2}}):(?P<minute>\d\d){_SECONDS}\s{{0,9}}(?P<half>[ap]m)?)?"
 _FORMS = tuple(
-    re.compile(date + _TIME + r"\s*(?:Z|UTC|GMT|\+00:?00)?", re.IGNORECASE)
+    re.compile(date + _TIME + r"\s{0,9}(?:Z|UTC|GMT|\+00:?00)?", re.IGNORECASE)
     for date in (
         r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
         r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})",

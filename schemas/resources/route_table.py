@@ -75,7 +75,7 @@ def _destinations(route: dict[str, Any]) -> list[Any]:
 _TARGET = re.compile(
     r"local|VpcLattice|[a-z]+(-[a-z]+)*-[0-9a-f]+|arn:aws[a-z-]*:.+|[0-9.]+|[0-9a-fA-F]*:[0-9a-fA-F:]*"
 )
-_DESTINATION = re.compile(r"[0-9]+(\.[0-9]+){3}/[0-9]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*/[0-9]+|pl-[0-9a-f]+")
+_DESTINATION = re.compile(r"[0-9]+(\.[0-9]+){3}/[0-9]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*/[0-9]+|pl-[0-9a-f]+")
 
 
 def _not_one_target(routes: Objects) -> bool:

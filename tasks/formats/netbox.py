@@ -365,10 +365,11 @@ _MODELS = {model: shape for shape in SHAPES.values() for model in shape.models}
 
 def endpoint_of(address: Any) -> str | None:
     """Return the endpoint in the URL of a record or of a page, such as `dcim/sites`."""
-    found = _ENDPOINT.search(address) if isinstance(address, str) else None
+    found = _ENDPOINT.search(address) if isinstance(address, str) and len(address) <= _LONGEST_URL else None
     return found[1] if found else None
 
 
+_LONGEST_URL = 2_000
 _APPLICATIONS = "circuits|cloud|core|dcim|extras|ipam|plugins/[a-z][\\w-]*|tenancy|users|virtualization|vpn|wireless"
 _ENDPOINT = re.compile(rf"/api/((?:{_APPLICATIONS})/[a-z][\w-]*)/(?:[0-9a-fA-F-]+/)?(?:\?.*)?$")
 

@@ -42,6 +42,10 @@ _TOKEN = re.compile(
 )
 
 
+# No spreadsheet writes a longer code (ECMA-376, part 1, 18.8.31, and Excel's own limit).
+_LONGEST = 255
+
+
 class Look(Enum):
     """What a format makes of a number: nothing that matters, a date and so on, or what is not understood."""
 
@@ -83,6 +87,8 @@ class NumberFormat:
 
 def number_format(code: str) -> NumberFormat:
     """Return what a format code says."""
+    if len(code) > _LONGEST:
+        return NumberFormat(Look.UNKNOWN, code[:_LONGEST])
     section = next((match[1] for match in _SECTION.finditer(code)), "")
     tokens = list(_tokens(section))
     signs = "".join(text for what, text in tokens if what == "sign").lower()
@@ -174,15 +180,22 @@ def _filled(tokens: list[tuple[str, str]], digits: str, fraction: str) -> str:
 def formats_of_styles(styles: str) -> dict[int, NumberFormat]:
     """Return, from the text of `styles.xml`, the formats of those cell styles that show another value (18.8.10)."""
     codes = dict(_BUILT_IN)
-    for element in re.findall(r"<(?:\w+:)?numFmt\b[^>]*>", styles):
-        number, code = re.search(r'numFmtId="(\d+)"', element), re.search(r'formatCode="([^"]*)"', element)
+    for element in re.findall(r"<(?:\w+:)?numFmt\b[^<>]*>", styles):
+        number, code = re.search(r'numFmtId="(\d{1,9})"', element), re.search(r'formatCode="([^"]*)"', element)
         if number and code:
             codes[int(number[1])] = html.unescape(code[1])
-    cells = re.search(r"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", styles, re.DOTALL)
+    _, _, cells = _partition(r"<(?:\w+:)?cellXfs\b", styles)
+    cells, _, _ = _partition(r"</(?:\w+:)?cellXfs>", cells)
     found: dict[int, NumberFormat] = {}
-    for style, element in enumerate(re.findall(r"<(?:\w+:)?xf\b[^>]*>", cells[0] if cells else "")):
-        number = re.search(r'numFmtId="(\d+)"', element)
+    for style, element in enumerate(re.findall(r"<(?:\w+:)?xf\b[^<>]*>", cells)):
+        number = re.search(r'numFmtId="(\d{1,9})"', element)
         code_of = codes.get(int(number[1])) if number else None
         if code_of is not None and (form := number_format(code_of)).look is not Look.SAME:
             found[style] = form
     return found
+
+
+def _partition(pattern: str, text: str) -> tuple[str, str, str]:
+    """The text before the first match of a pattern, the match, and the text after it."""
+    found = re.search(pattern, text)
+    return (text[: found.start()], found[0], text[found.end() :]) if found else (text, "", "")

@@ -1,6 +1,7 @@
 """What only the XML of an .xlsx sheet tells: formulas, errors, merged cells, number formats, numbers that lost digits.
 
-The XML is searched, a chunk at a time, and never resolved: no entity is expanded and no other file is opened.
+The XML is searched, a chunk at a time, and never resolved: no entity is expanded and no other file is opened. No
+expression looks beyond the next tag, or gives back what it has matched: hostile text is searched in linear time, too.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ _CHUNK = 1 << 20
 # A cell that is longer has no end: what is held of it is dropped.
 _LONGEST = 4 << 20
 
-_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
-_PLACE = re.compile(rb"\br=[\"']([A-Z]+\d+)[\"']")
+# A cell's content ends where it or another cell begins or ends.
+_CELL = re.compile(rb"<(?:\w+:)?c\b([^<>]*+)(?:(?<=/)>|>([^<]*+(?:<(?!/?(?:\w+:)?c[\s/>])[^<]*+)*+)</(?:\w+:)?c>)")
+_PLACE = re.compile(rb"\br=[\"']([A-Z]{1,3}\d{1,7})[\"']")
 _KIND = re.compile(rb"\bt=[\"'](\w+)[\"']")
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b")
-_VALUE = re.compile(rb"<(?:\w+:)?v\b[^>/]*>[^<]")
+_VALUE = re.compile(rb"<(?:\w+:)?v\b[^<>/]*+>[^<]")
 _ENDS = (b"</c>", b":c>")
 
 # What a formula or an error has, however it is written: text without it is passed over at the speed of memory.
@@ -44,7 +46,7 @@ _MARK = r"""[<:]f|["']e["']"""
 _LONG = re.compile(rb"<(?:\w+:)?v>-?(?:[1-9]\d{15,}(?:\.\d*)?|[1-9](?:\.\d*)?[eE]\+?(?:1[5-9]|[2-9]\d|\d{3}))</")
 _LONG_MARK = r"(?:>-?\d{16}|>-?\d(?:\.\d+)?[eE]\+?\d+<)"
 
-_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"']([A-Z]+)(\d+):([A-Z]+)(\d+)[\"']")
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^<>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']")
 
 Special = tuple[str, bytes, bytes]
 """The place, the type and the content of a cell with a formula, an error or a long number."""
@@ -166,7 +168,7 @@ class _Reader:
         self._first: int | None = None
         styles = "|".join(map(str, marks.formats))
         self._style_mark = rf"""\bs=["'](?:{styles})["']"""
-        cell = rb"<(?:\w+:)?c\b([^>]*?\bs=[\"'](" + styles.encode() + rb")[\"'][^>]*)>(?!</)"
+        cell = rb"<(?:\w+:)?c\b((?>[^<>]*?\bs=[\"'](" + styles.encode() + rb")[\"'])[^<>]*+)>(?!</)"
         self._styled = re.compile(cell) if styles else None
 
     def read(self, text: bytes) -> None:
@@ -203,19 +205,19 @@ class _Reader:
 
 def _filled(letters: bytes) -> re.Pattern[bytes]:
     """What a cell in a column of these letters looks like that Calamine takes for filled, if only with ""."""
-    formula = rb"(?:<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>))?"
-    value = rb"(?:<(?:\w+:)?v\b[^>/]*>[^<]|<(?:\w+:)?is\b)"
-    place = rb"\br=[\"'](" + letters + rb")\d+[\"']"
-    text = rb"(?=[^>]*\bt=[\"']str[\"'])[^>]*?" + place + rb"[^>]*(?<!/)>"
-    return re.compile(rb"<(?:\w+:)?c\b(?:" + text + rb"|[^>]*?" + place + rb"[^>]*(?<!/)>" + formula + value + rb")")
+    formula = rb"(?:<(?:\w+:)?f\b[^<>]*+(?:(?<=/)>|>[^<]*+</(?:\w+:)?f>))?"
+    value = rb"(?:<(?:\w+:)?v\b[^<>/]*+>[^<]|<(?:\w+:)?is\b)"
+    place = rb"(?>[^<>]*?\br=[\"'](" + letters + rb")\d{1,7}[\"'])[^<>]*+(?<!/)>"
+    text = rb"(?=[^<>]*?\bt=[\"']str[\"'])" + place
+    return re.compile(rb"<(?:\w+:)?c\b(?:" + text + rb"|" + place + formula + value + rb")")
 
 
-_FILLED = _filled(rb"[A-Z]+")
+_FILLED = _filled(rb"[A-Z]{1,3}")
 
 
 def _before(column: int) -> re.Pattern[bytes]:
     """What a filled cell before a column looks like."""
-    return _filled(b"[A-Z]+" if column > 26 else b"[A-" + bytes([ord("A") + column - 2]) + b"]")
+    return _filled(b"[A-Z]{1,3}" if column > 26 else b"[A-" + bytes([ord("A") + column - 2]) + b"]")
 
 
 def _special_in(text: bytes) -> Iterator[Special]:
@@ -237,10 +239,10 @@ def _sheet_part(archive: zipfile.ZipFile, sheet: int) -> str | None:
         return None
     book = archive.read("xl/workbook.xml").decode(errors="replace")
     links = archive.read("xl/_rels/workbook.xml.rels").decode(errors="replace")
-    ids = re.findall(r'<(?:\w+:)?sheet\b[^>]*?\br:id="([^"]+)"', book)
+    ids = re.findall(r'<(?:\w+:)?sheet\b[^<>]*?\br:id="([^"<>]+)"', book)
     if sheet >= len(ids):
         return None
-    for link in re.findall(r"<(?:\w+:)?Relationship\b[^>]*>", links):
+    for link in re.findall(r"<(?:\w+:)?Relationship\b[^<>]*>", links):
         target = re.search(r'Target="/?(?:xl/)?([^"]+)"', link)
         if f'Id="{ids[sheet]}"' in link and target:
             return f"xl/{target[1]}" if f"xl/{target[1]}" in names else None
