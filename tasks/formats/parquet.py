@@ -10,6 +10,7 @@ import polars as pl
 from schemas.errors import SourceError
 from schemas.reports import ROW, Opened, issues_frame
 from tasks.formats.base import Format, Source, column_names
+from tasks.formats.parquet_bounds import refuse_expansion
 from tasks.formats.spool import odd_cells
 from tasks.formats.written import write_parquet
 
@@ -29,6 +30,7 @@ def open_parquet(source: Source) -> Opened:
     """
     copy = source.workdir / "records.arrow"
     try:
+        refuse_expansion(source)
         frame = pl.scan_parquet(source.path, glob=False)
         schema = frame.collect_schema()
         names, told = column_names(source, list(schema), 1)

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from schemas.kinds import ADDRESS, BLOCK
+from schemas.resources import RESOURCES
 from tasks.formats.number_formats import formats_of_styles, number_format
 from tasks.formats.workbook import marks_of
 from tasks.moments import moments

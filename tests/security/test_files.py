@@ -1,0 +1,88 @@
+"""Small files that grow when they are read, or take their reader minutes: each is refused, or read at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from schemas.errors import SourceError
+from tests.tasks.formats.support import read, read_text, rows
+
+AT_ONCE = 20.0
+"""Seconds that are plenty on a busy machine for what takes a second, and took minutes."""
+
+
+def seconds(action: Callable[[], Any]) -> float:
+    """Return how long an action takes, whether the source is refused or not."""
+    begun = time.perf_counter()
+    with suppress(SourceError):
+        action()
+    return time.perf_counter() - begun
+
+
+# Columns --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a", "a (2)", "", "*"])
+def test_columns_of_one_name(tmp_path: Path, name: str) -> None:
+    """Each is found a name of its own in linear time, and more than are read are counted before they are named."""
+    count = 20_000
+    text = f"{','.join([name] * count)},vpc_id\n{',' * count}1\n"
+    assert seconds(lambda: read_text(tmp_path, "many.csv", text)) < AT_ONCE
+    with pytest.raises(SourceError, match="at most 1,000"):
+        read_text(tmp_path, "many.csv", text)
+    path = tmp_path / "few.csv"
+    path.write_text("a,a (2),a,a,a (2)\n1,2,3,4,5\n")
+    assert read(path).columns == ("a", "a (2)", "a (3)", "a (4)", "a (2) (2)")
+
+
+# Parquet --------------------------------------------------------------------------------------------------------------
+
+PARQUET: dict[str, Callable[[], pl.DataFrame]] = {
+    "rows": lambda: pl.select(pl.repeat("vpc-1", 3_000_000).alias("vpc_id")),
+    "a list": lambda: pl.select(pl.repeat(1, 3_000_000).implode().alias("vpc_id")),
+    "columns": lambda: pl.select(pl.repeat("x", 300_000).alias("a")).select(
+        pl.col("a").alias(f"a{number}") for number in range(80)
+    ),
+    "a text": lambda: pl.DataFrame({"vpc_id": ["x" * 100_000]}).select(pl.col("vpc_id").gather([0] * 11_000)),
+}
+
+
+@pytest.mark.parametrize("case", PARQUET)
+def test_a_parquet_file_that_unpacks_to_gigabytes(tmp_path: Path, case: str) -> None:
+    """A run of equal values takes a few bytes, however many they are."""
+    path = tmp_path / "small.parquet"
+    PARQUET[case]().write_parquet(path)
+    assert path.stat().st_size < 200_000
+    with pytest.raises(SourceError, match="unpacks to"):
+        read(path)
+
+
+def test_parquet_metadata_that_is_no_metadata(tmp_path: Path) -> None:
+    """Whatever stands in its place, the file is damaged."""
+    path = tmp_path / "odd.parquet"
+    sound = pl.DataFrame({"vpc_id": ["a", "b"]})
+    sound.write_parquet(path)
+    content = path.read_bytes()
+    assert rows(read(path)) == [(1, "a"), (2, "b")]
+    footer = int.from_bytes(content[-8:-4], "little")
+    for hostile in (b"\x4c" * footer, b"\xff" * footer, b"\x19\xfc" + b"\xff" * (footer - 2), b"\0" * footer):
+        path.write_bytes(content[: -8 - footer] + hostile + content[-8:])
+        with pytest.raises(SourceError, match="damaged Parquet"):
+            read(path)
+
+
+# Text -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["x^2", "x\x01"])
+def test_text_that_begins_like_a_compressed_file(tmp_path: Path, cell: str) -> None:
+    """It is text: Polars would unpack it, and so fail or fill the memory."""
+    text = f"name,region\n{cell},a\n{cell},b\n"
+    assert rows(read_text(tmp_path, "a.csv", text)) == [(2, cell, "a"), (3, cell, "b")]
