@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     source_private: bool = Field(
         False, description="Whether http(s):// sources may be on private addresses, this machine included."
     )
+    source_minutes: float = Field(60, gt=0, description="How long fetching a source may take in all.")
+    source_min_bytes_per_second: int = Field(
+        100, ge=0, description="The least that an http(s):// source has to send, measured over a minute; 0 takes any."
+    )
     source_folders: tuple[Path, ...] = Field(
         (),
         description="The folders that file:// and sqlite:// sources are read from, as a JSON list; any unless given.",

@@ -54,6 +54,13 @@ def fetch(request: Request) -> Fetched | None:
     the secret is in what is raised or returned.
     """
     source = source_named(request.url)
+    asked = request
+
+    def told(files: int, records: int, size: int) -> None:
+        asked.refuse_late()
+        asked.told(files, records, size)
+
+    request = replace(request, told=told)
     mark = hashlib.sha256(request.url.encode()).hexdigest()[:16]
     fetched = _untold(source, replace(request, known=_known(request, mark)))
     if fetched is None:

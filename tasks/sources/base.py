@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from schemas.errors import UsageError
+from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched
 from schemas.resource import Resource
 from schemas.secret import Secret
@@ -35,7 +35,7 @@ class Request:
     """What to fetch: the address, the types that are wanted (none: all that it has), and a folder to write to.
 
     `known` is the version that the last fetch gave: a source that still has it gives None. `wait` sleeps between two
-    attempts.
+    attempts. `begun` is when the fetching began, on the monotonic clock.
     """
 
     url: str
@@ -46,6 +46,7 @@ class Request:
     secret: Secret | None = None
     told: Fetching = unheard
     wait: Callable[[float], None] = time.sleep
+    begun: float = field(default_factory=time.monotonic)
 
     @cached_property
     def address(self) -> SplitResult:
@@ -65,6 +66,14 @@ class Request:
     def limit(self) -> int:
         """The most bytes that one file may have."""
         return self.settings.max_file_mb << 20
+
+    def refuse_late(self) -> None:
+        """Refuse to go on when fetching has taken as long as it may; raises SourceError."""
+        if time.monotonic() - self.begun > self.settings.source_minutes * 60:
+            raise SourceError(
+                f"{self.shown} was not fetched within {self.settings.source_minutes:g} minutes: narrow it, or raise "
+                "CMDB_SOURCE_MINUTES."
+            )
 
     @property
     def only(self) -> str | None:

@@ -29,7 +29,7 @@ def fetch(request: Request) -> Fetched | None:
             # Before it is opened: opening a pipe waits for its writer.
             _refuse_special(Path(entry.key).stat(), entry.name)
             with Path(entry.key).open("rb") as file:
-                copied(file, target, entry.name, request.limit)
+                copied(file, target, entry.name, request)
                 after = os.fstat(file.fileno())
         except OSError as error:
             if error.errno in _FULL:

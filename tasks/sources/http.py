@@ -20,6 +20,7 @@ from tasks.aside import aside
 from tasks.formats import FORMATS
 from tasks.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.sources.base import Connector, Request
+from tasks.sources.paced import Pace, PacedTransport
 from tasks.sources.peers import checked_addresses, is_public
 from tasks.sources.written import free_path, refuse_size
 
@@ -28,8 +29,6 @@ HOPS = 5
 
 # Attempts in all, however much each of them brought: a server that drops every connection is no server.
 _MOST = 50
-# A connection to an address was made for one name, and would be taken for another one's at that address.
-_NO_REUSE = httpx.Limits(max_keepalive_connections=0)
 _TIMES = httpx.Timeout(60, connect=10)
 _ENDINGS = {"text/tab-separated-values": ".tsv", "application/gzip": ".gz", "application/zip": ".zip"}
 _PLAIN_CODINGS = ("", "identity", "gzip", "x-gzip")
@@ -40,7 +39,10 @@ def fetch(request: Request) -> Fetched | None:
     if not request.address.hostname:
         raise UsageError("The address names no host: write https://host/path.")
     path = free_path(request.folder, "download")
-    with httpx.Client(verify=httpx.create_ssl_context(), trust_env=False, timeout=_TIMES, limits=_NO_REUSE) as client:
+    # A connection to an address was made for one name, and would be taken for another one's at that address: none is
+    # used twice.
+    transport = PacedTransport(httpx.create_ssl_context(), lambda: _pace(request))
+    with httpx.Client(transport=transport, trust_env=False, timeout=_TIMES) as client:
         download = _Download(request, client)
         with aside(path) as hidden:
             changed = download.whole(hidden)
@@ -50,6 +52,12 @@ def fetch(request: Request) -> Fetched | None:
     found = path.rename(free_path(request.folder, download.name))
     request.told(1, 0, download.size)
     return Fetched((FetchedFile(found, download.name, request.only),), download.version)
+
+
+def _pace(request: Request) -> Pace:
+    """The pace of a new connection."""
+    least = request.settings.source_min_bytes_per_second
+    return Pace(least, request.refuse_late, lambda what: SourceError(f"{request.shown} is too slow: it {what}."))
 
 
 class _Dropped(Exception):
@@ -79,6 +87,7 @@ class _Download:
         failed = 0
         for _ in range(_MOST):
             before = self.size
+            self._request.refuse_late()
             try:
                 return self._attempt(path)
             except (_Dropped, httpx.TransportError) as error:

@@ -72,13 +72,14 @@ def _copy(request: Request, entry: Entry, path: Path, copy: Copy) -> None:
             raise SourceError(f"{entry.name} was changed while it was read: it is read whole at the next sync.")
 
 
-def copied(source: IO[bytes], target: Path, name: str, limit: int) -> None:
-    """Copy a stream to a file within the limit."""
+def copied(source: IO[bytes], target: Path, name: str, request: Request) -> None:
+    """Copy a stream to a file within the limits of size and time."""
     size = 0
     with target.open("wb") as file:
         for chunk in _chunks(source):
             size += len(chunk)
-            refuse_size(name, size, limit)
+            refuse_size(name, size, request.limit)
+            request.refuse_late()
             file.write(chunk)
 
 

@@ -32,7 +32,7 @@ def fetch(request: Request) -> Fetched | None:
     def copy(entry: Entry, target: Path) -> None:
         try:
             with store.open(entry.key, "rb") as file:
-                copied(file, target, entry.name, request.limit)
+                copied(file, target, entry.name, request)
         except CmdbError:
             raise
         except Exception as error:

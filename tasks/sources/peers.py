@@ -8,16 +8,35 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Iterator
 
 from schemas.errors import Transient, UsageError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# RFC 6052: IPv4 addresses as IPv6 networks see them.
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# IPv6 networks whose addresses end in an IPv4 address: IPv4-compatible (RFC 4291, 2.5.5.1), IPv4-mapped,
+# IPv4-translated (RFC 2765), NAT64 (RFC 6052) and local NAT64 (RFC 8215).
+_AROUND_IPV4 = tuple(
+    ipaddress.IPv6Network(network)
+    for network in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")
+)
+# The identifiers of interfaces that end in an IPv4 address (ISATAP, RFC 5214, 6.1).
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
-# Where clouds tell a machine its own credentials over IPv6; over IPv4 the address is a link-local one.
-_METADATA = ipaddress.IPv6Address("fd00:ec2::254")
+# Where clouds tell a machine its own credentials, beside the link-local address that most have for it.
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        (
+            "168.63.129.16",  # Azure
+            "192.0.0.192",  # Oracle Cloud
+            "100.100.100.200",  # Alibaba Cloud
+            "fd00:ec2::254",  # AWS
+            "fd20:ce::254",  # Google Cloud
+            "fd00:c1::a9fe:a9fe",  # Oracle Cloud
+        ),
+    )
+)
 
 
 def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
@@ -28,29 +47,52 @@ def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
         raise Transient(f"The name '{host}' is not known: is it spelt right, and does DNS answer?") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
-        _refuse(host, _innermost(ipaddress.ip_address(address.partition("%")[0])), private=private)
+        _refuse(host, address, private=private)
     return addresses
 
 
 def is_public(address: str) -> bool:
-    """Say whether an address is one of the Internet."""
-    inner = _innermost(ipaddress.ip_address(address.partition("%")[0]))
-    return inner.is_global and not inner.is_multicast
+    """Say whether an address is one of the Internet, and so is each that stands in it."""
+    return all(each.is_global and not each.is_multicast for each in _meant(address))
 
 
-def _refuse(host: str, address: Address, *, private: bool) -> None:
-    if address.is_link_local or address == _METADATA or address.is_multicast or address.is_unspecified:
-        raise UsageError(f"'{host}' is at {address}, where no source is: it is not asked.")
-    if not private and not is_public(str(address)):
+def _refuse(host: str, address: str, *, private: bool) -> None:
+    wrong = next((each for each in _meant(address) if _is_no_source(each)), None)
+    if wrong is not None:
+        raise UsageError(f"'{host}' is at {wrong}, where no source is: it is not asked.")
+    if not private and not is_public(address):
         raise UsageError(
             f"'{host}' is at {address}, a private address: set CMDB_SOURCE_PRIVATE=true where such sources are meant."
         )
 
 
-def _innermost(address: Address) -> Address:
-    """The IPv4 address that stands in an IPv6 one."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None) or address
+def _is_no_source(address: Address) -> bool:
+    return (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or address in _METADATA
+        or (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
+    )
+
+
+def _meant(address: str) -> list[Address]:
+    """The addresses that an address means: those of IPv4 that stand in it, else itself."""
+    own = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(own, ipaddress.IPv4Address) or own.is_unspecified or own.is_loopback:
+        return [own]
+    inner: list[Address] = list(_inside(own))
+    # What an ISATAP address leads to is also the network around it.
+    return [*inner, own] if _is_isatap(own) else inner or [own]
+
+
+def _inside(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    if any(address in network for network in _AROUND_IPV4) or _is_isatap(address):
+        yield ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    yield from address.teredo or ()
+
+
+def _is_isatap(address: ipaddress.IPv6Address) -> bool:
+    return int(address) >> 32 & 0xFFFF_FFFF in _ISATAP
