@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.models import Accepted
 from api.problems import Refused
+from flows.job_text import members
 
 Job = TypeVar("Job", bound=BaseModel)
 
@@ -44,7 +45,7 @@ def accepted(request: Request, response: Response, run: FlowRun) -> Accepted:
 
 def check_same(run: FlowRun, job: Job) -> None:
     """A key that was used before has to come with the same request."""
-    if type(job).model_validate(run.parameters["job"]) != job:
+    if type(job).model_validate(members(run.parameters["job"])) != job:
         raise reused()
 
 

@@ -20,6 +20,7 @@ from api.models import Count, CountRequest, ExportAccepted, ExportCancelled, Exp
 from api.problems import Refused, responses
 from api.security import Reader, caller_of
 from api.service import service
+from flows.job_text import members
 from flows.runs import EXPORT, Standing
 from schemas.jobs import ExportJob
 from schemas.resources import resource
@@ -59,7 +60,7 @@ async def export(
     with disk_watched():
         await run_sync(lambda: folder.mkdir(parents=True))
     run = await here.runs.start(EXPORT, job, caller.name, idempotency_key)
-    before = ExportJob.model_validate(run.parameters["job"])
+    before = ExportJob.model_validate(members(run.parameters["job"]))
     if before.path != job.path:  # the key was used before
         await run_sync(folder.rmdir)
         if before.model_copy(update={"path": job.path}) != job:

@@ -47,6 +47,7 @@ from api.render import mapping_json
 from api.security import Caller, Reader, Writer, caller_of
 from api.service import Service, service
 from api.uploads import Upload
+from flows.job_text import members
 from flows.runs import IMPORT, UNDO, Standing
 from schemas.jobs import ImportJob, UndoJob
 from schemas.reports import Report, Severity, Status
@@ -252,7 +253,7 @@ async def _found(here: Service, upload_id: str, caller: Caller) -> Upload:
 
 async def _check_same(here: Service, run: FlowRun, job: ImportJob, upload: Upload) -> None:
     """A key that was used before has to come with the same request: the same options and the same bytes."""
-    before = ImportJob.model_validate(run.parameters["job"])
+    before = ImportJob.model_validate(members(run.parameters["job"]))
     if before == job:
         return
     known = await run_sync(uploads.find, UUID(before.path.parent.name), here.settings)

@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect import Flow
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 from prefect.deployments.runner import EntrypointType  # type: ignore[attr-defined]  # its documented place
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.schedules import Cron, Interval, RRule, Schedule
-from prefect.workers.process import ProcessWorker
 
 from flows import notices
 from flows.notices import SYNC_NOTICE
@@ -23,8 +22,14 @@ from flows.notices import SYNC_NOTICE
 POOL = "cmdb"
 """The work pool, of type `process`: any `prefect worker start --pool cmdb` may join."""
 
-COMMAND = "python -m deployments.start_run"
-"""How a worker starts a run."""
+JOB_TEMPLATE: dict[str, Any] = {
+    "job_configuration": {"command": "python -m deployments.start_run"},
+    "variables": {"type": "object", "properties": {}, "additionalProperties": False},
+}
+"""How a worker of the pool starts a run: by this command, with the worker's own environment, in a folder of its own.
+
+No job variable is left to whoever asks for a run: a command, an environment and a folder each let others run code.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Deployment:
     description: str
     parameters: dict[str, Any] = field(default_factory=dict)
     schedule: Schedule | None = None
+    typed: bool = True
+    """Whether Prefect checks the parameters by their schema, as people fill them in; the API's job is a text."""
 
     @property
     def flow(self) -> Flow[Any, Any]:
@@ -56,11 +63,11 @@ _IMPORT, _EXPORT, _SYNC = "flows.bulk_import.bulk_import", "flows.bulk_export.bu
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 
 DEPLOYMENTS = (
-    Deployment("api", _IMPORT, "Imports that the API asks for."),
-    Deployment("api", _EXPORT, "Exports that the API asks for."),
-    Deployment("api", _SYNC, "Syncs that the API asks for."),
-    Deployment("api", "flows.bulk_apply.bulk_apply", "Plans that the API is asked to apply."),
-    Deployment("api", "flows.bulk_undo.bulk_undo", "Undos that the API asks for."),
+    Deployment("api", _IMPORT, "Imports that the API asks for.", typed=False),
+    Deployment("api", _EXPORT, "Exports that the API asks for.", typed=False),
+    Deployment("api", _SYNC, "Syncs that the API asks for.", typed=False),
+    Deployment("api", "flows.bulk_apply.bulk_apply", "Plans that the API is asked to apply.", typed=False),
+    Deployment("api", "flows.bulk_undo.bulk_undo", "Undos that the API asks for.", typed=False),
     Deployment(
         "maintenance",
         "flows.maintenance.maintenance",
@@ -184,9 +191,7 @@ EXAMPLES = (
 async def register() -> None:
     """Make the work pool and the deployments known to the Prefect server; again changes nothing."""
     async with get_client() as client:
-        template = ProcessWorker.get_default_base_job_template()
-        with suppress(ObjectAlreadyExists):
-            await client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
+        await _make_pool(client)
         examples = DeploymentFilter(name=DeploymentFilterName(any_=[each.name for each in EXAMPLES]))
         known = {deployment.name for deployment in await client.read_deployments(deployment_filter=examples)}
         for deployment in DEPLOYMENTS:
@@ -198,6 +203,13 @@ async def register() -> None:
         await notices.register(client)
 
 
+async def _make_pool(client: PrefectClient) -> None:
+    with suppress(ObjectAlreadyExists):
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=JOB_TEMPLATE))
+        return
+    await client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
+
+
 async def _apply(deployment: Deployment) -> None:
     made = await deployment.flow.ato_deployment(
         deployment.name,
@@ -206,7 +218,7 @@ async def _apply(deployment: Deployment) -> None:
         schedules=[deployment.schedule] if deployment.schedule else None,
         entrypoint_type=EntrypointType.MODULE_PATH,
         work_pool_name=POOL,
-        job_variables={"command": COMMAND},
         tags=["cmdb"],
+        enforce_parameter_schema=deployment.typed,
     )
     await made.aapply()

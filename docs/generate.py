@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from prefect.schedules import Schedule
 
-from deployments.served import COMMAND, DEPLOYMENTS, EXAMPLES, POOL, Deployment
+from deployments.served import DEPLOYMENTS, EXAMPLES, POOL, Deployment
 from schemas import citations
 from schemas.fields import Spec
 from schemas.resource import Document, Resource
@@ -49,7 +49,8 @@ def _deployed(deployment: Deployment) -> dict[str, Any]:
         "parameters": deployment.parameters,
         "schedules": schedules,
         "tags": ["cmdb"],
-        "work_pool": {"name": POOL, "job_variables": {"command": COMMAND}},
+        "work_pool": {"name": POOL},
+        "enforce_parameter_schema": deployment.typed,
     }
 
 

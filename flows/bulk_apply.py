@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from flows.job_text import AS_TEXT_TOO
 from flows.reported import reported, reported_here
 from flows.sentences import apply_plan
 from schemas.jobs import ApplyJob
@@ -24,7 +25,7 @@ def _run_name() -> str:
 
 
 @flow(name="bulk-apply", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
-def bulk_apply(job: Annotated[ApplyJob, Field(description="Which plan to apply.")]) -> Any:
+def bulk_apply(job: Annotated[ApplyJob, AS_TEXT_TOO, Field(description="Which plan to apply.")]) -> Any:
     """Apply a frozen plan: that of a preview, or of a sync that was held back."""
     return reported(lambda url, told, run: apply_plan(job, url, settings(), steps=WATCHED, progress=told, run_id=run))
 

@@ -12,6 +12,7 @@ from prefect import flow, states
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from flows.job_text import AS_TEXT_TOO, as_text
 from flows.sentences import export_file
 from schemas.errors import Cancelled
 from schemas.jobs import ExportJob
@@ -27,7 +28,7 @@ def _run_name() -> str:
 
 
 @flow(name="bulk-export", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
-def bulk_export(job: Annotated[ExportJob, Field(description="What to export, and where to.")]) -> Any:
+def bulk_export(job: Annotated[ExportJob, AS_TEXT_TOO, Field(description="What to export, and where to.")]) -> Any:
     """Export records to a file: query, validate, map, write. An artifact holds what was written."""
     try:
         with database(settings()) as url, published() as progress:
@@ -41,6 +42,6 @@ def bulk_export(job: Annotated[ExportJob, Field(description="What to export, and
 
 def run_here(job: ExportJob, progress: Progress) -> Exported:
     """Carry the flow out in this process, telling `progress` too; raises what went wrong."""
-    exported = heard(bulk_export, job, progress)
+    exported = heard(bulk_export, as_text(job), progress)
     assert isinstance(exported, Exported)  # noqa: S101  # for the type checker
     return exported

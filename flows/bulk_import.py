@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from flows.job_text import AS_TEXT_TOO
 from flows.reported import reported, reported_here
 from flows.sentences import import_file
 from schemas.jobs import ImportJob
@@ -25,7 +26,7 @@ def _run_name() -> str:
 
 
 @flow(name="bulk-import", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
-def bulk_import(job: Annotated[ImportJob, Field(description="What to import, and how.")]) -> Any:
+def bulk_import(job: Annotated[ImportJob, AS_TEXT_TOO, Field(description="What to import, and how.")]) -> Any:
     """Import a file: extract, map, validate, load. The state tells the end, and an artifact holds the report."""
     return reported(lambda url, told, run: import_file(job, url, settings(), steps=WATCHED, progress=told, run_id=run))
 

@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from flows.job_text import AS_TEXT_TOO
 from flows.notices import circumstances
 from flows.reported import reported, reported_here
 from flows.sentences import sync_source
@@ -25,7 +26,7 @@ def _run_name() -> str:
 
 
 @flow(name="bulk-sync", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
-def bulk_sync(job: Annotated[SyncJob, Field(description="What to sync, and how.")]) -> Any:
+def bulk_sync(job: Annotated[SyncJob, AS_TEXT_TOO, Field(description="What to sync, and how.")]) -> Any:
     """Sync a source: fetch, read, map, validate, load. A source that is as it was changes nothing."""
     seen = circumstances(job)
     return reported(

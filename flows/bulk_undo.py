@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from flows.job_text import AS_TEXT_TOO
 from flows.reported import reported, reported_here
 from schemas.jobs import UndoJob
 from schemas.reports import Progress, Report
@@ -23,7 +24,7 @@ def _run_name() -> str:
 
 
 @flow(name="bulk-undo", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
-def bulk_undo(job: Annotated[UndoJob, Field(description="What to take back, and how.")]) -> Any:
+def bulk_undo(job: Annotated[UndoJob, AS_TEXT_TOO, Field(description="What to take back, and how.")]) -> Any:
     """Take a run back. The state tells the end, and an artifact holds the report."""
     return reported(lambda url, told, run: watched_undo(job, url, settings(), told, run))
 

@@ -21,8 +21,9 @@ from prefect.events.schemas.automations import Automation, AutomationCore, Event
 from prefect.logging import get_logger, get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
+from flows.job_text import members
 from flows.runs import SYNC
 from schemas.errors import CmdbError
 from schemas.jobs import SyncJob
@@ -142,22 +143,22 @@ async def _scheduled(client: PrefectClient) -> AsyncIterator[DeploymentResponse]
 
 async def _webhook(deployment: DeploymentResponse) -> UUID | None:
     """Keep the webhook of a deployment as a block of Prefect, whose server calls it; None where it has none."""
-    name = (deployment.parameters.get("job") or {}).get("notify")
-    if not isinstance(name, str):
+    job = job_of(deployment.parameters)
+    if job is None or job.notify is None:
         return None
     try:
-        address = address_of(await run_sync(secret_named, name))
+        address = address_of(await run_sync(secret_named, job.notify))
     except CmdbError as error:
         get_logger("cmdb").warning("%s will not tell when it is late: %s", deployment.name, error)
         return None
     block = Webhook(url=SecretStr(address), headers={"Content-Type": "application/json", "User-Agent": "cmdb"})
-    saved = await block.save(f"cmdb-{name}".lower().replace("_", "-"), overwrite=True)
+    saved = await block.save(f"cmdb-{job.notify}".lower().replace("_", "-"), overwrite=True)
     return saved if isinstance(saved, UUID) else UUID(str(saved))
 
 
 def job_of(parameters: dict[str, Any]) -> SyncJob | None:
     """What a run of a sync was asked to do; None where that is no sync."""
     try:
-        return SyncJob.model_validate(parameters.get("job"))
-    except ValidationError:
+        return SyncJob.model_validate(members(parameters.get("job")))
+    except ValueError:  # a ValidationError is one
         return None

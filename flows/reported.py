@@ -13,7 +13,9 @@ from uuid import UUID
 from prefect import states
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from pydantic import BaseModel
 
+from flows.job_text import as_text
 from schemas.errors import Cancelled, RunFailed, UnderWay
 from schemas.reports import Progress, Report, Status
 from schemas.settings import settings
@@ -55,9 +57,9 @@ def _rejects_file(report: Report, url: str) -> Path | None:
     return path
 
 
-def reported_here(flow: Callable[..., Any], job: Any, progress: Progress) -> Report:
+def reported_here(flow: Callable[..., Any], job: BaseModel, progress: Progress) -> Report:
     """Carry a flow out in this process, telling `progress` too; returns the report, raises what went wrong."""
-    return _report_of(heard(flow, job, progress, return_state=True))
+    return _report_of(heard(flow, as_text(job), progress, return_state=True))
 
 
 def _report_of(state: State[Any]) -> Report:

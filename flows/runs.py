@@ -32,6 +32,7 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
 from sqlalchemy import Connection
 
+from flows.job_text import as_text, members
 from schemas import errors
 from schemas.errors import Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
@@ -118,7 +119,7 @@ class Runs:
         self, flow: str, job: ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob, owner: str, key: str | None = None
     ) -> FlowRun:
         """Ask for a run; the same owner's same key gives the run that it gave before."""
-        parameters = {"job": job.model_dump(mode="json", exclude_defaults=True)}
+        parameters = {"job": as_text(job)}
         once = _once(flow, owner, key) if key else None
         with _told():
             deployment = await self._deployment(flow)
@@ -339,7 +340,7 @@ def _standing(run: FlowRun, flow: str, shown: dict[str, Any]) -> Standing:
         updated=_updated(run, shown),
         message=_message(run, status),
         owner=owner,
-        job=run.parameters.get("job"),
+        job=members(run.parameters.get("job")),
     )
 
 

@@ -20,8 +20,8 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
-from pydantic import ValidationError
 
+from flows.job_text import members
 from flows.runs import SYNC
 from schemas.errors import Unavailable
 from schemas.jobs import SyncJob
@@ -51,12 +51,12 @@ def scheduled() -> list[Scheduled]:
 
 def _job(deployment: DeploymentResponse) -> SyncJob | None:
     """What a deployment does; None for the one that the API asks, which does what it is told."""
-    asked: dict[str, Any] | None = deployment.parameters.get("job")
+    asked = deployment.parameters.get("job")
     if asked is None:
         return None
     try:
-        return SyncJob.model_validate({"name": deployment.name} | asked)
-    except ValidationError:
+        return SyncJob.model_validate({"name": deployment.name} | members(asked))
+    except ValueError:  # a ValidationError is one
         return None
 
 

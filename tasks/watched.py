@@ -91,7 +91,7 @@ watched_undo = _watched(undo.undo, "undo", task_run_name="undo {job.run}", **_RE
 """An undo, which is one step, as a Prefect task."""
 
 
-def heard(flow: Callable[..., Any], job: Any, progress: Progress, **options: Any) -> Any:
+def heard(flow: Callable[..., Any], job: str, progress: Progress, **options: Any) -> Any:
     """Carry a flow out in this process, and tell `progress` too."""
     token = LISTENER.set(progress)
     try:
