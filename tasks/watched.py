@@ -26,6 +26,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from schemas.errors import Cancelled, Transient, UnderWay
 from schemas.reports import Exported, Progress, Report, Severity, silent
 from tasks import export, steps, undo
+from tasks.markdown import escaped
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
@@ -210,20 +211,24 @@ def publish_report(report: Report, rejects: Path | None) -> None:
     create_markdown_artifact(
         key=f"import-{report.run_id}",
         markdown=report_markdown(report, rejects),
-        description=f"{report.resource_type} from {report.source}",
+        description=escaped(f"{report.resource_type} from {report.source}"),
     )
 
 
 def publish_export(exported: Exported) -> None:
     """Keep what an export wrote as an artifact of its flow run, with a link to the file."""
-    lines = [f"# {exported.records:,} records of {exported.what}", ""]
-    lines += [f"[{_safe(exported.path.name)}]({exported.path.absolute().as_uri()}), {exported.size:,} bytes", ""]
-    lines += [f"- {count:,} of {name}" for name, count in exported.types.items() if exported.resource_type is None]
-    lines += [f"- {count:,} values of {name} no longer fit its rules ({rule})" for name, rule, count in exported.unfit]
+    lines = [f"# {exported.records:,} records of {escaped(exported.what)}", ""]
+    address = exported.path.absolute().as_uri()
+    lines += [f"{escaped(exported.path.name)}: [the file]({address}), {exported.size:,} bytes", ""]
+    lines += [f"- {count:,} of {escaped(name)}" for name, count in exported.types.items() if not exported.resource_type]
+    lines += [
+        f"- {count:,} values of {escaped(name)} no longer fit its rules ({escaped(rule)})"
+        for name, rule, count in exported.unfit
+    ]
     create_markdown_artifact(
         key=f"export-{exported.run_id}",
         markdown="\n".join(lines),
-        description=f"{exported.what} to {exported.path.name}",
+        description=escaped(f"{exported.what} to {exported.path.name}"),
     )
 
 
@@ -242,20 +247,16 @@ def report_markdown(report: Report, rejects: Path | None) -> str:
         "repairs": counts.repairs,
     }
     dry = " (dry run: nothing was changed)" if report.dry_run else ""
-    lines = [f"# {report.resource_type} from {report.source}: {report.status}{dry}", ""]
-    lines += [report.message, ""] if report.message else []
+    lines = [f"# {escaped(f'{report.resource_type} from {report.source}')}: {report.status}{dry}", ""]
+    lines += [escaped(report.message), ""] if report.message else []
     lines += ["| | records |", "| --- | ---: |", *(f"| {name} | {number:,} |" for name, number in figures.items()), ""]
     errors = [issue for issue in report.issues if issue.severity is Severity.ERROR]
     if errors:
         lines += ["## First rejects", "", "| row | column | what |", "| ---: | --- | --- |"]
-        lines += [f"| {issue.row or ''} | {_safe(issue.column or '')} | {_safe(issue.message)} |" for issue in errors]
+        lines += [
+            f"| {issue.row or ''} | {escaped(issue.column or '')} | {escaped(issue.message)} |" for issue in errors
+        ]
     if rejects:
-        lines += ["", f"All rejected rows: [{rejects.name}]({rejects.as_uri()}), or marked in a workbook with", ""]
+        lines += ["", f"All rejected rows: [the file]({rejects.as_uri()}), or marked in a workbook with", ""]
         lines += [f"    cmdb rejects {report.run_id} -o rejects.xlsx"]
     return "\n".join(lines)
-
-
-def _safe(text: str) -> str:
-    """Return text that stays within its cell of a Markdown table and brings no markup in."""
-    escaped = "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-!|" else sign for sign in text)
-    return " ".join(escaped.split())
