@@ -34,7 +34,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with prefect() as client:
-            page = str(client.api_url).removesuffix("/").removesuffix("/api")
+            page = settings.prefect_url or str(client.api_url).removesuffix("/").removesuffix("/api")
             runs = Runs(client, url)
             app.state.service = Service(settings, runs, Watches(runs, page), page)
             reaping = asyncio.create_task(_reap(runs, settings))

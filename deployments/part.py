@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import Unavailable
@@ -28,13 +28,13 @@ def _nothing() -> None:
 class Part:
     """A process by its command; `ready` says whether it answers, `log` is where its output goes.
 
-    `prepare` is called in the new process, before its program.
+    `environment` is all that the process gets of ours. `prepare` is called in the new process, before its program.
     """
 
     name: str
     command: Sequence[str]
     log: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str]
     ready: Callable[[], bool] = lambda: True  # a default that is called
     prepare: Callable[[], None] = _nothing
     process: subprocess.Popen[bytes] | None = None
@@ -42,7 +42,7 @@ class Part:
     def start(self) -> None:
         """Start the process, with standard input from us: a part may end when that does."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {name: value for name, value in (os.environ | self.environment).items() if value}
+        environment = {name: value for name, value in self.environment.items() if value}
         with self.log.open("ab") as file:
             # A session of its own: Ctrl-C in the terminal is ours to handle, and stops the parts in their turn.
             self.process = subprocess.Popen(

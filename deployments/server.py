@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from contextlib import contextmanager
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from deployments.environment import of_prefect_server
 from deployments.part import Part
 from flows.launch import answers
+from flows.sign_in import SERVER, server_secret
 from schemas.settings import Settings
 from tasks.store.database import address
 from tasks.store.engine import engine, told_plainly
@@ -37,17 +40,21 @@ def prefect_server(settings: Settings, port: int | None = None) -> Iterator[str]
 def server_part(settings: Settings, url: str, port: int) -> Part:
     """Return the Prefect server as a part of the system; creates its database where there is none."""
     home = settings.home / "prefect"
-    environment = {
+    environment = of_prefect_server() | {
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": "",
         "PREFECT_API_DATABASE_CONNECTION_URL": _own_database(url, settings.prefect_database),
-        # Where the links lead to that it writes into notices.
-        "PREFECT_UI_URL": f"http://127.0.0.1:{port}",
+        SERVER: server_secret(settings),
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+        # Where people reach its page: its own calls and the links in notices lead there.
+        "PREFECT_UI_URL": page_address(settings, port),
+        "CMDB_PREFECT_HOSTS": json.dumps(settings.prefect_hosts),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
     }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "deployments.prefect_app"]
     api = api_address(port)
     return Part("Prefect server", command, home / "server.log", environment, lambda: answers(api))
 
@@ -55,6 +62,11 @@ def server_part(settings: Settings, url: str, port: int) -> Part:
 def api_address(port: int) -> str:
     """Return the address of the API of a Prefect server on this machine."""
     return f"http://127.0.0.1:{port}/api"
+
+
+def page_address(settings: Settings, port: int) -> str:
+    """Return where people reach the page of a Prefect server on this machine."""
+    return settings.prefect_url or f"http://127.0.0.1:{port}"
 
 
 def _own_database(url: str, name: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
+from deployments.environment import of_api, of_runs
 from deployments.part import Part, Say, end_with_parent, run
-from deployments.server import api_address, server_part
+from deployments.server import api_address, page_address, server_part
+from flows.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret
 from schemas.errors import UsageError
 from schemas.settings import Settings
 from tasks.store.database import database
@@ -24,21 +27,32 @@ def up(settings: Settings, say: Say) -> None:
 
 def _tell(settings: Settings, say: Say) -> None:
     say(f"\ncmdb       http://{settings.api_host}:{settings.api_port}")
-    say(f"Prefect    http://127.0.0.1:{settings.prefect_port}")
+    say(f"Prefect    {page_address(settings, settings.prefect_port)}")
+    say(f"sign in    to Prefect with the secret in {_place_of_secret(settings)}")
     say(f"logs       {settings.home / 'logs'}")
     say("\nCtrl-C stops everything.")
+
+
+def _place_of_secret(settings: Settings) -> str:
+    return SERVER if os.environ.get(SERVER) else str(secret_file(settings))
 
 
 def _parts(settings: Settings, url: str) -> list[Part]:
     api = api_address(settings.prefect_port)
     logs = settings.home / "logs"
     program = [sys.executable, "-c", "from api.cli import main; main()"]
-    common = {"CMDB_DATABASE_URL": url, "PREFECT_API_URL": api, "CMDB_HOME": str(settings.home)}
+    common = {
+        "CMDB_DATABASE_URL": url,
+        "CMDB_HOME": str(settings.home),
+        "PREFECT_API_URL": api,
+        "PREFECT_UI_URL": page_address(settings, settings.prefect_port),
+        CLIENT: (secret := server_secret(settings)),
+    }
     page = f"http://{settings.api_host}:{settings.api_port}"
     parts = [
         server_part(settings, url, settings.prefect_port),
-        Part("worker", [*program, "worker"], logs / "worker.log", common, lambda: _has_worker(api)),
-        Part("API", [*program, "api"], logs / "api.log", common, lambda: _ready(page)),
+        Part("worker", [*program, "worker"], logs / "worker.log", of_runs() | common, lambda: _has_worker(api, secret)),
+        Part("API", [*program, "api"], logs / "api.log", of_api() | common, lambda: _ready(page)),
     ]
     _check_ports(settings)
     for part in parts:
@@ -71,9 +85,9 @@ def _ready(page: str) -> bool:
         return False
 
 
-def _has_worker(api: str) -> bool:
+def _has_worker(api: str, secret: str) -> bool:
     """Whether a worker polls: the API's own readiness asks the same, once it is there."""
-    request = f"{api}/work_pools/cmdb"
+    request = Request(f"{api}/work_pools/cmdb", headers=credentials(secret))  # noqa: S310  # an address of our own
     try:
         with urlopen(request, timeout=5) as answer:  # noqa: S310  # an address of our own
             return b'"READY"' in answer.read()

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deployments.environment import of_runs
 from deployments.part import Part, Say, end_with_parent, run
 from deployments.served import POOL, register
 from deployments.start_run import SOCKET
@@ -37,7 +38,7 @@ def work(settings: Settings, say: Say, name: str | None = None) -> None:
 
 def _parts(settings: Settings, folder: Path, name: str | None) -> list[Part]:
     path = folder / "socket"
-    common = {
+    common = of_runs() | {
         # `python` in the command of a run is this one.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", _LOOK),

@@ -15,6 +15,7 @@ from rich.rule import Rule
 from rich.table import Table
 
 from deployments.server import prefect_server
+from flows.sign_in import sign_in
 from schemas.settings import Settings
 from tasks.store.database import database
 
@@ -41,12 +42,13 @@ def under_prefect(settings: Settings) -> None:
         console.print(f"\na Prefect server answers at {api}", style="dim")
         cmdb("import vpcs.csv", PREFECT_API_URL=api)
         cmdb("import describe-subnets.json --set region=eu-central-1", PREFECT_API_URL=api)
-        list_flow_runs(api)
+        list_flow_runs(api, settings)
 
 
-def list_flow_runs(api: str) -> None:
+def list_flow_runs(api: str, settings: Settings) -> None:
     """Ask the server for the flow runs and their task runs."""
     os.environ["PREFECT_API_URL"] = api
+    sign_in(api, settings)
     from prefect.client.orchestration import get_client
 
     table = Table(

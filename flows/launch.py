@@ -10,6 +10,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flows.sentences import apply_plan, export_file, import_file, sync_source
+from flows.sign_in import CLIENT, credentials, secret_file, sign_in
 from schemas.errors import Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Progress, Report
@@ -51,7 +52,7 @@ def _carried_out(
     job: Job, flow: str, plain: Callable[..., Result], settings: Settings, progress: Progress, say: Say
 ) -> Result:
     if server := _server(settings, say):
-        _under(server)
+        _under(server, settings)
         watched: Result = import_module(f"flows.{flow}").run_here(job, progress)
         return watched
     with database(settings) as url:
@@ -69,9 +70,9 @@ def _server(settings: Settings, say: Say) -> str | None:
     return None
 
 
-def _under(server: str) -> None:
+def _under(server: str, settings: Settings) -> None:
     """Set Prefect up before it is imported, which takes a second: only a run that it watches pays for it."""
-    os.environ["PREFECT_API_URL"] = server
+    _use(server, settings)
     # The server keeps the run's log; the terminal gets our own words.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
@@ -81,19 +82,37 @@ def hand_over_to_prefect(settings: Settings) -> str:
     server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
     if not server or not answers(server):
         raise Unavailable("No Prefect server answers: set PREFECT_API_URL, or start everything with `cmdb up`.")
-    os.environ["PREFECT_API_URL"] = server
+    _use(server, settings)
     return server
+
+
+def _use(server: str, settings: Settings) -> None:
+    """Let Prefect's client use a server; raises Unavailable where that refuses our secret."""
+    os.environ["PREFECT_API_URL"] = server
+    sign_in(server, settings)
+    secret = os.environ.get(CLIENT)
+    if not os.environ.get("PREFECT_API_KEY") and _asked(server, "version", secret) in (401, 403):
+        wrong = f"another secret than that of {CLIENT}" if secret else "a secret"
+        raise Unavailable(
+            f"The Prefect server at {server} asks for {wrong}: set {CLIENT} to it. "
+            f"`cmdb up` keeps that of its server in {secret_file(settings)}."
+        )
 
 
 def answers(server: str) -> bool:
     """Say whether a Prefect server is healthy."""
+    return _asked(server, "health") == 200
+
+
+def _asked(server: str, what: str, secret: str | None = None) -> int | None:
+    """Return the status that a Prefect server answers with; None where it does not answer."""
     address = urlsplit(server)
     connect = HTTPSConnection if address.scheme == "https" else HTTPConnection
     connection = connect(address.hostname or "", address.port, timeout=_PATIENCE)
     try:
-        connection.request("GET", f"{address.path.rstrip('/')}/health")
-        return connection.getresponse().status == 200
+        connection.request("GET", f"{address.path.rstrip('/')}/{what}", headers=credentials(secret))
+        return connection.getresponse().status
     except (OSError, HTTPException):
-        return False
+        return None
     finally:
         connection.close()

@@ -95,6 +95,17 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Where the API listens; anywhere but here it needs API keys.")
     api_port: int = Field(8400, ge=0, le=65_535, description="The port of the API.")
     prefect_port: int = Field(4200, ge=1, le=65_535, description="The port of the Prefect server of `cmdb up`.")
+    prefect_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+(/[^?#]*)?$",
+        description="Where people reach Prefect's page, when it is behind a proxy, as https://host/path; "
+        "http://127.0.0.1:CMDB_PREFECT_PORT by default.",
+    )
+    prefect_hosts: tuple[str, ...] = Field(
+        (),
+        description="Other host names by which clients reach Prefect's server, as a JSON list; "
+        "this machine's and that of CMDB_PREFECT_URL are known.",
+    )
     prefect_database: str = Field(
         "prefect", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="The database of that server, beside the CMDB's own."
     )
@@ -143,6 +154,11 @@ class Settings(BaseSettings):
         if value and "://" in value and not value.startswith("file://"):
             raise ValueError("write a folder, or file:///folder: other stores are not supported yet")
         return value
+
+    @field_validator("prefect_url")
+    @classmethod
+    def _without_last_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else value
 
     @field_validator("rules", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from flows.sign_in import CLIENT, SERVER
 from schemas.settings import settings
 from tasks.store.embedded import server
 from tests.api.system import CMDB, Start, System, running
@@ -23,6 +24,8 @@ from tests.laws import PROFILE
 from tests.webhook import webhook
 
 ROOT = Path(__file__).parents[1]
+
+SECRETS = (SERVER, CLIENT)
 
 OwnProcess = Callable[..., subprocess.Popen[str]]
 
@@ -48,7 +51,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[None]:
     """Keep the developer's settings, data and servers out of the test."""
-    for name in [name for name in os.environ if name.startswith("CMDB_") or name == "PREFECT_API_URL"]:
+    for name in [name for name in os.environ if name.startswith("CMDB_") or name in (*SECRETS, "PREFECT_API_URL")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CMDB_HOME", str(home))
     monkeypatch.setenv("CMDB_WEBHOOK_RETRY_SECONDS", "0.01")
@@ -105,9 +108,13 @@ def database_url(emptied_database: EmptiedDatabase) -> Iterator[str]:
     emptied_database.renew()
 
 
-@pytest.fixture(scope="session")
-def prefect_api(system: System) -> str:
-    """The address of the API of the system's Prefect server, for tests of runs in a process of their own."""
+@pytest.fixture
+def prefect_api(system: System, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of the API of the system's Prefect server, for tests of runs in a process of their own.
+
+    The environment has its secret.
+    """
+    monkeypatch.setenv(CLIENT, system.secret)
     return f"{system.prefect}/api"
 
 

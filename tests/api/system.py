@@ -18,6 +18,7 @@ from uuid import uuid4
 import httpx
 import psutil
 
+from flows.sign_in import credentials
 from tests.waiting import wait_until
 from tests.webhook import Hook
 
@@ -42,6 +43,22 @@ class System:
         """Return a client of the API."""
         return httpx.Client(base_url=self.address, timeout=60, **more)
 
+    @property
+    def secret(self) -> str:
+        """The secret of its Prefect server."""
+        return (self.home / "prefect" / "secret").read_text()
+
+    def prefect_client(self) -> httpx.Client:
+        """Return a client of Prefect's API, signed in."""
+        return httpx.Client(base_url=f"{self.prefect}/api", headers=credentials(self.secret), timeout=30)
+
+    def ask_prefect(self, method: str, path: str, **body: Any) -> Any:
+        """Ask Prefect's API; returns what it answers."""
+        with self.prefect_client() as client:
+            answer = client.request(method, path, json=body if method in ("POST", "PATCH") else None)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
     def part(self, name: str) -> psutil.Process:
         """Return the process of a part: server, worker, warm or api."""
         fits = _NAMES[name]
@@ -63,7 +80,7 @@ class System:
 
 
 _NAMES: dict[str, Any] = {
-    "server": lambda words: "server" in words and "start" in words,
+    "server": lambda words: words[-1:] == ["deployments.prefect_app"],
     "worker": lambda words: words[-1:] == ["worker"],
     "prefect worker": lambda words: "worker" in words and "start" in words,
     "warm": lambda words: "deployments.warm" in words,

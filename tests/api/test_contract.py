@@ -25,7 +25,7 @@ _LEFT_OUT = ("unsupported_method", "positive_data_acceptance", "negative_data_re
 @contextmanager
 def no_worker(system: System) -> Iterator[None]:
     """Let nobody carry out what is asked for, and forget it at the end."""
-    with httpx.Client(base_url=f"{system.prefect}/api", timeout=30) as prefect:
+    with system.prefect_client() as prefect:
         prefect.patch("/work_pools/cmdb", json={"is_paused": True}).raise_for_status()
         try:
             yield

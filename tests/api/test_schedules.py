@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from deployments.served import DEPLOYMENTS, EXAMPLES
 from docs.generate import PREFECT_YAML, prefect_yaml
 from flows.maintenance import remove_old
+from flows.sign_in import CLIENT
 from schemas.jobs import SyncJob
 from tasks.sources import SOURCES, source_named
 from tests.api.system import System
@@ -26,7 +26,7 @@ from tests.waiting import wait_until
 
 def deployments(system: System) -> dict[str, dict[str, Any]]:
     """Return the deployments that Prefect has, by name."""
-    found = httpx.post(f"{system.prefect}/api/deployments/filter", json={}).json()
+    found = system.ask_prefect("POST", "/deployments/filter")
     return {each["name"]: each for each in found if each["name"] != "api"}
 
 
@@ -53,19 +53,19 @@ def test_a_schedule_fires(system: System, tmp_path: Path) -> None:
     example = deployments(system)["hourly-changes"]
     path = tmp_path / "subnets.ndjson"
     [schedule] = example["schedules"]
-    address = f"{system.prefect}/api/deployments/{example['id']}"
+    address = f"/deployments/{example['id']}"
     job = {"job": {"resource_type": "subnet", "path": str(path)}}
     every = {"active": True, "schedule": {"interval": 2}}
-    httpx.patch(address, json={"parameters": job}).raise_for_status()
-    httpx.patch(f"{address}/schedules/{schedule['id']}", json=every).raise_for_status()
+    system.ask_prefect("PATCH", address, parameters=job)
+    system.ask_prefect("PATCH", f"{address}/schedules/{schedule['id']}", **every)
     try:
         for _ in range(2):
             wait_until(path.exists)
             path.unlink()
     finally:
         before = {"active": False, "schedule": schedule["schedule"]}
-        httpx.patch(f"{address}/schedules/{schedule['id']}", json=before).raise_for_status()
-        httpx.patch(address, json={"parameters": example["parameters"]}).raise_for_status()
+        system.ask_prefect("PATCH", f"{address}/schedules/{schedule['id']}", **before)
+        system.ask_prefect("PATCH", address, parameters=example["parameters"])
 
 
 def test_maintenance_runs(system: System) -> None:
@@ -73,11 +73,10 @@ def test_maintenance_runs(system: System) -> None:
     old = system.home / "storage" / "exports" / "of-long-ago"
     old.mkdir(parents=True, exist_ok=True)
     os.utime(old, (0, 0))
-    address = f"{system.prefect}/api/deployments/{deployments(system)['maintenance']['id']}/create_flow_run"
-    run = httpx.post(address, json={}).json()
+    run = system.ask_prefect("POST", f"/deployments/{deployments(system)['maintenance']['id']}/create_flow_run")
 
     def completed() -> bool:
-        state = httpx.get(f"{system.prefect}/api/flow_runs/{run['id']}").json()["state_name"]
+        state = system.ask_prefect("GET", f"/flow_runs/{run['id']}")["state_name"]
         assert state not in ("Failed", "Crashed")
         return bool(state == "Completed")
 
@@ -94,7 +93,8 @@ def test_prefect_deploys_it(system: System) -> None:
     """Prefect's own command takes the file, and changes nothing of what the worker has registered."""
     before = {name: each["id"] for name, each in deployments(system).items()}
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_YAML)]
-    environment = os.environ | {"PREFECT_API_URL": f"{system.prefect}/api", "PREFECT_HOME": str(system.home / "deploy")}
+    server = {"PREFECT_API_URL": f"{system.prefect}/api", CLIENT: system.secret}
+    environment = os.environ | server | {"PREFECT_HOME": str(system.home / "deploy")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {name: each["id"] for name, each in deployments(system).items()} == before

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
@@ -30,9 +29,7 @@ class Scheduled:
 
     def ask(self, method: str, path: str, /, **body: Any) -> Any:
         """Ask Prefect's API."""
-        answer = httpx.request(method, f"{self.system.prefect}/api{path}", json=body or None, timeout=30)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        return self.system.ask_prefect(method, path, **body)
 
     def deployment(self, name: str) -> dict[str, Any]:
         """Return a deployment of syncs."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from typer.main import get_command
 
 from api.cli import app
+from flows.sign_in import SERVER
 from schemas.settings import Settings
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "deployments"
+
+HOSTS = "CMDB_PREFECT_HOSTS"
 
 
 def compose() -> Any:
@@ -66,3 +71,23 @@ def test_the_server_is_the_one_that_is_tested() -> None:
     addresses = [value for _, value in set_for if re.match(r"\w[\w+]*://[^/]*@", value)]
     assert len(addresses) == 3
     assert [value for value in addresses if not re.match(r"[\w+]+://cmdb:\$\{POSTGRES_PASSWORD:", value)] == []
+
+
+def test_prefect_is_closed() -> None:
+    """Its server runs our doors, knows the name by which it is reached, and asks for what its clients send."""
+    document = compose()
+    services = document["services"]
+    prefect = services["prefect"]
+    [mounted] = prefect["configs"]
+    assert prefect["command"] == ["python", mounted["target"]]
+    assert (FOLDER / document["configs"][mounted["source"]]["file"]).samefile(FOLDER / "prefect_app.py")
+    secret = prefect["environment"][SERVER]
+    assert secret.startswith("${PREFECT_SECRET:?")
+    for name in ("api", "worker"):
+        environment = services[name]["environment"]
+        assert environment["PREFECT_API_AUTH_STRING"] == secret
+        assert urlsplit(environment["PREFECT_API_URL"]).hostname in json.loads(prefect["environment"][HOSTS])
+    assert all(port.startswith("127.0.0.1:") for port in prefect["ports"])
+    assert [name for name, each in services.items() if "CMDB_API_KEYS" in each.get("environment", {})] == ["api"]
+    servers = [name for name, each in services.items() if SERVER in each.get("environment", {})]
+    assert servers == ["prefect"]

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from flows.sign_in import CLIENT, credentials
 from tests.support import execute, stored, vpc, write_csv
 
 CMDB = Path(sys.executable).with_name("cmdb")
@@ -26,7 +27,8 @@ def cmdb(url: str, api: str, *words: str, program: tuple[str, ...] = (str(CMDB),
 def ask(api: str, path: str, **body: Any) -> Any:
     """Ask the server's REST API."""
     data = json.dumps(body).encode()
-    with urlopen(Request(f"{api}{path}", data, {"Content-Type": "application/json"})) as answer:  # noqa: S310
+    headers = {"Content-Type": "application/json", **credentials(os.environ[CLIENT])}
+    with urlopen(Request(f"{api}{path}", data, headers)) as answer:  # noqa: S310
         return json.load(answer)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 
 import pytest
 from prefect.blocks.system import Secret as Block
 from prefect.events.worker import EventsWorker
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from flows.sign_in import CLIENT
 from schemas.errors import UsageError
 from tasks.credentials import secret_named
 from tests.waiting import wait_until
@@ -47,7 +49,7 @@ def prefect_here(prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     it tries meanwhile.
     """
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
-    with temporary_settings(updates={PREFECT_API_URL: prefect_api}):
+    with temporary_settings(updates={PREFECT_API_URL: prefect_api, PREFECT_API_AUTH_STRING: os.environ[CLIENT]}):
         yield
         EventsWorker.drain_all()
     wait_until(lambda: not [thread for thread in threading.enumerate() if "EventsWorker" in thread.name])

@@ -1,0 +1,45 @@
+"""The environment of each process of a system: what it needs, and no secret of another process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+_SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+_SYSTEM_BEGINNINGS = ("LC_", "PYTHON", "SSL_CERT_", "COVERAGE_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+# libpq's own variables: the Prefect server's database is on the server of the CMDB's.
+_DATABASE = "PG"
+
+_OF_API = ("CMDB_API_KEYS",)
+_OF_SOURCES = "CMDB_SECRET_"
+_OF_PREFECT_SERVER = (
+    "PREFECT_SERVER_API_AUTH_STRING",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_API_DATABASE_PASSWORD",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_PASSWORD",
+)
+
+
+def of_prefect_server() -> dict[str, str]:
+    """Prefect's settings and the machine's: nothing of the CMDB, and no credentials of sources."""
+    return _ours(
+        lambda name: (
+            name in _SYSTEM or name.upper() in _PROXIES or name.startswith((*_SYSTEM_BEGINNINGS, _DATABASE, "PREFECT_"))
+        )
+    )
+
+
+def of_api() -> dict[str, str]:
+    """All but what belongs to the Prefect server, and the secrets of sources, which runs alone read."""
+    return _ours(lambda name: name not in _OF_PREFECT_SERVER and not name.startswith(_OF_SOURCES))
+
+
+def of_runs() -> dict[str, str]:
+    """All but what belongs to the Prefect server or the API: a source may need whatever variable its library reads."""
+    return _ours(lambda name: name not in _OF_PREFECT_SERVER and name not in _OF_API)
+
+
+def _ours(fits: Callable[[str], bool]) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if fits(name)}
