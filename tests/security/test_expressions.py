@@ -85,7 +85,7 @@ def test_long_cells(read: Callable[[pl.Series], pl.Series], cell: str) -> None:
 
 def test_destinations_of_routes() -> None:
     """Colons without an end are no block."""
-    [rule] = [each for each in RESOURCES["route_table"].row_rules if each.name == "destination"]
+    [rule] = [each for each in RESOURCES["routeTable"].row_rules if each.name == "destination"]
     routes = orjson.dumps([{"destination": ":" * SIZE, "target": "local"}]).decode()
     frame = pl.DataFrame({"routes": [routes]})
     assert seconds(lambda: frame.select(rule.broken())) < AT_ONCE
