@@ -12,7 +12,9 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from api import exports, free, health, imports, pages, plans, problems, records, resources, session, syncs
+from api import audit, exports, free, health, imports, keys, pages, plans, problems, records, resources, session, syncs
+from api.access import Access
+from api.audit import Audited, AuditLog
 from api.models import ImportRequest, PlanRequest
 from api.problems import Problem
 from api.progress import Watches
@@ -29,7 +31,10 @@ log = logging.getLogger("cmdb.api")
 
 def create(settings: Settings, url: str) -> ASGIApp:
     """Return the application, guarded; raises UsageError where it may not listen as the settings say."""
-    check_binding(settings)
+    ensure_upgraded(url)
+    access = Access(settings, url)
+    check_binding(settings, any_key=access.needed())
+    audit.enter_settings(url, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -41,7 +46,6 @@ def create(settings: Settings, url: str) -> ASGIApp:
             yield
             reaping.cancel()
 
-    ensure_upgraded(url)
     app = FastAPI(
         title="cmdb",
         version=metadata.version("cmdb"),
@@ -51,12 +55,14 @@ def create(settings: Settings, url: str) -> ASGIApp:
         redoc_url=None,
     )
     app.state.settings = settings
-    for part in (imports, plans, syncs, exports, records, free, resources, session, health):
+    app.state.access = access
+    app.state.audit = AuditLog(url, stdout=settings.audit_stdout)
+    for part in (imports, plans, syncs, exports, records, free, resources, session, keys, audit, health):
         app.include_router(part.router)
     pages.mount(app)
     problems.install(app)
     _declare(app)
-    guarded: ASGIApp = Guard(NoNul(app), settings)
+    guarded: ASGIApp = Guard(Audited(NoNul(app), app.state.audit), settings)
     if settings.cors_origins:
         guarded = CORSMiddleware(
             guarded,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
 from json import dumps
@@ -17,12 +15,12 @@ import orjson
 import typer
 from polars.exceptions import PanicException
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
-from sqlalchemy import Connection
 
 from api import render
-from api.streams import can_encode, steady_streams
+from api.access_commands import audit, key
+from api.streams import steady_streams
+from api.terminal import err, out, print_json, print_plain, reading
 from api.watch import Watch
 from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
 from schemas.errors import CmdbError, MappingError, SourceError, Unavailable, UsageError
@@ -35,9 +33,10 @@ from schemas.settings import settings
 from tasks.aside import aside
 from tasks.rule_files import load_rules
 from tasks.store import browse, ledger
-from tasks.store.database import address, database
+from tasks.store.database import address
+from tasks.store.definitions import definitions
 from tasks.store.difference import difference
-from tasks.store.engine import engine, told_plainly
+from tasks.store.engine import engine
 from tasks.store.free import MOST, Search, find_free
 from tasks.store.migrate import upgrade
 
@@ -58,13 +57,8 @@ app = typer.Typer(
 )
 db = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(db, name="db")
-
-# Into a file or a pipe, tables are as wide as they need to be.
-_WIDE = None if sys.stdout and sys.stdout.isatty() else 200
-
-
-out = Console(highlight=False, width=_WIDE)
-err = Console(stderr=True, highlight=False, width=_WIDE)
+app.add_typer(key, name="key")
+app.add_typer(audit, name="audit")
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, YAML, Excel, Parquet, Terraform; also .gz or .zip.")
@@ -137,7 +131,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 
 def _version(asked: bool) -> None:
     if asked:
-        _print_plain(f"cmdb {metadata.version('cmdb')}")
+        print_plain(f"cmdb {metadata.version('cmdb')}")
         raise typer.Exit
 
 
@@ -360,7 +354,7 @@ def export(
     )
     with Watch(err, quiet=json) as watch:
         exported = carry_out_export(job, settings(), watch.progress, watch.say)
-    _print_json(render.exported_json(exported)) if json else render.show_exported(out, exported)
+    print_json(render.exported_json(exported)) if json else render.show_exported(out, exported)
 
 
 @app.command(epilog="Example: cmdb template subnet --format xlsx -o subnets.xlsx")
@@ -390,10 +384,10 @@ def types(
     """List the resource types, or the fields of one."""
     if type is None:
         rows = [{"type": r.type, "title": r.title, "key": list(r.key)} for r in RESOURCES.values()]
-        _print_json(rows) if json else out.print(render.types_table(RESOURCES.values()))
+        print_json(rows) if json else out.print(render.types_table(RESOURCES.values()))
         return
     chosen = resource(type)
-    _print_json(render.fields_json(chosen)) if json else out.print(render.fields_table(chosen))
+    print_json(render.fields_json(chosen)) if json else out.print(render.fields_table(chosen))
 
 
 @app.command(epilog="Example: CMDB_RULES=rules.py cmdb rules vpc")
@@ -407,7 +401,7 @@ def rules(
     """
     chosen = resource(type).type if type else None
     found = listed(load_rules(settings().rules), chosen)
-    _print_json([asdict(each) for each in found]) if json else out.print(render.rules_listed(found))
+    print_json([asdict(each) for each in found]) if json else out.print(render.rules_listed(found))
 
 
 @app.command(epilog="Example: cmdb runs --type vpc --limit 5")
@@ -417,10 +411,10 @@ def runs(
     json: Json = False,
 ) -> None:
     """List the newest runs."""
-    with _reading() as connection:
+    with reading() as connection:
         reports = ledger.list_runs(connection, limit=limit, resource_type=resource(type).type if type else None)
     if json:
-        _print_json([render.report_json(report) for report in reports])
+        print_json([render.report_json(report) for report in reports])
     else:
         out.print(render.runs_table(reports) if reports else "No run yet: cmdb import FILE")
 
@@ -435,9 +429,9 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the report of a run."""
-    with _reading() as connection:
+    with reading() as connection:
         report = ledger.read_report(connection, ledger.find_run(connection, run), samples=issues)
-    _print_json(render.report_json(report)) if json else render.show_report(out, report)
+    print_json(render.report_json(report)) if json else render.show_report(out, report)
 
 
 @app.command(epilog="Example: cmdb rejects last -o rejects.xlsx")
@@ -451,7 +445,7 @@ def rejects(
     """
     from tasks.rejects import write_rejects
 
-    with _reading() as connection:
+    with reading() as connection:
         count = write_rejects(connection, ledger.find_run(connection, run), output)
     err.print(f"{count:,} rejected rows → {output}", markup=False)
 
@@ -487,21 +481,6 @@ def worker(
     work(settings(), lambda words: err.print(words, markup=False), name)
 
 
-@app.command(epilog="Example: cmdb key netops --scope write")
-def key(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is: letters, digits, dots, dashes.")],
-    scope: Annotated[
-        str, typer.Option("--scope", help="read; write, which includes it; admin, which sees all.")
-    ] = "write",
-) -> None:
-    """Make an API key: it is shown once, and CMDB_API_KEYS gets its hash."""
-    from api.security import new_key
-
-    made, line = new_key(name, scope)
-    out.print(made, markup=False, soft_wrap=True)
-    err.print(f'Add this to the list in CMDB_API_KEYS: "{line}"', markup=False, soft_wrap=True)
-
-
 @app.command(epilog="Example: cmdb undo last --dry-run\n\n" + EXIT_CODES)
 def undo(
     run: RunArgument,
@@ -517,12 +496,12 @@ def undo(
 
     An undo is a run as any other, and can be undone.
     """
-    with _reading() as connection:
+    with reading() as connection:
         found = ledger.find_run(connection, run)
     job = UndoJob(run=found, force=force, dry_run=dry_run)
     with Watch(err, quiet=json) as watch:
         report = carry_out_undo(job, settings(), watch.progress, watch.say)
-    _print_json(render.report_json(report)) if json else render.show_report(out, report)
+    print_json(render.report_json(report)) if json else render.show_report(out, report)
     raise _Ended(_exit_code(report))
 
 
@@ -534,11 +513,11 @@ def history(
 ) -> None:
     """Show what happened to a record: when, by which run and file, and what was there before."""
     chosen = resource(type)
-    with _reading() as connection:
+    with reading() as connection:
         found = browse.record(connection, chosen, key)
     if found is None:
         raise UsageError(f"There is no {chosen.title} '{key}'.")
-    _print_json(found) if json else out.print(render.history_table(found["history"]))
+    print_json(found) if json else out.print(render.history_table(found["history"]))
 
 
 @db.command("upgrade", epilog="Example: CMDB_DATABASE_URL=postgresql://… cmdb db upgrade")
@@ -612,7 +591,7 @@ def plan(
     report = _report(job, json)
     with aside(output) as hidden:
         hidden.write_bytes(orjson.dumps(render.plan_json(report), option=orjson.OPT_INDENT_2, default=str))
-    _print_json(render.plan_json(report)) if json else render.show_report(out, report)
+    print_json(render.plan_json(report)) if json else render.show_report(out, report)
     if report.plan and report.plan.until:
         err.print(f"{output} holds the plan, which is kept until {report.plan.until:%Y-%m-%d %H:%M %Z}.", markup=False)
     raise _Ended(_exit_code(report))
@@ -728,10 +707,9 @@ def sync(
 def syncs(json: Json = False) -> None:
     """List the syncs: when each ran last and will run next, and when it last changed anything."""
     scheduled = _scheduled()
-    with _reading() as connection:
-        found = ledger.list_syncs(connection)
-    rows = render.syncs_json(found, scheduled)
-    _print_json(rows) if json else out.print(render.syncs_table(rows) if rows else "No sync yet: cmdb sync URL")
+    with reading() as connection:
+        rows = render.syncs_json(ledger.list_syncs(connection), scheduled, definitions(connection))
+    print_json(rows) if json else out.print(render.syncs_table(rows) if rows else "No sync yet: cmdb sync URL")
 
 
 @app.command(epilog="Example: cmdb diff 3f2a9c1e 81d0b7aa")
@@ -741,10 +719,10 @@ def diff(
     json: Json = False,
 ) -> None:
     """Compare two runs: what each saw of its source, and what the later one and those between changed."""
-    with _reading() as connection:
+    with reading() as connection:
         runs = [ledger.find_run(connection, each) for each in (before, after)]
         found = difference(connection, *runs)
-    _print_json(render.difference_json(found)) if json else render.show_difference(out, found)
+    print_json(render.difference_json(found)) if json else render.show_difference(out, found)
 
 
 @app.command(
@@ -761,11 +739,11 @@ def free(
     json: Json = False,
 ) -> None:
     """Suggest free blocks of a size, the lowest first, beside the prefixes of a VRF or the subnets of a VPC."""
-    with _reading() as connection:
+    with reading() as connection:
         found = find_free(connection, Search(size, block, vrf, vpc, limit))
     if json:
         # A count of IPv6 may have more digits than orjson writes.
-        _print_plain(dumps(asdict(found), indent=2))
+        print_plain(dumps(asdict(found), indent=2))
         return
     for each in found.blocks:
         out.print(each, markup=False)
@@ -776,7 +754,7 @@ def free(
 def settings_(json: Json = False) -> None:
     """Show every setting, its value (secrets masked) and where it comes from."""
     if json:
-        _print_json({name: {"value": _plain(value), "source": source} for name, value, source in settings().shown()})
+        print_json({name: {"value": _plain(value), "source": source} for name, value, source in settings().shown()})
         return
     out.print(render.settings_table(settings()))
 
@@ -816,14 +794,14 @@ def _run() -> None:
         sys.exit(app(standalone_mode=not json) or DONE)
     except CmdbError as error:
         if json:
-            _print_json({"error": {"code": error.code, "message": str(error)}})
+            print_json({"error": {"code": error.code, "message": str(error)}})
         else:
             err.print(f"[bold red]Error:[/bold red] {escape(str(error))}", soft_wrap=True)
         if isinstance(error, MappingError) and error.mapping and error.mapping.matches and not json:
             err.print(render.mapping_table(error.mapping))
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
     except _Misused as error:
-        _print_json({"error": {"code": UsageError.code, "message": error.format_message()}})
+        print_json({"error": {"code": UsageError.code, "message": error.format_message()}})
         sys.exit(error.exit_code)
     except (typer.Abort, SystemExit) as end:
         # Typer makes this of Ctrl-C.
@@ -842,7 +820,7 @@ def _run() -> None:
 def _carry_out(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:
     report = _report(job, json)
     if json:
-        _print_json(render.report_json(report))
+        print_json(render.report_json(report))
     else:
         render.show_report(out, report)
     raise _Ended(_exit_code(report))
@@ -872,18 +850,18 @@ def _plan_file(path: Path) -> dict[str, Any]:
 
 
 def _known_sync(source: str) -> SyncJob | None:
-    """The sync of that name, as it is on schedule or was asked for last; None where an address or a file is meant."""
+    """The sync of that name, as it is on schedule or defined; None where an address or a file is meant."""
     if ":" in source or Path(source).exists():
         return None
     for each in _scheduled():
         if source in (each.deployment, each.job.source):
             return each.job
-    with _reading() as connection:
-        syncs = {each.name: each for each in ledger.list_syncs(connection)}
+    with reading() as connection:
+        syncs = {each.name: each for each in definitions(connection)}
     if source not in syncs:
         known = f"there are {', '.join(sorted(syncs))}" if syncs else "there is none yet"
         raise UsageError(f"There is no sync '{source}', and no such file: {known}.")
-    return _checked(SyncJob, **{"name": source} | syncs[source].options)
+    return syncs[source].job()
 
 
 def _scheduled() -> list[Scheduled]:
@@ -898,7 +876,7 @@ def _scheduled() -> list[Scheduled]:
 
 
 def _run_id(reference: str) -> UUID:
-    with _reading() as connection:
+    with reading() as connection:
         return ledger.find_run(connection, reference)
 
 
@@ -953,22 +931,6 @@ def _sheets(values: list[str] | None) -> dict[str, Any]:
     pairs = [text.rpartition("=") for text in values or () if "=" in text]
     known = {name: SheetOptions(type=resource(type).type if type else None, skip=not type) for name, _, type in pairs}
     return {"sheet": alone[0] if alone else None, "sheets": known}
-
-
-@contextmanager
-def _reading() -> Iterator[Connection]:
-    with database(settings()) as url, told_plainly(), engine(url).connect() as connection:
-        yield connection
-
-
-def _print_json(value: object) -> None:
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
-    _print_plain(text if can_encode(text) else dumps(orjson.loads(text), indent=2))
-
-
-def _print_plain(text: str) -> None:
-    """Print a text as it is."""
-    sys.stdout.write(f"{text}\n")
 
 
 def _plain(value: object) -> object:

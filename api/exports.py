@@ -15,15 +15,17 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import FileResponse
 
 from api import progress as pushing
+from api.access import AnyKey, Exporter, caller_of
+from api.audit import note
 from api.downloads import declared, sent
 from api.models import Count, CountRequest, ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
 from api.problems import Refused, responses
-from api.security import Reader, caller_of
 from api.service import service
 from flows.job_text import members
 from flows.runs import EXPORT, Standing
 from schemas.jobs import ExportJob
-from schemas.resources import resource
+from schemas.permissions import Action
+from schemas.resources import RESOURCES, resource
 from tasks.formats import FORMATS, format_named
 from tasks.run import disk_watched
 from tasks.store.query import Selection
@@ -38,7 +40,7 @@ async def export(
     request: Request,
     response: Response,
     asked: ExportRequest,
-    caller: Reader,
+    caller: Exporter,
     idempotency_key: Annotated[
         str | None,
         Header(max_length=255, description="The same key gives the same export again, and never a second one."),
@@ -50,6 +52,8 @@ async def export(
     if asked.compress and not format.compressible:
         raise Refused(422, f"{format.title} is compressed by itself: leave 'compress' out.", "wrong-request")
     chosen = [resource(name) for name in (asked.types or [asked.resource_type or ""]) if not asked.all]
+    types = [each.type for each in chosen] or list(RESOURCES)
+    caller.check(Action.EXPORT, types)
     if len(chosen) != 1 and format.write_all is None:
         raise Refused(422, f"{format.title} holds one type: ask for 'excel' or 'json'.", "wrong-request")
     today = datetime.now(UTC).date().isoformat()
@@ -61,6 +65,7 @@ async def export(
         await run_sync(lambda: folder.mkdir(parents=True))
     run = await here.runs.start(EXPORT, job, caller.name, idempotency_key)
     before = ExportJob.model_validate(members(run.parameters["job"]))
+    note(request, run.id, types="all" if asked.all else types, format=asked.format)
     if before.path != job.path:  # the key was used before
         await run_sync(folder.rmdir)
         if before.model_copy(update={"path": job.path}) != job:
@@ -76,21 +81,22 @@ async def export(
 
 
 @router.post("/count", responses=responses(404))
-async def count(request: Request, asked: CountRequest, caller: Reader) -> Count:
+async def count(request: Request, asked: CountRequest, caller: Exporter) -> Count:
     """How many records an export with that filter would have."""
-    del caller  # who may read may read this
-    selection = Selection(resource(asked.resource_type), (), await run_sync(lambda: asked.filter))
+    chosen = resource(asked.resource_type)
+    caller.check(Action.EXPORT, [chosen.type])
+    selection = Selection(chosen, (), await run_sync(lambda: asked.filter))
     return Count(records=await service(request).asked(selection.count))
 
 
 @router.get("/progress/{export_id}", responses=responses(404))
-async def export_progress(request: Request, export_id: UUID, caller: Reader) -> ExportProgress:
+async def export_progress(request: Request, export_id: UUID, caller: AnyKey) -> ExportProgress:
     """Where an export stands."""
     here = service(request)
     return ExportProgress.of(await here.visible(export_id, EXPORT, caller), here.prefect_page)
 
 
-async def visible_export(request: Request, export_id: UUID, caller: Reader) -> Standing:
+async def visible_export(request: Request, export_id: UUID, caller: AnyKey) -> Standing:
     """Refuse before the answer begins what this caller may not see."""
     return await service(request).visible(export_id, EXPORT, caller)
 
@@ -115,7 +121,7 @@ async def export_events(
 async def export_socket(socket: WebSocket, export_id: UUID) -> None:
     """The same, pushed over a WebSocket."""
     here = service(socket)
-    await here.visible(export_id, EXPORT, caller_of(socket))
+    await here.visible(export_id, EXPORT, await caller_of(socket))
     await pushing.push(here.watches, socket, export_id, EXPORT)
 
 
@@ -125,20 +131,22 @@ async def export_socket(socket: WebSocket, export_id: UUID) -> None:
     responses=responses(404, 409, 410)
     | {200: declared("The file.", *_MEDIA), 206: declared("The part that was asked for by Range.", *_MEDIA)},
 )
-async def download(request: Request, export_id: UUID, caller: Reader) -> FileResponse:
+async def download(request: Request, export_id: UUID, caller: AnyKey) -> FileResponse:
     """The file of an export; a part of it where a Range is asked for."""
     here = service(request)
     standing = await here.visible(export_id, EXPORT, caller)
+    caller.check(Action.EXPORT, _types(standing))
     if standing.status != "completed":
         raise Refused(409, standing.message or f"The export is {standing.status}: read its progress.", "not-completed")
     path = _path(standing)
     if not path.is_file():
         raise Refused(410, "The file was removed: exports are kept for a while only. Ask for it again.")
+    note(request, export_id, file=path.name, types=_types(standing))
     return sent(path, path.name, media=_media(standing, path))
 
 
 @router.delete("/{export_id}", responses=responses(404))
-async def cancel_export(request: Request, export_id: UUID, caller: Reader) -> ExportCancelled:
+async def cancel_export(request: Request, export_id: UUID, caller: AnyKey) -> ExportCancelled:
     """Cancel an export, or remove its file when it is done."""
     here = service(request)
     standing = await here.visible(export_id, EXPORT, caller)
@@ -155,6 +163,12 @@ async def _removed(standing: Standing) -> str:
         return "The export was done, and its file is gone already."
     await run_sync(shutil.rmtree, folder)
     return "The export was done; its file is removed."
+
+
+def _types(standing: Standing) -> list[str]:
+    job = ExportJob.model_validate(standing.job)
+    named = [job.resource_type] if job.resource_type else list(job.resource_types)
+    return [resource(name).type for name in named] or list(RESOURCES)
 
 
 def _path(standing: Standing) -> Path:

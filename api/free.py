@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from api.access import Reader
 from api.models import FreeBlocks
 from api.problems import responses
-from api.security import Reader
 from api.service import service
+from schemas.permissions import Action
 from tasks.store.free import MOST, Search, find_free
 
 router = APIRouter(prefix="/api/free", tags=["records"])
@@ -30,7 +31,7 @@ async def free(
     limit: Annotated[int, Query(ge=1, le=MOST, description="How many blocks.")] = 10,
 ) -> FreeBlocks:
     """The lowest free blocks of a size, aligned, and how many are free in all."""
-    del caller  # who may read may read this
+    caller.check(Action.READ, ["vpc", "subnet"] if vpc else ["prefix"])
     search = Search(size, block, vrf, vpc, limit)
     found = await service(request).asked(lambda connection: find_free(connection, search))
     return FreeBlocks(size=found.size, within=list(found.within), blocks=list(found.blocks), total=found.total)

@@ -12,11 +12,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import text
 
+from api.access import Reader
 from api.models import Health
-from api.security import Reader
+from api.problems import responses
 from api.service import Service, service
 from deployments.served import POOL
 from schemas.errors import CmdbError
+from schemas.permissions import Action
+from schemas.resources import RESOURCES
 from tasks.store import ledger
 
 router = APIRouter(tags=["health"])
@@ -62,10 +65,10 @@ async def _worker(here: Service) -> str:
     return "ok" if alive else "No worker is there: start one with `cmdb worker`."
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get("/metrics", response_class=Response, responses=responses() | {200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request, caller: Reader) -> Response:
     """Figures of all imports, as the ledger has them; the same from every process."""
-    del caller  # who may read may read this
+    caller.check(Action.READ, RESOURCES)
     figures = await service(request).asked(ledger.figures)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(figures))

@@ -23,6 +23,8 @@ from starlette.responses import FileResponse, JSONResponse
 from api import progress as pushing
 from api import results, uploads
 from api.accepted import IdempotencyKey, accepted, links, reused
+from api.access import AnyKey, Caller, Importer, Previewer, caller_of
+from api.audit import note, note_also
 from api.downloads import TABLES, declared, sent
 from api.models import (
     Accepted,
@@ -44,16 +46,17 @@ from api.models import (
 from api.plans import applied
 from api.problems import Refused, answer, responses
 from api.render import mapping_json
-from api.security import Caller, Reader, Writer, caller_of
 from api.service import Service, service
 from api.uploads import Upload
 from flows.job_text import members
 from flows.runs import IMPORT, UNDO, Standing
 from schemas.jobs import ImportJob, UndoJob
+from schemas.permissions import Action, Authority
 from schemas.reports import Report, Severity, Status
-from schemas.resources import resource
+from schemas.resources import RESOURCES, resource
 from tasks.rejects import write_rejects
 from tasks.store import ledger
+from tasks.store.definitions import check_mapping, saved_mappings
 
 router = APIRouter(prefix="/api", tags=["imports"])
 
@@ -93,7 +96,7 @@ def _body(*models: str) -> dict[str, Any]:
     | {202: {"model": Accepted, "description": "It takes longer: read its progress."}},
     response_model=Preview,
 )
-async def preview(request: Request, caller: Writer) -> Any:
+async def preview(request: Request, caller: Previewer) -> Any:
     """Send a file and learn what it holds and what importing it would do; nothing is changed.
 
     The answer has the plan's id, by which exactly that is executed, and the upload's id, by which it is previewed with
@@ -101,8 +104,10 @@ async def preview(request: Request, caller: Writer) -> Any:
     """
     here = service(request)
     options, upload = await _asked(request, here, caller)
-    job = options.job(upload.path, upload.name, caller.name, dry_run=True, keep_plan=True)
+    authority = _authority(options, caller, Action.PREVIEW)
+    job = options.job(upload.path, upload.name, caller.name, authority, dry_run=True, keep_plan=True)
     run = await here.runs.start(IMPORT, job, caller.name)
+    note(request, run.id, upload=upload.id, file=upload.name)
     standing = await _end_of(here, run)
     if standing is None:
         begun = Accepted(import_id=run.id, links=links(request, run.id), upload_id=UUID(upload.id))
@@ -155,7 +160,7 @@ async def _end_of(here: Service, run: FlowRun) -> Standing | None:
     responses=responses(404, 409, 410, 413, 415, 507),
 )
 async def execute(
-    request: Request, response: Response, caller: Writer, idempotency_key: IdempotencyKey = None
+    request: Request, response: Response, caller: Importer, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
     """Import a file that is sent along, one that was sent before, or exactly what a preview said (its `planId`).
 
@@ -164,12 +169,27 @@ async def execute(
     """
     here = service(request)
     if plan := await _plan_asked(request):
-        return accepted(request, response, await applied(here, plan, caller, idempotency_key))
+        return accepted(request, response, await applied(request, plan, caller, idempotency_key))
     options, upload = await _asked(request, here, caller)
-    job = options.job(upload.path, upload.name, caller.name)
+    authority = _authority(options, caller, Action.PREVIEW if options.dry_run else Action.IMPORT)
+    await _check_mapping(here, options, caller)
+    job = options.job(upload.path, upload.name, caller.name, authority)
     run = await here.runs.start(IMPORT, job, caller.name, idempotency_key)
+    note(request, run.id, upload=upload.id, file=upload.name, sha256=upload.sha256, dryRun=options.dry_run)
     await _check_same(here, run, job, upload)
     return accepted(request, response, run)
+
+
+def _authority(options: ImportOptions, caller: Caller, action: Action) -> Authority:
+    """What the run may do; refuses at once where the type is named, or none is allowed."""
+    caller.check(action, [resource(options.resource_type).type] if options.resource_type else [])
+    return caller.authority(action)
+
+
+async def _check_mapping(here: Service, options: ImportOptions, caller: Caller) -> None:
+    """Refuse to save over the mapping of another owner."""
+    if name := options.save_mapping:
+        await here.asked(lambda connection: check_mapping(connection, name, caller.name, admin=caller.admin))
 
 
 async def _plan_asked(request: Request) -> PlanRequest | None:
@@ -195,7 +215,9 @@ async def _asked(request: Request, here: Service, caller: Caller) -> tuple[Impor
         async with request.form(max_files=1, max_fields=60, max_part_size=_PART) as form:
             options = _options(form)
             if "file" in form:
-                return options, await _kept(here, form, caller)
+                upload = await _kept(here, form, caller)
+                note_also(request, "upload", upload.id, file=upload.name, size=upload.size, sha256=upload.sha256)
+                return options, upload
             return options, await _found(here, str(form.get("uploadId", "")), caller)
     try:
         asked = ImportRequest.model_validate_json(await request.body())
@@ -266,15 +288,15 @@ async def _check_same(here: Service, run: FlowRun, job: ImportJob, upload: Uploa
 
 
 @router.get("/import/progress/{import_id}", responses=responses(404))
-async def import_progress(request: Request, import_id: UUID, caller: Reader) -> ImportProgress:
+async def import_progress(request: Request, import_id: UUID, caller: AnyKey) -> ImportProgress:
     """Where an import stands."""
     here = service(request)
-    return ImportProgress.of(await here.visible(import_id, IMPORT, caller), here.prefect_page)
+    return ImportProgress.of(await here.visible(import_id, IMPORT, caller, approving=True), here.prefect_page)
 
 
-async def visible_import(request: Request, import_id: UUID, caller: Reader) -> Standing:
+async def visible_import(request: Request, import_id: UUID, caller: AnyKey) -> Standing:
     """Refuse before the answer begins what this caller may not see."""
-    return await service(request).visible(import_id, IMPORT, caller)
+    return await service(request).visible(import_id, IMPORT, caller, approving=True)
 
 
 @router.get(
@@ -297,7 +319,7 @@ async def import_events(
 async def import_socket(socket: WebSocket, import_id: UUID) -> None:
     """The same, pushed over a WebSocket."""
     here = service(socket)
-    await here.visible(import_id, IMPORT, caller_of(socket))
+    await here.visible(import_id, IMPORT, await caller_of(socket), approving=True)
     await pushing.push(here.watches, socket, import_id, IMPORT)
 
 
@@ -308,7 +330,7 @@ async def import_socket(socket: WebSocket, import_id: UUID) -> None:
 async def import_result(
     request: Request,
     import_id: UUID,
-    caller: Reader,
+    caller: AnyKey,
     limit: Annotated[int, Query(ge=0, le=1000, description="How many issues.")] = 100,
     offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
     severity: Annotated[Severity | None, Query(description="Only issues of this severity.")] = None,
@@ -316,7 +338,8 @@ async def import_result(
 ) -> Result:
     """What an import did; of a dry run, what it would have done."""
     here = service(request)
-    standing = await here.visible(import_id, IMPORT, caller)
+    standing = await here.visible(import_id, IMPORT, caller, approving=True)
+    await here.check_known(import_id, caller)
     return await results.result(request, here, standing, limit=limit, offset=offset, severity=severity, rule=rule)
 
 
@@ -324,13 +347,14 @@ async def import_result(
 async def rejected(
     request: Request,
     import_id: UUID,
-    caller: Reader,
+    caller: AnyKey,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many rows.")] = 50,
     offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
 ) -> RejectedPage:
     """The rejected rows as they stood in the source, with what is wrong with each."""
     here = service(request)
-    results.check_ended(await here.visible(import_id, IMPORT, caller))
+    results.check_ended(await here.visible(import_id, IMPORT, caller, approving=True))
+    await here.check_known(import_id, caller)
 
     def read(connection: Connection) -> tuple[int, list[RejectedRow]]:
         # Rows of a plan that was applied were rejected as it was made.
@@ -349,10 +373,11 @@ async def rejected(
     response_class=FileResponse,
     responses=responses(404, 409) | {200: declared("The rejected rows, to mend and import again.", *TABLES)},
 )
-async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xlsx"], caller: Reader) -> FileResponse:
+async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xlsx"], caller: AnyKey) -> FileResponse:
     """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""
     here = service(request)
-    results.check_ended(await here.visible(import_id, IMPORT, caller))
+    results.check_ended(await here.visible(import_id, IMPORT, caller, approving=True))
+    await here.check_known(import_id, caller)
     path = Path(tempfile.mkdtemp(dir=here.temporary()), f"rejects.{ending}")
     await here.asked(lambda connection: write_rejects(connection, import_id, path))
     return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)
@@ -362,7 +387,7 @@ async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xls
 
 
 @router.delete("/import/{import_id}", responses=responses(404))
-async def cancel_import(request: Request, import_id: UUID, caller: Writer) -> ImportCancelled:
+async def cancel_import(request: Request, import_id: UUID, caller: Importer) -> ImportCancelled:
     """Cancel an import: nothing of it stays, if this is in time."""
     here = service(request)
     status, in_time, message = await here.cancelled(import_id, IMPORT, caller)
@@ -371,7 +396,7 @@ async def cancel_import(request: Request, import_id: UUID, caller: Writer) -> Im
 
 @router.post("/import/{import_id}/undo", status_code=202, responses=responses(404, 409))
 async def undo_import(
-    request: Request, response: Response, import_id: UUID, caller: Writer, asked: UndoRequest | None = None
+    request: Request, response: Response, import_id: UUID, caller: Importer, asked: UndoRequest | None = None
 ) -> Accepted:
     """Take an import back: what it created goes, what it updated is as before.
 
@@ -384,41 +409,45 @@ async def undo_import(
     if standing.status != "completed":
         raise Refused(409, f"The import is {standing.status}: only a completed one can be taken back.", "not-completed")
     wanted = asked or UndoRequest()
+    caller.check(Action.IMPORT, await here.types_of(import_id))
     job = UndoJob(run=import_id, force=wanted.force, dry_run=wanted.dry_run, requested_by=caller.name)
     run = await here.runs.start(UNDO, job, caller.name)
+    note(request, import_id, run=str(run.id), force=wanted.force, dryRun=wanted.dry_run)
     return accepted(request, response, run)
 
 
 @router.get("/uploads/{upload_id}", responses=responses(404))
-async def upload(request: Request, upload_id: UUID, caller: Reader) -> UploadDetail:
+async def upload(request: Request, upload_id: UUID, caller: AnyKey) -> UploadDetail:
     """A file that was sent before, while it is kept."""
     return (await _found(service(request), str(upload_id), caller)).shown()
 
 
 @router.get("/mappings", responses=responses())
-async def mappings(request: Request, caller: Reader) -> list[SavedMapping]:
-    """The saved mappings."""
-    del caller  # who may read may read this
-    found = await service(request).asked(ledger.saved_mappings)
-    return [SavedMapping.model_validate(each) for each in found]
+async def mappings(request: Request, caller: AnyKey) -> list[SavedMapping]:
+    """The saved mappings of the types that the key may do something with."""
+    found = await service(request).asked(saved_mappings)
+    return [SavedMapping.model_validate(each) for each in found if caller.knows([each["resource_type"]])]
 
 
 @router.get("/imports/daily", responses=responses())
 async def daily(
     request: Request,
-    caller: Reader,
+    caller: AnyKey,
     days: Annotated[int, Query(ge=1, le=366, description="How many days, today included.")] = 30,
 ) -> list[Day]:
-    """What became of the records of each day's imports (UTC); days without any are left out."""
-    del caller  # sums tell nothing of a single run
-    found = await service(request).asked(lambda connection: ledger.daily(connection, days=days))
+    """What became of the records of each day's imports (UTC); days without any are left out.
+
+    For a key that may not read all types, of the imports that were asked for with it.
+    """
+    owner = caller.name if caller.permissions.lacks(Action.READ, RESOURCES) else None
+    found = await service(request).asked(lambda connection: ledger.daily(connection, days=days, requested_by=owner))
     return [Day.model_validate(each) for each in found]
 
 
 @router.get("/imports", responses=responses(404))
 async def imports(
     request: Request,
-    caller: Reader,
+    caller: AnyKey,
     type: Annotated[str | None, Query(description="Only imports of this type.", max_length=100)] = None,
     status: Annotated[Status | None, Query(description="Only those that stand there.")] = None,
     sync: Annotated[str | None, Query(description="Only runs of this sync.", max_length=255)] = None,
@@ -431,7 +460,7 @@ async def imports(
     """The imports that were asked for with this key, or with any by a key that may see all; the newest first."""
     here = service(request)
     chosen = resource(type).type if type else None
-    owner = None if "admin" in caller.scopes else caller.name
+    owner = None if caller.admin else caller.name
 
     def read(connection: Connection) -> list[Report]:
         return ledger.list_runs(

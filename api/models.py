@@ -22,6 +22,7 @@ from pydantic.alias_generators import to_camel
 from flows.runs import EXPORT, IMPORT, Standing
 from schemas.filters import MAX_TEXT, Filter, Filters, both, of_fields, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, Threshold, WriteOptions
+from schemas.permissions import Authority
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Severity, Stale, Unknown
 from schemas.texts import Encoding, Options, ReadSeparator, WrittenSeparator
 
@@ -59,7 +60,9 @@ class ImportOptions(Asked):
     )
     saved_mapping: str | None = Field(None, description="The saved mapping to use.", max_length=255)
     save_mapping: str | None = Field(
-        None, description="Save the mapping that was used under this name.", max_length=255
+        None,
+        description="Save the mapping that was used under this name; a preview or dry run saves nothing.",
+        max_length=255,
     )
     on_error: OnError = Field(OnError.CONTINUE, description="Leave rejected rows out, or load nothing.")
     max_errors: Threshold | None = Field(
@@ -113,9 +116,10 @@ class ImportOptions(Asked):
         None, pattern=r"^[.,' ]$", description="What groups thousands: a point, a comma, an apostrophe or a space."
     )
 
-    def job(self, path: str, name: str, owner: str, **changed: Any) -> ImportJob:
+    def job(self, path: str, name: str, owner: str, authority: Authority, **changed: Any) -> ImportJob:
         """Return the job that this asks for."""
-        return ImportJob.model_validate(self._asked(owner) | {"path": path, "name": name} | changed)
+        known = {"path": path, "name": name, "authority": authority}
+        return ImportJob.model_validate(self._asked(owner) | known | changed)
 
     def _asked(self, owner: str) -> dict[str, Any]:
         """What is asked for, by the names that a job has for it."""
@@ -181,9 +185,9 @@ class SyncRequest(ImportOptions):
         None, max_length=63, description="The name of a secret with a webhook's address to tell; takes the scope admin."
     )
 
-    def sync(self, owner: str) -> SyncJob:
+    def sync(self, owner: str, authority: Authority) -> SyncJob:
         """Return the job that this asks for."""
-        return SyncJob.model_validate(self._asked(owner))
+        return SyncJob.model_validate(self._asked(owner) | {"authority": authority})
 
 
 class Accepted(Model):
@@ -434,6 +438,7 @@ class SavedMapping(Model):
     """A mapping under a name."""
 
     name: str
+    owner: str | None = Field(None, description="Who saved it: only they, and the scope admin, may change it.")
     resource_type: str
     columns: dict[str, str] = Field(description="Source column → field.")
     constants: dict[str, str]
@@ -545,7 +550,10 @@ class Session(Model):
 
     name: str
     scopes: list[str]
-    key_needed: bool = Field(description="Whether keys are set here at all.")
+    permissions: list[str] | None = Field(
+        None, description="Of a key without a scope: ACTION:TYPE,… of each action; * stands for all types."
+    )
+    key_needed: bool = Field(description="Whether there are keys here at all.")
 
 
 class ImportSummary(Model):
@@ -581,6 +589,10 @@ class Sync(Model):
 
     name: str
     url: str
+    owner: str | None = Field(None, description="Who defined it: only they, and the scope admin, may change it.")
+    options: dict[str, JsonValue] = Field(description="Its address and options, as it runs by its name.")
+    changed_by: str | None = Field(None, description="Who changed its definition last.")
+    changed_at: datetime | None = None
     last_run: datetime | None = None
     last_run_id: UUID | None = None
     status: str | None = Field(None, description="How that run ended.")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from schemas.errors import CmdbError, RunFailed, StorageFull, Transient, Unavailable, UnknownType, UsageError
+from schemas.errors import CmdbError, Forbidden, RunFailed, StorageFull, Transient, Unavailable, UnknownType, UsageError
 
 log = logging.getLogger("cmdb.api")
 
@@ -56,6 +56,7 @@ class Refused(HTTPException):
 
 _STATUS: tuple[tuple[type[CmdbError], int], ...] = (
     (UnknownType, 404),
+    (Forbidden, 403),
     (UsageError, 422),
     (StorageFull, 507),
     (Unavailable, 503),

@@ -9,11 +9,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from pydantic.alias_generators import to_camel
 
+from api.access import Reader
 from api.models import Event, RecordDetail, RecordPage
 from api.problems import Refused, responses
-from api.security import Reader
 from api.service import service
 from schemas.filters import parse
+from schemas.permissions import Action
 from schemas.resources import resource
 from tasks.store import browse
 
@@ -35,8 +36,8 @@ async def records(
     retired: Annotated[bool, Query(description="Retired records, too.")] = False,
 ) -> RecordPage:
     """Records of a type, in the order of their natural key unless another is given."""
-    del caller  # who may read may read this
     chosen = resource(resource_type)
+    caller.check(Action.READ, [chosen.type])
     order = tuple(name.strip() for name in (sort or "").split(",") if name.strip())
     # In a thread, as a long filter would hold up every other request.
     chosen_by = await run_sync(parse, where) if where else None
@@ -59,9 +60,9 @@ async def record(
 ) -> RecordDetail:
     """One record, and the runs that made and changed it."""
     chosen = resource(resource_type)
+    caller.check(Action.READ, [chosen.type])
     found = await service(request).asked(lambda connection: browse.record(connection, chosen, key))
     if found is None:
         raise Refused(404, f"There is no {chosen.title} '{key}'.")
-    del caller  # what happened to a record is everybody's who may read it
     history = [Event.model_validate({**each, "run_id": UUID(each["run_id"])}) for each in found["history"]]
     return RecordDetail.model_validate({**found, "history": history})

@@ -18,6 +18,7 @@ from schemas.reports import Change, Counts, Exported, Issue, Mapping, PartReport
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
+from tasks.store.definitions import Definition
 from tasks.store.difference import Difference
 from tasks.store.ledger import SyncState
 from tasks.store.query import OPERATORS
@@ -160,17 +161,23 @@ def _when(time: datetime | None) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else ""
 
 
-def syncs_json(found: list[SyncState], scheduled: Iterable[Any]) -> list[dict[str, Any]]:
-    """The syncs as scripts read them: those that ran, and those that are only on schedule yet."""
+def syncs_json(found: list[SyncState], scheduled: Iterable[Any], defined: Iterable[Definition]) -> list[dict[str, Any]]:
+    """The syncs as scripts read them: those that are defined, and those that are only on schedule yet."""
     on_schedule = {each.job.source: each for each in scheduled}
     ran = {each.name: each for each in found}
+    kept = {each.name: each for each in defined}
     rows = []
-    for name in sorted({*on_schedule, *ran}):
-        plan, state = on_schedule.get(name), ran.get(name)
+    for name in sorted({*on_schedule, *kept}):
+        plan, state, definition = on_schedule.get(name), ran.get(name), kept.get(name)
+        options = plan.job.options() if plan else definition.options if definition else {}
         rows.append(
             {
                 "name": name,
-                "url": plan.job.url if plan else state.options.get("url", "") if state else "",
+                "url": options["url"],
+                "options": options,
+                "owner": definition.owner if definition else None,
+                "changedBy": definition.changed_by if definition else None,
+                "changedAt": definition.changed_at if definition else None,
                 "lastRun": state.last.started if state else None,
                 "lastRunId": state.last.run_id if state else None,
                 "status": state.last.status if state else None,

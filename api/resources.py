@@ -11,11 +11,11 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse
 
+from api.access import AnyKey
 from api.downloads import TABLES, declared, sent
 from api.models import ResourceDetail, ResourceSummary, RuleSummary
 from api.problems import responses
 from api.render import fields_json
-from api.security import Reader
 from api.service import service
 from schemas.json_schema import json_schema
 from schemas.listing import listed
@@ -28,16 +28,16 @@ router = APIRouter(prefix="/api", tags=["resources"])
 
 
 @router.get("/resources", responses=responses())
-async def resources(caller: Reader) -> list[ResourceSummary]:
+async def resources(caller: AnyKey) -> list[ResourceSummary]:
     """The resource types."""
-    del caller  # who may read may read this
+    del caller  # what the types are is no secret among those who have a key
     return [ResourceSummary(**_named(each), fields=len(each.fields)) for each in RESOURCES.values()]
 
 
 @router.get("/resources/{resource_type}", responses=responses(404))
-async def resource_detail(resource_type: str, caller: Reader) -> ResourceDetail:
+async def resource_detail(resource_type: str, caller: AnyKey) -> ResourceDetail:
     """One resource type: its fields, and the JSON Schema of a record."""
-    del caller  # who may read may read this
+    del caller  # what the types are is no secret among those who have a key
     chosen = resource(resource_type)
     fields = fields_json(chosen)["fields"]
     return ResourceDetail(
@@ -48,11 +48,11 @@ async def resource_detail(resource_type: str, caller: Reader) -> ResourceDetail:
 @router.get("/rules", responses=responses(404))
 async def rules(
     request: Request,
-    caller: Reader,
+    caller: AnyKey,
     resource_type: Annotated[str | None, Query(alias="resourceType", description="Only those of this type.")] = None,
 ) -> list[RuleSummary]:
     """The rules of rows and records: the built-in ones, then the user's own."""
-    del caller  # who may read may read this
+    del caller  # what the types are is no secret among those who have a key
     chosen = resource(resource_type).type if resource_type else None
     own = await run_sync(load_rules, service(request).settings.rules)
     return [RuleSummary.model_validate(asdict(each)) for each in listed(own, chosen)]
@@ -68,10 +68,10 @@ def _named(chosen: Resource) -> dict[str, object]:
     responses=responses(404) | {200: declared("The template.", *TABLES, "application/json")},
 )
 async def template(
-    request: Request, format: Literal["csv", "xlsx", "excel", "json"], resource_type: str, caller: Reader
+    request: Request, format: Literal["csv", "xlsx", "excel", "json"], resource_type: str, caller: AnyKey
 ) -> FileResponse:
     """An empty file of a type that says what each column takes, and imports once it is filled in."""
-    del caller  # who may read may read this
+    del caller  # what the types are is no secret among those who have a key
     chosen = resource(resource_type)
     name = template_name(chosen, format)
     path = Path(tempfile.mkdtemp(dir=service(request).temporary()), name)

@@ -1,28 +1,21 @@
-"""Who may ask for what: API keys, hosts, origins, and limits of rate and size, before any operation sees a request."""
+"""What every request passes first: hosts, origins, and limits of rate and size."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ipaddress
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Refused, answer
 from schemas.errors import UsageError
 from schemas.settings import SCOPES, ApiKey, Settings
+from tasks.store.keys import hashed as _hash
+from tasks.store.keys import new_secret
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -45,22 +38,6 @@ _PAGE = {
 _SLACK = 1 << 20
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who asks: the name of a key, and what it may do."""
-
-    name: str
-    scopes: frozenset[str]
-
-    def sees(self, owner: str | None) -> bool:
-        """Say whether a run of that owner is this caller's to see."""
-        return "admin" in self.scopes or owner == self.name
-
-
-LOCAL = Caller("local", frozenset(SCOPES))
-"""Whoever is on this machine, where no keys are set."""
-
-
 def is_loopback(host: str) -> bool:
     """Say whether a host name or address is this machine alone."""
     if host == "localhost":
@@ -71,18 +48,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_binding(settings: Settings) -> None:
-    """Refuse to listen to others without keys; raises UsageError."""
-    if not is_loopback(settings.api_host) and not settings.api_keys:
+def check_binding(settings: Settings, *, any_key: bool) -> None:
+    """Refuse to listen to others without keys, of the settings or of the database; raises UsageError."""
+    if not is_loopback(settings.api_host) and not any_key:
         raise UsageError(
-            f"The API is to listen on {settings.api_host}, where others reach it, and no key is set: "
-            "make one with `cmdb key NAME` and put its line into CMDB_API_KEYS."
+            f"The API is to listen on {settings.api_host}, where others reach it, and there is no key: make one "
+            "with `cmdb key create NAME`, or with `cmdb key NAME` and put its line into CMDB_API_KEYS."
         )
 
 
 def new_key(name: str, scope: str) -> tuple[str, str]:
     """Return a new key and the line that CMDB_API_KEYS takes for it; raises UsageError."""
-    key = f"cmdb_{secrets.token_urlsafe(32)}"
+    key = new_secret()
     try:
         made = ApiKey.model_validate(f"{name}:{scope}:{_hash(key)}")
     except ValueError:
@@ -90,59 +67,6 @@ def new_key(name: str, scope: str) -> tuple[str, str]:
             f"A key takes a name of letters, digits, dots and dashes, and a scope: {', '.join(SCOPES)}."
         ) from None
     return key, f"{made.name}:{scope}:{made.sha256}"
-
-
-def _hash(key: str) -> str:
-    # A key has 256 random bits: no slow hash makes guessing one any harder.
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def caller(settings: Settings, key: str | None) -> Caller:
-    """Return who has that key; raises Refused."""
-    if not settings.api_keys:
-        return LOCAL
-    if not key:
-        raise Refused(401, "Give your API key as 'Authorization: Bearer …'.", headers={"WWW-Authenticate": "Bearer"})
-    given = _hash(key)
-    # Every key is compared, so that the time tells nothing.
-    found = [known for known in settings.api_keys if hmac.compare_digest(known.sha256, given)]
-    if not found:
-        raise Refused(401, "This API key is not known here.", headers={"WWW-Authenticate": "Bearer"})
-    return Caller(found[0].name, found[0].scopes)
-
-
-COOKIE = "cmdb_key"
-"""The cookie in which the page keeps a key: no script reads it, and no other site's page has it sent."""
-
-_bearer = HTTPBearer(auto_error=False, description="An API key; none is needed where none is set.")
-
-
-def may(scope: str) -> Callable[..., Caller]:
-    """Return the dependency of an operation that needs a scope."""
-
-    def asked(
-        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
-    ) -> Caller:
-        found = caller(request.app.state.settings, given.credentials if given else request.cookies.get(COOKIE))
-        if scope not in found.scopes:
-            raise Refused(403, f"The key '{found.name}' lacks the scope '{scope}'.")
-        return found
-
-    return asked
-
-
-Reader = Annotated[Caller, Depends(may("read"))]
-Writer = Annotated[Caller, Depends(may("write"))]
-
-
-def caller_of(connection: HTTPConnection) -> Caller:
-    """Return who opened a connection that is no plain request, such as a WebSocket."""
-    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-    given = key if scheme.lower() == "bearer" else connection.cookies.get(COOKIE)
-    found = caller(connection.app.state.settings, given)
-    if "read" not in found.scopes:
-        raise Refused(403, f"The key '{found.name}' lacks the scope 'read'.")
-    return found
 
 
 class Guard:

@@ -11,11 +11,13 @@ from uuid import UUID
 from sqlalchemy import Connection
 from starlette.requests import HTTPConnection
 
+from api.access import Caller
 from api.problems import Refused
 from api.progress import Watches
-from api.security import Caller
 from flows.runs import IMPORT, Runs, Standing
+from schemas.permissions import Action
 from schemas.settings import Settings
+from tasks.store import ledger
 
 Found = TypeVar("Found")
 
@@ -33,13 +35,41 @@ class Service:
         """Ask the database, in a thread."""
         return await self.runs.asked(question)
 
-    async def visible(self, run_id: UUID, flow: str, caller: Caller) -> Standing:
-        """Return where a run stands; raises Refused where there is none that this caller may see."""
+    async def visible(self, run_id: UUID, flow: str, caller: Caller, *, approving: bool = False) -> Standing:
+        """Return where a run stands; raises Refused where there is none that this caller may see.
+
+        With four eyes, whoever may approve a plan sees the run that made it, where that is for `approving` it.
+        """
         standing = await self.runs.standing(run_id, flow)
-        if standing is None or not caller.sees(standing.owner):
+        seen = standing is not None and caller.sees(standing.owner)
+        if standing is None or not (seen or (approving and await self._may_approve(run_id, caller))):
             what = "import" if flow == IMPORT else "export"
             raise Refused(404, f"There is no {what} of that id.")
         return standing
+
+    async def _may_approve(self, run_id: UUID, caller: Caller) -> bool:
+        """Say whether a run has a plan that somebody else than its owner is to approve, and this caller may."""
+        if not self.settings.four_eyes or Action.APPROVE not in caller.permissions.granted:
+            return False
+
+        def types(connection: Connection) -> tuple[str, ...] | None:
+            return ledger.types_of(connection, run_id) if ledger.has_plan(connection, run_id) else None
+
+        found = await self.asked(types)
+        return found is not None and not caller.permissions.lacks(Action.APPROVE, found)
+
+    async def types_of(self, run_id: UUID) -> tuple[str, ...]:
+        """Return the resource types of a run; none while they are not known."""
+
+        def types(connection: Connection) -> tuple[str, ...]:
+            return ledger.types_of(connection, run_id) if ledger.status_of(connection, run_id) else ()
+
+        return await self.asked(types)
+
+    async def check_known(self, run_id: UUID, caller: Caller) -> None:
+        """Refuse what a run found or changed to a caller who has no permission left for its types."""
+        if not caller.knows(await self.types_of(run_id)):
+            raise Refused(403, f"The key '{caller.name}' has no permission for the resource types of this run.")
 
     async def cancelled(self, run_id: UUID, flow: str, caller: Caller) -> tuple[str, bool, str]:
         """Cancel a run; returns where it then stands, whether that was in time, and the same in words."""

@@ -11,15 +11,20 @@ from sqlalchemy import Connection
 
 from api import render, results
 from api.accepted import IdempotencyKey, accepted, check_same
+from api.access import AnyKey, Caller, Importer, Reader
+from api.audit import already_entered, note
 from api.models import Accepted, Difference, Sync, SyncRequest
 from api.problems import Refused, responses
-from api.security import Caller, Reader, Writer
 from api.service import service
 from flows.runs import IMPORT, SYNC
 from flows.syncs import scheduled
-from schemas.resources import resource
+from schemas.errors import Forbidden
+from schemas.jobs import SyncJob
+from schemas.permissions import Action
+from schemas.resources import RESOURCES, resource
 from tasks.sources import source_named
 from tasks.store import difference, ledger
+from tasks.store.definitions import Definition, define, definitions
 
 router = APIRouter(prefix="/api", tags=["syncs"])
 
@@ -32,7 +37,7 @@ async def sync(
     request: Request,
     response: Response,
     asked: SyncRequest,
-    caller: Writer,
+    caller: Importer,
     idempotency_key: IdempotencyKey = None,
 ) -> Accepted:
     """Bring the records of a source into the CMDB, and take away what it no longer has.
@@ -42,30 +47,48 @@ async def sync(
     """
     here = service(request)
     _check_source(asked, caller)
-    for name in asked.types:
-        resource(name)
-    job = asked.sync(caller.name)
+    action = Action.PREVIEW if asked.dry_run else Action.IMPORT
+    named = [*asked.types, *([asked.resource_type] if asked.resource_type else [])]
+    caller.check(action, [resource(name).type for name in named])
+    job = asked.sync(caller.name, caller.authority(action))
+    await _define(request, job, caller)
     run = await here.runs.start(SYNC, job, caller.name, idempotency_key)
+    note(request, run.id, sync=job.source, url=job.url, dryRun=job.dry_run)
     check_same(run, job)
     return accepted(request, response, run)
+
+
+async def _define(request: Request, job: SyncJob, caller: Caller) -> None:
+    """Keep what the sync is under its name; refuses the name of another key's, or of one on schedule."""
+    here = service(request)
+    if not caller.admin:
+        planned = await run_sync(scheduled)
+        if job.source in {name for each in planned for name in (each.deployment, each.job.source)}:
+            raise Forbidden(
+                f"The sync '{job.source}' is on schedule, and only 'admin' may change it: choose another name."
+            )
+    already_entered(request, await here.asked(lambda connection: define(connection, job, caller.name)))
 
 
 def _check_source(asked: SyncRequest, caller: Caller) -> None:
     """Refuse to read for a caller what only this server may: its files, its networks, its accounts and its secrets."""
     source = source_named(asked.url)
-    if (source.name != _OPEN or asked.credentials or asked.notify) and "admin" not in caller.scopes:
+    if (source.name != _OPEN or asked.credentials or asked.notify) and not caller.admin:
         what = "Credentials of this server" if source.name == _OPEN else source.title
         raise Refused(403, f"{what} can be read with the scope 'admin' only; the key '{caller.name}' lacks it.")
 
 
 @router.get("/syncs", responses=responses())
-async def syncs(request: Request, caller: Reader) -> list[Sync]:
+async def syncs(request: Request, caller: AnyKey) -> list[Sync]:
     """The syncs that were asked for with this key; with the scope admin all, those on schedule too."""
-    everything = "admin" in caller.scopes
-    owner = None if everything else caller.name
-    found = await service(request).asked(lambda connection: ledger.list_syncs(connection, requested_by=owner))
-    planned = await run_sync(scheduled) if everything else []
-    return [Sync.model_validate(row) for row in render.syncs_json(found, planned)]
+    owner = None if caller.admin else caller.name
+
+    def read(connection: Connection) -> tuple[list[ledger.SyncState], list[Definition]]:
+        return ledger.list_syncs(connection, requested_by=owner), definitions(connection, owner)
+
+    found, defined = await service(request).asked(read)
+    planned = await run_sync(scheduled) if caller.admin else []
+    return [Sync.model_validate(row) for row in render.syncs_json(found, planned, defined)]
 
 
 @router.get("/import/{import_id}/diff/{later_id}", responses=responses(404))
@@ -80,6 +103,8 @@ async def diff(
     here = service(request)
     for run_id in (import_id, later_id):
         await here.visible(run_id, IMPORT, caller)
+    # What was changed between them may be of any type.
+    caller.check(Action.READ, RESOURCES)
 
     def compared(connection: Connection) -> difference.Difference:
         for run_id in (import_id, later_id):

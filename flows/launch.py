@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from importlib import import_module
 from typing import TypeVar
@@ -11,11 +13,14 @@ from urllib.parse import urlsplit
 
 from flows.sentences import apply_plan, export_file, import_file, sync_source
 from flows.sign_in import CLIENT, credentials, secret_file, sign_in
-from schemas.errors import Unavailable
+from schemas.errors import CmdbError, Forbidden, Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
-from schemas.reports import Exported, Progress, Report
+from schemas.reports import Exported, Progress, Report, Status
 from schemas.settings import Settings
+from tasks.run import user
+from tasks.store import audit
 from tasks.store.database import database
+from tasks.store.engine import engine, told_plainly
 from tasks.undo import undo
 
 Say = Callable[[str], None]
@@ -27,6 +32,18 @@ _SENTENCES: dict[type, tuple[str, Callable[..., Report]]] = {
     SyncJob: ("bulk_sync", sync_source),
     ApplyJob: ("bulk_apply", apply_plan),
 }
+
+_ENTERED = {
+    "bulk_import": "import",
+    "bulk_sync": "sync",
+    "bulk_apply": "approval",
+    "bulk_export": "export",
+    "bulk_undo": "undo",
+}
+"""What the access log calls each flow."""
+
+COMMAND_LINE = "command line"
+"""What the access log has as the address of a command."""
 
 # A server on this machine answers within milliseconds; nobody should wait longer for one that is away.
 _PATIENCE = 0.5
@@ -53,10 +70,34 @@ def _carried_out(
 ) -> Result:
     if server := _server(settings, say):
         _under(server, settings)
-        watched: Result = import_module(f"flows.{flow}").run_here(job, progress)
-        return watched
+        run_here: Callable[..., Result] = import_module(f"flows.{flow}").run_here
+        with database(settings) as url:
+            return _entered(url, flow, job, lambda: run_here(job, progress))
     with database(settings) as url:
-        return plain(job, url, settings, progress=progress)
+        return _entered(url, flow, job, lambda: plain(job, url, settings, progress=progress))
+
+
+def _entered(url: str, flow: str, job: Job, run: Callable[[], Result]) -> Result:
+    """Carry a run out, and enter in the access log what was asked for at the command line and how it ended."""
+    dry = not isinstance(job, ApplyJob | ExportJob) and job.dry_run
+    what = _ENTERED.get(flow, flow) if not dry else "preview"
+    target = job.what if isinstance(job, ExportJob) else job.source
+    event = audit.Event(what, who=user(), target=target, address=COMMAND_LINE)
+    try:
+        ended = run()
+    except BaseException as error:
+        # What stopped the run is told, also where the database is gone.
+        with suppress(CmdbError):
+            _enter(url, replace(event, result="refused" if isinstance(error, Forbidden) else "failed"))
+        raise
+    failed = isinstance(ended, Report) and ended.status is Status.FAILED
+    _enter(url, replace(event, result="failed" if failed else "done", detail={"run": ended.run_id}))
+    return ended
+
+
+def _enter(url: str, event: audit.Event) -> None:
+    with told_plainly(), engine(url).begin() as connection:
+        audit.add(connection, [event])
 
 
 def _server(settings: Settings, say: Say) -> str | None:

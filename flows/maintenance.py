@@ -19,7 +19,8 @@ from flows.notices import register
 from flows.runs import Runs, prefect
 from schemas.settings import Settings, settings
 from tasks import purge as purging
-from tasks.store import ledger
+from tasks.run import user
+from tasks.store import audit, ledger
 from tasks.store.database import database
 from tasks.store.session import Session, alone
 from tasks.watched import publish_report
@@ -41,6 +42,9 @@ async def maintenance() -> None:
         with Session(url, UUID(flow_run.id)) as session:
             for run in ledger.reap(session):
                 log.info("removed what run %s had staged", run)
+            with session.transaction() as connection:
+                if removed := audit.remove_old(connection, settings().audit_days, user()):
+                    log.info("removed %s entries of the access log that were past their time", removed)
     for path in remove_old(settings()):
         log.info("removed %s", path.name)
 

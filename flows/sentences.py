@@ -8,6 +8,7 @@ from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob
 from schemas.reports import Exported, Progress, Report, Status, silent
 from schemas.settings import Settings
 from tasks import export as exporting
+from tasks.definition import keep_definition
 from tasks.fetch import UNCHANGED
 from tasks.notices import Circumstances, noticed
 from tasks.reopen import reopen
@@ -51,6 +52,7 @@ def sync_source(
     run_id = run_id or uuid4()
     with noticed(job, url, run_id, seen), open_run(job, url, settings, progress, run_id) as run:
         take_turn(run, job)
+        keep_definition(run, job)
         fetched = steps.fetch(run, job)
         if fetched is None:
             run.close(Status.COMPLETED, UNCHANGED)

@@ -1,6 +1,7 @@
 """Every error that cmdb raises, grouped by what can be done about it.
 
     CmdbError
+    ├── Forbidden             whoever asks lacks the permission
     ├── UsageError            the request is wrong: mend it and ask again
     │   ├── UnknownType       no resource type of that name
     │   └── MappingError      columns and fields do not fit together
@@ -31,6 +32,7 @@ __all__ = [
     "Cancelled",
     "CmdbError",
     "DatabaseDown",
+    "Forbidden",
     "MappingError",
     "PlanMoved",
     "RuleFailed",
@@ -50,6 +52,12 @@ class CmdbError(Exception):
     """The root of the tree; its text is meant for the person who asked, its code for programs."""
 
     code: ClassVar[str] = "failed"
+
+
+class Forbidden(CmdbError):
+    """Whoever asks lacks the permission."""
+
+    code = "forbidden"
 
 
 class UsageError(CmdbError):

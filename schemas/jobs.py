@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from schemas.filters import Filter
+from schemas.permissions import Authority
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 from schemas.texts import Encoding, Options, ReadSeparator, WrittenSeparator
 
@@ -121,6 +122,7 @@ class LoadOptions(Options):
     read: ReadOptions = Field(default_factory=ReadOptions, description="How to read the source.")
     batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
     requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
+    authority: Authority = Field(default_factory=Authority, description="What whoever asks may do.")
 
     def too_many(self, rejected: int, read: int) -> str | None:
         """Say why nothing may be loaded, when too many rows are rejected."""
@@ -168,7 +170,9 @@ class ImportJob(LoadOptions):
 
     def options(self) -> dict[str, Any]:
         """Return what the ledger keeps of the request."""
-        return self.model_dump(mode="json", exclude={"path", "name", "requested_by"}, exclude_defaults=True)
+        return self.model_dump(
+            mode="json", exclude={"path", "name", "requested_by", "authority"}, exclude_defaults=True
+        )
 
 
 class SyncJob(LoadOptions):
@@ -197,7 +201,7 @@ class SyncJob(LoadOptions):
 
     def options(self) -> dict[str, Any]:
         """Return what the ledger keeps of the request."""
-        return self.model_dump(mode="json", exclude={"name", "requested_by"}, exclude_defaults=True)
+        return self.model_dump(mode="json", exclude={"name", "requested_by", "authority"}, exclude_defaults=True)
 
 
 class ApplyJob(Options):

@@ -146,6 +146,17 @@ class Settings(BaseSettings):
         description="Rules of your own, beside those of installed packages: files (rules.py) and modules "
         "(package.module), as a JSON list or between commas.",
     )
+    session_hours: float = Field(12, gt=0, description="How long a sign-in of the page lasts.")
+    session_idle_minutes: float = Field(60, gt=0, description="A sign-in ends after this time without a request.")
+    four_eyes: bool = Field(
+        False, description="Whether a plan or a held sync must be applied by someone else than whoever requested it."
+    )
+    audit_days: int = Field(
+        400, ge=0, description="How long entries of the access log are kept; 0 keeps them for good."
+    )
+    audit_stdout: bool = Field(
+        False, description="Whether the API also prints each entry of the access log, as a line of JSON."
+    )
     samples: int = Field(10, ge=0, le=1_000, description="Sample rows and issues that a report shows.")
 
     @field_validator("storage_url")

@@ -31,7 +31,7 @@ from schemas.resources import RESOURCES
 # The name that PostgreSQL itself gives to a primary key, so that it can be named.
 METADATA = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "pk": "%(table_name)s_pkey"})
 
-REVISION = "0006"
+REVISION = "0007"
 """The migration that brings a database to these tables; a test compares it with the newest migration."""
 
 STAGING_SCHEMA = "cmdb_staging"
@@ -188,8 +188,75 @@ SAVED_MAPPING = Table(
     Column("resource_type", Text, nullable=False),
     Column("columns", JSONB, nullable=False, comment="source column → field"),
     Column("constants", JSONB, nullable=False),
+    Column("owner", Text, comment="who saved it first; only they and admin may change it"),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+SYNC_DEFINITION = Table(
+    "sync_definition",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, comment="who defined it first; only they and admin may change it"),
+    Column("options", JSONB, nullable=False, comment="the address and the options, as the ledger keeps them"),
+    Column("changed_by", Text),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+API_KEY = Table(
+    "api_key",
+    METADATA,
+    Column("name", Text, primary_key=True, comment="never used again: runs are owned by the name of their key"),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("previous_sha256", Text, comment="the key before the last rotation, while it may still be used"),
+    Column("previous_until", DateTime(timezone=True)),
+    Column("scope", Text, comment="read, write or admin; none where permissions are listed"),
+    Column("permissions", JSONB, comment="action:type,… where no scope is given"),
+    Column("addresses", JSONB, nullable=False, comment="the networks it may be used from; any if empty"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("rotated_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    Column("last_used_at", DateTime(timezone=True), comment="to the minute"),
+    Column("last_used_from", Text),
+)
+
+API_SESSION = Table(
+    "api_session",
+    METADATA,
+    Column("sha256", Text, primary_key=True, comment="of the session's id, which only the browser has"),
+    Column("key_sha256", Text, nullable=False, comment="of the key that opened it: it ends when that is not valid"),
+    Column("opened_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now(), comment="to the minute"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
+AUDIT_LOG = Table(
+    "audit_log",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", Text, comment="the name of a key or of a user of the command line; none where not known"),
+    Column("session", Text, comment="the beginning of the hash of the session's id"),
+    Column("address", Text, comment="where the request came from"),
+    Column("what", Text, nullable=False),
+    Column("target", Text, comment="the run, the key, the file … that it concerns"),
+    Column("result", Text, nullable=False, comment="done, refused or failed"),
+    Column("detail", JSONB, nullable=False),
+    Column("previous", Text, nullable=False, comment="the hash of the entry before"),
+    Column("hash", Text, nullable=False, comment="SHA-256 over the previous hash and the entry"),
+    Index("audit_log_at", "at"),
+)
+"""The access log; a trigger refuses changes, and deletions but for those of the retention."""
+
+AUDIT_HEAD = Table(
+    "audit_head",
+    METADATA,
+    Column("one", Boolean, primary_key=True, server_default="true"),
+    Column("number", BigInteger, nullable=False, server_default="0"),
+    Column("hash", Text, nullable=False, server_default=""),
+)
+"""The last entry of the access log: one row, which is locked while entries are added."""
 
 
 ROW_NUMBER, SEEN_AT = "row_number", "seen_at"

@@ -31,8 +31,8 @@ from tasks.aside import aside
 from tasks.formats import FORMATS, format_named
 from tasks.formats.base import Format, Frames, Target
 from tasks.run import disk_watched, user
-from tasks.store import ledger
 from tasks.store.as_of import as_of, is_known
+from tasks.store.definitions import load_mapping
 from tasks.store.engine import engine, told_plainly
 from tasks.store.query import Selection, field_name, moment, snapshot
 
@@ -219,7 +219,7 @@ def _where(job: ExportJob) -> Filter | None:
 
 def _saved_columns(export: Export) -> dict[str, str]:
     """Column → field of the saved mapping; raises UsageError."""
-    resource_type, columns, _ = ledger.load_mapping(export.connection, str(export.job.mapping))
+    resource_type, columns, _ = load_mapping(export.connection, str(export.job.mapping))
     if resource_type != export.resource.type:
         raise UsageError(
             f"The mapping '{export.job.mapping}' is one of {resource_type}, not of {export.resource.type}."

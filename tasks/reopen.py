@@ -8,18 +8,21 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from schemas.errors import PlanMoved, UsageError
+from schemas.errors import Forbidden, PlanMoved, UsageError
 from schemas.fetched import Unread
 from schemas.jobs import ApplyJob
 from schemas.reports import Counts, Moved
 from schemas.resources import RESOURCES
 from tasks.part import Part, Tally
-from tasks.run import Run
+from tasks.run import Run, user
 from tasks.steps import add_rules
 from tasks.store import ledger
 from tasks.store.frozen import Frozen
 from tasks.store.staging import Staging
 from tasks.store.target import target_of
+
+FOUR_EYES = "You requested this plan or sync, so somebody else must approve it (CMDB_FOUR_EYES)."
+"""What is said to whoever would approve their own request."""
 
 _EARLIER = {"why": "the plan was made by an earlier version, which did not keep the rejected rows: sync again"}
 
@@ -30,6 +33,8 @@ def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
         kept = ledger.read_plan(connection, job.plan)
         if job.hash and job.hash != kept.plan["hash"]:
             raise UsageError(f"The plan of run {job.plan} is another one than the file's: plan again.")
+        if run.settings.four_eyes and (job.requested_by or user()) == kept.requested_by:
+            raise Forbidden(FOUR_EYES)
     run.plan, run.moved = job.plan, job.moved
     run.notices = kept.notices
     run.parts = tuple(_part(run, job.plan, number, data) for number, data in enumerate(kept.plan["parts"]))

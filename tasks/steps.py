@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from schemas.errors import MappingError
+from schemas.errors import Forbidden, MappingError
 from schemas.fetched import Fetched
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
 from schemas.reports import UNTOUCHED, Extracted, Issue, Mapping, Mode, Severity, Stale, Unknown
@@ -33,9 +33,10 @@ from tasks.merged import completed
 from tasks.part import Part
 from tasks.rule_files import load_rules, rules_for
 from tasks.rules import of_cells, try_out
-from tasks.run import Run, disk_watched
+from tasks.run import Run, disk_watched, user
 from tasks.secrets import samples, without_secrets
 from tasks.store import ledger
+from tasks.store.definitions import load_mapping, save_mapping
 from tasks.store.staging import Staging
 from tasks.unmapped import map_anyway
 from tasks.validate import Validator
@@ -80,6 +81,7 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     named = job.resource_type or saved_type
     typed = [(resource(name) if (name := named or s.resource_type) else detect_type(s), s) for s in sources]
     typed.sort(key=lambda pair: list(RESOURCES).index(pair[0].type))
+    _refuse_forbidden(job, [chosen for chosen, _ in typed])
     given = MapOptions(job.columns, constants | job.constants, saved, job.unknown)
     _refuse_unused(given, [chosen for chosen, _ in typed])
     alone = typed[0][0] if len(typed) == 1 else None
@@ -100,9 +102,10 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     run.notices += add_rules(run, parts)
     ledger.describe_run(run.session, sources[0].sha256, [part.report for part in parts], run.notices)
     run.parts = parts
-    if job.save_mapping:
+    if job.save_mapping and not job.dry_run:
         with run.session.transaction() as connection:
-            ledger.save_mapping(connection, job.save_mapping, parts[0].resource.type, parts[0].mapping)
+            saved_as = (job.save_mapping, parts[0].resource.type, parts[0].mapping)
+            save_mapping(connection, *saved_as, job.requested_by or user(), admin=job.authority.admin)
     return parts
 
 
@@ -142,6 +145,15 @@ def _mapped(
     return source, replace(mapping, seen=None) if job.stale is Stale.OVERWRITE else mapping
 
 
+def _refuse_forbidden(job: LoadOptions, types: list[Resource]) -> None:
+    """Refuse types that whoever asked has no permission for: of a file, they are known only now."""
+    allowed = job.authority.types
+    forbidden = sorted({chosen.type for chosen in types if allowed is not None and chosen.type not in allowed})
+    if forbidden:
+        action = "preview" if job.dry_run else "import"
+        raise Forbidden(f"The key '{job.requested_by}' lacks the permission '{action}' for {', '.join(forbidden)}.")
+
+
 def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:
     """Refuse a constant that none of several types has a field for."""
     for name in given.constants if len(types) > 1 else ():
@@ -169,7 +181,7 @@ def _saved(run: Run) -> tuple[str | None, dict[str, str], dict[str, str]]:
     if not run.job.mapping:
         return None, {}, {}
     with run.session.transaction() as connection:
-        return ledger.load_mapping(connection, run.job.mapping)
+        return load_mapping(connection, run.job.mapping)
 
 
 def validate(run: Run, part: Part) -> None:

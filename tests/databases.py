@@ -123,6 +123,7 @@ begin
   select string_agg(format('%I', relname), ',') into names from pg_class
     where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'alembic_version'
       and pg_relation_size(oid) > 0;
+  perform set_config('cmdb.audit_retention', 'on', true);
   if names is not null then execute 'truncate ' || names || ' restart identity cascade'; end if;
   drop schema if exists cmdb_staging cascade;
 end $$"""

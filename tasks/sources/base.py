@@ -117,8 +117,11 @@ _PASSWORD = re.compile(
     # What comes before the first @ has a colon that no port follows: a password may hold any sign.
     r"^[\w+.-]+:/*[^@/:\[]*:(?!\d+(/|$))[^@]*@"
 )
-_SECRET_WORDS = ("password", "passwd", "pwd", "secret", "token", "signature", "apikey", "accesskey", "credential")
-_SECRET_NAMES = ("sig", "auth", "authorization", "pass")
+_SECRET_WORDS = (
+    *("password", "passwd", "pwd", "secret", "token", "signature", "apikey", "accesskey", "accesskeyid", "credential"),
+    *("credentials", "subscriptionkey", "privatekey", "sharedkey", "licensekey", "sessionid"),
+)
+_SECRET_NAMES = ("key", "sig", "auth", "authorization", "bearer", "jwt", "pass", "sas")
 
 
 def refuse_secrets(url: str) -> None:

@@ -51,7 +51,7 @@ from schemas.reports import (
     Severity,
     Status,
 )
-from schemas.tables import CHANGE, FOLLOWING, IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, SAVED_MAPPING, STAGING_SCHEMA
+from schemas.tables import CHANGE, FOLLOWING, IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, STAGING_SCHEMA
 from tasks.store.copy import copy_frame
 from tasks.store.session import Session, is_alive
 
@@ -170,6 +170,12 @@ def is_kept(connection: Connection, run_id: UUID) -> bool:
     return connection.scalar(kept) is not None
 
 
+def has_plan(connection: Connection, run_id: UUID) -> bool:
+    """Say whether a run made a plan, applied or not."""
+    made = select(literal(1)).where(IMPORT_RUN.c.run_id == run_id, IMPORT_RUN.c.plan.is_not(None))
+    return connection.scalar(made) is not None
+
+
 @dataclass(frozen=True)
 class KeptPlan:
     """A frozen plan as the ledger has it: the request it was made for, what is staged, and what was found then."""
@@ -183,6 +189,7 @@ class KeptPlan:
     sync: str | None
     version: str | None
     sha256: str | None
+    requested_by: str | None
 
 
 def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
@@ -199,7 +206,16 @@ def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
     notices = [_issue(notice) for notice in run.notices or ()]
     rules = [(rule, severity, count) for rule, severity, count in run.rules or ()]
     return KeptPlan(
-        Mode(run.mode), run.source, run.options, notices, run.plan, rules, run.sync, run.source_version, run.sha256
+        Mode(run.mode),
+        run.source,
+        run.options,
+        notices,
+        run.plan,
+        rules,
+        run.sync,
+        run.source_version,
+        run.sha256,
+        run.requested_by,
     )
 
 
@@ -564,8 +580,8 @@ def rejected_page(connection: Connection, run_id: UUID, *, limit: int, offset: i
     return total, list(found.values())
 
 
-def daily(connection: Connection, *, days: int) -> list[dict[str, Any]]:
-    """Return what became of the records of each of the last days (UTC), dry runs left out."""
+def daily(connection: Connection, *, days: int, requested_by: str | None = None) -> list[dict[str, Any]]:
+    """Return what became of the records of each of the last days (UTC), dry runs left out; of all or one caller."""
     run = IMPORT_RUN.c
     actions = ("created", "updated", "unchanged", "rejected")
     day = func.date(func.timezone("UTC", run.started_at)).label("day")
@@ -574,6 +590,7 @@ def daily(connection: Connection, *, days: int) -> list[dict[str, Any]]:
     query = (
         query.where(~run.dry_run, run.started_at >= since, run.status == Status.COMPLETED).group_by(day).order_by(day)
     )
+    query = query if requested_by is None else query.where(run.requested_by == requested_by)
     return [
         {"day": row.day, **{action: int(getattr(row, action)) for action in actions}}
         for row in connection.execute(query)
@@ -702,32 +719,3 @@ def _part_from_json(data: dict[str, Any]) -> PartReport:
 
 def _origin_from_json(data: dict[str, Any]) -> Origin:
     return Origin(**data | {"columns": tuple(data["columns"])})
-
-
-def save_mapping(connection: Connection, name: str, resource_type: str, mapping: Mapping) -> None:
-    """Keep a mapping under a name, in place of an older one of that name."""
-    values = {
-        "resource_type": resource_type,
-        "columns": {match.column: match.field for match in mapping.matches},
-        "constants": mapping.given_constants,
-        "updated_at": datetime.now(UTC),
-    }
-    row = postgresql.insert(SAVED_MAPPING).values(name=name, **values)
-    connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
-
-
-def saved_mappings(connection: Connection) -> list[dict[str, Any]]:
-    """Return every saved mapping: its name, type, columns and constants."""
-    saved = SAVED_MAPPING.c
-    query = select(saved.name, saved.resource_type, saved.columns, saved.constants).order_by(saved.name)
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def load_mapping(connection: Connection, name: str) -> tuple[str, dict[str, str], dict[str, str]]:
-    """Return (resource type, columns, constants) of a saved mapping; raises UsageError."""
-    row = connection.execute(select(SAVED_MAPPING).where(SAVED_MAPPING.c.name == name)).one_or_none()
-    if row is None:
-        names = list(connection.scalars(select(SAVED_MAPPING.c.name).order_by(SAVED_MAPPING.c.name)))
-        known = f"saved ones: {', '.join(names)}" if names else "none is saved yet; --save-mapping saves one"
-        raise UsageError(f"There is no saved mapping '{name}': {known}.")
-    return row.resource_type, dict(row.columns), dict(row.constants)

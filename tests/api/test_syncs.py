@@ -133,6 +133,13 @@ def test_what_only_the_server_may_read(system: System, keyed: Keyed, source: Pat
             gone.let_go.set()
             web = ended(writer, writer.post("/api/sync", json={"url": gone.address, "name": "web"}))
         assert (web["status"], "404" in web["message"]) == ("failed", True)
+        # Its name is its owner's, and names on schedule are admin's.
+        with keyed.client("bob") as other:
+            for name in ("web", "sync-https", "netbox"):
+                taken = other.post("/api/sync", json={"url": "https://evil.example/a.csv", "name": name})
+                assert (taken.status_code, name in taken.json()["detail"]) == (403, True)
+        [defined] = writer.get("/api/syncs").json()
+        assert (defined["owner"], defined["options"]["url"], defined["changedBy"]) == ("alice", gone.address, "alice")
         done = sync(boss, source, name="of the boss")
         assert (done["status"], there(system)) == ("completed", 10)
         assert writer.get(f"/api/import/{done['importId']}/diff/{done['importId']}").status_code == 404
