@@ -58,6 +58,9 @@ def define(connection: Connection, job: SyncJob, who: str) -> list[audit.Entry]:
     if known and not job.authority.admin and known.owner != who:
         raise Forbidden(f"The sync '{job.source}' belongs to another key: give yours another name.")
     options = {name: value for name, value in job.options().items() if name not in _OF_A_RUN}
+    if job.authority.types is not None:
+        # Whoever runs it by its name reads no more types than its owner may.
+        options["authority"] = {"types": list(job.authority.types)}
     if job.dry_run or (known and known.options == options):
         return []
     changed = {"options": options, "changed_by": who, "changed_at": datetime.now(UTC)}

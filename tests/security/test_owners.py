@@ -104,3 +104,14 @@ def test_a_sync_is_its_owners(cli: Cli, database_url: str, tmp_path: Path) -> No
     assert (found.owner, found.options["max_delete"], "always" in found.options) == ("alice", "6%", False)
     made = [(who == "alice", name, before) for who, name, before in changes(database_url, "sync-definition")]
     assert made == [(True, "core", False), (True, "core", True), (False, "core", True)]
+
+
+def test_a_sync_has_no_more_types_than_its_owner(cli: Cli, database_url: str, tmp_path: Path) -> None:
+    """Whoever may do everything, and runs it by its name, does not lend it their permissions."""
+    source = write_csv(tmp_path / "vpcs.csv", [vpc(1)])
+    limited = Authority(types=("subnet",), admin=False)
+    job = SyncJob(url=str(source), name="limited", requested_by="alice", authority=limited)
+    with pytest.raises(Forbidden, match="for vpc"):
+        sync_source(job, database_url, settings())
+    assert cli("sync", "limited").code == 1
+    assert execute(database_url, "select vpc_id from vpc") == []

@@ -103,8 +103,8 @@ function signIn(refusal) {
   return [
     h("h1", null, "Sign in"),
     h("form", { class: "card", onsubmit: enter },
-      h("p", { id: "key-help" }, "This system asks for a key. Enter yours; it is kept in a cookie until you sign out, for 12 hours at most."),
-      refusal.message.includes("not known") && problemNote(refusal.message),
+      h("p", { id: "key-help" }, "This system asks for a key. Enter yours. You stay signed in until you sign out, or have not used the page for a while; the key is not kept."),
+      /not known|session is over/.test(refusal.message) && problemNote(refusal.message),
       h("label", { class: "field" }, h("span", null, "API key"), key),
       wrong,
       h("p", null),
