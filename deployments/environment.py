@@ -13,6 +13,8 @@ _DATABASE = "PG"
 
 _OF_API = ("CMDB_API_KEYS",)
 _OF_SOURCES = "CMDB_SECRET_"
+# Where a client of Prefect finds its server, and what it shows there, maybe of another server than ours.
+_OF_PREFECT_CLIENT = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
 _OF_PREFECT_SERVER = (
     "PREFECT_SERVER_API_AUTH_STRING",
     "PREFECT_API_DATABASE_CONNECTION_URL",
@@ -24,11 +26,9 @@ _OF_PREFECT_SERVER = (
 
 def of_prefect_server() -> dict[str, str]:
     """Prefect's settings and the machine's: nothing of the CMDB, and no credentials of sources."""
-    return _ours(
-        lambda name: (
-            name in _SYSTEM or name.upper() in _PROXIES or name.startswith((*_SYSTEM_BEGINNINGS, _DATABASE, "PREFECT_"))
-        )
-    )
+    beginnings = (*_SYSTEM_BEGINNINGS, _DATABASE, "PREFECT_")
+    fits = _ours(lambda name: name in _SYSTEM or name.upper() in _PROXIES or name.startswith(beginnings))
+    return {name: value for name, value in fits.items() if name not in _OF_PREFECT_CLIENT}
 
 
 def of_api() -> dict[str, str]:

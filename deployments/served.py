@@ -191,7 +191,7 @@ EXAMPLES = (
 async def register() -> None:
     """Make the work pool and the deployments known to the Prefect server; again changes nothing."""
     async with get_client() as client:
-        await _make_pool(client)
+        await make_pool(client)
         examples = DeploymentFilter(name=DeploymentFilterName(any_=[each.name for each in EXAMPLES]))
         known = {deployment.name for deployment in await client.read_deployments(deployment_filter=examples)}
         for deployment in DEPLOYMENTS:
@@ -203,7 +203,8 @@ async def register() -> None:
         await notices.register(client)
 
 
-async def _make_pool(client: PrefectClient) -> None:
+async def make_pool(client: PrefectClient) -> None:
+    """Make the work pool, or put its template right."""
     with suppress(ObjectAlreadyExists):
         await client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=JOB_TEMPLATE))
         return

@@ -42,7 +42,6 @@ def server_part(settings: Settings, url: str, port: int) -> Part:
     home = settings.home / "prefect"
     environment = of_prefect_server() | {
         "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": "",
         "PREFECT_API_DATABASE_CONNECTION_URL": _own_database(url, settings.prefect_database),
         SERVER: server_secret(settings),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",

@@ -45,6 +45,7 @@ def _parts(settings: Settings, url: str) -> list[Part]:
         "CMDB_DATABASE_URL": url,
         "CMDB_HOME": str(settings.home),
         "PREFECT_API_URL": api,
+        "PREFECT_API_KEY": "",
         "PREFECT_UI_URL": page_address(settings, settings.prefect_port),
         CLIENT: (secret := server_secret(settings)),
     }

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
-from prefect.client.orchestration import PrefectClient
-from prefect.workers.process import ProcessJobConfiguration
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 from sqlalchemy.engine import make_url
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from deployments import up, worker
 from deployments.part import Part
-from deployments.served import JOB_TEMPLATE
-from deployments.up import _parts
+from deployments.served import JOB_TEMPLATE, make_pool
 from flows import launch
 from flows.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret, sign_in
 from schemas.errors import Unavailable
@@ -115,6 +117,21 @@ def test_what_a_deployment_holds_is_ignored(variables: dict[str, Any]) -> None:
     assert made(variables) == made({})
 
 
+def test_the_template_of_an_older_pool_is_put_right(system: System, prefect_api: str) -> None:
+    """A worker that starts leaves no template that takes a command."""
+    before = system.ask_prefect("GET", "/work_pools/cmdb")["base_job_template"]
+    older = ProcessWorker.get_default_base_job_template()
+    system.ask_prefect("PATCH", "/work_pools/cmdb", base_job_template=older)
+
+    async def start() -> None:
+        async with get_client() as client:
+            await make_pool(client)
+
+    with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_API_AUTH_STRING: system.secret}):
+        asyncio.run(start())
+    assert system.ask_prefect("GET", "/work_pools/cmdb")["base_job_template"] == before
+
+
 def environments(parts: list[Part]) -> dict[str, dict[str, str]]:
     """Return the environment of each part."""
     return {part.name: part.environment for part in parts}
@@ -122,6 +139,7 @@ def environments(parts: list[Part]) -> dict[str, dict[str, str]]:
 
 SECRETS = {
     "CMDB_API_KEYS": "[]",
+    "PREFECT_API_KEY": "that of another server",
     "CMDB_SECRET_NETBOX": "secret",
     "AWS_SECRET_ACCESS_KEY": "secret",
     "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://prefect:secret@db/prefect",
@@ -129,7 +147,9 @@ SECRETS = {
 }
 
 
-def test_each_process_gets_its_own_secrets_alone(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+def test_each_process_gets_its_own_secrets_alone(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, home: Path
+) -> None:
     """The Prefect server nothing of the CMDB, the API no source's, and runs neither the API's nor the server's."""
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
@@ -138,13 +158,16 @@ def test_each_process_gets_its_own_secrets_alone(monkeypatch: pytest.MonkeyPatch
     used = with_settings(
         prefect_database=str(make_url(database_url).database), api_port=quiet_port(), prefect_port=quiet_port()
     )
-    found = environments(_parts(used, database_url))
-    has = {name: set(SECRETS) & set(environment) for name, environment in found.items()}
+    found = environments(up._parts(used, database_url))
+    has = {name: {each for each in SECRETS if environment.get(each)} for name, environment in found.items()}
+    of_sources = {"CMDB_SECRET_NETBOX", "AWS_SECRET_ACCESS_KEY", "MY_OWN_TOKEN"}
     assert has == {
         "Prefect server": {"PREFECT_API_DATABASE_CONNECTION_URL"},
-        "worker": {"CMDB_SECRET_NETBOX", "AWS_SECRET_ACCESS_KEY", "MY_OWN_TOKEN"},
+        "worker": of_sources,
         "API": {"CMDB_API_KEYS", "AWS_SECRET_ACCESS_KEY", "MY_OWN_TOKEN"},
     }
+    of_runs = environments(worker._parts(used, home, None))
+    assert all(set(SECRETS) & set(each) == of_sources | {"PREFECT_API_KEY"} for each in of_runs.values())
     server = found["Prefect server"]
     assert {name for name in server if name.startswith("CMDB_")} == {"CMDB_PREFECT_HOSTS"}
     assert server["PREFECT_API_DATABASE_CONNECTION_URL"].startswith("postgresql+asyncpg://")
