@@ -220,11 +220,9 @@ def publish_export(exported: Exported) -> None:
     lines = [f"# {exported.records:,} records of {escaped(exported.what)}", ""]
     address = exported.path.absolute().as_uri()
     lines += [f"{escaped(exported.path.name)}: [the file]({address}), {exported.size:,} bytes", ""]
-    lines += [f"- {count:,} of {escaped(name)}" for name, count in exported.types.items() if not exported.resource_type]
-    lines += [
-        f"- {count:,} values of {escaped(name)} no longer fit its rules ({escaped(rule)})"
-        for name, rule, count in exported.unfit
-    ]
+    # Types, fields and rules have names of ours.
+    lines += [f"- {count:,} of {name}" for name, count in exported.types.items() if exported.resource_type is None]
+    lines += [f"- {count:,} values of {name} no longer fit its rules ({rule})" for name, rule, count in exported.unfit]
     create_markdown_artifact(
         key=f"export-{exported.run_id}",
         markdown="\n".join(lines),

@@ -52,7 +52,7 @@ class System:
         """Return a client of Prefect's API, signed in."""
         return httpx.Client(base_url=f"{self.prefect}/api", headers=credentials(self.secret), timeout=30)
 
-    def ask_prefect(self, method: str, path: str, **body: Any) -> Any:
+    def ask_prefect(self, method: str, path: str, /, **body: Any) -> Any:
         """Ask Prefect's API; returns what it answers."""
         with self.prefect_client() as client:
             answer = client.request(method, path, json=body if method in ("POST", "PATCH") else None)
