@@ -1,0 +1,86 @@
+"""Prefect's own page in Chromium: it asks for the secret, works on any port and below a path, shows text as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Dialog, Page, Request, Response, expect
+from pydantic import SecretStr
+
+from deployments.server import prefect_server
+from flows.sign_in import server_secret
+from schemas.settings import Settings
+from tests.api.system import System, execute, follow, quiet_port
+from tests.support import vpc, write_csv
+from tests.waiting import PATIENCE
+
+VALUE = "<img src=x onerror=alert(1)> [d](javascript:alert(2)) www.evil.example"
+NAME = "<img src=x onerror=alert(1)> [d](x) `b` **c** www.evil.example a@evil.example &lt;"
+"""A cell, and a file's name, that must be seen as they are."""
+
+
+@contextmanager
+def signed_in(browser: Browser, address: str, secret: str) -> Iterator[Page]:
+    """Open Prefect's page, which asks for the secret; after that, nothing fails, and nothing is asked elsewhere."""
+    context = browser.new_context(locale="en-GB")
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    wrong: list[str] = []
+
+    def look(asked: Request) -> None:
+        if not asked.url.startswith((address, f"blob:{address}")):
+            wrong.append(asked.url)
+
+    def check(answer: Response) -> None:
+        if answer.status >= 500:
+            wrong.append(f"{answer.status} {answer.url}")
+
+    def dismiss(dialog: Dialog) -> None:
+        wrong.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("request", look)
+    page.on("response", check)
+    page.on("dialog", dismiss)
+    page.goto(address)
+    expect(page.get_by_role("button", name="Login")).to_be_visible()
+    page.locator("input").fill(secret)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Logout")).to_be_visible()
+    yield page
+    context.close()
+    assert not wrong
+
+
+def test_a_run_and_its_report(system: System, browser: Browser, tmp_path: Path) -> None:
+    """On an unusual port: dashboard, deployments, run and artifact; no markup of a file's name or cell takes effect."""
+    path = write_csv(tmp_path / f"{NAME}.csv", [vpc(1), vpc(2, region=VALUE)])
+    with system.client() as client:
+        run = execute(client, path, resourceType="vpc")
+        assert follow(client, run)[-1]["status"] == "completed"
+    of_it = {"flow_run_id": {"any_": [run]}, "type": {"any_": ["markdown"]}}
+    [artifact] = system.ask_prefect("POST", "/artifacts/filter", artifacts=of_it)
+    with signed_in(browser, system.prefect, system.secret) as page:
+        expect(page.get_by_text("Active Work Pools")).to_be_visible()
+        page.goto(f"{system.prefect}/v2/deployments")
+        expect(page.get_by_text("nightly-vpcs")).to_be_visible()
+        page.goto(f"{system.prefect}/v2/runs/flow-run/{run}?tab=Artifacts")
+        expect(page.get_by_text(f"vpc from {path.name}", exact=True)).to_be_visible()
+        for version in ("/v2", ""):  # both pages that Prefect has
+            page.goto(f"{system.prefect}{version}/artifacts/artifact/{artifact['id']}")
+            expect(page.get_by_text(f"vpc from {path.name}: completed")).to_be_visible()
+            expect(page.get_by_role("cell", name=re.compile(re.escape(f"'{VALUE}'")))).to_be_visible()
+            assert page.locator("img, a[href*=evil], a[href*=script]").count() == 0
+
+
+def test_below_a_path(browser: Browser, database_url: str, home: Path) -> None:
+    """As a proxy leads from a path of another name to this port: page and API are below it."""
+    port = quiet_port()
+    address = f"http://prefect.localhost:{port}/orchestrator"
+    used = Settings(home=home, prefect_url=address, database_url=SecretStr(database_url))
+    with prefect_server(used, port), signed_in(browser, address, server_secret(used)) as page:
+        page.goto(f"{address}/v2/deployments")
+        expect(page.get_by_text("Create a deployment to get started")).to_be_visible()
