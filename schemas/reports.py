@@ -163,6 +163,17 @@ EXAMPLE = "example"
 """What a template's example rows hold in their column of notes; an import leaves such rows out."""
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of a workbook: its type, None where that is the type of the whole source, "" where it is not read.
+
+    `columns` has the field that each column fills, "" for none, and None where the mapping of its type says that.
+    """
+
+    type: str | None
+    columns: dict[str, str | None] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Opened:
     """A source that a format has opened: its records as lazy text columns, and what was found on the way.
@@ -173,7 +184,8 @@ class Opened:
     tells it by itself, as an AWS document does. `metadata` is what an exported file says of itself. `gaps` say why
     records of its type may be missing from it, such as a page that has a next one: they are reported as warnings, and
     a sync retires nothing of that type. `given` is the caller's mapping for this part, column → field, where it is
-    not that of all parts. `failed` says why a part of a document could not be read: it has no columns then.
+    not that of all parts. `failed` says why a part of a document could not be read: it has no columns then. `sheets`
+    has the sheets of a workbook that are read as this part and, in the first part, those that are not read.
     """
 
     frame: pl.LazyFrame
@@ -191,6 +203,7 @@ class Opened:
     gaps: tuple[Issue, ...] = ()
     given: dict[str, str] | None = None
     failed: str | None = None
+    sheets: dict[str, Sheet] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,7 +346,7 @@ class RuleCount:
 class Origin:
     """What was found out about a source: how it was read, its columns and, where known beforehand, its records.
 
-    `samples` has a few values of each column, of a dry run.
+    `samples` has a few values of each column, of a dry run; `sheets` are those of a workbook, by their names.
     """
 
     format: str
@@ -347,6 +360,7 @@ class Origin:
     header_row: int | None = None
     document: str | None = None
     samples: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sheets: dict[str, Sheet] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -420,6 +434,7 @@ class Exported:
     duration: float
     unfit: tuple[tuple[str, str, int], ...] = ()
     types: dict[str, int] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:

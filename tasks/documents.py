@@ -10,7 +10,7 @@ import polars as pl
 
 from schemas.errors import MappingError, SourceError, UnknownType
 from schemas.jobs import ImportJob
-from schemas.reports import LEFT_OUT, ROW, UNTOUCHED, Extracted, Issue, Mapping, OnError, Severity
+from schemas.reports import LEFT_OUT, ROW, UNTOUCHED, Extracted, Issue, Mapping, OnError, Severity, Sheet
 from schemas.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES
 from schemas.resources import named as type_named
@@ -44,8 +44,9 @@ def of_types(parts: tuple[Extracted, ...], job: ImportJob, wanted: Resource | No
     left: list[Extracted] = []
     for part, found in named:
         (typed[found] if found else left).append(part)
+    sheets = _sheets([*((part, None) for part in unread), *named])
     if not typed:
-        return tuple(readable[:1])
+        return tuple(replace(part, sheets=sheets | part.sheets) for part in readable[:1])
     whole = [
         replace(_joined(RESOURCES[name], _some(typed[name]), job), resource_type=name)
         for name in RESOURCES
@@ -55,7 +56,18 @@ def of_types(parts: tuple[Extracted, ...], job: ImportJob, wanted: Resource | No
     lost = [_unread(part) for part in unread if wanted is None and part.resource_type not in (None, *typed)]
     notices = (*whole[0].notices, *told, *_left_out(left, wanted), *lost)
     whole = [replace(part, gaps=(*part.gaps, *_lost(part, unread, left, wanted))) for part in whole]
-    return (replace(whole[0], notices=notices), *whole[1:])
+    sheets |= _sheets([(part, part.resource_type) for part in whole])
+    first, *others = whole
+    return (replace(first, notices=notices, sheets=sheets), *(replace(part, sheets={}) for part in others))
+
+
+def _sheets(named: Sequence[tuple[Extracted, str | None]]) -> dict[str, Sheet]:
+    """The sheets of a workbook, each with the type that it is read as, "" where it is not."""
+    return {
+        name: replace(sheet, type=found or "") if sheet.type != "" else sheet
+        for part, found in named
+        for name, sheet in part.sheets.items()
+    }
 
 
 def _refuse_unused(parts: Sequence[Extracted], job: ImportJob) -> None:
@@ -208,7 +220,17 @@ def _alike(resource: Resource, parts: Sequence[Extracted], job: ImportJob) -> li
     left_out = {name for part in parts for name, to in _given(part, resource, job).items() if not to}
     given |= dict.fromkeys(left_out - set(columns.values()), "")
     pairs = zip(parts, mappings, strict=True)
-    return [replace(_renamed(part, mapping, columns, resource), given=given) for part, mapping in pairs]
+    return [
+        replace(_renamed(part, mapping, columns, resource), given=given, sheets=_mapped_sheets(part, mapping))
+        for part, mapping in pairs
+    ]
+
+
+def _mapped_sheets(part: Extracted, mapping: Mapping) -> dict[str, Sheet]:
+    """The sheets of a part with what its own mapping says of their columns."""
+    fields = {match.column: match.field for match in mapping.matches}
+    own: dict[str, str | None] = {name: fields.get(name, "") for name in part.columns}
+    return {name: replace(sheet, columns=own if sheet.columns else {}) for name, sheet in part.sheets.items()}
 
 
 def _renamed(part: Extracted, mapping: Mapping, columns: dict[str, str], resource: Resource) -> Extracted:
@@ -266,6 +288,7 @@ def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extr
         faults=pl.concat(faults),
         notices=tuple(notices),
         gaps=_gaps(parts),
+        sheets={name: sheet for part in parts for name, sheet in part.sheets.items()},
     )
 
 

@@ -5,6 +5,7 @@ The first three are lazy: frames pass through all of them while the last writes,
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
 from collections import Counter
@@ -16,20 +17,23 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import polars as pl
 from pandera.errors import SchemaErrors
 from sqlalchemy import Connection
 
 from schemas.errors import UsageError
 from schemas.filters import Condition, Filter, Op, both
 from schemas.jobs import ExportJob
-from schemas.reports import Exported, Progress, silent
+from schemas.reports import ABOUT_NOTE, Exported, Progress, silent
 from schemas.resource import Resource
 from schemas.resources import RESOURCES, resource
 from schemas.settings import Settings
 from schemas.tables import LINEAGE
 from tasks.aside import aside
 from tasks.formats import FORMATS, format_named
+from tasks.formats.about import about_cell, stamp
 from tasks.formats.base import Format, Frames, Target
+from tasks.infer import HEAD, tells_type
 from tasks.run import disk_watched, user
 from tasks.store.as_of import as_of, is_known
 from tasks.store.definitions import load_mapping
@@ -266,6 +270,7 @@ def write(export: Export, tables: Sequence[Table]) -> Exported:
     room = f"'{job.path}', or for the run's temporary files under CMDB_HOME: make room, or choose a larger disk"
     with disk_watched(room), aside(job.path) as path:
         metadata = _metadata(export, tables) if job.metadata else _stamp(export, tables)
+        tables, notices = (tables, ()) if metadata or job.several else _described(tables[0])
         count = _Count(export.progress, total)
         targets = [(_target(table, path, metadata), count.through(table.mapped.frames)) for table in tables]
         if job.several and export.format.write_all:
@@ -286,7 +291,34 @@ def write(export: Export, tables: Sequence[Table]) -> Exported:
         duration=round(time.monotonic() - export.started, 3),
         unfit=tuple(unfit for table in tables for unfit in _unfit(table)),
         types={table.export.resource.type: table.queried.records for table in tables},
+        notices=notices,
     )
+
+
+def _described(table: Table) -> tuple[Sequence[Table], tuple[str, ...]]:
+    """Give records whose columns do not tell their type a column of notes that does; returns what to report of it.
+
+    Without its key a record can't be imported, whatever its type; a saved mapping names the columns that are wanted.
+    """
+    frames, columns = iter(table.mapped.frames), table.mapped.columns
+    if table.export.job.mapping or not {*table.export.resource.known_by} & {*columns.values()}:
+        return [table], ()
+    first = list(itertools.islice(frames, 1))
+    rest = itertools.chain(first, frames)
+    head = _as_text(first[0].head(HEAD)) if first else pl.DataFrame(schema=dict.fromkeys(columns, pl.String()))
+    of = table.export.resource
+    if tells_type(of, head):
+        return [replace(table, mapped=Mapped(columns, rest))], ()
+    note = pl.lit(about_cell(stamp(of))).alias(ABOUT_NOTE)
+    noted = Mapped(columns | {ABOUT_NOTE: ABOUT_NOTE}, (frame.with_columns(note) for frame in rest))
+    said = f"The columns do not say that the records are of type {of.type}: the added column '{ABOUT_NOTE}' does."
+    return [replace(table, mapped=noted)], (said,)
+
+
+def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Typed columns as text, much as a file has them."""
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
+    return frame.with_columns(pl.col(name).list.join(",") for name in lists).cast(pl.String())
 
 
 def _target(table: Table, path: Path, metadata: dict[str, Any]) -> Target:
@@ -339,17 +371,14 @@ def _metadata(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
         types = {table.export.resource.type: table.queried.records for table in tables}
         return {"resourceTypes": types, **said, **asked, "schemas": schemas, "run": str(export.run_id)}
     fields = {"fields": list(first.columns)}
-    only = resources[0]
-    stamp = {"schema": only.fingerprint, "run": str(export.run_id)}
-    return {"resourceType": only.type, **said, **fields, **asked, **stamp}
+    return {**stamp(resources[0]), **said, **fields, **asked, "run": str(export.run_id)}
 
 
 def _stamp(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
     """What a file says of itself unasked, so that it imports as it is whatever its columns."""
     if not export.format.stamped or export.job.several:
         return {}
-    only = tables[0].export.resource
-    return {"resourceType": only.type, "schema": only.fingerprint}
+    return stamp(tables[0].export.resource)
 
 
 PLAIN = Steps(query, validate, map, write)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +9,9 @@ from dataclasses import fields, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-import orjson
-import polars as pl
-
 from schemas.errors import SourceError, UsageError
 from schemas.jobs import ImportJob, ReadOptions
-from schemas.reports import ABOUT_NOTE, Extracted, Issue, Mode, Opened, Severity
+from schemas.reports import Extracted, Issue, Mode, Opened, Severity
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
@@ -23,6 +19,7 @@ from schemas.settings import Settings
 from schemas.spelling import plain
 from tasks.documents import by_sheet, of_types
 from tasks.formats import FORMATS, format_named
+from tasks.formats.about import described as described_by_itself
 from tasks.formats.base import Described, Format, Source
 from tasks.formats.compressed import unpacked
 from tasks.formats.excel import EXCEL
@@ -91,21 +88,10 @@ def _extracted(
     format, source, encoding = _recognised(given)  # what it is
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(_sha256, path)
-        parts = tuple(_described(as_fields(opened)) for opened in opening(format, source))
+        parts = tuple(described_by_itself(as_fields(opened)) for opened in opening(format, source))
     known: dict[str, Any] = {"path": path, "name": name, "format": format.name, "size": size}
     known |= {"sha256": digest.result()}
     return tuple(Extracted(**known, **_found(opened, encoding, alone=len(parts) == 1)) for opened in parts)
-
-
-def _described(opened: Opened) -> Opened:
-    """A part with the metadata that a column of notes holds, as in the rejected rows of a run."""
-    if ABOUT_NOTE not in opened.columns:
-        return opened
-    cells = opened.frame.select(ABOUT_NOTE).filter(pl.col(ABOUT_NOTE).str.len_bytes() > 0).head(1).collect()
-    said: Any = None
-    with contextlib.suppress(orjson.JSONDecodeError):
-        said = orjson.loads(cells[ABOUT_NOTE][0]) if len(cells) else None
-    return replace(opened, metadata=said | opened.metadata) if isinstance(said, dict) else opened
 
 
 def _found(opened: Opened, encoding: str | None, *, alone: bool) -> dict[str, Any]:
@@ -143,9 +129,6 @@ def _stamped(opened: Opened, *, alone: bool) -> dict[str, Any]:
 def _said(opened: Opened) -> tuple[Resource | None, Any]:
     """The type that the metadata tells, and the fingerprint that it had; of several types, that of this part."""
     schemas = opened.metadata.get("schemas")
-    if isinstance(schemas, str):  # in a workbook, all metadata is text
-        with contextlib.suppress(orjson.JSONDecodeError):
-            schemas = orjson.loads(schemas)
     if isinstance(schemas, dict):
         own = opened.resource_type or (next(iter(schemas)) if len(schemas) == 1 else "")
         return (RESOURCES.get(own), schemas[own]) if own in schemas else (None, None)

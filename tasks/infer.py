@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -96,15 +97,32 @@ def detect_type(extracted: Extracted) -> Resource:
     A column `id` is the key of the type whose ids it holds.
     """
     head = Head(first_records(extracted))
-    columns = [column for column in extracted.columns if not column.startswith(NOTE) and not _is_lineage(column)]
+    columns = _telling(extracted.columns)
     if (by_id := _by_id(columns, head)) is not None:
         return by_id
     candidates = [_candidate(resource, columns, head) for resource in RESOURCES.values()]
-    certain = [candidate for candidate in candidates if candidate.is_certain]
-    left = [each for each in certain if not any(_contains(other, each) for other in certain if other is not each)]
+    left = _certain(candidates)
     if len(left) == 1:
         return left[0].resource
     raise _unknown(extracted, left or candidates, columns)
+
+
+def _certain(candidates: list[Candidate]) -> list[Candidate]:
+    """The candidates that are certain, without those whose key is but a reference of another."""
+    certain = [candidate for candidate in candidates if candidate.is_certain]
+    return [each for each in certain if not any(_contains(other, each) for other in certain if other is not each)]
+
+
+def tells_type(resource: Resource, head: pl.DataFrame) -> bool:
+    """Say whether columns, and their first values as text, say by themselves that their records are of a type."""
+    columns, seen = _telling(head.columns), Head(head)
+    left = _certain([_candidate(each, columns, seen) for each in RESOURCES.values()])
+    return [each.resource for each in left] == [resource]
+
+
+def _telling(columns: Iterable[str]) -> list[str]:
+    """The columns that may tell a type: notes and lineage tell none."""
+    return [column for column in columns if not column.startswith(NOTE) and not _is_lineage(column)]
 
 
 def has_key(extracted: Extracted, resource: Resource) -> bool:

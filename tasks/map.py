@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
 
-import orjson
 import polars as pl
 
 from schemas.errors import MappingError
@@ -61,9 +59,6 @@ def mapping_said(mapping: Mapping, columns: Sequence[str]) -> dict[str, dict[str
 def as_said(options: MapOptions, extracted: Extracted, resource: Resource) -> MapOptions:
     """Return the options with the mapping that a file of rejected rows says; what the caller says comes before it."""
     said = extracted.metadata.get(MAPPINGS)
-    if isinstance(said, str):
-        with contextlib.suppress(orjson.JSONDecodeError):
-            said = orjson.loads(said)
     own = said.get(resource.type) if isinstance(said, dict) else None
     if not isinstance(own, dict):
         return options

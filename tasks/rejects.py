@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import orjson
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -23,8 +22,8 @@ from schemas.errors import UsageError
 from schemas.reports import ABOUT_NOTE, NOTE, Issue
 from schemas.resources import RESOURCES
 from tasks.aside import aside
+from tasks.formats.about import about_cell, add_about
 from tasks.formats.workbook import SHEET_ROWS
-from tasks.formats.written import ABOUT
 from tasks.map import MAPPINGS, mapping_said
 from tasks.store import ledger
 
@@ -118,7 +117,7 @@ def _write_csv(sheets: list[Sheet], path: Path, said: Said) -> int:
         writer = csv.writer(file)
         writer.writerow([*only.columns, *NOTES, ABOUT_NOTE])
         # In each row, since any may be deleted; in a column, since programs read the file as a table.
-        about = orjson.dumps(said).decode()
+        about = about_cell(said)
         for rejected in only.rows:
             cells = [rejected.data.get(name) for name in only.columns]
             writer.writerow([*cells, rejected.row, rejected.reason, about])
@@ -130,11 +129,7 @@ def _write_workbook(sheets: list[Sheet], path: Path, said: Said) -> int:
     """Write text cells, so that nothing is turned into a number; a wrong cell is marked and says why."""
     book = Workbook(write_only=True)
     count = sum(_write_sheet(book, sheet.title, sheet.columns, sheet.rows) for sheet in sheets)
-    about = book.create_sheet(ABOUT)
-    about.sheet_state = "hidden"
-    about.append(("", "value"))
-    for name, value in said.items():
-        about.append((name, orjson.dumps(value).decode()))
+    add_about(book, said)
     book.save(path)
     return count
 

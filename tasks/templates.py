@@ -22,8 +22,9 @@ from schemas.json_schema import DIALECT, example, json_schema
 from schemas.reports import EXAMPLE, NOTE
 from schemas.resource import Resource
 from tasks.aside import aside
+from tasks.formats.about import add_about, stamp
 from tasks.formats.workbook import SHEET_ROWS
-from tasks.formats.written import ABOUT, FIELDS, RECORDS
+from tasks.formats.written import FIELDS, RECORDS
 
 NOTES = f"{NOTE} note"
 """The last column: an import leaves a row out that says `example` there."""
@@ -95,10 +96,7 @@ def _workbook(resource: Resource, path: Path) -> None:
     _columns(sheet, resource)
     _drop_downs(book, sheet, resource)
     _documentation(book, resource)
-    about = book.create_sheet(ABOUT)
-    for said in (("", "value"), ("resourceType", resource.type), ("schema", resource.fingerprint)):
-        about.append(said)
-    about.sheet_state = "hidden"
+    add_about(book, stamp(resource))
     book.save(path)
 
 

@@ -222,6 +222,7 @@ def publish_export(exported: Exported) -> None:
     lines += [f"{escaped(exported.path.name)}: [the file]({address}), {exported.size:,} bytes", ""]
     # Types, fields and rules have names of ours.
     lines += [f"- {count:,} of {name}" for name, count in exported.types.items() if exported.resource_type is None]
+    lines += [f"- {escaped(notice)}" for notice in exported.notices]
     lines += [f"- {count:,} values of {name} no longer fit its rules ({rule})" for name, rule, count in exported.unfit]
     create_markdown_artifact(
         key=f"export-{exported.run_id}",

@@ -14,9 +14,10 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.jobs import SheetOptions
-from schemas.reports import LEFT_OUT, ROW, Issue, Opened, Severity, issues_frame
+from schemas.reports import LEFT_OUT, ROW, Issue, Opened, Severity, Sheet, issues_frame
 from schemas.resources import named
 from schemas.resources import resource as resource_named
+from tasks.formats.about import ABOUT
 from tasks.formats.base import NOTHING, Format, Source, column_names, refuse_width
 from tasks.formats.cells import as_shown, with_merged_filled
 from tasks.formats.compressed import BROKEN_ZIP
@@ -24,7 +25,7 @@ from tasks.formats.header import TOP, column_list, names_fields, refuse_a_record
 from tasks.formats.spool import odd_cells
 from tasks.formats.workbook import SHEET_ROWS, Area, Marks, marks_of
 from tasks.formats.workbook_bounds import refuse_expansion
-from tasks.formats.written import ABOUT, FIELDS, write_excel, write_sheets
+from tasks.formats.written import FIELDS, write_excel, write_sheets
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -50,10 +51,12 @@ def open_excel(source: Source) -> Opened:
     """Open one sheet of a workbook: find the sheet and the header row; numbers keep all their digits."""
     with _book(source) as book:
         opened, read = _opened(source, book, _chosen(source, book))
-        others = [] if source.options.sheet else [name for name in _data(book) if name not in read]
+        others = [name for name in _data(book) if name not in read]
         held = [name for name in others if len(_cells(book, name, rows=2).to_polars()) > 1]
-        left = [_left_out(name, "one sheet is read; name another with --sheet") for name in held]
-    return replace(opened, notices=(*opened.notices, *left))
+        alone = "one sheet is read; name another with --sheet"
+        left = [] if source.options.sheet else [_left_out(name, alone) for name in held]
+    sheets = dict.fromkeys(sorted(read), Sheet(None, dict.fromkeys(opened.columns))) | dict.fromkeys(held, Sheet(""))
+    return replace(opened, notices=(*opened.notices, *left), sheets=sheets)
 
 
 def open_sheets(source: Source) -> tuple[Opened, ...]:
@@ -89,13 +92,15 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
                     continue
                 part, sheets = Opened(frame=NOTHING, columns=(), sheet=name, failed=str(error)), {name}
             read |= sheets
-            part = replace(part, resource_type=known, given=asked.mapping if asked else None)
+            own = dict.fromkeys(sorted(sheets), Sheet("" if part.failed else known, dict.fromkeys(part.columns)))
+            part = replace(part, resource_type=known, given=asked.mapping if asked else None, sheets=own)
             parts = [*parts[:-1], *(_on_disk(source, before, len(parts) - 1) for before in parts[-1:]), part]
+        unread = dict.fromkeys((name for name in _data(book) if name not in read), Sheet(""))
     if not parts:
         return (open_excel(source),)
     if len(parts) > 1:
         parts[-1] = _on_disk(source, parts[-1], len(parts) - 1)
-    parts[0] = replace(parts[0], notices=(*parts[0].notices, *left))
+    parts[0] = replace(parts[0], notices=(*parts[0].notices, *left), sheets={**parts[0].sheets, **unread})
     return tuple(parts)
 
 

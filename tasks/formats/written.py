@@ -18,15 +18,13 @@ from schemas import kinds
 from schemas.errors import RunFailed
 from schemas.fields import Spec
 from schemas.reports import NOTE
+from tasks.formats.about import ABOUT, about_rows, on_one_line
 from tasks.formats.base import Frames, Target
 from tasks.formats.guard import guarded, is_free
 from tasks.formats.workbook import CELL_CHARS, SHEET_ROWS
 
 METADATA, RECORDS = "metadata", "records"
 """The members of a JSON document that has metadata."""
-
-ABOUT = "About"
-"""The sheet of a workbook that holds the metadata."""
 
 FIELDS = "Fields"
 """The sheet of a template that says what each column takes."""
@@ -87,7 +85,7 @@ def write_csv(target: Target, frames: Frames) -> None:
         if options.bom:
             file.write("\N{ZERO WIDTH NO-BREAK SPACE}".encode())
         for name, value in target.metadata.items():
-            file.write(f"{NOTE} {name}: {_on_one_line(value)}\r\n".encode())
+            file.write(f"{NOTE} {name}: {on_one_line(value)}\r\n".encode())
         header = pl.DataFrame(schema=dict.fromkeys(target.columns, pl.String()))
         for number, frame in enumerate(itertools.chain([header], frames)):
             text = io.BytesIO()
@@ -106,10 +104,6 @@ def _begins_as_a_comment(cells: pl.DataFrame) -> bool:
     """Say whether a record begins with a `#` that would be read as that of a comment."""
     first = cells.to_series(0) if cells.width else pl.Series(dtype=pl.String)
     return first.dtype == pl.String and first.str.starts_with(NOTE).any()
-
-
-def _on_one_line(value: Any) -> str:
-    return " ".join((value if isinstance(value, str) else orjson.dumps(value).decode()).split())
 
 
 # JSON -----------------------------------------------------------------------------------------------------------------
@@ -199,7 +193,7 @@ def write_parquet(target: Target, frames: Frames) -> None:
     """Write Parquet: lists as lists, tags and JSON as text; metadata among the file's own key-value pairs."""
     empty = pl.LazyFrame(schema={n: spec.kind.dtype if spec else pl.String() for n, spec in target.columns.items()})
     parts = _spooled(target, frames) or [empty]
-    said = {key: _on_one_line(value) for key, value in target.metadata.items()}
+    said = {key: on_one_line(value) for key, value in target.metadata.items()}
     pl.concat(parts).sink_parquet(target.path, metadata=said or None, compression="zstd")
 
 
@@ -221,8 +215,7 @@ def write_sheets(tables: Sequence[tuple[Target, Frames]]) -> None:
             owner[name] = target
     first = tables[0][0]
     if first.metadata:
-        about = [{"": name, "value": _on_one_line(value)} for name, value in first.metadata.items()]
-        sheets.append((ABOUT, about))
+        sheets.append((ABOUT, about_rows(first.metadata)))
     write_worksheets(
         sheets,
         str(first.path),
