@@ -50,7 +50,9 @@ def _rejects_file(report: Report, url: str) -> Path | None:
     """Write the rejected rows of a run to a file in the storage folder, where the report links to it."""
     if not report.counts.rejected or report.undoes or report.applies:
         return None
-    path = settings().storage / "rejects" / f"{report.run_id}.{'xlsx' if report.parts else 'csv'}"
+    path = (
+        settings().storage / "rejects" / f"{report.run_id}.{'xlsx' if report.parts and not report.mapping else 'csv'}"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with engine(url).connect() as connection:
         write_rejects(connection, UUID(report.run_id), path)

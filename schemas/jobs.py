@@ -8,7 +8,6 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
 
 from schemas.filters import Filter
 from schemas.permissions import Authority
@@ -29,7 +28,7 @@ Threshold = Annotated[str, AfterValidator(_threshold)]
 class SheetOptions(Options):
     """How one sheet of a workbook is read, where that is not to be inferred from it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str | None = Field(None, description="The resource type of the sheet.")
     skip: bool = Field(False, description="Leave the sheet out.")
@@ -116,6 +115,9 @@ class LoadOptions(Options):
         None,
         description="Hold a sync back that would update more than this: a count, or a share of the records there.",
     )
+    create_missing: tuple[str, ...] = Field(
+        (), description="Resource types: records that do not exist are created where rows refer to them."
+    )
     without_rules: tuple[str, ...] = Field((), description="Rules of your own that are not asked this time.")
     dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
     keep_plan: bool = Field(False, description="Keep the plan of a dry run, so that exactly it can be applied.")
@@ -123,6 +125,12 @@ class LoadOptions(Options):
     batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
     requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
     authority: Authority = Field(default_factory=Authority, description="What whoever asks may do.")
+
+    @model_validator(mode="after")
+    def _may_create(self) -> Self:
+        if self.create_missing and self.mode is Mode.UPDATE:
+            raise ValueError("mode update creates no records: leave create_missing out, or use mode upsert")
+        return self
 
     def too_many(self, rejected: int, read: int) -> str | None:
         """Say why nothing may be loaded, when too many rows are rejected."""

@@ -263,6 +263,22 @@ class Resource:
         return tuple(name for name, spec in self.fields.items() if spec.required)
 
     @property
+    def beyond_reference(self) -> tuple[str, ...]:
+        """The fields that a new record needs and that a reference to it does not hold."""
+        needed = [name for name in self.required if name not in self.key]
+        return tuple(needed or (self.key if len(self.key_parts) > 1 else ()))
+
+    def known_as(self, value: str) -> str:
+        """Return the field of the natural key that a reference's value belongs in: the first whose own rules it keeps.
+
+        The key has to be of one part.
+        """
+        *others, last = self.known_by
+        alone = [(name, rule) for name in others for rule in self.row_rules if rule.fields == (name,)]
+        unlike = {name for name, rule in alone if self._breaks({name: value}, rule)}
+        return next((name for name in others if name not in unlike), last)
+
+    @property
     def references(self) -> tuple[str, ...]:
         """The fields that name another record."""
         ids = [

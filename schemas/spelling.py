@@ -75,6 +75,37 @@ def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str | Non
     return spelt[found] if found is not None else None
 
 
+def near_misses(words: Iterable[str], choices: Iterable[str]) -> dict[str, str]:
+    """Return for each word the choice that it is a misspelling of, word by word: "Hall A" is none of "Hall B"."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for choice in choices:
+        alike.setdefault(_sort_of(choice), []).append(choice)
+    found = {}
+    for word in words:
+        distances = {
+            choice: far for choice in alike.get(_sort_of(word), ()) if (far := _apart(word, choice)) is not None
+        }
+        if distances:
+            found[word] = min(distances, key=lambda choice: distances[choice])
+    return found
+
+
+def _sort_of(name: str) -> tuple[str, str]:
+    """What a name has in common with its misspellings: its first letter and its digits."""
+    return plain(name)[:1] or name[:1], "".join(_DIGITS.findall(name))
+
+
+def _apart(name: str, other: str) -> int | None:
+    """Return the distance of two names where one may be the other misspelt; None where it may be another name."""
+    if name.lower() == other.lower():
+        return 0
+    words, others = (re.split(r"[\W_]+", each.lower()) for each in (name, other))
+    if len(words) != len(others):
+        return misspelt(plain(name), plain(other))
+    found = [misspelt(word, wanted) for word, wanted in zip(words, others, strict=True) if word != wanted]
+    return None if None in found else sum(filter(None, found))
+
+
 _LIKE = 0.5
 """Words that share fewer of their trigrams than this are not alike."""
 

@@ -264,6 +264,10 @@ ROW_NUMBER, SEEN_AT = "row_number", "seen_at"
 had been changed last."""
 
 
+FIRST_REFERRED = 2_000_000_000
+"""Staged records that no row of the source holds, only references of other rows, are numbered from here on."""
+
+
 UNTOUCHED_FIELDS = "untouched_fields"
 """The column of a staging table that names the fields which a row leaves as they are stored, where any row does."""
 

@@ -12,9 +12,11 @@ from sqlalchemy import Connection
 
 from schemas.reports import NOT_WHOLE, Issue, Missing, Mode, Moved, Severity
 from tasks.part import Absent, Part
+from tasks.referred import created_types
 from tasks.run import Run
 from tasks.store.frozen import Frozen
 from tasks.store.missing import Missed, unplaced
+from tasks.store.referred import keep_referred
 from tasks.store.target import Target, missing_records, target_of
 
 Scope = tuple[dict[str, str], ...]
@@ -50,9 +52,11 @@ def find_absent(run: Run) -> None:
         return
     with run.session.transaction() as connection:
         for part, target in zip(run.parts, targets_of(run), strict=True):
+            if part.referred:
+                continue
             missed = Missed(connection, target, run.job.missing, run.run_id)
             part.unplaced = 0 if is_frozen(run) else unplaced(connection, target)
-            part.absent = _recalled(run, missed) if is_frozen(run) else _found(part, missed)
+            part.absent = _recalled(run, missed) if is_frozen(run) else _found(run, part, missed)
         if not is_frozen(run):
             spare(run, connection, checked=False)
 
@@ -63,11 +67,14 @@ def _recalled(run: Run, missed: Missed) -> Absent:
     return Absent(0, missed.any())
 
 
-def _found(part: Part, missed: Missed) -> Absent:
+def _found(run: Run, part: Part, missed: Missed) -> Absent:
     scope = judged(part)
     if scope is None:
         return Absent(missed.there(part.scope))
     there = missed.find(scope)
+    if part.resource in created_types(run.job):
+        # Its source has such a record by referring to it, and would create it again.
+        keep_referred(missed.connection, missed.target, missed.keys, targets_of(run))
     missed.index()
     return Absent(there, missed.any())
 
@@ -110,7 +117,7 @@ def incomplete(run: Run) -> Iterator[tuple[Part, Issue]]:
     does = "deleted" if run.job.missing is Missing.DELETE else "retired"
     for part in run.parts:
         scope = judged(part)
-        if scope == part.scope:
+        if part.referred or scope == part.scope:
             continue
         left = [values for values in part.scope if scope and values not in scope]
         where = f" of {_listed([_place(values) for values in left])}" if left else ""

@@ -15,6 +15,7 @@ from schemas.reports import ROW, Change, Issue, Moved, Severity, Status, issues_
 from schemas.resources import RESOURCES
 from tasks.absent import find_absent, incomplete, is_frozen, spare, targets_of
 from tasks.part import Part
+from tasks.referred import settle_created
 from tasks.rules import OfRecords, of_cells
 from tasks.run import Run
 from tasks.secrets import without_secrets
@@ -85,6 +86,8 @@ def _check(run: Run) -> None:
     while _leaves_more(run, reverted):
         rejected = [part.resource.type for part, target in _pairs(run) if _checked_again(run, part, target)]
         reverted = set(rejected)
+    if run.moved is not Moved.REFUSE:
+        settle_created(run, targets_of(run))
 
 
 def _pairs(run: Run) -> Iterator[tuple[Part, Target]]:
@@ -278,6 +281,8 @@ class Planned:
         """Find out what would become of every record."""
         for part, issue in incomplete(self.run):
             self._report(part, [issue])
+        for part in self.run.parts:
+            self._report(part, [*part.created])
         for part, planner in zip(self.run.parts, self.planners, strict=True):
             part.plan = planner.make(self._gone(part))
         self.followed = self.following.plan(self.run.settings.samples)
@@ -329,7 +334,7 @@ class Planned:
             if part.number in self.missed:
                 changes += self.missed[part.number].changes(most)
             # Records of several types do not fit into one table.
-            samples += planner.staged(most) if len(self.run.parts) == 1 else []
+            samples += planner.staged(most) if len(self.run.described) == 1 and not part.referred else []
         changes += self.followed.changes
         return {"changes": [ledger.change_to_json(change) for change in changes], "samples": samples}
 

@@ -93,7 +93,9 @@ class Part:
 
     `scope` says which records the source speaks of, as alternatives of field → value; none means all of the type.
     `unread` says which of them it may lack without their being gone, as `lacks` does with its own gaps. Of `unplaced`
-    rows it is not known which records they are, as their keys name other records that are not known.
+    rows it is not known which records they are, as their keys name other records that are not known. A `referred` part
+    has no rows of the source: its records are created because rows of other parts refer to them. `created` are warnings
+    about the records that are created because rows of this part refer to them.
     """
 
     number: int
@@ -109,6 +111,8 @@ class Part:
     comparison: Comparison = field(default_factory=Comparison)
     plan: Plan | None = None
     absent: Absent | None = None
+    referred: bool = False
+    created: tuple[Issue, ...] = ()
     _staging: Staging | None = None
 
     @property
@@ -139,7 +143,9 @@ class Part:
         told = self.report
         rules = self.tally.rules
         return {
+            "number": self.number,
             "type": self.resource.type,
+            "referred": self.referred,
             "source": self.source,
             "mapping": mapping_to_json(self.mapping),
             "seen": self.mapping.seen is not None,

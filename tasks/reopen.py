@@ -42,7 +42,7 @@ def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
     run.hold_still()
     with run.session.transaction() as connection:
         ledger.read_plan(connection, job.plan)  # another run may have applied it while this one waited
-    ledger.describe_run(run.session, kept.sha256 or "", [part.report for part in run.parts], run.notices)
+    ledger.describe_run(run.session, kept.sha256 or "", run.described, run.notices)
     for part, data in zip(run.parts, kept.plan["parts"], strict=True):
         _check_same(run, part, data["checksum"])
         if job.moved is not Moved.REFUSE:
@@ -50,7 +50,8 @@ def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
     return run.parts
 
 
-def _part(run: Run, plan: UUID, number: int, data: dict[str, Any]) -> Part:
+def _part(run: Run, plan: UUID, at: int, data: dict[str, Any]) -> Part:
+    number = data.get("number", at)
     resource = RESOURCES[data["type"]]
     mapping = ledger.mapping_from_json(data["mapping"])
     counts = Counts(**data["counts"])
@@ -58,6 +59,7 @@ def _part(run: Run, plan: UUID, number: int, data: dict[str, Any]) -> Part:
     tally = Tally(read=counts.read, rejected=counts.rejected, keyless=data.get("keyless", 0), rules=rules)
     unread = tuple(Unread(**each) for each in data.get("unread", [_EARLIER]))
     part = Part(number, resource, data["source"], mapping, None, tuple(data["scope"]), unread=unread, tally=tally)
+    part.referred = data.get("referred", False)
     notes: dict[str, Any] = {"seen": data["seen"], "untouched": data.get("untouched", False)}
     staging = Staging(run.session, resource, mapping.fields, run.workdir, **notes, part=number, run_id=plan)
     staging.rows, staging.aside = data["rows"], data.get("aside", 0)

@@ -19,7 +19,7 @@ from polars.exceptions import PanicException
 from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooManyErrors, UnderWay
 from schemas.fetched import Unread
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
-from schemas.reports import Counts, Issue, Moved, Progress, Report, Status, silent
+from schemas.reports import Counts, Issue, Moved, PartReport, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.part import Part, Tally
@@ -96,9 +96,20 @@ class Run:
         rules = sum((part.tally.rules for part in self.parts), Counter[tuple[str, str]]())
         told = [[rule, severity, count] for (rule, severity), count in sorted(rules.items())]
         ending: dict[str, Any] = {"rules": told, "duration": round(time.monotonic() - self.started, 3)}
-        if len(self.parts) > 1:
-            ending["parts"] = ledger.parts_to_json([part.report for part in self.parts])
+        created = any(part.referred and part.tally.read for part in self.parts)
+        did = [part.report for part in self._numbered] if created else self.described
+        if len(did) > 1:
+            ending["parts"] = ledger.parts_to_json(did)
         return ending
+
+    @property
+    def described(self) -> list[PartReport]:
+        """What is known of the parts that are in the source, in the order of their numbers."""
+        return [part.report for part in self._numbered if not part.referred]
+
+    @property
+    def _numbered(self) -> list[Part]:
+        return sorted(self.parts, key=lambda part: part.number)
 
     @property
     def report(self) -> Report:

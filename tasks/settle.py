@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, Text, case, cast, func, insert, liter
 from schemas.reports import Moved, Severity
 from schemas.tables import IMPORT_ISSUE
 from tasks.part import Part
+from tasks.referred import Creating
 from tasks.run import Run
 from tasks.store import names, open_keys
 from tasks.store.doubts import Doubt
@@ -31,7 +32,7 @@ def settle(run: Run, part: Part, target: Target) -> None:
         settling = _Settling(run, part, connection)
         for table in tables:
             one = replace(target, s=table)
-            found += settling.references(one)
+            found += settling.records(one, settling.references(one))
             settling.keys(one)
             find_renamed(connection, one)
     # Only now is it so: a transaction that fails writes nothing.
@@ -49,6 +50,7 @@ class _Settling:
         self.counts: dict[str, int] = {}
         self.rekeyed = False
         self.unclear = 0
+        self.creating = Creating(run, part, connection)
 
     def references(self, target: Target) -> list[Doubt]:
         """Read other names as keys; returns what can be said of those that are left."""
@@ -63,6 +65,14 @@ class _Settling:
                 self.rekeyed = self.rekeyed or rule.field in target.resource.key
             left += names.doubts(self.connection, target, found)
         return left
+
+    def records(self, target: Target, left: list[Doubt]) -> list[Doubt]:
+        """Create what the references that are left name, where the run may; returns what can be said of the others."""
+        refused = self.creating.create(target, left)
+        if self.creating.created:
+            # Another case of the name of a record that is created now means that record.
+            left = self.references(target)
+        return [*(doubt for doubt in left if (doubt.field, doubt.value) not in refused), *refused.values()]
 
     def keys(self, target: Target) -> None:
         """Complete the keys that mean a single record."""
@@ -100,6 +110,7 @@ class _Settling:
 
     def finish(self) -> None:
         """Count what was found."""
+        self.creating.finish()
         part, tally = self.part, self.part.tally
         for rule, count in self.counts.items():
             if count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from schemas.errors import Forbidden, MappingError
@@ -31,6 +32,7 @@ from tasks.map import (
 )
 from tasks.merged import completed
 from tasks.part import Part
+from tasks.referred import created_types, with_referred
 from tasks.rule_files import load_rules, rules_for
 from tasks.rules import of_cells, try_out
 from tasks.run import Run, disk_watched, user
@@ -81,7 +83,7 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     named = job.resource_type or saved_type
     typed = [(resource(name) if (name := named or s.resource_type) else detect_type(s), s) for s in sources]
     typed.sort(key=lambda pair: list(RESOURCES).index(pair[0].type))
-    _refuse_forbidden(job, [chosen for chosen, _ in typed])
+    _refuse_forbidden(job, [*(chosen for chosen, _ in typed), *created_types(job)])
     given = MapOptions(job.columns, constants | job.constants, saved, job.unknown)
     _refuse_unused(given, [chosen for chosen, _ in typed])
     alone = typed[0][0] if len(typed) == 1 else None
@@ -99,14 +101,14 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     for part in parts:
         part.unread = tuple(each for each in run.unread if each.resource_type in (None, part.resource.type))
     run.notices += [issue for part in parts for issue in _told(part, job)]
-    run.notices += add_rules(run, parts)
-    ledger.describe_run(run.session, sources[0].sha256, [part.report for part in parts], run.notices)
-    run.parts = parts
+    run.parts = with_referred(parts, job, sources[0].name)
+    run.notices += add_rules(run, run.parts)
+    ledger.describe_run(run.session, sources[0].sha256, run.described, run.notices)
     if job.save_mapping and not job.dry_run:
         with run.session.transaction() as connection:
             saved_as = (job.save_mapping, parts[0].resource.type, parts[0].mapping)
             save_mapping(connection, *saved_as, job.requested_by or user(), admin=job.authority.admin)
-    return parts
+    return run.parts
 
 
 def add_rules(run: Run, parts: tuple[Part, ...]) -> list[Issue]:
@@ -187,21 +189,24 @@ def _saved(run: Run) -> tuple[str | None, dict[str, str], dict[str, str]]:
 def validate(run: Run, part: Part) -> None:
     """Validate the records of a part batch by batch, and stage each valid batch while the next is validated."""
     chosen, mapping, extracted = part.resource, part.mapping, part.extracted
-    if extracted is None:
-        raise LookupError("a part without a source has been validated before")
     if not run.job.dry_run:
         run.session.lock(chosen, run.progress)
     run.count_again(part)
-    notes: dict[str, Any] = {"seen": mapping.seen is not None, "untouched": UNTOUCHED in extracted.columns}
+    columns = extracted.columns if extracted else ()
+    notes: dict[str, Any] = {"seen": mapping.seen is not None, "untouched": UNTOUCHED in columns}
     staging = Staging(run.session, chosen, mapping.fields, run.workdir, **notes, part=part.number)
     staging.create()
+    if extracted is None:
+        # Its records are created once it is known to which of them rows refer.
+        part.stage(staging)
+        return
     guarded = FORMATS[extracted.format].guarded
     cells = () if staging.untouched else part.rules
     own = tuple(rule for rule in cells if of_cells(rule, mapping, run.job.mode, run.job.empty))
     validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own, run.job.read)
     whole = completed(run.session, chosen, mapping, without_secrets(extracted, chosen))
     size = run.job.batch_size or run.settings.batch_size
-    before = sum(other.tally.passed for other in run.parts[: part.number])
+    before = sum(other.tally.passed for other in takewhile(lambda other: other is not part, run.parts))
     total = _records(run)
     with disk_watched():
         for batch in ahead(validator.batches(whole, size)):

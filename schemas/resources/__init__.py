@@ -26,6 +26,7 @@ from schemas.resources.vpc_peering import VPC_PEERING
 from schemas.resources.vpn_connection import VPN_CONNECTION
 from schemas.resources.vpn_gateway import VPN_GATEWAY
 from schemas.resources.vrf import VRF
+from schemas.rules import Reference
 from schemas.spelling import nearest, plain
 
 _ALL = (
@@ -67,6 +68,12 @@ _SPELLINGS = {
 def named(name: str) -> Resource | None:
     """Return the type that a sheet or a list is named after, however spelt (`VPCs`); None where it is none."""
     return _SPELLINGS.get(plain(name))
+
+
+def creatable(chosen: Resource) -> list[str]:
+    """Return the types that a type's records refer to and of which a reference holds all that a new record needs."""
+    named = [rule.to for rule in chosen.set_rules if isinstance(rule, Reference)]
+    return [name for name in dict.fromkeys(named) if not RESOURCES[name].beyond_reference]
 
 
 def resource(name: str) -> Resource:

@@ -619,6 +619,11 @@ class Lists:
             raise SourceError(f"{name} holds no {self.source.resource.title} records, but {of}.")
         if self.source.emptied and self.bare:
             key = next(iter(self.bare))
+            if key and (wanted := self.source.resource):
+                raise SourceError(
+                    f"{name} has no records: the list '{key}' is empty, and its name does not say that it holds "
+                    f"{wanted.title} records. If it does, add --records {key}."
+                )
             what = f"the list '{key}' is empty and" if key else "its list is empty and"
             raise SourceError(f"{name} has no records: {what} does not tell of which type it was. Give --type.")
         raise SourceError(f"{name} has no records: its list is empty.")

@@ -32,6 +32,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     text,
@@ -40,9 +41,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR
 
 from schemas.reports import Issue, Mapping, Mode, Severity
+from schemas.resource import SOURCE_ID
 from schemas.resources import RESOURCES
 from schemas.rules import STATE, Inside, NoOverlap, Reference
-from schemas.tables import IMPORT_ISSUE, KNOWN_AS, RETIRED_AT, ROW_NUMBER, SEEN_AT, TABLES
+from schemas.tables import IMPORT_ISSUE, KNOWN_AS, RETIRED_AT, ROW_NUMBER, SEEN_AT
 from tasks.store import open_keys
 from tasks.store.after import FRESH, KEY, after, records_beside
 from tasks.store.blocks import islands
@@ -54,10 +56,11 @@ from tasks.store.lasting import replaced
 from tasks.store.ledger import read_issues
 from tasks.store.names import clarify, keep_doubts, suggestion
 from tasks.store.network import network_checks
+from tasks.store.referred import is_unknown
 from tasks.store.scopes import out_of_scope
 from tasks.store.sketch import Sketch
 from tasks.store.staging import Staging
-from tasks.store.target import Target, records_of
+from tasks.store.target import Target, records_of, source_row
 from tasks.store.temporary import temporary
 
 FOUND = Table(
@@ -260,7 +263,7 @@ def _keep_issues(connection: Connection, staging: Staging, mapping: Mapping, kee
     issue: dict[str, ColumnElement[Any]] = {
         "run_id": literal(staging.session.run_id),
         "part": literal(staging.part),
-        "row": FOUND.c.row,
+        "row": source_row(FOUND.c.row),
         "column": cast(column, Text),
         "field": FOUND.c.field,
         "value": FOUND.c.value,
@@ -360,6 +363,7 @@ def _duplicates(connection: Connection, target: Target, staging: Staging) -> Ite
     several = of_suspects.group_by(key).having(func.count() > 1).subquery()
     noted = literal([ROW_NUMBER, SEEN_AT, KNOWN_AS], ARRAY(Text))
     content = func.md5(cast(func.to_jsonb(text(f'"{s.name}".*')).op("-")(noted), Text))
+    source_id: ColumnElement[Any] = s.c[SOURCE_ID] if SOURCE_ID in s.c else cast(null(), Text)
     rows = (
         select(
             s.c.row_number,
@@ -367,6 +371,8 @@ def _duplicates(connection: Connection, target: Target, staging: Staging) -> Ite
             content.label("content"),
             func.min(s.c.row_number).over(partition_by=key).label("first"),
             func.max(s.c.row_number).over(partition_by=key).label("last"),
+            func.min(source_id).over(partition_by=key).label("first_id"),
+            func.max(source_id).over(partition_by=key).label("last_id"),
         )
         .join_from(s, several, several.c.key == key)
         .subquery()
@@ -378,6 +384,20 @@ def _duplicates(connection: Connection, target: Target, staging: Staging) -> Ite
     other = case((group.c.row_number == group.c.first, group.c.last), else_=group.c.first)
     message = case(
         (group.c.same, func.format("row %s repeats row %s: leave one out", group.c.row_number, group.c.first)),
+        (
+            group.c.first_id != group.c.last_id,
+            # Such as VLANs of two groups that have one name in different scopes.
+            func.format(
+                "rows %s and %s are different records of their source (%s, %s) and have the same %s '%s': rename one "
+                "of them there, or what it belongs to",
+                group.c.row_number,
+                other,
+                group.c.first_id,
+                group.c.last_id,
+                target.resource.key_title,
+                group.c.key,
+            ),
+        ),
         else_=func.format(
             "rows %s and %s have the same %s '%s' and differ elsewhere: keep one",
             group.c.row_number,
@@ -399,22 +419,13 @@ def _duplicates(connection: Connection, target: Target, staging: Staging) -> Ite
 
 def _reference(target: Target, rule: Reference) -> Iterator[Select[Any]]:
     to = RESOURCES[rule.to]
-    named = TABLES[rule.to]
-    stored = select(literal(1)).select_from(named).where(named.c[to.key_column] == target.s.c[rule.field])
     leaving = target.leaving.get(rule.to)
     if leaving is not None:
         stays = select(literal(1)).where(leaving.c.key == cast(target.s.c[rule.field], Text))
         yield from _leaving(target, rule, and_(exists(stays), staged_alive(target)))
-    there: ColumnElement[bool] = exists(stored)
-    if beside := target.beside.get(rule.to):
-        comes = select(literal(1)).select_from(beside.s).where(beside.staged_key == target.s.c[rule.field])
-        there = or_(there, exists(comes))
-    broken = and_(target.s.c[rule.field].is_not(None), ~there, staged_alive(target))
-    if rule.when:
-        field, value = rule.when
-        if field not in target.fields:
-            return
-        broken = and_(target.s.c[field] == value, broken)
+    broken = is_unknown(target, rule)
+    if broken is None:
+        return
     outside = out_of_scope(target, rule)
     said = f"is not a known {to.title}"
     yield _finding(target, and_(broken, ~outside), rule.name, f"{said}: import it first", rule.field, rule.severity)

@@ -34,7 +34,7 @@ from schemas.reports import Issue
 from schemas.tables import STAGING_SCHEMA
 from tasks.store.ledger import PLANNED, staging_name
 from tasks.store.missing import version_of
-from tasks.store.target import Target, missing_records
+from tasks.store.target import Target, missing_records, source_row
 
 _CHECKSUM = "select coalesce(bit_xor(hash_record_extended(r, 0)), 0) from {table} r"
 
@@ -126,7 +126,8 @@ class Frozen:
         count = int(self.connection.scalar(select(func.count()).select_from(moved)) or 0)
         if not count:
             return 0, []
-        rows = self.connection.execute(select(moved).order_by(moved.c.row_number, moved.c.key).limit(most))
+        told = select(source_row(moved.c.row_number), moved.c.key, moved.c.what)
+        rows = self.connection.execute(told.order_by(moved.c.row_number, moved.c.key).limit(most))
         said = "'{}' {} since the plan was made"
         return count, [
             Issue("moved", said.format(key, what), row=row, value=key, part=self.target.part) for row, key, what in rows

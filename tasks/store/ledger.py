@@ -49,6 +49,7 @@ from schemas.reports import (
     Report,
     RuleCount,
     Severity,
+    Sheet,
     Status,
 )
 from schemas.tables import CHANGE, FOLLOWING, IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, STAGING_SCHEMA
@@ -103,7 +104,8 @@ def types_of(connection: Connection, run_id: UUID) -> tuple[str, ...]:
     run = connection.execute(
         select(IMPORT_RUN.c.resource_type, IMPORT_RUN.c.parts).where(IMPORT_RUN.c.run_id == run_id)
     ).one()
-    own = (run.resource_type,) if run.resource_type else tuple(part["resource_type"] for part in run.parts or ())
+    named = [run.resource_type] if run.resource_type else []
+    own = tuple(dict.fromkeys([*named, *(part["resource_type"] for part in run.parts or ())]))
     # Records of other types that refer to what the run has given another key have followed.
     changed = select(CHANGE.c.resource_type).where(CHANGE.c.run_id == run_id)
     others = [name for name in FOLLOWING if name not in own]
@@ -525,7 +527,13 @@ def rejected_columns(connection: Connection, run_id: UUID) -> list[tuple[str, li
     found = select(run.resource_type, run.origin, run.mapping, run.parts).where(run.run_id == run_id)
     resource_type, origin, mapping, parts = connection.execute(found).one()
     only = {"resource_type": resource_type or "", "origin": origin, "mapping": mapping}
-    return [(part["resource_type"], _told_columns(part["origin"], part["mapping"])) for part in parts or [only]]
+    found_in = _read(parts) or [only]
+    return [(part["resource_type"], _told_columns(part["origin"], part["mapping"])) for part in found_in]
+
+
+def _read(parts: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """The parts that have rows of the source: not those of records that its rows only refer to."""
+    return [part for part in parts or [] if part["origin"]]
 
 
 def mappings_of(connection: Connection, run_id: UUID) -> dict[str, Mapping]:
@@ -533,7 +541,7 @@ def mappings_of(connection: Connection, run_id: UUID) -> dict[str, Mapping]:
     run = IMPORT_RUN.c
     found = select(run.resource_type, run.mapping, run.parts).where(run.run_id == run_id)
     resource_type, mapping, parts = connection.execute(found).one()
-    each = [(part["resource_type"], part["mapping"]) for part in parts or []] or [(resource_type, mapping)]
+    each = [(part["resource_type"], part["mapping"]) for part in _read(parts)] or [(resource_type, mapping)]
     return {name: mapping_from_json(said) for name, said in each if name and said}
 
 
@@ -718,4 +726,5 @@ def _part_from_json(data: dict[str, Any]) -> PartReport:
 
 
 def _origin_from_json(data: dict[str, Any]) -> Origin:
-    return Origin(**data | {"columns": tuple(data["columns"])})
+    sheets = {name: Sheet(**sheet) for name, sheet in data.get("sheets", {}).items()}
+    return Origin(**data | {"columns": tuple(data["columns"]), "sheets": sheets})

@@ -27,12 +27,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from schemas.reports import Change
-from schemas.tables import CHANGE, KNOWN_AS, NOTES, RETIRED_AT, UNTOUCHED_FIELDS
+from schemas.tables import CHANGE, FIRST_REFERRED, KNOWN_AS, NOTES, RETIRED_AT, UNTOUCHED_FIELDS
 from tasks.store.compare import SORTING, Comparison, planned_updates
 from tasks.store.missing import Gone
 from tasks.store.session import set_local
 from tasks.store.staging import Staging
-from tasks.store.target import Target
+from tasks.store.target import Target, source_row
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ class Planner:
         s, key = self.target.s, cast(self.target.staged_key, Text)
         first = select(self.updates.c.row_number).order_by(self.updates.c.row_number).limit(most)
         before = func.to_jsonb(text(f'"{self.target.t.name}".*'))
-        query = self._planned(s.c.row_number, key, before, self._after_image()).where(s.c.row_number.in_(first))
+        query = self._planned(source_row(s.c.row_number), key, before, self._after_image()).where(
+            s.c.row_number.in_(first)
+        )
         rows = self.connection.execute(query.order_by(s.c.row_number))
         kind = self.target.resource.type
         return [Change(key, "update", row, differing(before, after), kind) for row, key, before, after in rows]
@@ -103,14 +105,17 @@ class Planner:
         record: ColumnElement[Any] = func.to_jsonb(text(f'"{s.name}".*'))
         for note in NOTES:
             record = record.op("-")(note)
-        query = select(s.c.row_number, key, record).where(s.c.row_number.in_(first)).order_by(s.c.row_number)
+        query = (
+            select(source_row(s.c.row_number), key, record).where(s.c.row_number.in_(first)).order_by(s.c.row_number)
+        )
         rows, kind = self.connection.execute(query), self.target.resource.type
         return [Change(key, "create", row, differing({}, new), kind) for row, key, new in rows]
 
     def staged(self, samples: int) -> list[dict[str, Any]]:
         """The first staged rows as they would be stored."""
         shown = [column for column in self.target.s.c if column.name not in NOTES[1:]]
-        query = select(*shown).order_by(self.target.s.c.row_number).limit(samples)
+        number = self.target.s.c.row_number
+        query = select(*shown).where(number < FIRST_REFERRED).order_by(number).limit(samples)
         return [dict(row) for row in self.connection.execute(query).mappings()]
 
     def apply(self, plan: Plan) -> None:
@@ -126,7 +131,7 @@ class Planner:
             "run_id": literal(self.staging.session.run_id),
             "resource_type": literal(self.target.resource.type),
             "key": cast(self.target.match_key, Text),
-            "row": self.target.s.c.row_number,
+            "row": source_row(self.target.s.c.row_number),
             "before": func.to_jsonb(text(f'"{self.target.t.name}".*')),
             "after": self._after_image(),
         }

@@ -94,6 +94,13 @@ class Staging:
         self.aside += len(flawed)
         self.rows += len(batch)
 
+    def add_referred(self, connection: Connection, batch: pl.DataFrame) -> None:
+        """COPY records that no row of the source holds; they count once the transaction has ended."""
+        self.sketch.add(batch)
+        notes = {SEEN_AT: pl.Datetime(time_zone="UTC"), UNTOUCHED_FIELDS: pl.List(pl.String)}
+        absent = [pl.lit(None, dtype).alias(name) for name, dtype in notes.items() if name in self.table.c]
+        copy_frame(connection, self.table, self._stored(batch.with_columns(absent)))
+
     def _stored(self, batch: pl.DataFrame) -> pl.DataFrame:
         columns = staged_columns(self.resource, self.fields)
         key = [self.resource.natural_key(self.fields).alias(NATURAL_KEY)] if NATURAL_KEY in columns else []

@@ -34,7 +34,7 @@ from sqlalchemy import true as sql_true
 
 from schemas.reports import Empty
 from schemas.resource import Resource
-from schemas.tables import KNOWN_AS, NOTES, RETIRED_AT, ROW_NUMBER, TABLES, UNTOUCHED_FIELDS
+from schemas.tables import FIRST_REFERRED, KNOWN_AS, NOTES, RETIRED_AT, ROW_NUMBER, TABLES, UNTOUCHED_FIELDS
 from tasks.store.staging import Staging
 
 
@@ -233,6 +233,11 @@ def known_records(target: Target, names: tuple[str, ...], leaving: Dict[str, Tab
     known = select(target.stored_key.label("key"), *fields).select_from(both)
     in_service = or_(is_staged, target.t.c[RETIRED_AT].is_(None))
     return known.where(in_service, _stays(leaving.get(target.resource.type), target.stored_key)).subquery()
+
+
+def source_row(number: ColumnElement[int]) -> ColumnElement[int | None]:
+    """Return the row of the source that a staged row is; null for a record that only references name."""
+    return case((number < FIRST_REFERRED, number))
 
 
 def _stays(missing: Table | None, key: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.spelling import nearest_of
+from schemas.spelling import near_misses, nearest_of
 
 NAMES = ("Berlin", "Frankfurt 1", "Frankfurt 2", "HQ", "HQ/100", "Zürich 2")
 
@@ -25,6 +25,26 @@ NAMES = ("Berlin", "Frankfurt 1", "Frankfurt 2", "HQ", "HQ/100", "Zürich 2")
 def test_the_nearest_of_many(word: str, near: str | None) -> None:
     """It shares most trigrams; a name of another number is none, nor is one of two that are equally like it."""
     assert nearest_of([word], NAMES).get(word) == near
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("Frankfrut 1", "Frankfurt 1"),
+        ("berlin", "Berlin"),
+        ("Belrin", "Berlin"),
+        ("Bern", None),
+        ("Frankfurt 3", None),
+        ("Hall B", None),
+        ("Building South", None),
+        ("Zurich 2", "Zürich 2"),
+        ("大阪", None),
+        ("", None),
+    ],
+)
+def test_a_misspelt_name(word: str, near: str | None) -> None:
+    """Each of its words is the other's, or that misspelt; a letter or a number more is another name."""
+    assert near_misses([word], [*NAMES, "Hall A", "Building North", "東京"]).get(word) == near
 
 
 def test_many_words_at_once() -> None:
