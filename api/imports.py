@@ -45,7 +45,7 @@ from api.models import (
 )
 from api.plans import applied
 from api.problems import Refused, answer, responses
-from api.render import mapping_json
+from api.render import mapping_json, sheets_json
 from api.service import Service, service
 from api.uploads import Upload
 from flows.job_text import members
@@ -134,6 +134,7 @@ async def _failed(request: Request, here: Service, standing: Standing, upload: U
     found = upload.shown().model_dump(mode="json", by_alias=True)
     if report and report.origin:
         found |= {"columns": list(report.origin.columns), "samples": report.origin.samples}
+        found["sheets"] = sheets_json(report)
     if report and report.mapping:
         found |= {"resourceType": report.resource_type, "mapping": mapping_json(report.mapping)}
     detail = standing.message or "The preview was stopped."
@@ -239,7 +240,7 @@ def _options(form: FormData) -> ImportOptions:
             continue
         if isinstance(value, UploadFile):
             raise Refused(422, f"The part '{name}' is a file: only 'file' may be one.", "wrong-request")
-        if name in ("withoutRules", "columns", "null"):
+        if name in ("withoutRules", "createMissing", "columns", "null"):
             given.setdefault(name, []).extend([value] if value else [])
         elif value:
             given[name] = _json(name, value) if name in ("mapping", "constants", "sheets") else value

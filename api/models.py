@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 
 from flows.runs import EXPORT, IMPORT, Standing
 from schemas.filters import MAX_TEXT, Filter, Filters, both, of_fields, parse
-from schemas.jobs import ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, Threshold, WriteOptions
+from schemas.jobs import ExportJob, ImportJob, LoadOptions, ReadOptions, SyncJob, Threshold, WriteOptions
 from schemas.permissions import Authority
 from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Severity, Stale, Unknown
 from schemas.texts import Encoding, Options, ReadSeparator, WrittenSeparator
@@ -31,6 +31,17 @@ class Model(BaseModel):
     """What all have in common."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class SheetOptions(Model):
+    """How one sheet of a workbook is read, where that is not to be inferred from it."""
+
+    type: str | None = Field(None, description="The resource type of the sheet.")
+    skip: bool = Field(False, description="Leave the sheet out.")
+    header_row: int | None = Field(None, ge=1, le=1_048_576, description="The row that holds the column names.")
+    mapping: dict[str, str] = Field(
+        default_factory=dict, description="Source column → field; an empty field leaves the column out."
+    )
 
 
 _READING = {*ReadOptions.model_fields}
@@ -71,6 +82,12 @@ class ImportOptions(Asked):
     unknown: Unknown = Field(Unknown.WARN, description="What to do about columns that fit no field.")
     empty: Empty = Field(Empty.CLEAR, description="Whether an empty cell clears a stored value.")
     stale: Stale = Field(Stale.REFUSE, description="What to do about records that were changed since the export.")
+    create_missing: list[str] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Resource types: records that do not exist are created where rows refer to them.",
+        examples=[["site"]],
+    )
     without_rules: list[str] = Field(
         default_factory=list, max_length=20, description="Rules of your own that are not asked this time."
     )
@@ -131,6 +148,7 @@ class ImportOptions(Asked):
     def _consistent(self) -> Self:
         try:
             ReadOptions(**self.model_dump(include=_READING))
+            LoadOptions(mode=self.mode, create_missing=tuple(self.create_missing))
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
         return self
@@ -354,7 +372,8 @@ class Part(PartSummary):
     """The same, with how its columns were read."""
 
     mapping: dict[str, JsonValue] | None = None
-    columns: list[str] = Field(description="The columns of its source.")
+    columns: list[str] = Field(description="The columns of its source; none of records that its rows only refer to.")
+    sheets: list[str] = Field(description="The sheets of a workbook that hold it.")
 
 
 class Result(Model):
@@ -365,7 +384,7 @@ class Result(Model):
 
     import_id: UUID
     status: State
-    resource_type: str | None = Field(None, description="None where there are several: see parts.")
+    resource_type: str | None = Field(None, description="None where the source has several: see parts.")
     source: str
     mode: Mode
     dry_run: bool
@@ -717,6 +736,7 @@ class ResourceDetail(Model):
     key: list[str]
     aliases: list[str]
     required: list[str]
+    create_missing: list[str] = Field(description="The types of which an import of it may create missing records.")
     fields: list[dict[str, JsonValue]]
     record_schema: dict[str, JsonValue] = Field(description="The JSON Schema of a record.")
 

@@ -14,7 +14,18 @@ from rich.text import Text
 
 from schemas.filters import Op
 from schemas.listing import Listed
-from schemas.reports import Change, Counts, Exported, Issue, Mapping, PartReport, Report, Severity, Status
+from schemas.reports import (
+    Change,
+    Counts,
+    Exported,
+    Issue,
+    Mapping,
+    PartReport,
+    Report,
+    Severity,
+    Sheet,
+    Status,
+)
 from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
@@ -98,7 +109,7 @@ def _several(count: int, what: str) -> str:
 def _parts(report: Report) -> Iterable[RenderableType]:
     if report.parts:
         yield parts_table(report)
-    if report.dry_run and report.origin and not report.parts:
+    if report.dry_run and report.origin and (report.mapping or not report.parts):
         yield _origin(report)
     if report.dry_run and report.mapping:
         yield mapping_table(report.mapping)
@@ -126,7 +137,7 @@ def _origin(report: Report) -> RenderableType:
         "header in row": origin.header_row,
         "document": origin.document,
         "columns": len(origin.columns),
-        "records": f"{report.counts.read:,}",
+        "records": f"{_records(report):,}",
         "size": f"{origin.size:,} bytes",
     }
     return Text(", ".join(f"{name} {value}" for name, value in facts.items() if value is not None))
@@ -285,15 +296,16 @@ _WHOLE = {
 
 def changes_table(changes: tuple[Change, ...], total: int) -> Table:
     """Field-level before → after of the first changes."""
-    table = _table("row", "record", "field", "before", "after", title="Changes")
+    several = len({change.resource_type for change in changes}) > 1
+    table = _table("row", *(["type"] if several else []), "record", "field", "before", "after", title="Changes")
     for change in changes:
-        row = str(change.row or "")
+        place = [str(change.row or ""), *([change.resource_type] if several else [])]
         if change.action in _WHOLE:
-            table.add_row(row, escape(change.key), _WHOLE[change.action], "", "")
+            table.add_row(*place, escape(change.key), _WHOLE[change.action], "", "")
             continue
         for name, (before, after) in change.fields.items():
             table.add_row(
-                row,
+                *place,
                 escape(change.key),
                 name,
                 f"[red]{escape(shown(before))}[/red]",
@@ -420,6 +432,8 @@ def show_exported(console: Console, exported: Exported) -> None:
     )
     if exported.resource_type is None:
         console.print(", ".join(f"{name} {count:,}" for name, count in exported.types.items()), markup=False)
+    for notice in exported.notices:
+        console.print(Text(notice, style="yellow"))
     for name, rule, count in exported.unfit:
         told = (
             f"{_several(count, 'stored value')} of {name} no longer fit its rules ({rule}): an import would reject them"
@@ -489,6 +503,7 @@ def exported_json(exported: Exported) -> dict[str, Any]:
         "sizeBytes": exported.size,
         "durationSeconds": exported.duration,
         "unfit": [{"field": name, "rule": rule, "count": count} for name, rule, count in exported.unfit],
+        "notices": list(exported.notices),
     }
 
 
@@ -506,9 +521,38 @@ def origin_json(report: Report) -> dict[str, Any]:
         "columns": list(origin.columns),
         "sizeBytes": origin.size,
         "sha256": origin.sha256,
-        "records": report.counts.read,
+        "records": _records(report),
         **({"samples": origin.samples} if origin.samples else {}),
+        **({"sheets": sheets_json(report)} if origin.sheets else {}),
     }
+
+
+def sheets_json(report: Report) -> list[dict[str, Any]]:
+    """The sheets of a workbook: whether each is read, as which type, and which field each of its columns fills."""
+    mappings = {part.resource_type: part.mapping for part in report.parts} | {None: report.mapping}
+    return [
+        {
+            "name": name,
+            "read": sheet.type != "",
+            "resourceType": (report.resource_type if sheet.type is None else sheet.type) or None,
+            "columns": _sheet_columns(sheet, mappings.get(sheet.type) or report.mapping),
+        }
+        for name, sheet in (report.origin.sheets if report.origin else {}).items()
+    ]
+
+
+def _sheet_columns(sheet: Sheet, mapping: Mapping | None) -> list[dict[str, str | None]]:
+    fields = {match.column: match.field for match in mapping.matches} if mapping else {}
+    return [
+        {"column": column, "field": (fields.get(column) if field is None else field) or None}
+        for column, field in sheet.columns.items()
+    ]
+
+
+def _records(report: Report) -> int:
+    """How many records were read from the source; a part without an origin has none of it."""
+    own = [part.counts.read for part in report.parts if part.origin]
+    return sum(own) if own else report.counts.read
 
 
 def _sample_json(sample: dict[str, Any]) -> dict[str, Any]:
@@ -531,6 +575,8 @@ def mapping_json(mapping: Mapping) -> dict[str, Any]:
     return {
         "columns": [asdict(match) for match in mapping.matches],
         "constants": mapping.constants,
+        "overrides": list(mapping.overrides),
+        "joins": [asdict(join) for join in mapping.joins],
         "unknown": list(mapping.unknown),
     }
 

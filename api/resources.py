@@ -20,7 +20,7 @@ from api.service import service
 from schemas.json_schema import json_schema
 from schemas.listing import listed
 from schemas.resource import Resource
-from schemas.resources import RESOURCES, resource
+from schemas.resources import RESOURCES, creatable, resource
 from tasks.rule_files import load_rules
 from tasks.templates import template_name, write_template
 
@@ -41,7 +41,11 @@ async def resource_detail(resource_type: str, caller: AnyKey) -> ResourceDetail:
     chosen = resource(resource_type)
     fields = fields_json(chosen)["fields"]
     return ResourceDetail(
-        **_named(chosen), required=list(chosen.required), fields=fields, record_schema=json_schema(chosen)
+        **_named(chosen),
+        required=list(chosen.required),
+        create_missing=creatable(chosen),
+        fields=fields,
+        record_schema=json_schema(chosen),
     )
 
 

@@ -65,7 +65,7 @@ async def result(
         **_common(report) | {"status": standing.status, "message": report.message or standing.message},
         repeats=report.repeats,
         source_version=report.version,
-        parts=[_part(part) for part in report.parts],
+        parts=[_part(part, report.origin) for part in report.parts],
         origin=render.origin_json(report) if report.origin else None,
         mapping=render.mapping_json(report.mapping) if report.mapping else None,
         rules=[{"rule": each.rule, "severity": each.severity, "count": each.count} for each in report.rules],
@@ -92,7 +92,7 @@ def _links(request: Request, here: Service, report: Report) -> dict[str, str]:
     links = {"prefect": f"{here.prefect_page}/runs/flow-run/{report.run_id}"}
     if report.counts.rejected and not report.dry_run:
         # One table can't hold rows of several types.
-        for ending in ("xlsx",) if report.parts else ("csv", "xlsx"):
+        for ending in ("xlsx",) if report.parts and not report.mapping else ("csv", "xlsx"):
             address = request.url_for("rejects", import_id=report.run_id, ending=ending)
             links[f"rejects{ending.capitalize()}"] = address.path
     if report.plan and not report.plan.applied and not report.dry_run:
@@ -110,7 +110,8 @@ def _common(report: Report) -> dict[str, Any]:
     return {
         "import_id": UUID(report.run_id),
         "status": _STATES.get(report.status, report.status.value),
-        "resource_type": None if report.parts else report.resource_type or None,
+        # Of one type in the source, a run has parts all the same where it creates records that the source refers to.
+        "resource_type": None if report.parts and not report.mapping else report.resource_type or None,
         "source": report.source,
         "mode": report.mode,
         "dry_run": report.dry_run,
@@ -138,11 +139,13 @@ def _part_summary(part: reports.PartReport) -> dict[str, Any]:
     return {"resource_type": part.resource_type, "source": place or part.source, "counts": asdict(part.counts)}
 
 
-def _part(part: reports.PartReport) -> Part:
+def _part(part: reports.PartReport, origin: reports.Origin | None) -> Part:
+    sheets = origin.sheets if origin else {}
     return Part(
         **_part_summary(part),
         mapping=render.mapping_json(part.mapping) if part.mapping else None,
         columns=list(part.origin.columns) if part.origin else [],
+        sheets=[name for name, sheet in sheets.items() if sheet.type == part.resource_type],
     )
 
 

@@ -20,6 +20,8 @@ from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql
 from tests.support import rows, vpc, vpc_id, write_csv
 
+CASES = Path(__file__).parents[1] / "data" / "cases"
+
 
 def imported(system: System, path: Path) -> str:
     """Import a file without the page; returns the run's id."""
@@ -237,6 +239,69 @@ def test_a_file_of_several_types(page: Page, system: System, look: Look, tmp_pat
     look("5-result-of-several-types")
     stored = sql(system.url, "select environment from vpc union all select environment from subnet")
     assert stored == [("test",), ("test",)]
+
+
+def test_sheets_of_a_workbook(page: Page, system: System, look: Look) -> None:
+    """Each sheet has its type, its header row and its own mapping, or is left out; this is kept until the import."""
+    sql(system.url, "truncate site")
+    choose(page, CASES / "sheets_of_types.xlsx")
+    heading(page, "Say what the columns are")
+    places = page.get_by_label("Type of the sheet Places")
+    expect(places.locator("option:checked")).to_have_text("Left out: of no known type")
+    expect(page.get_by_label("Type of the sheet VPC list").locator("option:checked")).to_have_text("Found out: VPC")
+    places.select_option("site")
+    expect(page).to_have_url(re.compile("Places.*preview="))
+    page.get_by_label("Type of the sheet Subnets").select_option("Leave out")
+    expect(page).to_have_url(re.compile("Subnets.*preview="))
+    page.get_by_label("Field of the column Ort of the sheet Places").select_option("name")
+    page.get_by_label("Field of the column Kurz of the sheet Places").select_option("slug")
+    page.get_by_label("Header row of the sheet VPC list").fill("2")
+    page.get_by_label("Header row of the sheet VPC list").press("Tab")
+    expect(page).to_have_url(re.compile("headerRow.*preview="))
+    expect(page.get_by_label("Field of the column Ort of the sheet Places")).to_have_value("name")
+    page.get_by_label("Field of the column Zweck of the sheet VPC list").select_option("name")
+    look("2-columns-of-sheets")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    page.reload()
+    page.get_by_role("button", name="Import 3 records").click()
+    heading(page, "Imported")
+    assert sql(system.url, "select name, slug from site order by name") == [("Bonn", "bon"), ("Ulm", "ulm")]
+    assert names(system) == ["core"]
+
+
+def test_how_a_file_is_read(page: Page, system: System, look: Look, tmp_path: Path) -> None:
+    """A file without a header, with words for nothing and a block in two columns; what rows refer to is created."""
+    sql(system.url, "truncate site, prefix")
+    path = tmp_path / "netze.csv"
+    path.write_text("10.0.0.0,255.255.255.0,Bonn,leer\n10.0.1.0,255.255.255.0,Ulm,x\n")
+    choose(page, path)
+    heading(page, "Say what the columns are")
+    expect(page.get_by_role("alert")).to_contain_text("looks like a record, not like a header")
+    expect(page.get_by_label("List in JSON")).to_have_count(0)
+    page.get_by_label("Names of the columns").fill("network, netmask, site, description")
+    page.get_by_label("Names of the columns").press("Tab")
+    page.get_by_label("Type of the records").select_option("prefix")
+    expect(page.get_by_label("Field of the column netmask").locator("option:checked")).to_have_text("Part of Prefix")
+    page.get_by_label("Words for an empty cell").fill("leer")
+    page.get_by_label("Words for an empty cell").press("Tab")
+    expect(page).to_have_url(re.compile("null=leer.*preview="))
+    page.get_by_label("Field to set").select_option("description")
+    page.get_by_label("Value of every row").fill("none")
+    page.get_by_role("button", name="Add the value").click()
+    expect(page.get_by_text("in every row that has no value of its own.")).to_be_visible()
+    look("2-columns-read")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    assert (count(page, "created"), count(page, "rejected")) == ("0", "2")
+    page.get_by_label("Create a Site that rows refer to where it does not exist").check()
+    page.get_by_role("button", name="Preview again").click()
+    expect(page.get_by_role("region", name="Each type").get_by_role("row", name="Site")).to_contain_text("2")
+    look("3-preview-with-created-sites")
+    page.get_by_role("button", name="Import 4 records").click()
+    heading(page, "Imported")
+    stored = sql(system.url, "select prefix::text, site, description from prefix order by prefix")
+    assert stored == [("10.0.0.0/24", "Bonn", "none"), ("10.0.1.0/24", "Ulm", "x")]
 
 
 def synced(system: System, path: Path, name: str) -> str:

@@ -3,16 +3,23 @@
 import { go, keep, replace, to } from "./address.js";
 import { Problem, ask, type, types, upload } from "./api.js";
 import { fill, h } from "./dom.js";
+import { DELIMITERS, readingCard, sheetsTable } from "./reading.js";
 import { progressCard, report, runView } from "./run.js";
-import { bytes, choice, entry, isKept, note, number, problemNote, several, shown, steps, table, time } from "./widgets.js";
+import { bytes, choice, entry, isKept, note, number, problemNote, several, shown, steps, table, tick, time } from "./widgets.js";
 import { plain } from "./words.js";
 
 const STEPS = ["File", "Columns", "Preview", "Run", "Result"];
 const stepper = (present) => steps(STEPS, present);
 
-/** The options that an address may hold, beside `mapping`, `constants` and `preview`, the run that is shown. */
+/** The options that an address may hold as they are, as true, as a list and as JSON; `preview` is the run shown. */
 const OPTIONS = ["resourceType", "mode", "onError", "maxErrors", "unknown", "empty", "stale", "format", "encoding",
-  "delimiter", "headerRow", "sheet", "records", "savedMapping", "missing", "maxDelete"];
+  "delimiter", "headerRow", "records", "savedMapping", "missing", "maxDelete", "thousands"];
+const FLAGS = ["noHeader", "decimalComma"];
+const LISTS = ["columns", "null", "createMissing"];
+const OBJECTS = ["mapping", "constants", "sheets"];
+
+/** The items of a list of the address. */
+const listOf = (text) => (text ?? "").split(",").map((item) => item.trim()).filter(Boolean);
 
 /** #/import, #/import/UPLOAD/columns, #/import/UPLOAD/preview, #/import/run/ID */
 export async function importView({ path, query }, signal) {
@@ -61,7 +68,8 @@ function fileStep(signal) {
     } catch (error) {
       if (error.name === "AbortError") return;
       const found = error.problem?.upload;
-      if (found?.columns?.length) {
+      // A file that is kept may be read in another way.
+      if (found?.uploadId) {
         remember({ uploadId: found.uploadId }, error);
         go(["import", found.uploadId, "columns"]);
         return;
@@ -86,7 +94,9 @@ function fileStep(signal) {
 /** What an address asks for, as the API takes it. */
 function request(uploadId, query, more = {}) {
   const asked = Object.fromEntries(OPTIONS.filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
-  for (const name of ["mapping", "constants"]) if (query.get(name)) asked[name] = JSON.parse(query.get(name));
+  for (const name of OBJECTS) if (query.get(name)) asked[name] = JSON.parse(query.get(name));
+  for (const name of LISTS) if (listOf(query.get(name)).length) asked[name] = listOf(query.get(name));
+  for (const name of FLAGS) if (query.get(name)) asked[name] = true;
   if (asked.headerRow) asked.headerRow = Number(asked.headerRow);
   return { uploadId, ...asked, ...more };
 }
@@ -96,7 +106,7 @@ let lastRefusal = { key: "", found: null };
 
 /**
  * The preview of an address: the one that it names, or a new one.
- * @returns {Promise<{result?: any, running?: string, problem?: string, columns: string[], samples: Record<string, string[]>}>}
+ * @returns {Promise<{result?: any, running?: string, problem?: string, columns: string[], samples: Record<string, string[]>, sheets?: any[]}>}
  */
 async function preview(uploadId, query, signal, more = {}) {
   const named = query.get("preview");
@@ -123,15 +133,15 @@ async function preview(uploadId, query, signal, more = {}) {
 /** Keep why a preview could not be made. */
 function remember(asked, error) {
   const file = error.problem.upload ?? {};
-  const found = { problem: error.message, columns: file.columns ?? [], samples: file.samples ?? {}, resourceType: file.resourceType, mapping: file.mapping };
+  const found = { problem: error.message, columns: file.columns ?? [], samples: file.samples ?? {}, sheets: file.sheets ?? [], resourceType: file.resourceType, mapping: file.mapping };
   lastRefusal = { key: JSON.stringify(asked), found };
   return found;
 }
 
 function known(result) {
   const columns = result.origin?.columns ?? [];
-  const samples = result.origin?.samples ?? {};
-  return result.status === "completed" ? { result, columns, samples } : { problem: plain(result.message) || "The preview was stopped. Try again.", columns, samples };
+  const found = { columns, samples: result.origin?.samples ?? {}, sheets: result.origin?.sheets ?? [] };
+  return result.status === "completed" ? { result, ...found } : { problem: plain(result.message) || "The preview was stopped. Try again.", ...found };
 }
 
 function waitStep(path, query, id, signal) {
@@ -148,7 +158,8 @@ async function columnsStep(file, query, tried, signal) {
   keep(path, query);
   const [all, saved] = await Promise.all([types(), ask("/api/mappings", { signal })]);
   const typeName = tried.result?.resourceType ?? query.get("resourceType") ?? tried.resourceType ?? "";
-  const parts = tried.result?.parts ?? [];
+  // A source of one type has parts, too, where records are created that its rows refer to.
+  const parts = tried.result?.resourceType ? [] : (tried.result?.parts ?? []).filter((part) => part.columns.length);
   // Of several types each has its own columns; a value for every row is given to those that have the field.
   const each = await Promise.all((parts.length ? parts.map((part) => part.resourceType) : [typeName]).filter(Boolean).map((name) => type(name)));
   const chosen = parts.length ? null : each[0];
@@ -157,6 +168,7 @@ async function columnsStep(file, query, tried, signal) {
   const state = {
     mapping: JSON.parse(query.get("mapping") ?? "{}"),
     constants: JSON.parse(query.get("constants") ?? "{}"),
+    sheets: JSON.parse(query.get("sheets") ?? "{}"),
     saveMapping: "",
   };
   const options = new URLSearchParams(query);
@@ -164,7 +176,7 @@ async function columnsStep(file, query, tried, signal) {
   /** The address with all that was chosen here. */
   function changed() {
     options.delete("preview");
-    for (const name of ["mapping", "constants"]) {
+    for (const name of OBJECTS) {
       if (Object.keys(state[name]).length) options.set(name, JSON.stringify(state[name]));
       else options.delete(name);
     }
@@ -177,10 +189,21 @@ async function columnsStep(file, query, tried, signal) {
   };
   /** A choice that alters what the file is read as is tried at once. */
   const setAndRead = (name) => (value) => {
-    if (name === "resourceType") state.mapping = {};
+    if (name === "resourceType") {
+      state.mapping = {};
+      // One type is that of all sheets.
+      for (const sheet of Object.values(state.sheets)) delete sheet.type;
+    }
+    if (["noHeader", "columns"].includes(name)) options.delete("headerRow");
+    if (name === "headerRow") for (const other of ["noHeader", "columns"]) options.delete(other);
     set(name)(value);
     replace(path, options);
   };
+  function sheetsChanged() {
+    if (Object.values(state.sheets).some((sheet) => sheet.type)) options.delete("resourceType");
+    changed();
+    replace(path, options);
+  }
 
   async function next(event) {
     event.preventDefault();
@@ -213,9 +236,11 @@ async function columnsStep(file, query, tried, signal) {
           choice("Type of the records", typeOptions, typeName, setAndRead("resourceType"), { help: tried.result && !query.get("resourceType") ? "Found out from the columns." : "Choose what the rows are." }),
           saved.length > 0 && !parts.length && choice("Saved mapping", [["", "None"], ...saved.filter((known) => !typeName || known.resourceType === typeName).map((known) => [known.name, known.name])],
             query.get("savedMapping") ?? "", setAndRead("savedMapping"), { help: "Uses the columns that were saved under a name." })),
-        readingOptions(options, setAndRead)),
+        readingCard(options, tried.result?.origin?.format ?? file.format, setAndRead,
+          tried.sheets?.length > 1 && sheetsTable(tried.sheets, all, state.sheets, sheetsChanged),
+          !tried.columns.length || tried.sheets?.some((sheet) => !sheet.read))),
       chosen && mappingCard(tried, chosen, state, changed),
-      parts.length > 0 && partsCard(parts, each),
+      parts.length > 0 && partsCard(parts, each, tried.sheets, state, changed),
       each.length > 0 && constantsCard(each, state, changed),
       chosen && h("section", { class: "card" }, h("h2", null, "Keep this mapping"),
         h("div", { class: "grid" }, entry("Save under the name", "", (value) => { state.saveMapping = value; }, { help: "Leave empty to keep nothing.", maxlength: 255 }))),
@@ -224,8 +249,6 @@ async function columnsStep(file, query, tried, signal) {
         h("a", { class: "button", href: "#/import" }, "Choose another file")),
       !each.length && h("p", { class: "dim" }, "Choose a type first: then you can say which column holds what.")));
 }
-
-const DELIMITERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe" };
 
 function found(file, result) {
   const origin = result?.origin ?? {};
@@ -242,76 +265,101 @@ function found(file, result) {
     .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
 }
 
-const FORMATS = [["", "Found out"], ["csv", "CSV"], ["excel", "Excel"], ["json", "JSON"], ["ndjson", "NDJSON"], ["parquet", "Parquet"], ["yaml", "YAML"]];
+/** What a column says of the block whose first address is in another one. */
+const MEASURES = { mask: "its mask or length", end: "its last address", count: "its number of addresses" };
+const JOINED = "+";
 
-function readingOptions(options, set) {
-  const delimiters = [["", "Found out"], ...Object.entries(DELIMITERS)];
-  const asked = (label, name, properties) => entry(label, options.get(name) ?? "", set(name), properties);
-  const open = ["format", "encoding", "delimiter", "headerRow", "sheet", "records"].some((name) => options.get(name));
-  return h("details", { open }, h("summary", null, "The file was read wrongly"),
-    h("div", { class: "grid" },
-      choice("Format", FORMATS, options.get("format") ?? "", set("format")),
-      asked("Encoding", "encoding", { help: "Such as cp1252.", maxlength: 40 }),
-      choice("Delimiter", delimiters, options.get("delimiter") ?? "", set("delimiter"), { help: "What stands between the fields." }),
-      asked("Header row", "headerRow", { type: "number", min: 1, help: "The row with the column names." }),
-      asked("Sheet", "sheet", { help: "The sheet of a workbook." }),
-      asked("List in JSON", "records", { help: "The member that holds the records." })));
+/** How surely a column fills its field, and why; the joins and the overriding constants of a mapping count, too. */
+function surety(mapping, column, match) {
+  const join = mapping?.joins?.find((each) => each.column === column);
+  if (join) return `read with ${mapping.columns.find((each) => each.field === join.field)?.column ?? join.field}, as ${MEASURES[join.measure] ?? join.measure}`;
+  if (match && mapping.overrides?.includes(match.field)) return `not read: every row has ${mapping.constants[match.field]}`;
+  return match ? `${Math.round(match.confidence * 100)} %, by ${match.how}` : "–";
+}
+
+/** The choice of a column's field. */
+function fieldChoice(label, column, mapping, fields, value, chosen) {
+  const join = mapping?.joins?.find((each) => each.column === column);
+  const joined = join && [JOINED, `Part of ${fields.find((field) => field.field === join.field)?.title ?? join.field}`];
+  const options = [...(joined ? [joined] : []), ["", "Leave out"], ...fields.map((field) => [field.field, `${field.title}${field.required ? " (required)" : ""}`])];
+  return choice(label, options, value ?? (joined ? JOINED : ""), (picked) => chosen(picked === JOINED ? undefined : picked), { hidden: true });
+}
+
+/** A column, with a choice of its field; `given` takes what is chosen. */
+function columnCells(label, column, mapping, fields, given, guess, changed) {
+  const match = mapping?.columns?.find((each) => each.column === column);
+  const told = h("span", null, surety(mapping, column, match));
+  const select = fieldChoice(label, column, mapping, fields, given[column] ?? match?.field ?? guess, (value) => {
+    if (value === undefined) delete given[column];
+    else given[column] = value;
+    told.textContent = value === undefined ? surety(mapping, column, match) : "chosen by you";
+    changed();
+  });
+  return [select, told];
 }
 
 function mappingCard(tried, chosen, state, changed) {
   const mapping = tried.result?.mapping ?? tried.mapping;
-  const matches = Object.fromEntries((mapping?.columns ?? []).map((match) => [match.column, match]));
-  const filled = [...Object.values(matches).map((match) => match.field), ...Object.values(state.mapping), ...Object.keys(state.constants)];
+  const filled = [...(mapping?.columns ?? []).map((match) => match.field), ...Object.values(state.mapping), ...Object.keys(state.constants)];
   const missing = chosen.fields.filter((field) => field.required && !filled.includes(field.field));
-  const fieldOptions = [["", "Leave out"], ...chosen.fields.map((field) => [field.field, `${field.title}${field.required ? " (required)" : ""}`])];
-  const guess = (column) => chosen.fields.find((field) => [field.field, field.title.toLowerCase()].includes(column.trim().toLowerCase()))?.field ?? "";
-  const rows = tried.columns.map((column) => {
-    const match = matches[column];
-    const field = state.mapping[column] ?? match?.field ?? (mapping ? "" : guess(column));
-    const surety = h("span", null, match ? `${Math.round(match.confidence * 100)} %, by ${match.how}` : "–");
-    const select = choice(`Field of the column ${column}`, fieldOptions, field, (value) => {
-      state.mapping[column] = value;
-      surety.textContent = "chosen by you";
-      changed();
-    }, { hidden: true });
-    return [column, (tried.samples[column] ?? []).map(shown).join(" · ") || "–", select, surety];
-  });
+  const guess = (column) => chosen.fields.find((field) => [field.field, field.title.toLowerCase()].includes(column.trim().toLowerCase()))?.field;
+  const rows = tried.columns.map((column) =>
+    [column, (tried.samples[column] ?? []).map(shown).join(" · ") || "–",
+      ...columnCells(`Field of the column ${column}`, column, mapping, chosen.fields, state.mapping, mapping ? undefined : guess(column), changed)]);
   return h("section", { class: "card" }, h("h2", null, "Columns"),
     h("p", null, "Check what each column was taken for, and change what is wrong."),
     mapping && missing.length > 0 && note("warn", "Still missing: ", h("strong", null, missing.map((field) => field.title).join(", ")), ". Choose the column that holds it, or give a value for every row."),
     table("Columns of the file and the fields they fill", ["Column", "First values", "Field", "How sure"], rows));
 }
 
-/** How the columns of each type were read, where a file holds several. */
-function partsCard(parts, each) {
-  const rows = parts.flatMap((part, index) => {
-    const titles = Object.fromEntries(each[index].fields.map((field) => [field.field, field.title]));
-    const matches = Object.fromEntries((part.mapping?.columns ?? []).map((match) => [match.column, match]));
-    return part.columns.map((column) => {
-      const match = matches[column];
-      return [each[index].title, part.source, column, match ? (titles[match.field] ?? match.field) : "Left out", match ? `${Math.round(match.confidence * 100)} %, by ${match.how}` : "–"];
-    });
-  });
+/** How the columns of each type were read, where a file holds several; those of sheets can be changed. */
+function partsCard(parts, each, sheets, state, changed) {
+  const of = Object.fromEntries(parts.map((part, index) => [part.resourceType, { part, ...each[index] }]));
+  const read = (sheets ?? []).filter((sheet) => of[sheet.resourceType]);
+  const rows = read.length
+    ? read.flatMap((sheet) => sheetRows(sheet, of[sheet.resourceType], state, changed))
+    : Object.values(of).flatMap(({ part, title, fields }) => part.columns.map((column) => {
+      const match = part.mapping?.columns?.find((found) => found.column === column);
+      const filled = match && (fields.find((field) => field.field === match.field)?.title ?? match.field);
+      return [title, part.source, column, filled ?? "Left out", surety(part.mapping, column, match)];
+    }));
   return h("section", { class: "card" }, h("h2", null, `${several(parts.length, "type")} in this file`),
-    h("p", null, "Each is loaded into its own type, those that others refer to first. To import one of them alone, or to say yourself what a column is, choose its type above."),
+    h("p", null, "Each is loaded into its own type, those that others refer to first. To import one of them alone, choose its type above."),
     table("Columns of each type and the fields they fill", ["Type", "From", "Column", "Field", "How sure"], rows));
 }
+
+/** The columns of a sheet, whose mapping is its own. */
+function sheetRows(sheet, { part, title, fields }, state, changed) {
+  const given = { ...state.sheets[sheet.name]?.mapping };
+  const chosen = () => {
+    state.sheets[sheet.name] = { ...state.sheets[sheet.name], mapping: { ...given } };
+    changed();
+  };
+  return sheet.columns.map(({ column, field }) =>
+    [title, sheet.name, column, ...columnCells(`Field of the column ${column} of the sheet ${sheet.name}`, column, part.mapping, fields, given, field, chosen)]);
+}
+
+/** Whether a constant overrides what the file says: it ends with an odd number of exclamation marks. */
+const overrides = (value) => /!*$/.exec(value)[0].length % 2 === 1;
 
 /** A value for every row of what is imported: the fields are those of all its types. */
 function constantsCard(chosen, state, changed) {
   const list = h("div", null);
   const fields = Object.fromEntries(chosen.flatMap((each) => each.fields).map((each) => [each.field, each.title]));
   const draw = () => fill(list, Object.entries(state.constants).map(([field, value]) =>
-    h("p", { class: "row" }, `${fields[field] ?? field} is `, h("strong", null, value), " in every row.",
+    h("p", { class: "row" }, `${fields[field] ?? field} is `, h("strong", null, value.replace(/!+$/, (signs) => "!".repeat(signs.length / 2))),
+      overrides(value) ? " in every row, whatever the file says." : " in every row that has no value of its own.",
       h("button", { type: "button", class: "slim", "aria-label": `Remove the value of ${field}`, onclick: () => { delete state.constants[field]; changed(); draw(); } }, "Remove"))));
   const field = h("select", { id: "constant-field" }, Object.entries(fields).map(([name, title]) => h("option", { value: name }, title)));
   const value = h("input", { type: "text", id: "constant-value", onkeydown: (event) => event.key === "Enter" && (event.preventDefault(), add()) });
+  const whole = h("input", { type: "checkbox" });
   function add() {
     if (!value.value.trim()) {
       value.focus();
       return;
     }
-    state.constants[field.value] = value.value.trim();
+    // A value that ends with exclamation marks is written with each of them twice.
+    state.constants[field.value] = value.value.trim().replace(/!+$/, (signs) => signs + signs) + (whole.checked ? "!" : "");
     value.value = "";
     changed();
     draw();
@@ -323,6 +371,7 @@ function constantsCard(chosen, state, changed) {
     h("div", { class: "row end" },
       h("label", { class: "field" }, h("span", null, "Field to set"), field),
       h("label", { class: "field" }, h("span", null, "Value of every row"), value),
+      h("label", { class: "tick" }, whole, "Override what the file says"),
       h("button", { type: "button", onclick: add }, "Add the value")));
 }
 
@@ -390,6 +439,7 @@ async function previewStep(file, query, { result }, signal) {
   draw(ended);
 
   const asked = Object.entries(CHOICES).filter(([name]) => name !== "missing" || options.get("mode") === "sync");
+  const referred = ended ? [] : await creatable(result);
   const selects = asked.map(([name, [label, values]]) => choice(label, values, options.get(name) ?? "", set(name)));
   return h("div", null, stepper("Preview"), h("h1", null, "See what would happen"),
     h("p", { class: "lead" }, `${file.fileName} as ${await kind(result)}.`, ended ? null : " Nothing is changed yet."),
@@ -398,6 +448,10 @@ async function previewStep(file, query, { result }, signal) {
       h("h2", null, "How to import"),
       ended ? null : h("div", { class: "grid" }, selects,
         entry("Stop when more rows are rejected than", options.get("maxErrors") ?? "", set("maxErrors"), { help: "A number such as 100, or a share such as 5%. Empty for no limit." })),
+      ended ? null : referred.map(({ type: name, title }) => tick(`Create a ${title} that rows refer to where it does not exist`, listOf(options.get("createMissing")).includes(name), (wanted) => {
+        const others = listOf(options.get("createMissing")).filter((other) => other !== name);
+        set("createMissing")([...others, ...(wanted ? [name] : [])].join(","));
+      })),
       h("p", null), wrong, buttons));
 }
 
@@ -407,6 +461,13 @@ async function endOf({ plan }, signal) {
   if (!plan?.applied) return note("warn", "This preview has expired. Preview again to see what the file would change now.");
   const done = await ask(`/api/import/result/${plan.applied}?limit=0`, { signal });
   return note("warn", "This preview was imported at ", time(done.startedAt), ". ", h("a", { href: to(["import", "run", plan.applied]) }, "See the result"));
+}
+
+/** The types of which records can be created where the rows of a result refer to them. */
+async function creatable({ resourceType, parts }) {
+  const own = await Promise.all((resourceType ? [resourceType] : parts.map((part) => part.resourceType)).map((name) => type(name)));
+  const names = [...new Set(own.flatMap((each) => each.createMissing))];
+  return Promise.all(names.map((name) => type(name)));
 }
 
 /** What the records of a file are, in words. */
