@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from json import dumps
 from pathlib import Path
@@ -15,10 +15,12 @@ import orjson
 import typer
 from polars.exceptions import PanicException
 from pydantic import ValidationError
+from rich.console import Console
 from rich.markup import escape
 
 from api import render
 from api.access_commands import audit, key
+from api.piped import given_file, is_standard, wanted_file
 from api.streams import steady_streams
 from api.terminal import err, out, print_json, print_plain, reading
 from api.watch import Watch
@@ -61,7 +63,11 @@ app.add_typer(key, name="key")
 app.add_typer(audit, name="audit")
 
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="CSV, JSON, NDJSON, YAML, Excel, Parquet, Terraform; also .gz or .zip.")
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV, JSON, NDJSON, YAML, Excel, Parquet, Terraform; also .gz or .zip. - reads standard input.",
+    ),
 ]
 Type = Annotated[str | None, typer.Option("--type", "-t", help="The resource type; found out when the columns tell.")]
 Mapped = Annotated[
@@ -89,6 +95,12 @@ MaxErrors = Annotated[
 WithoutRule = Annotated[
     list[str] | None,
     typer.Option("--without-rule", metavar="NAME", help="Leave a rule of your own out: `cmdb rules`. Repeatable."),
+]
+CreateMissing = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--create-missing", metavar="TYPE", help="Create records of this type that rows refer to, as site. Repeatable."
+    ),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, yaml, excel, parquet or terraform.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
@@ -162,6 +174,7 @@ def import_(
     max_delete: MaxDelete = "20%",
     max_update: MaxUpdate = None,
     without_rule: WithoutRule = None,
+    create_missing: CreateMissing = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
@@ -177,40 +190,43 @@ def import_(
     json: Json = False,
 ) -> None:
     """Import a file: valid rows are loaded in one transaction, the others are listed with the reason."""
-    job = _checked(
-        ImportJob,
-        path=file,
-        resource_type=type,
-        mode=mode,
-        columns=_pairs(map, "--map"),
-        constants=_pairs(set, "--set"),
-        mapping=mapping,
-        save_mapping=save_mapping,
-        unknown=unknown,
-        on_error=on_error,
-        max_errors=max_errors,
-        empty=empty,
-        stale=stale,
-        missing=missing,
-        max_delete=max_delete,
-        max_update=max_update,
-        without_rules=without_rule or (),
-        dry_run=dry_run,
-        read=_read(
-            sheet,
-            delimiter,
-            columns,
-            null,
-            format=format,
-            encoding=encoding,
-            header_row=header_row,
-            no_header=no_header,
-            records=records,
-            decimal_comma=decimal_comma,
-            thousands=thousands,
-        ),
-    )
-    _carry_out(job, json)
+    with given_file(file, settings()) as (path, name):
+        job = _checked(
+            ImportJob,
+            path=path,
+            name=name,
+            resource_type=type,
+            mode=mode,
+            columns=_pairs(map, "--map"),
+            constants=_pairs(set, "--set"),
+            mapping=mapping,
+            save_mapping=save_mapping,
+            unknown=unknown,
+            on_error=on_error,
+            max_errors=max_errors,
+            empty=empty,
+            stale=stale,
+            missing=missing,
+            max_delete=max_delete,
+            max_update=max_update,
+            without_rules=without_rule or (),
+            create_missing=create_missing or (),
+            dry_run=dry_run,
+            read=_read(
+                sheet,
+                delimiter,
+                columns,
+                null,
+                format=format,
+                encoding=encoding,
+                header_row=header_row,
+                no_header=no_header,
+                records=records,
+                decimal_comma=decimal_comma,
+                thousands=thousands,
+            ),
+        )
+        _carry_out(job, json)
 
 
 @app.command(epilog="Example: cmdb preview vpcs.xlsx --sheet VPCs\n\n" + EXIT_CODES)
@@ -225,6 +241,7 @@ def preview(
     empty: EmptyOption = Empty.CLEAR,
     stale: StaleOption = Stale.REFUSE,
     without_rule: WithoutRule = None,
+    create_missing: CreateMissing = None,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -250,6 +267,7 @@ def preview(
         empty=empty,
         stale=stale,
         without_rule=without_rule,
+        create_missing=create_missing,
         dry_run=True,
         format=format,
         encoding=encoding,
@@ -278,7 +296,12 @@ TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc o
 def export(
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help=".csv, .json, .ndjson (each also .gz), .xlsx or .parquet."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=".csv, .json, .ndjson (each also .gz), .xlsx or .parquet; - for standard output, with --format.",
+        ),
     ],
     type: Annotated[
         str | None,
@@ -331,30 +354,34 @@ def export(
     types = _listed(type)
     if all_types is bool(types):
         raise UsageError("Name the TYPE to export, several as in vpc,subnet, or --all of them; not both.")
-    job = _checked(
-        ExportJob,
-        resource_type=types[0] if len(types) == 1 else None,
-        resource_types=types if len(types) > 1 else (),
-        all_types=all_types,
-        path=output,
-        format=format,
-        where=both([parse(text) for text in where or ()]),
-        fields=_listed(fields),
-        sort=_listed(sort),
-        since=since,
-        until=until,
-        as_of=as_of,
-        limit=limit,
-        titles=titles,
-        mapping=mapping,
-        metadata=metadata,
-        lineage=lineage,
-        retired=retired,
-        write=_checked(WriteOptions, delimiter=_sign(delimiter) or ",", bom=bom, guard=guard),
-    )
-    with Watch(err, quiet=json) as watch:
-        exported = carry_out_export(job, settings(), watch.progress, watch.say)
-    print_json(render.exported_json(exported)) if json else render.show_exported(out, exported)
+    if json and is_standard(output):
+        raise UsageError("--json prints to standard output, where the records go: leave it out, or name a file.")
+    with wanted_file(output, format, settings()) as path:
+        job = _checked(
+            ExportJob,
+            resource_type=types[0] if len(types) == 1 else None,
+            resource_types=types if len(types) > 1 else (),
+            all_types=all_types,
+            path=path,
+            format=format,
+            where=both([parse(text) for text in where or ()]),
+            fields=_listed(fields),
+            sort=_listed(sort),
+            since=since,
+            until=until,
+            as_of=as_of,
+            limit=limit,
+            titles=titles,
+            mapping=mapping,
+            metadata=metadata,
+            lineage=lineage,
+            retired=retired,
+            write=_checked(WriteOptions, delimiter=_sign(delimiter) or ",", bom=bom, guard=guard),
+        )
+        with Watch(err, quiet=json) as watch:
+            exported = carry_out_export(job, settings(), watch.progress, watch.say)
+    exported = replace(exported, path=output)
+    print_json(render.exported_json(exported)) if json else render.show_exported(_beside(output), exported)
 
 
 @app.command(epilog="Example: cmdb template subnet --format xlsx -o subnets.xlsx")
@@ -542,6 +569,7 @@ def plan(
     empty: EmptyOption = Empty.CLEAR,
     stale: StaleOption = Stale.REFUSE,
     missing: MissingOption = Missing.RETIRE,
+    create_missing: CreateMissing = None,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -559,36 +587,39 @@ def plan(
 
     The rows are validated and staged now; applying reads nothing, and sees what was changed in between.
     """
-    job = _checked(
-        ImportJob,
-        path=file,
-        resource_type=type,
-        mode=mode,
-        columns=_pairs(map, "--map"),
-        constants=_pairs(set, "--set"),
-        mapping=mapping,
-        on_error=on_error,
-        max_errors=max_errors,
-        empty=empty,
-        stale=stale,
-        missing=missing,
-        dry_run=True,
-        keep_plan=True,
-        read=_read(
-            sheet,
-            delimiter,
-            columns,
-            null,
-            format=format,
-            encoding=encoding,
-            header_row=header_row,
-            no_header=no_header,
-            records=records,
-            decimal_comma=decimal_comma,
-            thousands=thousands,
-        ),
-    )
-    report = _report(job, json)
+    with given_file(file, settings()) as (path, name):
+        job = _checked(
+            ImportJob,
+            path=path,
+            name=name,
+            resource_type=type,
+            mode=mode,
+            columns=_pairs(map, "--map"),
+            constants=_pairs(set, "--set"),
+            mapping=mapping,
+            on_error=on_error,
+            max_errors=max_errors,
+            empty=empty,
+            stale=stale,
+            missing=missing,
+            create_missing=create_missing or (),
+            dry_run=True,
+            keep_plan=True,
+            read=_read(
+                sheet,
+                delimiter,
+                columns,
+                null,
+                format=format,
+                encoding=encoding,
+                header_row=header_row,
+                no_header=no_header,
+                records=records,
+                decimal_comma=decimal_comma,
+                thousands=thousands,
+            ),
+        )
+        report = _report(job, json)
     with aside(output) as hidden:
         hidden.write_bytes(orjson.dumps(render.plan_json(report), option=orjson.OPT_INDENT_2, default=str))
     print_json(render.plan_json(report)) if json else render.show_report(out, report)
@@ -640,6 +671,7 @@ def sync(
     max_errors: MaxErrors = None,
     on_error: OnErrorOption = OnError.CONTINUE,
     empty: EmptyOption = Empty.CLEAR,
+    create_missing: CreateMissing = None,
     format: Format = None,  # the option's name
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -683,6 +715,7 @@ def sync(
         max_errors=max_errors,
         on_error=on_error,
         empty=empty,
+        create_missing=create_missing or (),
         read=_read(
             sheet,
             delimiter,
@@ -832,6 +865,11 @@ def _report(job: ImportJob | SyncJob | ApplyJob, json: bool) -> Report:
         raise SourceError(f"{job.path} does not exist: name a file.")
     with Watch(err, quiet=json) as watch:
         return carry_out(job, settings(), watch.progress, watch.say)
+
+
+def _beside(output: Path) -> Console:
+    """Where to print what was done: not between the records on standard output."""
+    return err if is_standard(output) else out
 
 
 def _exit_code(report: Report) -> int:

@@ -78,6 +78,27 @@ def test_preview_tells_all_and_changes_nothing(cli: Cli, database_url: str, sour
     assert "would be created" in shown
 
 
+def test_preview_tells_how_sheets_and_columns_are_read(cli: Cli, tmp_path: Path) -> None:
+    """Each sheet with its type and the field of each of its columns; columns read together, and what overrides them."""
+    book = Path(__file__).parents[1] / "data" / "cases" / "sheets_of_types.xlsx"
+    words = ("--sheet", "Places=site", "--sheet", "Subnets=", "--map", "Ort=name", "--map", "Kurz=slug")
+    report = json.loads(cli("preview", str(book), *words, "--json").out)
+    assert [
+        (sheet["name"], sheet["read"], sheet["resourceType"], [each["field"] for each in sheet["columns"]])
+        for sheet in report["sheets"]
+    ] == [
+        ("VPC list", True, "vpc", ["vpc_id", "cidr_block", None]),
+        ("Sites", True, "site", ["name", "slug"]),
+        ("Places", True, "site", ["name", "slug"]),
+        ("Subnets", False, None, []),
+    ]
+    rows = [{"network": "10.0.0.0", "netmask": "255.255.255.0", "site": "x"}]
+    path = write_csv(tmp_path / "blocks.csv", rows)
+    mapping = json.loads(cli("preview", str(path), "-t", "prefix", "--set", "site=!", "--json").out)["mapping"]
+    assert mapping["joins"] == [{"field": "prefix", "column": "netmask", "measure": "mask"}]
+    assert mapping["overrides"] == ["site"]
+
+
 def test_dry_run_prints_before_and_after(cli: Cli, tmp_path: Path, source: Path) -> None:
     """The plan names the record, the field and both values."""
     cli("import", str(source))

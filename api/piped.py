@@ -1,0 +1,65 @@
+"""Standard input and output in the place of a file, named `-`: a file of the run's own stands between."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from schemas.errors import SourceError, UsageError
+from schemas.settings import Settings
+
+_CHUNK = 1 << 20
+
+
+def is_standard(file: Path) -> bool:
+    """Say whether standard input or output is meant."""
+    return str(file) == "-"
+
+
+@contextmanager
+def given_file(file: Path, settings: Settings) -> Iterator[tuple[Path, str | None]]:
+    """Give the file to read and what to call it; standard input is copied, as some formats are read from their end."""
+    if not is_standard(file):
+        yield file, None
+        return
+    with _folder(settings) as folder:
+        path = folder / "input"
+        _copy_input(path, settings.max_file_mb)
+        yield path, "standard input"
+
+
+def _copy_input(path: Path, most_mb: int) -> None:
+    left = most_mb << 20
+    with path.open("wb") as file:
+        while chunk := sys.stdin.buffer.read(_CHUNK):
+            left -= file.write(chunk)
+            if left < 0:
+                raise SourceError(f"Standard input has more than {most_mb:,} MB: at most that is read.")
+
+
+@contextmanager
+def wanted_file(file: Path, format: str | None, settings: Settings) -> Iterator[Path]:
+    """Give the file to write; for standard output, one that is copied to it once it is whole."""
+    if not is_standard(file):
+        yield file
+        return
+    if format is None:
+        raise UsageError("Standard output has no name that tells the format: give --format, such as --format csv.")
+    with _folder(settings) as folder:
+        path = folder / "output"
+        yield path
+        # A pipe that nobody reads any longer is no failure; flushing drops what is left.
+        with path.open("rb") as whole, suppress(BrokenPipeError):
+            shutil.copyfileobj(whole, sys.stdout.buffer)
+        sys.stdout.flush()
+
+
+@contextmanager
+def _folder(settings: Settings) -> Iterator[Path]:
+    settings.temporary.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.temporary) as folder:
+        yield Path(folder)
