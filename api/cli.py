@@ -17,12 +17,14 @@ from polars.exceptions import PanicException
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from api import render
 from api.access_commands import audit, key
 from api.piped import given_file, is_standard, wanted_file
+from api.record_commands import get, list_
 from api.streams import steady_streams
-from api.terminal import err, out, print_json, print_plain, reading
+from api.terminal import comma_separated, err, out, print_json, print_plain, reading
 from api.watch import Watch
 from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
 from schemas.errors import CmdbError, MappingError, SourceError, Unavailable, UsageError
@@ -43,13 +45,54 @@ from tasks.store.free import MOST, Search, find_free
 from tasks.store.migrate import upgrade
 
 if TYPE_CHECKING:
+    from typer._click import Command, Context, Parameter
+
     from flows.syncs import Scheduled
 
 DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
 
 EXIT_CODES = """Exit codes: 0 done; 1 failed, nothing changed; 2 usage; 3 done, some rows rejected; 130 stopped."""
 
+# The groups of commands in `cmdb --help`.
+FILES, PLANS, SYNCS, RUNS = "Import and export", "Plans", "Syncs", "Runs"
+RECORDS, SERVE, SETUP = "Records", "Serve", "Set-up"
+
+_PANELS = (FILES, PLANS, SYNCS, RUNS, RECORDS, SERVE, SETUP)
+
+
+class _Commands(TyperGroup):
+    """The commands in the order of their groups; a flag is shown as a flag, not as something that takes a `<bool>`."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Return the names of the commands, group by group."""
+        return sorted(
+            super().list_commands(ctx), key=lambda name: _PANELS.index(vars(self.commands[name])["rich_help_panel"])
+        )
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Return a command."""
+        command = super().get_command(ctx, cmd_name)
+        return command and _with_flags(command, ctx)
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """Return the options of `cmdb` itself."""
+        return _flags(super().get_params(ctx))
+
+
+def _with_flags(command: Command, ctx: Context) -> Command:
+    _flags(command.get_params(ctx))
+    return command
+
+
+def _flags(parameters: list[Parameter]) -> list[Parameter]:
+    for each in parameters:
+        if getattr(each, "is_flag", False):
+            each.metavar = ""
+    return parameters
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Bulk import and export for a network CMDB.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -58,9 +101,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 db = typer.Typer(help="The database.", no_args_is_help=True)
-app.add_typer(db, name="db")
-app.add_typer(key, name="key")
-app.add_typer(audit, name="audit")
+app.add_typer(db, name="db", rich_help_panel=SETUP)
+app.add_typer(key, name="key", rich_help_panel=SETUP)
+app.add_typer(audit, name="audit", rich_help_panel=SETUP)
 
 File = Annotated[
     Path,
@@ -156,7 +199,11 @@ def cmdb(version: Version = False) -> None:
     del version  # its callback has done all there is to do
 
 
-@app.command("import", epilog="Example: cmdb import vpcs.csv --set region=us-east-1 --max-errors 5%\n\n" + EXIT_CODES)
+@app.command(
+    "import",
+    epilog="Example: cmdb import vpcs.csv --set region=us-east-1 --max-errors 5%\n\n" + EXIT_CODES,
+    rich_help_panel=FILES,
+)
 def import_(
     file: File,
     type: Type = None,  # the option's name
@@ -229,7 +276,7 @@ def import_(
         _carry_out(job, json)
 
 
-@app.command(epilog="Example: cmdb preview vpcs.xlsx --sheet VPCs\n\n" + EXIT_CODES)
+@app.command(epilog="Example: cmdb preview vpcs.xlsx --sheet VPCs\n\n" + EXIT_CODES, rich_help_panel=FILES)
 def preview(
     file: File,
     type: Type = None,  # the option's name
@@ -291,22 +338,24 @@ TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc o
     epilog="Example: cmdb export --all -o cmdb.xlsx\n\n"
     'cmdb export vpc -o vpcs.xlsx --where "region eq us-east-1 and tags.Owner in (network, core)"\n\n'
     'cmdb export prefix -o prefixes.csv.gz --where "prefix within 10.0.0.0/8" --since 7d --sort vrf,prefix\n\n'
-    "cmdb export subnet -o before.xlsx --as-of 2026-11-24T08:30Z\n\n" + EXIT_CODES
+    "cmdb export subnet -o before.xlsx --as-of 2026-11-24T08:30Z\n\n" + EXIT_CODES,
+    rich_help_panel=FILES,
 )
 def export(
+    type: Annotated[
+        str | None,
+        typer.Argument(metavar="TYPE,…", help="Such as vpc, or several as in vpc,subnet: `cmdb types`."),
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
             "--output",
             "-o",
             metavar="FILE",
-            help=".csv, .json, .ndjson (each also .gz), .xlsx or .parquet; - for standard output, with --format.",
+            help=".csv, .json, .ndjson (each also .gz), .xlsx or .parquet; - for standard output, as CSV unless "
+            "--format says otherwise.",
         ),
-    ],
-    type: Annotated[
-        str | None,
-        typer.Argument(metavar="TYPE,…", help="Such as vpc, or several as in vpc,subnet: `cmdb types`."),
-    ] = None,
+    ] = Path("-"),
     format: Annotated[str | None, typer.Option("--format", help="The format, where FILE does not tell.")] = None,
     where: Annotated[
         list[str] | None,
@@ -351,12 +400,14 @@ def export(
 
     Several types go into one workbook or one JSON document, all of one moment.
     """
-    types = _listed(type)
+    types = comma_separated(type)
     if all_types is bool(types):
         raise UsageError("Name the TYPE to export, several as in vpc,subnet, or --all of them; not both.")
     if json and is_standard(output):
         raise UsageError("--json prints to standard output, where the records go: leave it out, or name a file.")
-    with wanted_file(output, format, settings()) as path:
+    if is_standard(output):
+        format = format or ("csv" if len(types) == 1 else "json")
+    with wanted_file(output, settings()) as path:
         job = _checked(
             ExportJob,
             resource_type=types[0] if len(types) == 1 else None,
@@ -365,8 +416,8 @@ def export(
             path=path,
             format=format,
             where=both([parse(text) for text in where or ()]),
-            fields=_listed(fields),
-            sort=_listed(sort),
+            fields=comma_separated(fields),
+            sort=comma_separated(sort),
             since=since,
             until=until,
             as_of=as_of,
@@ -384,7 +435,7 @@ def export(
     print_json(render.exported_json(exported)) if json else render.show_exported(_beside(output), exported)
 
 
-@app.command(epilog="Example: cmdb template subnet --format xlsx -o subnets.xlsx")
+@app.command(epilog="Example: cmdb template subnet --format xlsx -o subnets.xlsx", rich_help_panel=FILES)
 def template(
     type: TypeArgument,  # the argument's name
     output: Annotated[
@@ -403,7 +454,7 @@ def template(
     err.print(f"{chosen.title} → {path}", markup=False)
 
 
-@app.command(epilog="Example: cmdb types tgw")
+@app.command(epilog="Example: cmdb types tgw", rich_help_panel=RECORDS)
 def types(
     type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Show the fields of this type.")] = None,
     json: Json = False,
@@ -417,7 +468,7 @@ def types(
     print_json(render.fields_json(chosen)) if json else out.print(render.fields_table(chosen))
 
 
-@app.command(epilog="Example: CMDB_RULES=rules.py cmdb rules vpc")
+@app.command(epilog="Example: CMDB_RULES=rules.py cmdb rules vpc", rich_help_panel=RECORDS)
 def rules(
     type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Only those of this type.")] = None,
     json: Json = False,
@@ -431,7 +482,7 @@ def rules(
     print_json([asdict(each) for each in found]) if json else out.print(render.rules_listed(found))
 
 
-@app.command(epilog="Example: cmdb runs --type vpc --limit 5")
+@app.command(epilog="Example: cmdb runs --type vpc --limit 5", rich_help_panel=RUNS)
 def runs(
     type: Type = None,  # the option's name
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")] = 20,
@@ -449,7 +500,7 @@ def runs(
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, its beginning, or 'last'.")]
 
 
-@app.command(epilog="Example: cmdb show last --issues 100")
+@app.command(epilog="Example: cmdb show last --issues 100", rich_help_panel=RUNS)
 def show(
     run: RunArgument,
     issues: Annotated[int, typer.Option("--issues", min=0, help="How many issues to show.")] = 10,
@@ -461,7 +512,7 @@ def show(
     print_json(render.report_json(report)) if json else render.show_report(out, report)
 
 
-@app.command(epilog="Example: cmdb rejects last -o rejects.xlsx")
+@app.command(epilog="Example: cmdb rejects last -o rejects.xlsx", rich_help_panel=RUNS)
 def rejects(
     run: RunArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .csv or .xlsx file.")],
@@ -477,7 +528,7 @@ def rejects(
     err.print(f"{count:,} rejected rows → {output}", markup=False)
 
 
-@app.command(epilog="Example: CMDB_API_PORT=9000 cmdb up\n\n" + EXIT_CODES)
+@app.command(epilog="Example: CMDB_API_PORT=9000 cmdb up\n\n" + EXIT_CODES, rich_help_panel=SERVE)
 def up() -> None:
     """Start everything on this machine: PostgreSQL, the Prefect server with its page, a worker and the API.
 
@@ -488,7 +539,10 @@ def up() -> None:
     start(settings(), lambda words: err.print(words, markup=False))
 
 
-@app.command(epilog="Example: CMDB_DATABASE_URL=… PREFECT_API_URL=http://prefect:4200/api cmdb api\n\n" + EXIT_CODES)
+@app.command(
+    epilog="Example: CMDB_DATABASE_URL=… PREFECT_API_URL=http://prefect:4200/api cmdb api\n\n" + EXIT_CODES,
+    rich_help_panel=SERVE,
+)
 def api() -> None:
     """Serve the API alone; it needs a Prefect server and a worker."""
     hand_over_to_prefect(settings())
@@ -497,7 +551,10 @@ def api() -> None:
     serve(settings())
 
 
-@app.command(epilog="Example: CMDB_DATABASE_URL=… PREFECT_API_URL=http://prefect:4200/api cmdb worker\n\n" + EXIT_CODES)
+@app.command(
+    epilog="Example: CMDB_DATABASE_URL=… PREFECT_API_URL=http://prefect:4200/api cmdb worker\n\n" + EXIT_CODES,
+    rich_help_panel=SERVE,
+)
 def worker(
     name: Annotated[str | None, typer.Option("--name", help="What Prefect's page calls it.")] = None,
 ) -> None:
@@ -508,7 +565,7 @@ def worker(
     work(settings(), lambda words: err.print(words, markup=False), name)
 
 
-@app.command(epilog="Example: cmdb undo last --dry-run\n\n" + EXIT_CODES)
+@app.command(epilog="Example: cmdb undo last --dry-run\n\n" + EXIT_CODES, rich_help_panel=RUNS)
 def undo(
     run: RunArgument,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be taken back; change nothing.")] = False,
@@ -532,7 +589,15 @@ def undo(
     raise _Ended(_exit_code(report))
 
 
-@app.command(epilog="Example: cmdb history vpc vpc-0a1b2c3d4e5f60718")
+app.command(
+    "list",
+    epilog="Example: cmdb list vpc --where region=eu-central-1 --fields vpc_id,cidr_block",
+    rich_help_panel=RECORDS,
+)(list_)
+app.command("get", epilog="Example: cmdb get vpc vpc-0a1b2c3d4e5f60718 -o yaml", rich_help_panel=RECORDS)(get)
+
+
+@app.command(epilog="Example: cmdb history vpc vpc-0a1b2c3d4e5f60718", rich_help_panel=RECORDS)
 def history(
     type: TypeArgument,  # the argument's name
     key: Annotated[str, typer.Argument(metavar="KEY", help="The natural key of the record.")],
@@ -555,7 +620,9 @@ def db_upgrade() -> None:
     out.print("The database was upgraded." if changed else "The database is up to date.")
 
 
-@app.command(epilog="Example: cmdb plan vpcs.csv -o plan.json && cmdb apply plan.json\n\n" + EXIT_CODES)
+@app.command(
+    epilog="Example: cmdb plan vpcs.csv -o plan.json && cmdb apply plan.json\n\n" + EXIT_CODES, rich_help_panel=PLANS
+)
 def plan(
     file: File,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PLAN", help="The file of the plan.")],
@@ -633,7 +700,7 @@ MovedOption = Annotated[
 ]
 
 
-@app.command(epilog="Example: cmdb apply plan.json --moved skip\n\n" + EXIT_CODES)
+@app.command(epilog="Example: cmdb apply plan.json --moved skip\n\n" + EXIT_CODES, rich_help_panel=PLANS)
 def apply(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="The file of a plan, or the id of the run that made it.")],
     moved: MovedOption = Moved.REFUSE,
@@ -644,7 +711,7 @@ def apply(
     _carry_out(_checked(ApplyJob, **known, moved=moved), json)
 
 
-@app.command(epilog="Example: cmdb approve 3f2a9c1e\n\n" + EXIT_CODES)
+@app.command(epilog="Example: cmdb approve 3f2a9c1e\n\n" + EXIT_CODES, rich_help_panel=SYNCS)
 def approve(run: RunArgument, moved: MovedOption = Moved.REFUSE, json: Json = False) -> None:
     """Say yes to a sync that was held back, because it would change too much: exactly its plan is applied."""
     _carry_out(_checked(ApplyJob, plan=_run_id(run), moved=moved), json)
@@ -652,7 +719,8 @@ def approve(run: RunArgument, moved: MovedOption = Moved.REFUSE, json: Json = Fa
 
 @app.command(
     epilog="Example: cmdb sync https://ipam.example.com/prefixes.csv --type prefix --missing retire\n\n"
-    "cmdb sync aws://default/us-east-1,eu-west-1 --name aws --max-delete 5%\n\n" + EXIT_CODES
+    "cmdb sync aws://default/us-east-1,eu-west-1 --name aws --max-delete 5%\n\n" + EXIT_CODES,
+    rich_help_panel=SYNCS,
 )
 def sync(
     source: Annotated[
@@ -736,7 +804,7 @@ def sync(
     _carry_out(job.model_copy(update={"always": always or job.always, "dry_run": dry_run}), json)
 
 
-@app.command(epilog="Example: cmdb syncs")
+@app.command(epilog="Example: cmdb syncs", rich_help_panel=SYNCS)
 def syncs(json: Json = False) -> None:
     """List the syncs: when each ran last and will run next, and when it last changed anything."""
     scheduled = _scheduled()
@@ -745,7 +813,7 @@ def syncs(json: Json = False) -> None:
     print_json(rows) if json else out.print(render.syncs_table(rows) if rows else "No sync yet: cmdb sync URL")
 
 
-@app.command(epilog="Example: cmdb diff 3f2a9c1e 81d0b7aa")
+@app.command(epilog="Example: cmdb diff 3f2a9c1e 81d0b7aa", rich_help_panel=RUNS)
 def diff(
     before: Annotated[str, typer.Argument(metavar="RUN", help="The earlier run of a sync.")],
     after: Annotated[str, typer.Argument(metavar="RUN", help="The later one.")],
@@ -759,7 +827,8 @@ def diff(
 
 
 @app.command(
-    epilog="Example: cmdb free 10.0.0.0/8 --size 24 --vrf 65000:1\n\nExample: cmdb free --vpc vpc-0a1b2c3d --size 26"
+    epilog="Example: cmdb free 10.0.0.0/8 --size 24 --vrf 65000:1\n\nExample: cmdb free --vpc vpc-0a1b2c3d --size 26",
+    rich_help_panel=RECORDS,
 )
 def free(
     block: Annotated[
@@ -783,7 +852,7 @@ def free(
     err.print(f"{found.total:,} free blocks of /{size} in {', '.join(found.within)}", markup=False)
 
 
-@app.command("settings")
+@app.command("settings", rich_help_panel=SETUP)
 def settings_(json: Json = False) -> None:
     """Show every setting, its value (secrets masked) and where it comes from."""
     if json:
@@ -938,10 +1007,6 @@ def _sign(delimiter: str | None) -> str | None:
     return sign
 
 
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
-
-
 def _pairs(values: list[str] | None, option: str) -> dict[str, str]:
     pairs = {}
     for text in values or ():
@@ -957,7 +1022,7 @@ def _read(
     sheets: list[str] | None, delimiter: str | None, columns: str | None, null: list[str] | None, **given: Any
 ) -> ReadOptions:
     """How a source is read, from the options of a command; `given` are those that mean what they say."""
-    spelt = {"delimiter": _sign(delimiter), "columns": _listed(columns), "null": null or ()}
+    spelt = {"delimiter": _sign(delimiter), "columns": comma_separated(columns), "null": null or ()}
     return _checked(ReadOptions, **spelt, **_sheets(sheets), **given)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from schemas.errors import SourceError, UsageError
+from schemas.errors import RunFailed, SourceError
 from schemas.settings import Settings
 
 _CHUNK = 1 << 20
@@ -42,19 +42,21 @@ def _copy_input(path: Path, most_mb: int) -> None:
 
 
 @contextmanager
-def wanted_file(file: Path, format: str | None, settings: Settings) -> Iterator[Path]:
+def wanted_file(file: Path, settings: Settings) -> Iterator[Path]:
     """Give the file to write; for standard output, one that is copied to it once it is whole."""
     if not is_standard(file):
         yield file
         return
-    if format is None:
-        raise UsageError("Standard output has no name that tells the format: give --format, such as --format csv.")
     with _folder(settings) as folder:
         path = folder / "output"
         yield path
         # A pipe that nobody reads any longer is no failure; flushing drops what is left.
-        with path.open("rb") as whole, suppress(BrokenPipeError):
-            shutil.copyfileobj(whole, sys.stdout.buffer)
+        try:
+            with path.open("rb") as whole, suppress(BrokenPipeError):
+                shutil.copyfileobj(whole, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+        except OSError as error:
+            raise RunFailed(f"The output could not be written: {error.strerror}.") from error
         sys.stdout.flush()
 
 

@@ -284,6 +284,28 @@ def samples_table(samples: tuple[dict[str, Any], ...]) -> Table:
     return table
 
 
+def records_table(resource: Resource, records: list[dict[str, Any]], names: tuple[str, ...]) -> Table:
+    """Records, one a line: these fields, or those that any of them fills, the key first."""
+    filled = [name for name in resource.fields if any(record[name] is not None for record in records)]
+    columns = names or tuple(dict.fromkeys([*(name for name in resource.key if name in filled), *filled]))
+    table = _table(*columns)
+    for record in records:
+        table.add_row(*(escape(shown(record[name])) for name in columns))
+    return table
+
+
+def record_table(resource: Resource, found: dict[str, Any]) -> Table:
+    """One record, a field a line, and when and by which run it was made and changed."""
+    table = _table("field", "value")
+    for name, spec in resource.fields.items():
+        if (value := found["record"][name]) is not None:
+            table.add_row(escape(spec.title), escape(shown(value)))
+    ends = {each["run_id"]: each for each in (*found["history"][-1:], *found["history"][:1])}
+    for run, each in ends.items():
+        table.add_row(each["action"], f"{each['at'] or ''} by run {run[:8]}", style="dim")
+    return table
+
+
 _WHOLE = {
     "create": "[green]new record[/green]",
     "created": "[green]new record[/green]",

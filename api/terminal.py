@@ -46,3 +46,8 @@ def print_json(value: object) -> None:
 def print_plain(text: str) -> None:
     """Print a text as it is."""
     sys.stdout.write(f"{text}\n")
+
+
+def comma_separated(text: str | None) -> tuple[str, ...]:
+    """Return the parts of an option's text that stand between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
