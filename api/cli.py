@@ -516,6 +516,9 @@ def show(
 def rejects(
     run: RunArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .csv or .xlsx file.")],
+    guard: Annotated[
+        bool, typer.Option("--guard/--no-guard", help="Write what looks like a formula with an apostrophe before it.")
+    ] = True,
 ) -> None:
     """Write the rejected rows of a run to a file that can be mended and imported again.
 
@@ -524,7 +527,7 @@ def rejects(
     from tasks.rejects import write_rejects
 
     with reading() as connection:
-        count = write_rejects(connection, ledger.find_run(connection, run), output)
+        count = write_rejects(connection, ledger.find_run(connection, run), output, guard=guard)
     err.print(f"{count:,} rejected rows → {output}", markup=False)
 
 

@@ -374,13 +374,19 @@ async def rejected(
     response_class=FileResponse,
     responses=responses(404, 409) | {200: declared("The rejected rows, to mend and import again.", *TABLES)},
 )
-async def rejects(request: Request, import_id: UUID, ending: Literal["csv", "xlsx"], caller: AnyKey) -> FileResponse:
+async def rejects(
+    request: Request,
+    import_id: UUID,
+    ending: Literal["csv", "xlsx"],
+    caller: AnyKey,
+    guard: Annotated[bool, Query(description="Write what looks like a formula with an apostrophe before it.")] = True,
+) -> FileResponse:
     """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""
     here = service(request)
     results.check_ended(await here.visible(import_id, IMPORT, caller, approving=True))
     await here.check_known(import_id, caller)
     path = Path(tempfile.mkdtemp(dir=here.temporary()), f"rejects.{ending}")
-    await here.asked(lambda connection: write_rejects(connection, import_id, path))
+    await here.asked(lambda connection: write_rejects(connection, import_id, path, guard=guard))
     return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)
 
 

@@ -24,6 +24,7 @@ from tasks.formats.base import Described, Format, Source
 from tasks.formats.compressed import unpacked
 from tasks.formats.excel import EXCEL
 from tasks.formats.foreign import binary, markup
+from tasks.formats.guard import as_before_guarding
 from tasks.formats.netbox_table import as_fields
 from tasks.formats.text import marked_encoding, transcoded
 from tasks.formats.workbook_bounds import refuse_bombs
@@ -88,7 +89,7 @@ def _extracted(
     format, source, encoding = _recognised(given)  # what it is
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(_sha256, path)
-        parts = tuple(described_by_itself(as_fields(opened)) for opened in opening(format, source))
+        parts = tuple(as_before_guarding(described_by_itself(as_fields(opened))) for opened in opening(format, source))
     known: dict[str, Any] = {"path": path, "name": name, "format": format.name, "size": size}
     known |= {"sha256": digest.result()}
     return tuple(Extracted(**known, **_found(opened, encoding, alone=len(parts) == 1)) for opened in parts)

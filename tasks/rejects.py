@@ -22,7 +22,9 @@ from schemas.errors import UsageError
 from schemas.reports import ABOUT_NOTE, NOTE, Issue
 from schemas.resources import RESOURCES
 from tasks.aside import aside
+from tasks.formats import FORMATS
 from tasks.formats.about import about_cell, add_about
+from tasks.formats.guard import GUARD, SOURCE_GUARDED, guarded_text
 from tasks.formats.workbook import SHEET_ROWS
 from tasks.map import MAPPINGS, mapping_said
 from tasks.store import ledger
@@ -67,11 +69,12 @@ Said = dict[str, Any]
 Writer = Callable[[list[Sheet], Path, Said], int]
 
 
-def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
+def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bool = True) -> int:
     """Write the rejected rows of a run to a .csv or .xlsx file; returns how many there are.
 
     The file says of which type each row is and how its columns were mapped, so that it imports as it is once its cells
-    are corrected. It is written aside and renamed when it is whole.
+    are corrected. It is written aside and renamed when it is whole. With `guard`, an apostrophe stands before what a
+    spreadsheet would run as a formula of a .csv file, which an import takes away; the cells of a workbook are text.
     """
     writers: dict[str, Writer] = {".csv": _write_csv, ".xlsx": _write_workbook}
     if path.suffix.lower() not in writers:
@@ -88,8 +91,10 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path) -> int:
         )
         for part, (resource_type, columns) in enumerate(parts)
     ]
+    is_table = path.suffix.lower() == ".csv"
+    said = _said_of(connection, run_id) | ({GUARD: guard} if is_table else {})
     with aside(path) as hidden:
-        return writers[path.suffix.lower()](sheets, hidden, _said_of(connection, run_id))
+        return writers[path.suffix.lower()](sheets, hidden, said)
 
 
 def _said_of(connection: Connection, run_id: UUID) -> Said:
@@ -97,7 +102,10 @@ def _said_of(connection: Connection, run_id: UUID) -> Said:
     mappings = {name: mapping for name, mapping in ledger.mappings_of(connection, run_id).items() if name in RESOURCES}
     columns = dict(ledger.rejected_columns(connection, run_id))
     schemas = {name: RESOURCES[name].fingerprint for name in mappings}
+    origin = ledger.read_report(connection, run_id, samples=0).origin
+    unguarded = origin is not None and not FORMATS[origin.format].guarded
     return {
+        **({SOURCE_GUARDED: False} if unguarded else {}),
         "schemas": schemas,
         MAPPINGS: {name: mapping_said(mapping, columns[name]) for name, mapping in mappings.items()},
     }
@@ -115,12 +123,13 @@ def _write_csv(sheets: list[Sheet], path: Path, said: Said) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*only.columns, *NOTES, ABOUT_NOTE])
+        kept: Callable[[str], str] = guarded_text if said[GUARD] else str
+        writer.writerow([*map(kept, only.columns), *NOTES, ABOUT_NOTE])
         # In each row, since any may be deleted; in a column, since programs read the file as a table.
         about = about_cell(said)
         for rejected in only.rows:
-            cells = [rejected.data.get(name) for name in only.columns]
-            writer.writerow([*cells, rejected.row, rejected.reason, about])
+            cells = [kept(rejected.data.get(name) or "") for name in only.columns]
+            writer.writerow([*cells, rejected.row, kept(rejected.reason), about])
             count += 1
     return count
 

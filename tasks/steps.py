@@ -19,6 +19,7 @@ from tasks import load as loading
 from tasks.ahead import ahead
 from tasks.documents import with_columns
 from tasks.formats import FORMATS
+from tasks.formats.guard import SOURCE_GUARDED
 from tasks.infer import detect_type, first_records
 from tasks.map import (
     MapOptions,
@@ -200,7 +201,7 @@ def validate(run: Run, part: Part) -> None:
         # Its records are created once it is known to which of them rows refer.
         part.stage(staging)
         return
-    guarded = FORMATS[extracted.format].guarded
+    guarded = FORMATS[extracted.format].guarded and extracted.metadata.get(SOURCE_GUARDED) not in (False, "false")
     cells = () if staging.untouched else part.rules
     own = tuple(rule for rule in cells if of_cells(rule, mapping, run.job.mode, run.job.empty))
     validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own, run.job.read)
