@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from schemas.errors import UsageError
 
 SCOPES = ("read", "write", "admin")
 """What a key may do: look, change, and see what other keys did; each includes the ones before."""
@@ -51,7 +55,7 @@ def default_home() -> Path:
 class Settings(BaseSettings):
     """Settings of one process; each can be given as an environment variable with the prefix `CMDB_`."""
 
-    model_config = SettingsConfigDict(env_prefix="CMDB_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CMDB_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: SecretStr | None = Field(
         None,
@@ -205,5 +209,20 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process."""
-    return Settings()
+    """The settings of this process; raises UsageError that names each wrong one, and repeats no value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        told = [_what_is_wrong(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        told = [_what_is_wrong((field[1] if field else "",), "write it as JSON")]
+    raise UsageError(f"The settings can't be used. {'; '.join(told)}.")
+
+
+def _what_is_wrong(place: tuple[int | str, ...], message: str) -> str:
+    name, *inner = place or ("",)
+    at = f" ({', '.join(map(str, inner))})" if inner else ""
+    if name == "api_keys":
+        message = "write name:scopes:hash, as `cmdb key NAME` prints it; the hash is not the key"
+    return f"CMDB_{str(name).upper()}{at}: {message.removeprefix('Value error, ')}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings.exceptions import SettingsError
 from starlette.types import Message, Receive, Scope, Send
 
 from api.models import CountRequest, ExportRequest, ImportOptions
@@ -18,7 +19,9 @@ from api.text import NoNul
 from schemas.errors import UsageError
 from schemas.filters import MAX_TEXT, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, SyncJob
+from schemas.settings import Settings, settings
 from tests.api.facade import Facade
+from tests.api.support import Cli
 
 AT_ONCE = 5.0
 """Seconds that are plenty on a busy machine for what takes milliseconds, and took a minute."""
@@ -201,3 +204,21 @@ def test_codecs_that_are_no_encodings_of_files(name: str) -> None:
     with pytest.raises(ValidationError):
         ReadOptions(encoding=name)
     assert ReadOptions(encoding="ISO-8859-15").encoding == "ISO-8859-15"
+
+
+# Settings -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ['["netops:write:{}"]', '["{}:write:x"]', '["{}"]', "netops:write:{}", "{}"])
+def test_a_key_in_place_of_its_hash_is_not_repeated(monkeypatch: pytest.MonkeyPatch, cli: Cli, form: str) -> None:
+    """A sentence says which setting is wrong, without a traceback and without the key."""
+    key = f"cmdb_{'k' * 70}"
+    monkeypatch.setenv("CMDB_API_KEYS", form.replace("{}", key))
+    settings.cache_clear()
+    done = cli("settings")
+    assert (done.code, "CMDB_API_KEYS" in done.err) == (2, True)
+    assert key not in done.out + done.err
+    assert "Traceback" not in done.err
+    with pytest.raises((ValidationError, SettingsError)) as wrong:
+        Settings()
+    assert key not in str(wrong.value)
