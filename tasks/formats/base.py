@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,15 @@ ABSENT = f"{NOTE} absent"
 An absent member leaves its field as it is stored, where an empty one empties it. Members of one that is absent are
 not named.
 """
+
+MOST_CELLS = 32_000_000
+"""The most cells that one chunk of records makes; records that have few members of very many would fill the memory."""
+
+MOST_NAMED = 1 << 30
+"""The most bytes that the names of the members that each record of a chunk lacks may take."""
+
+LONGEST_NAME = 1_000
+"""The most characters of a column's name: names are compared with each other and with those of fields."""
 
 Flatten = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -128,6 +137,7 @@ def column_names(source: Source, cells: Sequence[str], row: int) -> tuple[tuple[
     Raises SourceError where there are more than are read.
     """
     refuse_width(source, len(cells))
+    refuse_long_names(source, cells)
     names: dict[str, None] = {}
     copies: dict[str, int] = {}
     told: list[Issue] = []
@@ -141,6 +151,16 @@ def column_names(source: Source, cells: Sequence[str], row: int) -> tuple[tuple[
             told.append(Issue("duplicate_header", message, Severity.WARNING, row=row, column=name))
         names[name] = None
     return tuple(names), tuple(told)
+
+
+def refuse_long_names(source: Source, names: Iterable[str]) -> None:
+    """Refuse a source with a column whose name is no name; raises SourceError."""
+    longest = max(map(len, names), default=0)
+    if longest > LONGEST_NAME:
+        raise SourceError(
+            f"{source.name} has a column with a name of {longest:,} characters; names have at most "
+            f"{LONGEST_NAME:,}. Is that the header?"
+        )
 
 
 def refuse_width(source: Source, columns: int) -> None:

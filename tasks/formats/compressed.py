@@ -27,6 +27,27 @@ def refuse_bomb(name: str, packed: int, unpacked: int) -> None:
         raise SourceError(f"{name} unpacks to more than {_ODD_RATIO} times its size, as no table does: it is refused.")
 
 
+# A zip file lists its members at its end, and its reader holds an object for each.
+_LONGEST_LIST = 8 << 20
+_END, _END_64 = b"PK\x05\x06", b"PK\x06\x07"
+_END_SIZE, _COMMENT = 22, 0xFFFF
+
+
+def lists_too_many(path: Path) -> bool:
+    """Say whether a zip file lists more members than any workbook or archive of one file has."""
+    with path.open("rb") as file:
+        start = file.seek(max(path.stat().st_size - _END_SIZE - _COMMENT - len(_END_64) - 16, 0))
+        tail = file.read()
+        at = tail.rfind(_END)
+        size = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
+        if at >= 20 and tail[at - 20 : at - 16] == _END_64:
+            # APPNOTE.TXT, 4.3.14 and 4.3.15: a record of its own has the size then.
+            place = min(int.from_bytes(tail[at - 12 : at - 4], "little"), start + at)
+            file.seek(place)
+            size = max(size, int.from_bytes(file.read(56)[40:48], "little"))
+    return size > _LONGEST_LIST
+
+
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
 """What reading a zip file that is broken, or made to break its reader, raises."""
 
@@ -50,6 +71,8 @@ def _gunzip(source: Source) -> Source:
 
 
 def _unzip(source: Source) -> Source:
+    if lists_too_many(source.path):
+        raise SourceError(f"{source.name} is to hold one file, and holds very many: unpack it and import each.")
     try:
         with zipfile.ZipFile(source.path) as archive:
             names = [item for item in archive.infolist() if not _is_aside(item)]

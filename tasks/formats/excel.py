@@ -20,7 +20,7 @@ from schemas.resources import resource as resource_named
 from tasks.formats.about import ABOUT
 from tasks.formats.base import NOTHING, Format, Source, column_names, refuse_width
 from tasks.formats.cells import as_shown, with_merged_filled
-from tasks.formats.compressed import BROKEN_ZIP
+from tasks.formats.compressed import BROKEN_ZIP, lists_too_many
 from tasks.formats.header import TOP, column_list, names_fields, refuse_a_record, titles_notice, widest_at
 from tasks.formats.spool import odd_cells
 from tasks.formats.workbook import SHEET_ROWS, Area, Marks, marks_of
@@ -37,7 +37,7 @@ def matches(path: Path, head: bytes) -> bool:
     """Say whether a file is a workbook, by its content."""
     if head.startswith(_OLE):
         return True
-    if not head.startswith(_ZIP):
+    if not head.startswith(_ZIP) or lists_too_many(path):
         return False
     try:
         with zipfile.ZipFile(path) as archive:
@@ -346,9 +346,21 @@ def _sheet(source: Source, book: fastexcel.ExcelReader, name: str) -> _Sheet:
         marked = beside.submit(_marks, source, book.sheet_names.index(name))
         cells = _cells(book, name)
         marks = marked.result()
+        _refuse_overlaps(source, name, cells.height, cells.width, marks)
         filled, notices = with_merged_filled(cells.to_polars(), marks)
     across = tuple(area for area in marks.merged if area[3] > area[1])
     return _Sheet(name, filled, marks, cells.visible == "visible", tuple(notices), across)
+
+
+def _refuse_overlaps(source: Source, name: str, height: int, width: int, marks: Marks) -> None:
+    """Refuse merged areas that lie over each other, which no spreadsheet makes: each would be filled."""
+    last = marks.first_column + width - 1
+    areas = (
+        (min(bottom, height) - top + 1, min(right, last) - max(left, marks.first_column) + 1)
+        for top, left, bottom, right in marks.merged
+    )
+    if sum(rows * columns for rows, columns in areas if rows > 0 and columns > 0) > height * width:
+        raise SourceError(f"Sheet '{name}' of {source.name} has merged cells that overlap: save it again.")
 
 
 def _marks(source: Source, sheet: int) -> Marks:

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tasks.formats.base import ABSENT, Flatten, column_name
+from tasks.formats.base import ABSENT, MOST_CELLS, MOST_NAMED, Flatten, column_name
 
 _PLAIN = (pl.String, pl.Boolean, pl.Int64, pl.Null)
 
 # What no text of PostgreSQL holds, or none by itself.
 _ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+# Lines that show which members a file has.
+_HEAD = 100
 
 # Files whose first lines are not flat have hardly any that are.
 _TRIES = 2
@@ -41,9 +44,11 @@ class FlatReader:
         text = b"".join(lines)
         counted = _counted(text)
         frame = _read(lines, text, self._schema, counted) if self._schema else None
-        if frame is None:
+        if frame is None and (schema := _schema(lines[:_HEAD])) != self._schema:
+            frame = _read(lines, text, schema, counted)
+        if frame is None and _members(text) * len(lines) <= MOST_CELLS:
             frame = _read(lines, text, None, counted)
-        if frame is None:
+        if frame is None or len(frame) * sum(map(len, frame.columns)) > MOST_NAMED:
             self._failed += 1
             return None
         self._schema = dict(frame.schema)
@@ -65,6 +70,20 @@ def _counted(text: bytes) -> _Counted:
     # A quote without a backslash before it begins or ends a text: so this is found nowhere within one.
     nulls = text.count(b'":null') + text.count(b'": null')
     return _Counted(text.count(b'":'), nulls, text.count(b'"'))
+
+
+def _schema(lines: list[bytes]) -> dict[str, pl.DataType] | None:
+    """The members of the first lines, which all lines of most files have; None where they can't be read."""
+    try:
+        return dict(pl.read_ndjson(b"".join(lines), infer_schema_length=None).schema)
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _members(text: bytes) -> int:
+    """How many different members lines have, or more: of very many, Polars would make a column each."""
+    names = pl.Series([text.decode(errors="replace")]).str.extract_all(r'"[^"]*":')
+    return int(names.explode().n_unique())
 
 
 def _read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from schemas.resources import RESOURCES
 from tasks.formats import aws_inventory as inventory
 from tasks.formats.base import Format, Source
 from tasks.formats.flat import FlatReader
-from tasks.formats.json_reader import DECODER, JsonReader, Reader
+from tasks.formats.json_reader import DECODER, LONGEST, JsonReader, Reader
 from tasks.formats.lists import (
     ANYWHERE,
     CHUNK,
@@ -181,7 +182,7 @@ def _lines_of(source: Source) -> Opened | None:
 def _is_document(source: Source, file: IO[bytes]) -> bool:
     """Say whether the first line is not a record by itself, and so the lines are those of a document."""
     at = file.tell()
-    first = next((line for line in file if line.strip(_SPACE)), b"")
+    first = next((line for line in _first_lines(file) if line.strip(_SPACE)), b"")
     file.seek(at)
     try:
         value = orjson.loads(first)
@@ -211,7 +212,7 @@ def _opened(source: Source, chunks: Iterator[Chunk | Flat], first: Json) -> Open
 
 def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk | Flat]:
     number, flat = 1, FlatReader()
-    while lines := file.readlines(CHUNK):
+    while lines := _next_lines(file):
         frame = flat.read(lines)
         if frame is not None:
             rows = list(range(number, number + len(lines)))
@@ -219,6 +220,22 @@ def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk | Flat]:
         else:
             yield _one_by_one(lines, number, faults)
         number += len(lines)
+
+
+def _next_lines(file: IO[bytes]) -> list[bytes]:
+    """Some megabytes of whole lines; raises SourceError for one that is longer than any record."""
+    text = file.read(CHUNK)
+    if text and not text.endswith(b"\n"):
+        text += _line(file)
+    return io.BytesIO(text).readlines()
+
+
+def _line(file: IO[bytes]) -> bytes:
+    """The next line; raises SourceError where it is longer than any record."""
+    line = file.readline(LONGEST + 1)
+    if len(line) > LONGEST:
+        raise SourceError(f"A line is longer than {LONGEST >> 20} MB, and no record is: is it a JSON document?")
+    return line
 
 
 def _one_by_one(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
@@ -274,8 +291,14 @@ def matches_ndjson(path: Path, head: bytes) -> bool:
     if not _start(head).startswith(b"{"):
         return False
     with path.open("rb") as file:
-        lines = [line for line in itertools.islice(file, 50) if line.strip(_SPACE)][:2]
+        lines = [line for line in itertools.islice(_first_lines(file), 50) if line.strip(_SPACE)][:2]
     return len(lines) == 2 and all(_is_object(line) for line in lines)
+
+
+def _first_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file, each up to the length of the longest record: what goes on is no line of NDJSON."""
+    while line := file.readline(LONGEST):
+        yield line
 
 
 def _is_object(line: bytes) -> bool:

@@ -14,8 +14,8 @@ from schemas.errors import SourceError
 
 _CHUNK = 1 << 20
 
-# No record is longer; a document of one value that is has its list deeper down.
-_LONGEST = 64 << 20
+LONGEST = 64 << 20
+"""The bytes of the longest record; a document of one value that is longer has its list deeper down."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -174,9 +174,9 @@ class JsonReader:
         if self._ended:
             return False
         rest = len(self._text) - self._at
-        if rest > _LONGEST:
+        if rest > LONGEST:
             raise SourceError(
-                f"{self.name} holds one value of more than {_LONGEST >> 20} MB: if its list of records is deeper down, "
+                f"{self.name} holds one value of more than {LONGEST >> 20} MB: if its list of records is deeper down, "
                 "name it with --records, such as --records data.items."
             )
         passed = self._text[: self._at]

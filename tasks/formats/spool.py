@@ -23,7 +23,7 @@ from schemas.errors import SourceError
 from schemas.reports import ROW, Issue, issues_frame
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
-from tasks.formats.base import ABSENT, Flatten, Source, column_name
+from tasks.formats.base import ABSENT, MOST_CELLS, MOST_NAMED, Flatten, Source, column_name, refuse_long_names
 from tasks.formats.census import too_long
 from tasks.formats.flat import is_left_alone
 
@@ -34,6 +34,9 @@ _WRITTEN_OUT = 10**18
 
 # Whole numbers from here on may have lost digits when they were read as a float.
 _EXACT = 2**53
+
+# Cells that a file may make for each of its bytes, however few members its records share.
+_CELLS_PER_BYTE = 4
 
 
 @dataclass(frozen=True)
@@ -104,13 +107,16 @@ class Spooling:
         source = self._source
         frame = self._frame(chunk)
         self._columns |= dict.fromkeys(name for name in frame.columns[1:] if name != ABSENT)
+        refuse_long_names(source, frame.columns)
         if len(self._columns) > source.max_columns:
             raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
         self._faults += odd_cells(frame, source.max_cell)
+        self.records += len(frame)
+        if self.records * len(self._columns) > max(MOST_CELLS, _CELLS_PER_BYTE * source.path.stat().st_size):
+            raise SourceError(_TOO_SPARSE.format(source.name))
         path = source.workdir / f"records-{len(self._frames)}.arrow"
         frame.write_ipc(path, compression="lz4")
         self._frames.append(pl.scan_ipc(path))
-        self.records += len(frame)
 
     def _frame(self, chunk: Chunk | Flat) -> pl.DataFrame:
         if isinstance(chunk, Flat):
@@ -190,15 +196,36 @@ class _Inexact(Exception):
     """A number may have lost digits."""
 
 
+class _TooWide(Exception):
+    """Records have more different members than are read."""
+
+
+class _TooSparse(Exception):
+    """Records make many times as many cells as they have members."""
+
+
+_TOO_SPARSE = "{} has records that share hardly any members: give each kind of record a file of its own."
+
+
 def _frame(source: Source, chunk: Chunk, flatten: Flatten | None, *, absent: bool) -> pl.DataFrame:
     try:
-        columns = _columns(_flat(chunk.records, flatten), exact=chunk.exact is None, absent=absent)
-    except _Inexact:
-        records = chunk.exact() if chunk.exact else chunk.records
-        columns = _columns(_flat(records, flatten), exact=True, absent=absent)
+        columns = _columns_of(chunk, flatten, absent=absent, most=source.max_columns)
     except RecursionError:
         raise SourceError(f"{source.name} holds records whose values are nested too deeply to be read.") from None
+    except _TooWide:
+        raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.") from None
+    except _TooSparse:
+        raise SourceError(_TOO_SPARSE.format(source.name)) from None
     return pl.DataFrame([pl.Series(ROW, chunk.rows, dtype=pl.UInt32), *columns.values()])
+
+
+def _columns_of(chunk: Chunk, flatten: Flatten | None, *, absent: bool, most: int) -> dict[str, pl.Series]:
+    """The values of each member of a chunk, read again where a number may have lost digits."""
+    try:
+        return _columns(_flat(chunk.records, flatten), exact=chunk.exact is None, absent=absent, most=most)
+    except _Inexact:
+        records = chunk.exact() if chunk.exact else chunk.records
+        return _columns(_flat(records, flatten), exact=True, absent=absent, most=most)
 
 
 def _flat(records: list[Json], flatten: Flatten | None) -> list[Json]:
@@ -213,12 +240,14 @@ def _series(name: str, values: Iterable[str | None]) -> pl.Series:
         return pl.Series(name, whole, dtype=pl.String)
 
 
-def _columns(records: list[Json], *, exact: bool, absent: bool) -> dict[str, pl.Series]:
+def _columns(records: list[Json], *, exact: bool, absent: bool, most: int) -> dict[str, pl.Series]:
     """Return the values of each member of the records as text, column by column; `ABSENT` at the end where it is."""
     columns: dict[str, pl.Series] = {}
     lacking: list[list[str | None]] | None = [] if absent else None
     twice: set[str] = set()
-    for name, values in _members(records, "", exact=exact, lacking=lacking):
+    for name, values in _members(records, "", exact=exact, lacking=lacking, most=most):
+        if len(columns) > most:
+            raise _TooWide
         # {"a.b": 1, "a": {"b": 2}} has one column twice; so have members that differ in space around their name.
         twice |= {name} & columns.keys()
         columns[name] = values if name not in columns else _either(values, columns[name])
@@ -242,20 +271,27 @@ def _either(values: pl.Series, others: pl.Series) -> pl.Series:
 
 
 def _members(
-    records: list[Json], before: str, *, exact: bool, lacking: list[list[str | None]] | None
+    records: list[Json], before: str, *, exact: bool, lacking: list[list[str | None]] | None, most: int
 ) -> Iterator[tuple[str, pl.Series]]:
     """The members of records; `lacking` is given the names of those that each record lacks, where some do."""
     shapes = dict.fromkeys(map(tuple, records))
     keys = dict.fromkeys(chain.from_iterable(shapes))
+    # Before their values are gathered: each key makes a value of each record.
+    if len(keys) > most:
+        raise _TooWide
+    if len(keys) * len(records) > MOST_CELLS:
+        raise _TooSparse
     names = {key: _name(before, key, number) for number, key in enumerate(keys, start=1)}
     if lacking is not None and len(shapes) > 1:
+        if len(records) * sum(map(len, names.values())) > MOST_NAMED:
+            raise _TooSparse
         lacking.append(_lacking(records, shapes, names, empty=not before))
     for key, values in _by_member(records, keys, alike=len(shapes) == 1):
         name = names[key]
         if _TEXT.issuperset(map(type, values)):
             yield name, _series(name, values)
         else:
-            yield from _converted(name, key, values, exact=exact, lacking=lacking)
+            yield from _converted(name, key, values, exact=exact, lacking=lacking, most=most)
 
 
 _TEXT = frozenset((str, type(None)))
@@ -269,7 +305,10 @@ def _lacking(
     records: list[Json], shapes: Iterable[tuple[str, ...]], names: dict[str, str], *, empty: bool
 ) -> list[str | None]:
     """The columns that each record lacks, a line each; `empty` says that records without members lack them all."""
-    said = {shape: "\n".join(name for key, name in names.items() if key not in set(shape)) for shape in shapes}
+    said: dict[tuple[str, ...], str] = {}
+    for shape in shapes:
+        there = set(shape)
+        said[shape] = "\n".join(name for key, name in names.items() if key not in there)
     if not empty:
         said[()] = ""
     return [said[tuple(record)] or None for record in records]
@@ -283,13 +322,13 @@ def _by_member(records: list[Json], keys: Iterable[str], *, alike: bool) -> Iter
 
 
 def _converted(
-    name: str, key: str, values: Sequence[Any], *, exact: bool, lacking: list[list[str | None]] | None
+    name: str, key: str, values: Sequence[Any], *, exact: bool, lacking: list[list[str | None]] | None, most: int
 ) -> Iterator[tuple[str, pl.Series]]:
     """Values that are not all text: objects become columns of their own, anything else text."""
     nested = any(isinstance(value, dict) and value for value in values) and plain(key) not in _whole_members()
     if nested:
         inner = [value if isinstance(value, dict) else {} for value in values]
-        yield from _members(inner, f"{name}.", exact=exact, lacking=lacking)
+        yield from _members(inner, f"{name}.", exact=exact, lacking=lacking, most=most)
         values = [None if isinstance(value, dict) and value else value for value in values]
     texts = [value if type(value) is str else _text(value, exact=exact) for value in values]
     if not nested or any(text is not None for text in texts):

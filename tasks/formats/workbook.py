@@ -174,8 +174,7 @@ class _Reader:
     def read(self, text: bytes) -> None:
         """Look for what matters; the rest is passed over at the speed of memory."""
         self._see_first_column(text)
-        # Text that is no UTF-8 is null, and looked through.
-        whole = pl.Series([text], dtype=pl.Binary).cast(pl.String, strict=False)
+        whole = pl.Series([text.decode(errors="replace")])
         if whole.str.contains(f"{_MARK}|{_LONG_MARK}").item() is not False:
             self.marks.special += _special_in(text)
         if self._styled and whole.str.contains(self._style_mark).item() is not False:

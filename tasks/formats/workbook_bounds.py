@@ -78,11 +78,14 @@ def _package(source: Source) -> Iterator[zipfile.ZipFile]:
 def _checked(source: Source, archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> int:
     """Return how many cells of a part hold shared texts; raises SourceError where its cells are too far apart."""
     extent = _Extent(source, item.file_size)
+    repeated = _Repeated(source, item.file_size)
     shared = 0
     for raw in _texts(source, archive, item):
         text = _series(raw)
         extent.add(text, raw)
+        repeated.add(raw)
         shared += int(text.str.count_matches(_IS_SHARED).item())
+    repeated.add(_ROW)  # the last row ends here
     return shared
 
 
@@ -174,6 +177,49 @@ class _Extent:
         widths = [self._cells_of_row + first, *cells[1:]] if len(tags) and not row[0] else [first, *cells]
         self._widest_unplaced = max(self._widest_unplaced, *(int(width) for width in widths))
         self._cells_of_row = int(widths[-1])
+
+
+class _Repeated:
+    """The rows and columns of an OpenDocument sheet, whose cells and rows say how often they are repeated."""
+
+    def __init__(self, source: Source, size: int) -> None:
+        self._source = source
+        self._most = max(_CELLS, size // _BYTES_PER_CELL)
+        self._rows = 0
+        self._columns = 0
+        self._held = b""
+
+    def add(self, raw: bytes) -> None:
+        """Take some text of the part; raises SourceError where few cells are repeated into very many."""
+        if not self._held and _ROW not in raw:
+            return
+        *rows, self._held = (self._held + raw).split(_ROW)
+        if len(self._held) > _LONGEST:
+            raise SourceError(f"{self._source.name} is a damaged workbook: it has a row without an end.")
+        for row in rows:
+            if _CONTENT.search(row):
+                self._rows += max([1, *map(int, _ROWS_REPEATED.findall(row))])
+                self._columns = max(self._columns, _width(row))
+        if self._rows * self._columns > self._most:
+            raise SourceError(
+                f"{self._source.name} repeats cells over {self._rows:,} rows and {self._columns:,} columns: delete "
+                "those that are not of the table, and save it again."
+            )
+
+
+_ROW = b"<table:table-row"
+_CONTENT = re.compile(rb"office:(?:value|[a-z]+-value)|<text:")
+_ROWS_REPEATED = re.compile(rb"number-rows-repeated\s*=\s*[\"']\s*([0-9]{1,9})")
+_CELLS_OF_ROW = re.compile(rb"<table:(?:covered-)?table-cell")
+_COLUMNS_REPEATED = re.compile(rb"number-columns-repeated\s*=\s*[\"']\s*([0-9]{1,9})")
+
+
+def _width(row: bytes) -> int:
+    """How many cells a row has, without empty ones at its end."""
+    cells = _CELLS_OF_ROW.split(row)[1:]
+    while cells and not _CONTENT.search(cells[-1]):
+        cells.pop()
+    return sum(max([1, *map(int, _COLUMNS_REPEATED.findall(cell))]) for cell in cells)
 
 
 _TAIL = 4096

@@ -32,6 +32,11 @@ _DEEPEST = 100
 # As many values as all aliases may add, however small a file is; beyond that, as many times its own values.
 _COPIES, _TIMES = 100_000, 10
 
+# What ends a line of YAML 1.1 beside a line feed may stand before a directive.
+_DIRECTIVE = re.compile(rb"^%|(?:\r|\xc2\x85|\xe2\x80[\xa8\xa9])%")
+_MOST_DIRECTIVES = 100
+_CHUNK = 1 << 20
+
 _TAG = "tag:yaml.org,2002:"
 _TEXT = {"!", f"{_TAG}str", f"{_TAG}timestamp"}
 _PLAIN = {None, *(_TAG + name for name in ("null", "bool", "int", "float", "map", "seq"))}
@@ -68,6 +73,7 @@ def _documents(source: Source) -> list[Any]:
         raise SourceError(
             f"{source.name} has more than {_LARGEST >> 20} MB, the most that is read of YAML: convert it to JSON."
         )
+    _refuse_directives(source.name, path)
     with path.open("rb") as file:
         values = [value for value in _Builder(source.name).documents(file) if value is not None]
     if not values or not all(isinstance(value, dict | list) for value in values):
@@ -75,6 +81,14 @@ def _documents(source: Source) -> list[Any]:
     if any(isinstance(value, list) for value in values):
         values = [[value] if isinstance(value, dict) and not _holds_lists(value) else value for value in values]
     return values
+
+
+def _refuse_directives(name: str, path: Path) -> None:
+    """Refuse a file of very many tags: libyaml compares each with all before it, and none is followed."""
+    with path.open("rb") as file:
+        count = sum(len(_DIRECTIVE.findall(line)) for line in iter(lambda: file.readline(_CHUNK), b""))
+    if count > _MOST_DIRECTIVES:
+        raise SourceError(f"{name} declares more than {_MOST_DIRECTIVES} tags, and none is read: remove them.")
 
 
 def _holds_lists(value: dict[str, Any]) -> bool:
@@ -154,7 +168,7 @@ class _Builder:
 
     def _mapping(self, events: Iterator[Any], depth: int) -> dict[str, Any]:
         own: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
+        taken_in: list[dict[str, Any]] = []
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 self._fail(event, "a name is expected, not a list, a mapping or an alias")
@@ -164,11 +178,15 @@ class _Builder:
                 for each in value if isinstance(value, list) else [value]:
                     if not isinstance(each, dict):
                         self._fail(event, "'<<' takes in mappings only")
-                    merged = each | merged
+                    taken_in.append(each)
             elif name in own:
                 self._fail(event, f"'{name}' is there twice")
             else:
                 own[name] = value
+        # The first one that has a name decides. Each is copied once: one after the other, into what is there already.
+        merged: dict[str, Any] = {}
+        for each in reversed(taken_in):
+            merged |= each
         return merged | own
 
     def _fail(self, event: Any, what: str) -> NoReturn:

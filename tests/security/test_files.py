@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -86,3 +87,87 @@ def test_text_that_begins_like_a_compressed_file(tmp_path: Path, cell: str) -> N
     """It is text: Polars would unpack it, and so fail or fill the memory."""
     text = f"name,region\n{cell},a\n{cell},b\n"
     assert rows(read_text(tmp_path, "a.csv", text)) == [(2, cell, "a"), (3, cell, "b")]
+
+
+# Records of lines -----------------------------------------------------------------------------------------------------
+
+
+def sparse(records: int, members: int) -> str:
+    """Records that are empty but for the first ones, which have a member of their own each."""
+    return "".join(f'{{"a{number}":1}}\n' for number in range(members)) + "{}\n" * records
+
+
+def nested() -> str:
+    """The same with members of a member."""
+    return sparse(400_000, 900).replace('{"a', '{"o":{"a').replace("1}", "1}}")
+
+
+SPARSE: dict[str, tuple[Callable[[], str], str]] = {
+    "members": (lambda: sparse(0, 60_000), "different members"),
+    "records": (lambda: sparse(400_000, 900), "share hardly any members"),
+    "nested": (nested, "share hardly any members"),
+    "a name": (lambda: f'{{"{"a" * 2_000}":1}}\n' * 3, "a name of 2,000 characters"),
+}
+
+
+@pytest.mark.parametrize("case", SPARSE)
+def test_records_that_share_no_members(tmp_path: Path, case: str) -> None:
+    """Each member makes a cell of each record: a megabyte of lines made billions of cells."""
+    made, told = SPARSE[case]
+    path = tmp_path / "sparse.ndjson"
+    path.write_text(made())
+    begun = time.perf_counter()
+    with pytest.raises(SourceError, match=told):
+        read(path)
+    assert time.perf_counter() - begun < AT_ONCE
+
+
+def test_records_with_members_of_their_own_are_read(tmp_path: Path) -> None:
+    """Some have what others lack, from the first or later on."""
+    lines = [f'{{"vpc_id":"{number}","b{number % 40}":"x"}}' for number in range(3_000)]
+    found = read_text(tmp_path, "own.ndjson", "\n".join(lines))
+    assert found.records == 3_000
+    assert {"vpc_id", "b0", "b39"} <= set(found.columns)
+
+
+# YAML -----------------------------------------------------------------------------------------------------------------
+
+YAML = {
+    "merged mappings": "- a: 1\n  <<: [" + ",".join(f"{{b{number}: 1}}" for number in range(30_000)) + "]\n",
+    "tags": "".join(f"%TAG !a{number}! tag:x{number}\n" for number in range(60_000)) + "---\n- a: 1\n",
+    "brackets": "[" * 500_000,
+    "braces": "{a: " * 200_000,
+    "items": "- " * 500_000,
+    "anchors": "- &a x\n" + "- *a\n" * 200_000,
+}
+
+
+@pytest.mark.parametrize("case", YAML)
+def test_yaml_is_read_in_linear_time(tmp_path: Path, case: str) -> None:
+    """Mappings that are taken in, tags that are declared and whatever is nested took quadratic time."""
+    path = tmp_path / "slow.yaml"
+    path.write_text(YAML[case])
+    assert seconds(lambda: read(path)) < AT_ONCE
+
+
+def test_the_first_of_merged_mappings_decides(tmp_path: Path) -> None:
+    """And what a record says itself comes before them all."""
+    text = "- &x {b: 1, c: 1}\n- &y {c: 2, d: 2}\n- <<: [*x, *y]\n  d: 3\n"
+    found = read_text(tmp_path, "merged.yaml", text).frame.collect()
+    assert found.select("b", "c", "d").row(2) == ("1", "1", "3")
+
+
+# Packed files ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_zip_file_of_very_many_members(tmp_path: Path) -> None:
+    """Its reader holds an object for each: it is refused by the size of its list, wherever that stands."""
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", "vpc_id\n1\n")
+    content = bytearray(path.read_bytes())
+    assert rows(read(path)) == [(2, "1")]
+    content[-10:-6] = (9 << 20).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="holds very many"):
+        read(path)

@@ -101,3 +101,42 @@ def test_two_parts_of_one_name(tmp_path: Path) -> None:
         archive.writestr("xl/Worksheets/Sheet1.xml", "<worksheet/>")
     with pytest.raises(SourceError, match="two parts of one name"):
         read(path)
+
+
+def test_merged_areas_that_overlap(tmp_path: Path) -> None:
+    """Each is filled, so that a hundred thousand of them are a table of their own for each row."""
+    many = "".join(f'<row r="{row}">{text_cell(f"A{row}", "x")}</row>' for row in range(2, 2_002))
+    merged = '<mergeCell ref="A2:A2001"/>' * 3_000
+    with pytest.raises(SourceError, match="merged cells that overlap"):
+        read(workbook(tmp_path / "merged.xlsx", HEADER + many, f"<mergeCells>{merged}</mergeCells>"))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1_000_000, 100), (2_000_000_000, 1), (1, 2_000_000_000)])
+def test_cells_of_opendocument_that_are_repeated(tmp_path: Path, rows: int, columns: int) -> None:
+    """A cell may say that it and its row are there a million times; empty ones at the end are no cells."""
+    text = 'office:value-type="string"><text:p>a</text:p>'
+    cell = f'<table:table-cell table:number-columns-repeated="{{}}" {text}</table:table-cell>'
+    row = '<table:table-row table:number-rows-repeated="{}">{}</table:table-row>'
+    rest = row.format(1_048_574, '<table:table-cell table:number-columns-repeated="16384"/>')
+
+    def written(rows: int, columns: int, rest: str = "") -> Path:
+        path = tmp_path / f"{rows}.ods"
+        sheet = row.format(1, cell.format(1)) + row.format(rows, cell.format(columns))
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+            archive.writestr("META-INF/manifest.xml", MANIFEST)
+            archive.writestr("content.xml", ODS.format(sheet + rest))
+        return path
+
+    with pytest.raises(SourceError, match="repeats cells"):
+        read(written(rows, columns))
+    assert read(written(3, 1, rest)).records == 3
+
+
+MANIFEST = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+ODS = (
+    '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>'
+    '<table:table table:name="VPC">{}</table:table></office:spreadsheet></office:body></office:document-content>'
+)

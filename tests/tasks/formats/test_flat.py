@@ -56,7 +56,7 @@ def line(members: list[tuple[str, Any]], *, ascii_only: bool, space: str) -> byt
 def one_by_one(lines: list[bytes]) -> dict[str, list[str | None]]:
     """Read each line by itself."""
     records = [orjson.loads(each) for each in lines]
-    return {name: values.to_list() for name, values in _columns(records, exact=True, absent=True).items()}
+    return {name: values.to_list() for name, values in _columns(records, exact=True, absent=True, most=1_000).items()}
 
 
 def filled(columns: dict[str, list[str | None]]) -> dict[str, list[Any]]:
