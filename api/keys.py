@@ -10,7 +10,7 @@ from pydantic import Field
 
 from api.access import Admin
 from api.audit import note
-from api.models import Model
+from api.models import Asked, Model
 from api.problems import responses
 from api.service import service
 from tasks.store import keys
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/keys", tags=["keys"])
 _NAME = Field(max_length=64, pattern=r"^[A-Za-z0-9._-]+$", examples=["netops"])
 
 
-class KeyRequest(Model):
+class KeyRequest(Asked):
     """A key that is to be made."""
 
     name: Annotated[str, _NAME]

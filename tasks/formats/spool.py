@@ -112,7 +112,8 @@ class Spooling:
             raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
         self._faults += odd_cells(frame, source.max_cell)
         self.records += len(frame)
-        if self.records * len(self._columns) > max(MOST_CELLS, _CELLS_PER_BYTE * source.path.stat().st_size):
+        cells = self.records * len(self._columns)
+        if cells > MOST_CELLS and cells > _CELLS_PER_BYTE * source.path.stat().st_size:
             raise SourceError(_TOO_SPARSE.format(source.name))
         path = source.workdir / f"records-{len(self._frames)}.arrow"
         frame.write_ipc(path, compression="lz4")
