@@ -91,6 +91,9 @@ class Settings(BaseSettings):
         (),
         description="The folders that file:// and sqlite:// sources are read from, as a JSON list; any unless given.",
     )
+    source_own_database: bool = Field(
+        False, description="Whether SQL sources may read the PostgreSQL server that the CMDB itself is kept on."
+    )
     max_columns: int = Field(1_000, ge=1, description="The most columns that a source may have.")
     max_cell_chars: int = Field(100_000, ge=1, description="The most characters that one cell may hold.")
     max_issues: int = Field(

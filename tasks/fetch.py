@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
@@ -20,6 +22,7 @@ from tasks.formats.base import NOTHING, Described
 from tasks.infer import detect_type
 from tasks.run import Run, disk_watched
 from tasks.store import ledger
+from tasks.store.engine import SERVER
 
 UNCHANGED = "unchanged: the source is as it was at the last run of this sync, and nothing was done."
 """What is told of a sync whose source has not changed."""
@@ -48,6 +51,7 @@ def fetch(run: Run, job: SyncJob) -> Fetched | None:
         types=tuple(resource(name) for name in _types(job)),
         known=seen.version if seen else None,
         secret=secret_named(job.credentials) if job.credentials else None,
+        own=_own_server(run),
         told=lambda files, records, size: run.progress("fetch", records or files, None),  # noqa: ARG005
     )
     with disk_watched():
@@ -61,6 +65,15 @@ def fetch(run: Run, job: SyncJob) -> Fetched | None:
     # A part that could not be read this time is to be read the next time.
     ledger.describe_seen(run.session, *((fetched.version, fetched.digest) if fetched.whole else (None, None)))
     return fetched
+
+
+def _own_server(run: Run) -> str | None:
+    """What the server of the CMDB is known by; None where sources may read it."""
+    if run.settings.source_own_database:
+        return None
+    with run.session.transaction() as connection:
+        found: str | None = connection.scalar(text(SERVER))
+    return found
 
 
 def _types(job: SyncJob) -> tuple[str, ...]:

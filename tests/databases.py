@@ -8,13 +8,14 @@ from types import TracebackType
 from uuid import uuid4
 
 import psycopg2
-from psycopg2 import sql
+from psycopg2 import errors, sql
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from tasks.store.engine import close_engine, engine
 from tasks.store.migrate import upgrade
+from tests.waiting import wait_until
 
 
 def template_ready(url: str) -> None:
@@ -43,7 +44,15 @@ def create(postgres_url: str, template: str) -> str:
 def drop(postgres_url: str, url: str) -> None:
     """Drop a database whoever is connected to it."""
     close_engine(url)
-    _run(postgres_url, "DROP DATABASE {} WITH (FORCE)", str(make_url(url).database))
+
+    def dropped() -> bool:
+        try:
+            _run(postgres_url, "DROP DATABASE {} WITH (FORCE)", str(make_url(url).database))
+        except errors.InsufficientPrivilege:
+            return False  # autovacuum is there, which an ordinary role can't end
+        return True
+
+    wait_until(dropped)
 
 
 def _run(url: str, statement: str, *names: str) -> None:
@@ -112,7 +121,7 @@ select sum(hashtext(concat_ws(' ', c.relname, c.relkind, c.relpersistence, a.att
 _DISCONNECT = """
 do $$ begin
   perform pg_terminate_backend(pid, 10000) from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid();
+    where datname = current_database() and usename = current_user and pid <> pg_backend_pid();
 end $$"""
 
 _EMPTY = """

@@ -20,6 +20,7 @@ from schemas.secret import Secret
 from tasks.sources.base import Connector, Request
 from tasks.sources.files import refuse_elsewhere
 from tasks.sources.written import Lines, free_path, lines
+from tasks.store.engine import SERVER
 
 SCHEMES = ("postgresql", "postgres", "mysql", "mariadb", "oracle", "mssql", "sqlite")
 
@@ -37,6 +38,7 @@ def fetch(request: Request) -> Fetched:
     statement, name = _statement(url, engine), _name(request, url)
     path = free_path(request.folder, f"{name}.ndjson")
     try:
+        _refuse_own(request, engine)
         with _read_only(engine) as connection, lines(path, name, request.limit) as written:
             _write(connection.exec_driver_sql(statement), written, request)
     except (SQLAlchemyError, ValueError, OverflowError) as error:
@@ -51,6 +53,30 @@ def fetch(request: Request) -> Fetched:
 def installed_dialect(scheme: str) -> bool:
     """Say whether a package that is installed beside cmdb makes SQLAlchemy speak to such databases."""
     return any(found.name == scheme.partition("+")[0] for found in entry_points(group="sqlalchemy.dialects"))
+
+
+_NO_POSTGRESQL = ("sqlite", "mysql", "mariadb", "oracle", "mssql")
+
+
+def _refuse_own(request: Request, engine: Engine) -> None:
+    """Refuse the server of the CMDB: it also holds what Prefect knows, and is not for sources to read.
+
+    Servers are compared by their identity: an address has many spellings.
+    """
+    if request.own is None or engine.dialect.name in _NO_POSTGRESQL:
+        return
+    with engine.connect() as connection:
+        try:
+            found = connection.scalar(text(SERVER))
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            return  # it is not PostgreSQL, though it may speak like it
+    if found == request.own:
+        raise UsageError(
+            f"{request.shown} is on the PostgreSQL server of the CMDB itself, which sources may not read: "
+            "set CMDB_SOURCE_OWN_DATABASE=true to allow it."
+        )
 
 
 # The address ----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,9 @@ Two lock files say all that processes need to know of each other, and the kernel
 - `users`: every process that uses the server holds it shared. Who gets it exclusively is the last one out.
 - `alive`: the server itself holds it, inherited through pg_ctl. Who gets it may start a server, whatever a
   `postmaster.pid` from before a crash of the machine says.
+
+The application is an ordinary role of the server, which owns its databases and nothing else. Nobody may connect as the
+superuser, who could read files and run programs: what takes one is done while the server is down (`tasks.store.roles`).
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ import psycopg2
 from psycopg2 import errors
 
 from schemas.errors import DatabaseDown, UsageError
+from tasks.store.roles import ACCESS, DATABASES, ROLE, SUPERUSER, create, transfer
 
 if sys.platform != "win32":
     import fcntl
@@ -72,7 +76,7 @@ class _Place:
 
     @property
     def url(self) -> str:
-        return f"postgresql+psycopg2://cmdb@/cmdb?host={quote(os.fsencode(self.socket))}&port={_PORT}"
+        return f"postgresql+psycopg2://{ROLE}@/cmdb?host={quote(os.fsencode(self.socket))}&port={_PORT}"
 
 
 @contextmanager
@@ -187,9 +191,13 @@ def _answers(place: _Place) -> bool:
     """Say whether the server answers, having made sure that it has our database."""
     try:
         connection = psycopg2.connect(
-            host=str(place.socket), port=_PORT, user="cmdb", dbname="postgres", connect_timeout=5
+            host=str(place.socket), port=_PORT, user=ROLE, dbname="postgres", connect_timeout=5
         )
-    except psycopg2.OperationalError:
+    except psycopg2.OperationalError as error:
+        if f'role "{ROLE}" does not exist' in str(error):
+            raise DatabaseDown(
+                f"The embedded PostgreSQL in {place.folder} was started by an older cmdb: stop that, and try again."
+            ) from error
         return False
     connection.autocommit = True
     with closing(connection), connection.cursor() as cursor:
@@ -205,6 +213,8 @@ def _start(place: _Place, binaries: Path | None, alive: int, *, durable: bool) -
     programs = _programs(place, binaries)
     if place.major is None:
         _initialise(place, programs, alive, durable=durable)
+    elif not (place.data / "pg_hba.conf").read_text().startswith(ACCESS):
+        _take_from_superuser(place, programs, alive)
     # We hold `alive`: what stands there is from a crash, and its number may be another process's by now.
     for stale in (place.data / "postmaster.pid", place.socket / f".s.PGSQL.{_PORT}.lock"):
         stale.unlink(missing_ok=True)
@@ -238,13 +248,54 @@ def _initialise(place: _Place, programs: Path, alive: int, *, durable: bool) -> 
         os.chown(new, *place.owner)
     # Collation by bytes is the fast one; character types are what make an Ü match an ü.
     locale = ["--locale=C", "--lc-ctype=C.UTF-8"] if sys.platform == "linux" else ["--locale=C"]
-    access = ["-U", "cmdb", "--auth-local=trust", "--auth-host=reject"]  # who may enter the folder is trusted
+    access = ["-U", SUPERUSER, "--auth-local=reject", "--auth-host=reject"]
     sync = [] if durable else ["--no-sync"]
     _run(place, programs / "initdb", "-D", new, "-E", "UTF8", *locale, *access, *sync, alive=alive)
+    _alone(place, programs, new, "postgres", create(), alive)
+    _admit(place, new)
     new.rename(place.data)
     folder = os.open(place.folder, os.O_RDONLY)
     os.fsync(folder)  # or a crash might bring the old name back, and with it a fresh start
     os.close(folder)
+
+
+def _take_from_superuser(place: _Place, programs: Path, alive: int) -> None:
+    """Give the databases of a server whose superuser was the application to the ordinary role, once.
+
+    Each step may be repeated, and the access rules are written last: what a crash interrupts is done by the next start.
+    """
+    for stale in place.data.glob("postmaster.pid"):
+        stale.unlink()  # we hold `alive`
+    found = _alone(place, programs, place.data, "postgres", [*create(), DATABASES], alive)
+    for name in sorted(set(re.findall(r'datname = "([^"]+)"', found))):
+        _alone(place, programs, place.data, name, transfer(), alive)
+    _admit(place, place.data)
+
+
+def _alone(place: _Place, programs: Path, data: Path, database: str, statements: list[str], alive: int) -> str:
+    """Run statements as the superuser, one a line, in a process that nobody can connect to; returns its output."""
+    command: list[str | Path] = [
+        "--single",
+        "-D",
+        data,
+        "-c",
+        "exit_on_error=on",
+        "-c",
+        "log_checkpoints=off",
+        database,
+    ]
+    asked = "".join(f"{statement}\n" for statement in statements)
+    return _run(place, programs / "postgres", *command, alive=alive, asked=asked)
+
+
+def _admit(place: _Place, data: Path) -> None:
+    """Let the ordinary role in, by the socket alone; whoever may enter the folder is trusted."""
+    access, new = data / "pg_hba.conf", data / "pg_hba.new"
+    new.write_text(ACCESS)
+    new.chmod(0o600)
+    if place.owner:
+        os.chown(new, *place.owner)
+    new.replace(access)
 
 
 def _options(place: _Place) -> Iterator[str]:
@@ -336,14 +387,15 @@ def _copied(package: Path, folder: Path) -> Path:
     return copy / package.name
 
 
-def _run(place: _Place, program: Path, *arguments: str | Path, alive: int) -> None:
-    result = _call(place, program, *arguments, keep=(alive,))
+def _run(place: _Place, program: Path, *arguments: str | Path, alive: int, asked: str = "") -> str:
+    result = _call(place, program, *arguments, keep=(alive,), asked=asked)
     if result.returncode != 0:
         raise DatabaseDown(f"The embedded PostgreSQL can't be started. {program.name} said:\n{_last(result.stdout)}")
+    return result.stdout
 
 
 def _call(
-    place: _Place, program: Path, *arguments: str | Path, keep: tuple[int, ...] = ()
+    place: _Place, program: Path, *arguments: str | Path, keep: tuple[int, ...] = (), asked: str = ""
 ) -> subprocess.CompletedProcess[str]:
     user, group = place.owner or (None, None)
     return subprocess.run(
@@ -355,7 +407,7 @@ def _call(
         env={"PATH": os.defpath, "LC_ALL": "C"},  # no PGDATA, PGOPTIONS or language of the caller
         cwd="/",
         start_new_session=True,  # Ctrl-C is for the application, which then stops the server
-        stdin=subprocess.DEVNULL,
+        input=asked,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

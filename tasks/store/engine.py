@@ -21,6 +21,10 @@ _DISK_FULL = ("53100", "58030")
 _REFUSED = ("28", "3D")
 
 
+SERVER = "select cast(system_identifier as text) from pg_control_system()"
+"""What a PostgreSQL server is known by, however it is reached; its standbys are known by the same."""
+
+
 # Connections that stay open in the pool, and those that a burst may open in addition: the facade asks the database
 # from at most 40 threads at once (anyio's limit).
 _KEPT, _BURST = 5, 35

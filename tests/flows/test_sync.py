@@ -14,6 +14,7 @@ import pytest
 
 from schemas.errors import SourceError, UsageError
 from schemas.reports import Counts, Status
+from schemas.settings import settings
 from tasks.fetch import UNCHANGED
 from tests.aws import REGION, ec2
 from tests.conftest import OwnProcess
@@ -306,6 +307,7 @@ def test_an_approval_sees_what_moved(database_url: str, source: Path, tmp_path: 
     assert state(database_url) == {"1": False, "2": False, "3": True}
 
 
+@pytest.mark.usefixtures("own_database")
 def test_an_empty_source_is_held_back(database_url: str, source: Path) -> None:
     """An export that went wrong does not empty the CMDB: no bytes are refused, an empty table is held back."""
     sync(database_url, source)
@@ -318,11 +320,19 @@ def test_an_empty_source_is_held_back(database_url: str, source: Path) -> None:
     assert apply(database_url, held).counts.retire == 3
 
 
+@pytest.fixture
+def own_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sources read the server that the CMDB is on: the tests have one."""
+    monkeypatch.setenv("CMDB_SOURCE_OWN_DATABASE", "true")
+    settings.cache_clear()
+
+
 def _table(url: str, name: str) -> str:
     address = url.replace("postgresql+psycopg2", "postgresql")
     return f"{address}{'&' if '?' in address else '?'}table={name}"
 
 
+@pytest.mark.usefixtures("own_database")
 def test_one_database_to_another(database_url: str) -> None:
     """A table of PostgreSQL is read whole each time; what is no longer in it is set aside, and comes back."""
     execute(database_url, "create table inventory (vpc_id text, cidr_block text, name text)")
