@@ -35,6 +35,7 @@ from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Repor
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
 from tasks.aside import aside
+from tasks.private import keep_private
 from tasks.rule_files import load_rules
 from tasks.store import browse, ledger
 from tasks.store.database import address
@@ -879,6 +880,7 @@ def main() -> None:
     """Run the command line; every error of ours becomes a sentence and an exit code."""
     # What a service manager sends is as good as Ctrl-C: files and tables of the run are taken away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    keep_private()
     with steady_streams() as output:
         try:
             _run()

@@ -18,6 +18,7 @@ from schemas.errors import Cancelled
 from schemas.jobs import ExportJob
 from schemas.reports import Exported, Progress
 from schemas.settings import settings
+from tasks.private import keep_private
 from tasks.store.database import database
 from tasks.watched import WATCHED_EXPORT, heard, publish_export, published
 
@@ -30,6 +31,7 @@ def _run_name() -> str:
 @flow(name="bulk-export", flow_run_name=_run_name, validate_parameters=True, persist_result=False)
 def bulk_export(job: Annotated[ExportJob, AS_TEXT_TOO, Field(description="What to export, and where to.")]) -> Any:
     """Export records to a file: query, validate, map, write. An artifact holds what was written."""
+    keep_private()  # a stock worker has not done so
     try:
         with database(settings()) as url, published() as progress:
             run_id = UUID(flow_run.id)

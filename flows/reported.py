@@ -19,6 +19,7 @@ from flows.job_text import as_text
 from schemas.errors import Cancelled, RunFailed, UnderWay
 from schemas.reports import Progress, Report, Status
 from schemas.settings import settings
+from tasks.private import keep_private
 from tasks.rejects import write_rejects
 from tasks.store import ledger
 from tasks.store.database import database
@@ -31,6 +32,7 @@ def reported(carry_out: Callable[[str, Progress, UUID], Report]) -> Any:
 
     The state tells the end, and an artifact holds the report.
     """
+    keep_private()  # a stock worker has not done so
     try:
         with database(settings()) as url, published() as progress:
             report = carry_out(url, progress, UUID(flow_run.id))

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from schemas.errors import UsageError
+from tasks.private import open_as_asked
 
 
 @contextmanager
@@ -20,6 +21,7 @@ def aside(path: Path) -> Iterator[Path]:
     hidden = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
         yield hidden
+        open_as_asked(hidden)
         hidden.replace(path)
     finally:
         hidden.unlink(missing_ok=True)

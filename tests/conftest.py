@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from flows.sign_in import CLIENT, SERVER
 from schemas.settings import settings
+from tasks.private import OUTER
 from tasks.store.embedded import server
 from tests.api.system import CMDB, Start, System, running
 from tests.databases import EmptiedDatabase, database, template_ready
@@ -56,7 +57,10 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Non
     monkeypatch.setenv("CMDB_HOME", str(home))
     monkeypatch.setenv("CMDB_WEBHOOK_RETRY_SECONDS", "0.01")
     settings.cache_clear()
+    umask = os.umask(0o022)
     yield
+    os.umask(umask)
+    os.environ.pop(OUTER, None)
     settings.cache_clear()
 
 

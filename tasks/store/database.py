@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from schemas.settings import Settings
+from tasks.private import close_folders
 from tasks.store.embedded import server
 from tasks.store.engine import close_engine
 from tasks.store.migrate import ensure_upgraded
@@ -22,6 +23,7 @@ def database(settings: Settings) -> Iterator[str]:
 @contextmanager
 def address(settings: Settings) -> Iterator[str]:
     """Give the address of the configured database, or of the embedded one while this lasts."""
+    close_folders(settings)
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
     else:

