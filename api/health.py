@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 
 from fastapi import APIRouter, Request, Response
@@ -11,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import text
+from starlette.datastructures import State
 
 from api.access import Reader
 from api.models import Health
@@ -34,11 +37,27 @@ async def healthz() -> Health:
 @router.get("/readyz", responses={503: {"model": Health, "description": "A part of the system does not answer."}})
 async def readyz(request: Request, response: Response) -> Health:
     """Whether an import would be carried out now: the database, Prefect and a worker answer."""
-    here = service(request)
-    checks = {"database": await _database(here), "prefect": await _prefect(here), "worker": await _worker(here)}
-    ready = set(checks.values()) == {"ok"}
-    response.status_code = 200 if ready else 503
-    return Health(status="ok" if ready else "failing", checks=checks)
+    found = await _looked(request.app.state, service(request))
+    response.status_code = 200 if found.status == "ok" else 503
+    return found
+
+
+# Seconds for which an answer holds: it needs no key and is not counted, and must not cost a look each time.
+_HOLDS = 0.5
+
+
+async def _looked(state: State, here: Service) -> Health:
+    """Look at all parts, once for all who ask within a moment."""
+    if not hasattr(state, "looking"):
+        state.looking, state.looked = asyncio.Lock(), (0.0, None)
+    async with state.looking:
+        at, found = state.looked
+        if found is None or time.monotonic() - at > _HOLDS:
+            checks = {"database": await _database(here), "prefect": await _prefect(here), "worker": await _worker(here)}
+            found = Health(status="ok" if set(checks.values()) == {"ok"} else "failing", checks=checks)
+            state.looked = time.monotonic(), found
+        result: Health = found
+    return result
 
 
 async def _database(here: Service) -> str:

@@ -11,6 +11,7 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.connections import network_of
 from api.problems import Refused, answer
 from schemas.errors import UsageError
 from schemas.settings import SCOPES, ApiKey, Settings
@@ -34,6 +35,19 @@ _PAGE = {
     "Cache-Control": "no-cache",
 }
 
+# A browser that has come by HTTPS once comes by nothing else for a year.
+_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+
+_HEALTH = ("/healthz", "/readyz")
+"""What is answered however many requests there are: balancers decide by it."""
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via", "cf-connecting-ip")
+
+_BEHIND_A_PROXY = (
+    "This request came through a proxy, and the API has no keys: whoever reaches the proxy could do everything. "
+    "Make a key with `cmdb key NAME`, put its line into CMDB_API_KEYS, and name the proxy in CMDB_PROXIES."
+)
+
 # What a body may have beside an upload: the other parts of a form, or a JSON document.
 _SLACK = 1 << 20
 
@@ -54,6 +68,11 @@ def check_binding(settings: Settings, *, any_key: bool) -> None:
         raise UsageError(
             f"The API is to listen on {settings.api_host}, where others reach it, and there is no key: make one "
             "with `cmdb key create NAME`, or with `cmdb key NAME` and put its line into CMDB_API_KEYS."
+        )
+    if settings.proxies and not settings.api_keys:
+        raise UsageError(
+            "CMDB_PROXIES names a proxy, through which others reach the API, and no key is set: "
+            "make one with `cmdb key NAME` and put its line into CMDB_API_KEYS."
         )
 
 
@@ -91,8 +110,8 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
             return
-        is_page = scope["path"] == "/" or scope["path"].startswith("/static/")
-        secured = _secured(send, _HEADERS | _PAGE if is_page else _HEADERS)
+        given = _HEADERS | (_PAGE if _is_page(scope["path"]) else {})
+        secured = _secured(send, given | (_TLS if scope["scheme"] in ("https", "wss") else {}))
         if refused:
             await answer(*refused[:2], scope["path"], headers=refused[2])(scope, receive, secured)
             return
@@ -112,11 +131,19 @@ class Guard:
         ours = named or (origin or "").partition("://")[2] == headers.get("host")
         if unsafe and not ours:
             return 403, "Pages of other sites may not use this API: see CMDB_CORS_ORIGINS.", {}
-        key = _hash(headers.get("authorization", "").partition(" ")[2])
-        who = key if key in self.known else scope["client"][0] if scope.get("client") else "?"
-        if not self.limiter.hit(self.rate, who):
+        if not self.settings.api_keys and _forwarded(headers):
+            return 403, _BEHIND_A_PROXY, {}
+        free = scope["path"] in _HEALTH or _is_page(scope["path"])
+        if not free and not self.limiter.hit(self.rate, self._who(scope, headers)):
             return 429, f"More than {self.settings.rate_limit}: wait a little.", {"Retry-After": "10"}
         return None
+
+    def _who(self, scope: Scope, headers: Headers) -> str:
+        """Whose requests are counted together: those of a key, from wherever, else those of an address."""
+        given = HTTPConnection({"type": "http", "headers": scope["headers"]}).cookies.get(COOKIE, "")
+        bearer = headers.get("authorization", "").partition(" ")[2]
+        found = next((key for key in map(_hash, filter(None, (bearer, given))) if key in self.known), None)
+        return found or network_of(scope["client"][0] if scope.get("client") else "?")
 
     def _knows(self, host: str) -> bool:
         if self.settings.api_hosts:
@@ -146,6 +173,15 @@ def _rate(text: str) -> RateLimitItem:
         return parse(text)
     except ValueError:
         raise UsageError(f"CMDB_RATE_LIMIT is '{text}': write it as in 600/minute.") from None
+
+
+def _is_page(path: str) -> bool:
+    return path == "/" or path.startswith("/static/")
+
+
+def _forwarded(headers: Headers) -> bool:
+    """Whether a request was passed on for somebody else: without keys, everybody would be taken for us."""
+    return any(name in headers for name in _FORWARDED)
 
 
 def _host_of(address: str) -> str:

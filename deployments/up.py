@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -26,7 +27,7 @@ def up(settings: Settings, say: Say) -> None:
 
 
 def _tell(settings: Settings, say: Say) -> None:
-    say(f"\ncmdb       http://{settings.api_host}:{settings.api_port}")
+    say(f"\ncmdb       {settings.api_address}")
     say(f"Prefect    {page_address(settings, settings.prefect_port)}")
     say(f"sign in    to Prefect with the secret in {_place_of_secret(settings)}")
     say(f"logs       {settings.home / 'logs'}")
@@ -49,11 +50,10 @@ def _parts(settings: Settings, url: str) -> list[Part]:
         "PREFECT_UI_URL": page_address(settings, settings.prefect_port),
         CLIENT: (secret := server_secret(settings)),
     }
-    page = f"http://{settings.api_host}:{settings.api_port}"
     parts = [
         server_part(settings, url, settings.prefect_port),
         Part("worker", [*program, "worker"], logs / "worker.log", of_runs() | common, lambda: _has_worker(api, secret)),
-        Part("API", [*program, "api"], logs / "api.log", of_api() | common, lambda: _ready(page)),
+        Part("API", [*program, "api"], logs / "api.log", of_api() | common, lambda: _ready(settings.api_address)),
     ]
     _check_ports(settings)
     for part in parts:
@@ -79,8 +79,10 @@ def _answers(address: str) -> bool:
 
 
 def _ready(page: str) -> bool:
+    # A certificate names the API as others reach it, and nothing secret is asked here.
+    context = ssl._create_unverified_context() if page.startswith("https:") else None  # noqa: S323
     try:
-        with urlopen(f"{page}/readyz", timeout=5) as answer:  # noqa: S310  # an address of our own
+        with urlopen(f"{page}/readyz", timeout=5, context=context) as answer:  # noqa: S310  # an address of our own
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,8 +126,34 @@ class Settings(BaseSettings):
         (),
         description="The host names that the API is reached by, as a JSON list; any, unless it listens here only.",
     )
+    proxies: tuple[str, ...] = Field(
+        (),
+        description="The proxies in front of the API, as a JSON list of addresses and networks: only they are believed "
+        "for whom they ask (X-Forwarded-For, X-Forwarded-Proto).",
+    )
+    tls_cert: Path | None = Field(
+        None, description="The certificate of the API with its chain, as a PEM file: it then speaks HTTPS only."
+    )
+    tls_key: Path | None = Field(None, description="The private key of that certificate, as a PEM file.")
+    api_connections: int = Field(500, ge=1, description="The most connections to one process of the API.")
+    api_connections_per_address: int = Field(
+        100, ge=1, description="The most connections from one address; proxies of CMDB_PROXIES are not counted."
+    )
+    api_header_seconds: float = Field(
+        10, gt=0, description="Seconds in which a connection has to send the headers of a request."
+    )
+    api_body_seconds: float = Field(
+        30, gt=0, description="Seconds without 1 kB/s of a request's body, after which its connection is closed."
+    )
+    api_idle_seconds: float = Field(
+        60, gt=0, description="Seconds after which a WebSocket is closed whose other end does not answer."
+    )
     cors_origins: tuple[str, ...] = Field((), description="Other sites whose pages may use the API, as a JSON list.")
-    rate_limit: str = Field("600/minute", description="How many requests one caller may make.")
+    rate_limit: str = Field(
+        "600/minute",
+        description="How many requests one key may make, and one address without a valid key; "
+        "health checks and the page's files are not counted.",
+    )
     max_upload_mb: int = Field(100, ge=1, description="The largest upload, in MB.")
     keep_files_hours: int = Field(
         72, ge=1, description="How long uploads, exports and files of rejected rows are kept."
@@ -178,6 +205,19 @@ class Settings(BaseSettings):
     def _without_last_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else value
 
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            ip_network(each)
+        return value
+
+    @model_validator(mode="after")
+    def _has_both_of_tls(self) -> Settings:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("give CMDB_TLS_CERT and CMDB_TLS_KEY, or neither")
+        return self
+
     @field_validator("rules", mode="before")
     @classmethod
     def _list_of_rules(cls, value: Any) -> Any:
@@ -191,6 +231,11 @@ class Settings(BaseSettings):
         """A file is named by its whole path: a worker's runs begin in other folders."""
         names = [name.strip() for name in value]
         return tuple(str(Path(name).expanduser().absolute()) if name.endswith(".py") else name for name in names)
+
+    @property
+    def api_address(self) -> str:
+        """The address of the API on this machine."""
+        return f"{'https' if self.tls_cert else 'http'}://{self.api_host}:{self.api_port}"
 
     @property
     def storage(self) -> Path:

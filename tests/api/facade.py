@@ -14,6 +14,7 @@ import uvicorn
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from api.app import create
+from api.serve import configured
 from schemas.settings import Settings
 from tests.waiting import wait_until
 
@@ -52,8 +53,7 @@ def served(url: str, home: Path, **changed: Any) -> Iterator[Facade]:
     # What looks after dead runs would ask Prefect.
     usual: dict[str, Any] = {"home": home, "reap_seconds": 3600, "rate_limit": "100000/minute"}
     used = Settings(**usual | changed)
-    app = create(used, url)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False, server_header=False))
+    server = uvicorn.Server(configured(used, create(used, url), port=0))
 
     def serve() -> None:
         with temporary_settings({PREFECT_API_URL: NOWHERE}):
@@ -64,7 +64,7 @@ def served(url: str, home: Path, **changed: Any) -> Iterator[Facade]:
     try:
         wait_until(lambda: server.started or not thread.is_alive())
         [port] = {socket.getsockname()[1] for each in server.servers for socket in each.sockets}
-        yield Facade(f"http://127.0.0.1:{port}", used.storage)
+        yield Facade(f"{'https' if used.tls_cert else 'http'}://127.0.0.1:{port}", used.storage)
     finally:
         server.should_exit = True
         thread.join(timeout=20)

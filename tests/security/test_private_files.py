@@ -38,7 +38,7 @@ def test_what_the_command_keeps_is_private(home: Path, tmp_path: Path, command: 
     write_csv(tmp_path / "a.csv", [vpc(1), vpc(2, cidr_block="nonsense")])
     inside = home / "kept"
     inside.mkdir(mode=0o777)
-    for words in (["import", tmp_path / "a.csv"], ["export", "vpc", "-o", shared / "vpc.csv"]):
+    for words in (("import", tmp_path / "a.csv"), ("export", "vpc", "-o", shared / "vpc.csv")):
         done = subprocess.run([command, *words], umask=0, capture_output=True, text=True, check=False)
         assert done.returncode in (0, 3), done.stderr
     assert open_to_others(home) == []
