@@ -9,8 +9,11 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from typing import NoReturn
+
+from deployments.limits import Limits, watched
 
 SOCKET = "CMDB_WARM_SOCKET"
 """The variable that names the socket of `deployments.warm`."""
@@ -20,16 +23,24 @@ MOST = 1 << 16
 
 def main() -> NoReturn:
     """Carry out the flow run that the environment names, and exit as it does."""
+    code, reason = _carried_out()
+    if reason:
+        # Prefect would say that the process was killed, and not why.
+        subprocess.run([sys.executable, "-m", "deployments.limited", reason], check=False)
+    sys.exit(code)
+
+
+def _carried_out() -> tuple[int, str | None]:
     path = os.environ.get(SOCKET)
     if path:
         try:
-            sys.exit(_warm(path))
+            return _warm(path)
         except (ConnectionError, FileNotFoundError):
             sys.stderr.write("The warm process does not answer; the run is started anew.\n")
-    os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])  # noqa: S606  # it becomes the program
+    return _anew()
 
 
-def _warm(path: str) -> int:
+def _warm(path: str) -> tuple[int, str | None]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(path)
         asked = json.dumps({"environment": dict(os.environ), "folder": os.getcwd()}).encode() + b"\n"  # noqa: PTH109
@@ -37,9 +48,24 @@ def _warm(path: str) -> int:
         connection.sendall(asked[sent:])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, _: connection.sendall(bytes([number])))
-        code = connection.recv(2)
-    # The warm process was killed, and the run with it.
-    return int.from_bytes(code, "big", signed=True) if len(code) == 2 else 1
+        answer = b""
+        while more := connection.recv(MOST):
+            answer += more
+    # Without an answer the warm process was killed, and the run with it.
+    code = int.from_bytes(answer[:2], "big", signed=True) if len(answer) >= 2 else 1
+    return code, answer[2:].decode() or None
+
+
+def _anew() -> tuple[int, str | None]:
+    """Start Prefect's engine in a child, which is watched."""
+    limits = Limits.of(os.environ)
+    pid = os.fork()
+    if pid == 0:
+        limits.restrict()
+        os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])  # noqa: S606  # it becomes the program
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: os.kill(pid, number))
+    return watched(pid, limits)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ import select
 import signal
 import socket
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
 
+from deployments.limits import LOOK, Limits
 from deployments.part import end_with_parent
 from deployments.start_run import MOST
 from schemas.resources import RESOURCES
@@ -63,6 +65,9 @@ class _Server:
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
         self.waiting: dict[int, socket.socket] = {}
+        self.limits = Limits.of(os.environ)
+        self.started: dict[int, float] = {}
+        self.ended: dict[int, str] = {}
         self.wakes, woken = os.pipe()
         os.set_blocking(woken, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -71,7 +76,9 @@ class _Server:
     def run(self) -> None:
         while True:
             connections = list(self.waiting.values())
-            ready, _, _ = select.select([sys.stdin, self.listener, self.wakes, *connections], [], [])
+            watching = LOOK if self.started else None
+            ready, _, _ = select.select([sys.stdin, self.listener, self.wakes, *connections], [], [], watching)
+            self._watch()
             if sys.stdin in ready and not os.read(0, 1024):
                 self._end()
                 return
@@ -98,6 +105,14 @@ class _Server:
         for output in outputs:
             os.close(output)
         self.waiting[pid] = connection
+        self.started[pid] = time.monotonic()
+
+    def _watch(self) -> None:
+        """End the runs that have passed a limit; why is told to whoever waits for their end."""
+        for pid, started in self.started.items():
+            if pid not in self.ended and (reason := self.limits.passed(pid, started)):
+                self.ended[pid] = reason
+                os.kill(pid, signal.SIGKILL)
 
     def _become(self, asked: dict[str, Any], outputs: list[int]) -> None:
         """Carry a run out in this child, which never returns."""
@@ -106,6 +121,7 @@ class _Server:
             # Prefect's engine is imported already, as what `python -m` then runs once more.
             warnings.filterwarnings("ignore", message=".*found in sys.modules", category=RuntimeWarning)
             end_with_parent()
+            self.limits.restrict()
             signal.set_wakeup_fd(-1)
             for heard in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                 signal.signal(heard, signal.default_int_handler if heard == signal.SIGINT else signal.SIG_DFL)
@@ -146,11 +162,13 @@ class _Server:
                 return
             if not pid:
                 return
+            code = os.waitstatus_to_exitcode(status)
+            reason = self.ended.pop(pid, None) or self.limits.explained(code)
+            self.started.pop(pid, None)
             connection = self.waiting.pop(pid, None)
             if connection:
-                code = os.waitstatus_to_exitcode(status)
                 with connection:
-                    _tell(connection, code)
+                    _tell(connection, code, reason or "")
 
     def _end(self) -> None:
         """Whoever the runs belong to is gone, so that nobody could cancel them: they end, and roll back."""
@@ -158,9 +176,9 @@ class _Server:
             os.kill(pid, signal.SIGTERM)
 
 
-def _tell(connection: socket.socket, code: int) -> None:
+def _tell(connection: socket.socket, code: int, reason: str) -> None:
     try:
-        connection.sendall(code.to_bytes(2, "big", signed=True))
+        connection.sendall(code.to_bytes(2, "big", signed=True) + reason.encode())
     except OSError:
         return
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from deployments.environment import of_runs
+from deployments.limits import MEMORY, MINUTES
 from deployments.part import Part, Say, end_with_parent, run
 from deployments.served import POOL, register
 from deployments.start_run import SOCKET
@@ -45,6 +46,8 @@ def _parts(settings: Settings, folder: Path, name: str | None) -> list[Part]:
         # Files by their whole path: a run begins in a folder of its own.
         "CMDB_RULES": ",".join(settings.rules),
         SOCKET: str(path),
+        MEMORY: str(settings.run_memory_mb),
+        MINUTES: str(settings.run_minutes),
     }
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
     command += ["--limit", str(settings.max_runs), *(["--name", name] if name else [])]

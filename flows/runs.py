@@ -65,6 +65,10 @@ _STATUS = {
     StateType.CANCELLED: "cancelled",
 }
 
+_FREED_PATIENCE = 30
+"""Seconds for which the lock of a run whose process was killed may be held."""
+
+APPLIED = "It was applied; its process ended before its report was written."
 STOPPED = "The run was stopped; nothing of it was applied."
 DIED = ledger.DIED
 
@@ -283,6 +287,20 @@ class Runs:
             return False
         return not await self._alive(run.id)
 
+    async def end_limited(self, run_id: UUID, why: str) -> None:
+        """Say of a run that passed a limit of its process, and was killed for it, why it was ended."""
+        message = ledger.LIMITED + why
+        # The server notices that a process is gone once the statement that it waits for is over.
+        for _ in range(int(_FREED_PATIENCE / 0.2)):
+            if not await self.asked(lambda connection: interrupt(connection, run_id)):
+                break
+            await sleep(0.2)
+        await self.asked(lambda connection: ledger.end_limited(connection, run_id, message))
+        if await self._ledger_status(run_id) is Status.COMPLETED:
+            message = APPLIED
+        with _told():
+            await self.client.set_flow_run_state(run_id, Crashed(message=message), force=True)
+
     async def _end(self, run: FlowRun) -> None:
         new: State[Any]
         if run.state_type is StateType.PENDING:
@@ -291,7 +309,7 @@ class Runs:
             new = Cancelled(message=STOPPED)
         elif await self._ledger_status(run.id) is Status.COMPLETED:
             # It was applied, and its process died before Prefect knew; the ledger has the last word.
-            new = Crashed(message="It was applied; its process ended before its report was written.")
+            new = Crashed(message=APPLIED)
         else:
             new = Crashed(message=DIED)
         with _told():

@@ -47,7 +47,8 @@ def sync_notice(run: Annotated[UUID, Field(description="The run that Prefect tak
             time.sleep(_LOOK)
     if not goes_on and not is_told:
         seen = Circumstances(page_of(str(run)), warn=get_run_logger().warning)
-        tell(job, Event.CRASHED, run, seen, report, ledger.DIED)
+        told = report.message if report and ledger.is_death(report.message) else None
+        tell(job, Event.CRASHED, run, seen, report, told or ledger.DIED)
 
 
 def _crashed(run: UUID) -> SyncJob | None:
@@ -64,5 +65,5 @@ def _known(connection: Connection, run: UUID) -> tuple[bool, Report | None]:
     if ledger.status_of(connection, run) is None:
         return False, None
     report = ledger.read_report(connection, run)
-    failed_itself = report.status is Status.FAILED and report.message != ledger.DIED
+    failed_itself = report.status is Status.FAILED and not ledger.is_death(report.message)
     return report.status is Status.COMPLETED or failed_itself, report

@@ -165,6 +165,10 @@ class Settings(BaseSettings):
     )
     preview_seconds: float = Field(30, ge=0, description="How long a preview is waited for; then it is asked for.")
     max_runs: int = Field(4, ge=1, le=100, description="The most runs that one worker carries out at once.")
+    run_memory_mb: int = Field(
+        4_096, ge=0, description="The most memory of one run of a worker, in MB; 0 is no limit. Watched on Linux only."
+    )
+    run_minutes: float = Field(720, ge=0, description="The longest that a run of a worker may take; 0 is no limit.")
     reap_seconds: float = Field(10, gt=0, description="Seconds between two checks for runs whose process died.")
     start_grace_seconds: float = Field(
         30, ge=1, description="Seconds that a worker has to start a run; then another worker gets it."

@@ -61,6 +61,8 @@ FLAWED, PLANNED = "_flawed", "_plan"
 
 
 DIED = "The process of this run ended before it was done; nothing of it was applied."
+LIMITED = "The run was ended, and nothing of it was applied: "
+"""What is told of a run whose process died; the latter goes on with the limit that it had passed."""
 """What is told of a run whose process went away."""
 
 
@@ -332,6 +334,18 @@ def reap(session: Session) -> list[UUID]:
             ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run, IMPORT_RUN.c.status == Status.RUNNING)
             connection.execute(ended.values(status=Status.FAILED, message=DIED, finished_at=datetime.now(UTC)))
     return dead
+
+
+def is_death(message: str | None) -> bool:
+    """Say whether this is told of a run whose process died, which could not tell so itself."""
+    return message == DIED or (message or "").startswith(LIMITED)
+
+
+def end_limited(connection: Connection, run_id: UUID, message: str) -> None:
+    """Enter which limit a run had passed; another run may have found before that its process had died."""
+    open_or_dead = or_(IMPORT_RUN.c.status == Status.RUNNING, IMPORT_RUN.c.message == DIED)
+    ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id, open_or_dead)
+    connection.execute(ended.values(status=Status.FAILED, message=message, finished_at=datetime.now(UTC)))
 
 
 def drop_staging(connection: Connection, run_id: UUID) -> None:
