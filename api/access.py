@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +12,8 @@ from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Connection
-from starlette.requests import HTTPConnection
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection, cookie_parser
 
 from api.problems import Refused
 from schemas.permissions import Action, Authority, Permissions
@@ -76,6 +78,8 @@ class Caller:
         return Authority(types=self.permissions.types(action), admin=self.admin)
 
 
+_MOST_ACCEPTED = 10_000
+
 LOCAL = Caller(keys.LOCAL_NAME, Permissions.of_scopes(SCOPES), admin=True)
 """Whoever is on this machine, where there are no keys."""
 
@@ -86,6 +90,12 @@ class Access:
     def __init__(self, settings: Settings, url: str) -> None:
         self.settings = settings
         self.url = url
+        # The credentials that were accepted lately, by their hash, with the name of their key.
+        self._accepted: OrderedDict[str, str] = OrderedDict()
+
+    def known_as(self, headers: Headers) -> str | None:
+        """Return the key of a request's credentials, without asking the database; None until they were accepted."""
+        return next((self._accepted[each] for each in _credentials(headers) if each in self._accepted), None)
 
     def needed(self) -> bool:
         """Say whether a key is needed: there is one, or there was one in the database."""
@@ -97,6 +107,21 @@ class Access:
 
     def identify(self, connection: HTTPConnection) -> Caller:
         """Return who a request comes from; raises Refused. Who it was is left for the access log in any case."""
+        given = _credentials(connection.headers)
+        try:
+            found = self._identified(connection)
+        except Refused:
+            for each in given:
+                self._accepted.pop(each, None)
+            raise
+        for each in given[:1]:
+            self._accepted[each] = found.name
+            self._accepted.move_to_end(each)
+            if len(self._accepted) > _MOST_ACCEPTED:
+                self._accepted.popitem(last=False)
+        return found
+
+    def _identified(self, connection: HTTPConnection) -> Caller:
         scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
         given = keys.hashed(bearer) if scheme.lower() == "bearer" and bearer else None
         if given and (found := self._in_settings(given)):
@@ -166,6 +191,14 @@ class Access:
             connection.state.who = found.name if found else None
             connection.state.session = keys.hashed(session)[:16]
             keys.close_session(database, session)
+
+
+def _credentials(headers: Headers) -> list[str]:
+    """Return the hashes of the key and the session that a request has; the key counts where it has both."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    cookies = cookie_parser(headers.get("cookie", ""))
+    given = [bearer if scheme.lower() == "bearer" else "", cookies.get(COOKIE, "")]
+    return [keys.hashed(each) for each in given if each]
 
 
 def _permissions(key: keys.Key) -> Permissions:

@@ -62,7 +62,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
     pages.mount(app)
     problems.install(app)
     _declare(app)
-    guarded: ASGIApp = Guard(Audited(NoNul(app), app.state.audit), settings)
+    guarded: ASGIApp = Guard(Audited(NoNul(app), app.state.audit), settings, access)
     if settings.cors_origins:
         guarded = CORSMiddleware(
             guarded,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+from anyio.to_thread import run_sync
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access import Access
 from api.connections import network_of
 from api.problems import Refused, answer
 from schemas.errors import UsageError
@@ -45,7 +47,7 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "
 
 _BEHIND_A_PROXY = (
     "This request came through a proxy, and the API has no keys: whoever reaches the proxy could do everything. "
-    "Make a key with `cmdb key NAME`, put its line into CMDB_API_KEYS, and name the proxy in CMDB_PROXIES."
+    "Make a key with `cmdb key create NAME`, and name the proxy in CMDB_PROXIES."
 )
 
 # What a body may have beside an upload: the other parts of a form, or a JSON document.
@@ -69,10 +71,10 @@ def check_binding(settings: Settings, *, any_key: bool) -> None:
             f"The API is to listen on {settings.api_host}, where others reach it, and there is no key: make one "
             "with `cmdb key create NAME`, or with `cmdb key NAME` and put its line into CMDB_API_KEYS."
         )
-    if settings.proxies and not settings.api_keys:
+    if settings.proxies and not any_key:
         raise UsageError(
-            "CMDB_PROXIES names a proxy, through which others reach the API, and no key is set: "
-            "make one with `cmdb key NAME` and put its line into CMDB_API_KEYS."
+            "CMDB_PROXIES names a proxy, through which others reach the API, and there is no key: make one "
+            "with `cmdb key create NAME`, or with `cmdb key NAME` and put its line into CMDB_API_KEYS."
         )
 
 
@@ -91,11 +93,11 @@ def new_key(name: str, scope: str) -> tuple[str, str]:
 class Guard:
     """What every request passes first: its host, its origin, its rate, its size; and what every answer is given."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, access: Access) -> None:
         self.app = app
         self.settings = settings
+        self.access = access
         self.rate = _rate(settings.rate_limit)
-        self.known = {key.sha256 for key in settings.api_keys}
         self.limiter = FixedWindowRateLimiter(MemoryStorage())
         self.local = is_loopback(settings.api_host)
 
@@ -106,6 +108,8 @@ class Guard:
             return
         headers = Headers(scope=scope)
         refused = self._refusal(scope, headers)
+        if not refused and _forwarded(headers) and not await run_sync(self.access.needed):
+            refused = 403, _BEHIND_A_PROXY, {}
         if refused and scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
@@ -131,8 +135,6 @@ class Guard:
         ours = named or (origin or "").partition("://")[2] == headers.get("host")
         if unsafe and not ours:
             return 403, "Pages of other sites may not use this API: see CMDB_CORS_ORIGINS.", {}
-        if not self.settings.api_keys and _forwarded(headers):
-            return 403, _BEHIND_A_PROXY, {}
         free = scope["path"] in _HEALTH or _is_page(scope["path"])
         if not free and not self.limiter.hit(self.rate, self._who(scope, headers)):
             return 429, f"More than {self.settings.rate_limit}: wait a little.", {"Retry-After": "10"}
@@ -140,10 +142,8 @@ class Guard:
 
     def _who(self, scope: Scope, headers: Headers) -> str:
         """Whose requests are counted together: those of a key, from wherever, else those of an address."""
-        given = HTTPConnection({"type": "http", "headers": scope["headers"]}).cookies.get(COOKIE, "")
-        bearer = headers.get("authorization", "").partition(" ")[2]
-        found = next((key for key in map(_hash, filter(None, (bearer, given))) if key in self.known), None)
-        return found or network_of(scope["client"][0] if scope.get("client") else "?")
+        known = self.access.known_as(headers)
+        return f"key {known}" if known else network_of(scope["client"][0] if scope.get("client") else "?")
 
     def _knows(self, host: str) -> bool:
         if self.settings.api_hosts:

@@ -35,7 +35,8 @@ class Request:
     """What to fetch: the address, the types that are wanted (none: all that it has), and a folder to write to.
 
     `known` is the version that the last fetch gave: a source that still has it gives None. `wait` sleeps between two
-    attempts. `begun` is when the fetching began, on the monotonic clock. `own` identifies the PostgreSQL server of the CMDB itself, which no source may be.
+    attempts. `begun` is when the fetching began, on the monotonic clock. `own` identifies the PostgreSQL server of the
+    CMDB itself, which no source may be.
     """
 
     url: str

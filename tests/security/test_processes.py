@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -82,7 +83,7 @@ def test_runs_of_a_system_are_limited(
         told = follow(client, greedy)[-1]
         assert (told["status"], "more than 500 MB" in told["message"]) == ("failed", True)
         with temporary_settings({PREFECT_API_URL: f"{system.prefect}/api"}), get_client(sync_client=True) as prefect:
-            state = prefect.read_flow_run(greedy).state
+            state = prefect.read_flow_run(UUID(greedy)).state
             assert state
             assert state.message == told["message"]
         with engine(url).connect() as connection:
