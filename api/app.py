@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -21,10 +22,15 @@ from api.progress import Watches
 from api.security import Guard, check_binding
 from api.service import Service
 from api.text import NoNul
+from deployments.served import POOL
+from flows.fair import take_turns
 from flows.runs import Runs, prefect
 from schemas.errors import CmdbError
 from schemas.settings import Settings
 from tasks.store.migrate import ensure_upgraded
+
+_TURN = 1.0
+"""Seconds between two looks at whose runs wait."""
 
 log = logging.getLogger("cmdb.api")
 
@@ -42,9 +48,10 @@ def create(settings: Settings, url: str) -> ASGIApp:
             page = settings.prefect_url or str(client.api_url).removesuffix("/").removesuffix("/api")
             runs = Runs(client, url)
             app.state.service = Service(settings, runs, Watches(runs, page), page)
-            reaping = asyncio.create_task(_reap(runs, settings))
+            keeping = [asyncio.create_task(each) for each in (_reap(runs, settings), _take_turns(runs))]
             yield
-            reaping.cancel()
+            for task in keeping:
+                task.cancel()
 
     app = FastAPI(
         title="cmdb",
@@ -83,6 +90,17 @@ async def _reap(runs: Runs, settings: Settings) -> None:
         except CmdbError as error:
             log.warning("%s", error)
         await asyncio.sleep(settings.reap_seconds)
+
+
+async def _take_turns(runs: Runs) -> None:
+    """Keep the queues of callers fair; a look takes longer where much waits, and is then taken less often."""
+    while True:
+        began = time.monotonic()
+        try:
+            await take_turns(runs.client, POOL)
+        except Exception as error:  # whatever keeps Prefect from answering is told by what needs it
+            log.debug("the queues keep their order: %s", error)
+        await asyncio.sleep(max(_TURN, 10 * (time.monotonic() - began)))
 
 
 def _declare(app: FastAPI) -> None:

@@ -20,6 +20,7 @@ from api.audit import note
 from api.downloads import declared, sent
 from api.models import Count, CountRequest, ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
 from api.problems import Refused, responses
+from api.quotas import OWNER, check_storage
 from api.service import service
 from flows.job_text import members
 from flows.runs import EXPORT, Standing
@@ -35,7 +36,7 @@ _MEDIA = ("application/gzip", *sorted({format.media for format in FORMATS.values
 router = APIRouter(prefix="/api/export", tags=["exports"])
 
 
-@router.post("", status_code=202, responses=responses(404, 409, 507))
+@router.post("", status_code=202, responses=responses(404, 409, 413, 507))
 async def export(
     request: Request,
     response: Response,
@@ -61,13 +62,18 @@ async def export(
     name = f"{what}-{today}{format.suffixes[0]}{'.gz' if asked.compress else ''}"
     folder = here.settings.storage / "exports" / str(uuid4())
     job = await run_sync(asked.job, str(folder / name), caller.name)
+    await run_sync(check_storage, here.settings, caller.name)
     with disk_watched():
-        await run_sync(lambda: folder.mkdir(parents=True))
-    run = await here.runs.start(EXPORT, job, caller.name, idempotency_key)
+        await run_sync(_make, folder, caller.name)
+    try:
+        run = await here.start(EXPORT, job, caller.name, idempotency_key)
+    except BaseException:
+        await run_sync(shutil.rmtree, folder)
+        raise
     before = ExportJob.model_validate(members(run.parameters["job"]))
     note(request, run.id, types="all" if asked.all else types, format=asked.format)
     if before.path != job.path:  # the key was used before
-        await run_sync(folder.rmdir)
+        await run_sync(shutil.rmtree, folder)
         if before.model_copy(update={"path": job.path}) != job:
             raise Refused(409, "This Idempotency-Key came with another request before: use a new one.", "key-reused")
     links = {
@@ -78,6 +84,11 @@ async def export(
     }
     response.headers["Location"] = links["progress"]
     return ExportAccepted(export_id=run.id, links=links)
+
+
+def _make(folder: Path, owner: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / OWNER).write_text(owner)
 
 
 @router.post("/count", responses=responses(404))

@@ -106,7 +106,7 @@ async def preview(request: Request, caller: Previewer) -> Any:
     options, upload = await _asked(request, here, caller)
     authority = _authority(options, caller, Action.PREVIEW)
     job = options.job(upload.path, upload.name, caller.name, authority, dry_run=True, keep_plan=True)
-    run = await here.runs.start(IMPORT, job, caller.name)
+    run = await here.start(IMPORT, job, caller.name)
     note(request, run.id, upload=upload.id, file=upload.name)
     standing = await _end_of(here, run)
     if standing is None:
@@ -175,7 +175,7 @@ async def execute(
     authority = _authority(options, caller, Action.PREVIEW if options.dry_run else Action.IMPORT)
     await _check_mapping(here, options, caller)
     job = options.job(upload.path, upload.name, caller.name, authority)
-    run = await here.runs.start(IMPORT, job, caller.name, idempotency_key)
+    run = await here.start(IMPORT, job, caller.name, idempotency_key)
     note(request, run.id, upload=upload.id, file=upload.name, sha256=upload.sha256, dryRun=options.dry_run)
     await _check_same(here, run, job, upload)
     return accepted(request, response, run)
@@ -418,7 +418,7 @@ async def undo_import(
     wanted = asked or UndoRequest()
     caller.check(Action.IMPORT, await here.types_of(import_id))
     job = UndoJob(run=import_id, force=wanted.force, dry_run=wanted.dry_run, requested_by=caller.name)
-    run = await here.runs.start(UNDO, job, caller.name)
+    run = await here.start(UNDO, job, caller.name)
     note(request, import_id, run=str(run.id), force=wanted.force, dryRun=wanted.dry_run)
     return accepted(request, response, run)
 

@@ -57,7 +57,7 @@ async def applied(request: Request, asked: PlanRequest, caller: Caller, key: str
     run = await here.runs.asked_before(APPLY, caller.name, key)
     if run is None:
         _check(await here.asked(lambda connection: _plan(connection, asked.plan_id)), asked)
-        run = await here.runs.start(APPLY, job, caller.name, key)
+        run = await here.start(APPLY, job, caller.name, key)
         note(request, run=str(run.id))
     check_same(run, job)
     return run

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
+from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Connection
 from starlette.requests import HTTPConnection
 
 from api.access import Caller
 from api.problems import Refused
 from api.progress import Watches
+from api.quotas import check_runs
 from flows.runs import IMPORT, Runs, Standing
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.permissions import Action
 from schemas.settings import Settings
 from tasks.store import ledger
@@ -34,6 +37,13 @@ class Service:
     async def asked(self, question: Callable[[Connection], Found]) -> Found:
         """Ask the database, in a thread."""
         return await self.runs.asked(question)
+
+    async def start(
+        self, flow: str, job: ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob, owner: str, key: str | None = None
+    ) -> FlowRun:
+        """Ask for a run, within the quotas of its owner; raises Refused."""
+        await check_runs(self.runs, self.settings, flow, owner, key)
+        return await self.runs.start(flow, job, owner, key)
 
     async def visible(self, run_id: UUID, flow: str, caller: Caller, *, approving: bool = False) -> Standing:
         """Return where a run stands; raises Refused where there is none that this caller may see.

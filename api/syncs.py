@@ -52,7 +52,7 @@ async def sync(
     caller.check(action, [resource(name).type for name in named])
     job = asked.sync(caller.name, caller.authority(action))
     await _define(request, job, caller)
-    run = await here.runs.start(SYNC, job, caller.name, idempotency_key)
+    run = await here.start(SYNC, job, caller.name, idempotency_key)
     note(request, run.id, sync=job.source, url=job.url, dryRun=job.dry_run)
     check_same(run, job)
     return accepted(request, response, run)

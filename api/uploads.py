@@ -15,6 +15,7 @@ from starlette.datastructures import UploadFile
 
 from api.models import UploadDetail
 from api.problems import Refused
+from api.quotas import check_storage
 from schemas.errors import SourceError
 from schemas.settings import Settings
 from tasks.extract import recognised
@@ -59,6 +60,7 @@ def keep(file: UploadFile, owner: str, settings: Settings) -> Upload:
     suffix = next((ending for ending in _endings() if suffixes.endswith(ending)), "")
     if not suffix:
         raise Refused(415, f"'{name}' is of no kind that is read: {', '.join(_endings())}.", "unsupported-file")
+    check_storage(settings, owner)
     with disk_watched():
         hidden.mkdir(parents=True)
     try:

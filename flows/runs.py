@@ -23,15 +23,18 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
     FlowRunFilterIdempotencyKey,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
 from sqlalchemy import Connection
 
+from flows.fair import queue_of
 from flows.job_text import as_text, members
 from schemas import errors
 from schemas.errors import Unavailable
@@ -52,6 +55,8 @@ SYNC, APPLY = "bulk-sync", "bulk-apply"
 _WRITING = (IMPORT, SYNC, APPLY, UNDO)
 
 _OWNER = "by:"
+
+_OPEN = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
 _CANCEL_PATIENCE = 1.8
 """Seconds for which a caller waits to learn whether a cancelled run is over."""
@@ -129,7 +134,11 @@ class Runs:
             deployment = await self._deployment(flow)
             try:
                 return await self.client.create_flow_run_from_deployment(
-                    deployment, parameters=parameters, idempotency_key=once, tags=[_OWNER + owner]
+                    deployment,
+                    parameters=parameters,
+                    idempotency_key=once,
+                    tags=[_OWNER + owner],
+                    work_queue_name=queue_of(owner),
                 )
             except ObjectNotFound:
                 self._deployments.clear()
@@ -147,6 +156,29 @@ class Runs:
                 limit=1,
             )
         return found[0] if found else None
+
+    async def count_open(self, owner: str) -> int:
+        """Return how many runs of an owner are queued or running."""
+        return await self._count(owner, FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_OPEN])))
+
+    async def count_asked(self, flow: str, owner: str, since: datetime) -> int:
+        """Return how many runs of a flow an owner has asked for since a moment."""
+        return await self._count(owner, flow=flow, since=since)
+
+    async def _count(
+        self,
+        owner: str,
+        state: FlowRunFilterState | None = None,
+        flow: str | None = None,
+        since: datetime | None = None,
+    ) -> int:
+        asked = FlowRunFilterExpectedStartTime(after_=since) if since else None
+        tagged = FlowRunFilterTags(all_=[_OWNER + owner])
+        with _told():
+            return await self.client.count_flow_runs(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])) if flow else None,
+                flow_run_filter=FlowRunFilter(tags=tagged, state=state, expected_start_time=asked),
+            )
 
     async def _deployment(self, flow: str) -> UUID:
         if flow not in self._deployments:

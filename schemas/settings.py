@@ -154,6 +154,9 @@ class Settings(BaseSettings):
         description="How many requests one key may make, and one address without a valid key; "
         "health checks and the page's files are not counted.",
     )
+    key_stored_mb: int = Field(10_240, ge=1, description="The most that uploads and exports of one key take, in MB.")
+    key_runs: int = Field(100, ge=1, description="The most runs of one key that are queued or running.")
+    key_exports_per_hour: int = Field(300, ge=1, description="The most exports that one key asks for in an hour.")
     max_upload_mb: int = Field(100, ge=1, description="The largest upload, in MB.")
     keep_files_hours: int = Field(
         72, ge=1, description="How long uploads, exports and files of rejected rows are kept."

@@ -167,6 +167,8 @@ def system(start_system: Start, postgres_url: str, template_database: str) -> It
 
 QUICK = {
     "CMDB_RATE_LIMIT": "100000/minute",
+    "CMDB_KEY_EXPORTS_PER_HOUR": "100000",
+    "CMDB_KEY_RUNS": "10000",
     "CMDB_SOURCE_PRIVATE": "true",
     "CMDB_WEBHOOK_RETRY_SECONDS": "0.01",
     "CMDB_REAP_SECONDS": "1",
