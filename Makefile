@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-system test-loaded test-order coverage coverage-report mutants lint format bench corpus lock migration clean
+.PHONY: help demo test test-fast test-system test-loaded test-order coverage coverage-report mutants lint format audit bench corpus lock migration clean
 
 # The lanes of the tests; the markers follow from the fixtures that a test uses (tests/conftest.py). COVERAGE=1 measures
 # what they run, subprocesses included.
@@ -16,10 +16,10 @@ help: ## show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 # The stamp is newer than the lock once everything is installed.
-.venv/.installed: requirements.lock pyproject.toml
+.venv/.installed: requirements-dev.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "cmdb needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -68,8 +68,15 @@ bench: .venv/.installed ## measure imports and exports against COPY and their ri
 corpus: .venv/.installed ## measure how well made-up files of every shape are read (SEED=20261)
 	$(BIN)/python -m benchmarks.corpus $(SEED)
 
-lock: ## resolve the dependencies anew (needs uv)
-	uv pip compile --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
+# What is developed with has everything; the image and what builds it have the same versions of less.
+LOCK := uv pip compile --universal --generate-hashes --no-header
+lock: ## resolve the dependencies again (needs uv)
+	$(LOCK) --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock pyproject.toml -o requirements.lock
+	$(LOCK) --constraint requirements-dev.lock --group build -o requirements-build.lock
+
+audit: .venv/.installed ## look for known vulnerabilities in what is locked, where their data are reached
+	$(BIN)/python -m tests.audit
 
 migration: .venv/.installed ## write the migration for changed tables: make migration MESSAGE="add routes"
 	$(BIN)/python -m tasks.store.migrations.new "$(MESSAGE)"

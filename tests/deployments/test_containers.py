@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,8 +41,31 @@ def test_the_image_is_made_of_what_is_there() -> None:
     assert {"api", "deployments", "flows", "schemas", "tasks"} <= set(copied)
     assert dict(found)["USER"] == "cmdb"
     assert {what for what, _ in found} <= {
-        *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD")
+        *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"),
+        "ARG",
     }
+
+
+def locked(name: str) -> dict[str, str]:
+    """Return the version of each package of a lock file."""
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", (ROOT / name).read_text(), re.MULTILINE))
+
+
+def test_the_image_has_nothing_of_the_tests() -> None:
+    """It installs what it runs on, in the versions that are tested; what builds the package stays behind."""
+    image, everything = locked("requirements.lock"), locked("requirements-dev.lock")
+    assert image.items() < everything.items()
+    assert locked("requirements-build.lock").items() <= everything.items()
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = {re.split(r"[<>=\[]", each)[0] for each in groups["project"]["dependencies"]}
+    tools = {re.split(r"[<>=\[]", each)[0] for each in groups["dependency-groups"]["dev"] if isinstance(each, str)}
+    assert wanted <= set(image)
+    # Some are libraries of the application, too: its own dependencies need them.
+    assert tools & set(image) <= {"cryptography", "jsonschema", "psutil"}
+    runs = [rest for what, rest in instructions() if what == "RUN"]
+    assert [rest for rest in runs if "requirements-build.lock" in rest and "/opt/cmdb" in rest] == []
+    copied = [rest for what, rest in instructions() if what == "COPY" and "--from" in rest]
+    assert copied == ["--from=build /opt/cmdb /opt/cmdb"]
 
 
 def test_the_services_are_commands_and_settings_of_ours() -> None:
