@@ -24,16 +24,8 @@ def main() -> int:
         return _not_audited("pip-audit can't be installed")
     worst = 0
     for lock in LOCKS:
-        command: list[str | Path] = [
-            program,
-            "--disable-pip",
-            "--require-hashes",
-            "--progress-spinner",
-            "off",
-            "--format",
-            "json",
-        ]
-        done = subprocess.run([*command, "-r", ROOT / lock], capture_output=True, text=True, check=False)
+        options = ["--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json"]
+        done = subprocess.run([program, *options, "-r", ROOT / lock], capture_output=True, text=True, check=False)
         found = json.loads(done.stdout or "{}").get("dependencies", [])
         if not any("vulns" in each for each in found):
             return _not_audited("its data can't be reached")
