@@ -412,4 +412,6 @@ def _message(run: FlowRun, status: str) -> str | None:
     kind, colon, said = text.partition(": ")
     if text == run.state.message:
         return text
+    if kind.strip() == MemoryError.__name__:
+        return ledger.NO_MEMORY
     return said if colon and kind in _OURS else "The run failed in a way that was not foreseen: see its log in Prefect."

@@ -208,7 +208,7 @@ def status_after(error: BaseException) -> tuple[Status, str]:
     fault = isinstance(error, PanicException) and "KeyboardInterrupt" not in str(error)
     if isinstance(error, Cancelled) or not (fault or isinstance(error, Exception)):
         return Status.CANCELLED, "The run was stopped; nothing of it was applied."
-    return Status.FAILED, str(error)
+    return Status.FAILED, ledger.NO_MEMORY if isinstance(error, MemoryError) else str(error)
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

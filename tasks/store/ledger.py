@@ -63,6 +63,8 @@ FLAWED, PLANNED = "_flawed", "_plan"
 DIED = "The process of this run ended before it was done; nothing of it was applied."
 LIMITED = "The run was ended, and nothing of it was applied: "
 """What is told of a run whose process died; the latter goes on with the limit that it had passed."""
+NO_MEMORY = f"{LIMITED}it got no more memory. Split what it reads, or see CMDB_RUN_MEMORY_MB."
+"""What a run tells that was refused memory, and lived to tell it."""
 """What is told of a run whose process went away."""
 
 

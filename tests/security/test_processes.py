@@ -6,13 +6,18 @@ import os
 import sys
 import time
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.states import Failed
 
 from deployments.limits import Limits, watched
+from flows.runs import _message
+from schemas.reports import Status
+from tasks.run import status_after
 from tasks.store import ledger
 from tasks.store.engine import engine
 from tests.api.system import Start, execute, follow
@@ -82,7 +87,10 @@ def test_runs_of_a_system_are_limited(
         greedy = execute(client, path)
         told = follow(client, greedy)[-1]
         assert (told["status"], "more than 500 MB" in told["message"]) == ("failed", True)
-        with temporary_settings({PREFECT_API_URL: f"{system.prefect}/api"}), get_client(sync_client=True) as prefect:
+        with (
+            temporary_settings({PREFECT_API_URL: f"{system.prefect}/api", PREFECT_API_AUTH_STRING: system.secret}),
+            get_client(sync_client=True) as prefect,
+        ):
             state = prefect.read_flow_run(UUID(greedy)).state
             assert state
             assert state.message == told["message"]
@@ -90,3 +98,10 @@ def test_runs_of_a_system_are_limited(
             run = ledger.find_run(connection, greedy)
             assert ledger.read_report(connection, run, samples=0).message == told["message"]
         assert client.get("/api/records/vpc").json()["items"] == []
+
+
+def test_a_run_that_is_refused_memory_says_so() -> None:
+    """Where the process lives on, the ledger and the API say the same as where it does not."""
+    state: State[None] = Failed(message="Flow run encountered an exception: MemoryError")
+    assert status_after(MemoryError()) == (Status.FAILED, ledger.NO_MEMORY)
+    assert _message(FlowRun(flow_id=uuid4(), state=state), "failed") == ledger.NO_MEMORY

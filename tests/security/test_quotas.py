@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from api.security import new_key
 from deployments.served import POOL
@@ -59,7 +59,10 @@ def test_a_key_stores_no_more_than_it_may(emptied_database: EmptiedDatabase, hom
 @pytest.fixture
 def prefect(system: System) -> Iterator[SyncPrefectClient]:
     """A client of the system's Prefect server."""
-    with temporary_settings({PREFECT_API_URL: f"{system.prefect}/api"}), get_client(sync_client=True) as client:
+    with (
+        temporary_settings({PREFECT_API_URL: f"{system.prefect}/api", PREFECT_API_AUTH_STRING: system.secret}),
+        get_client(sync_client=True) as client,
+    ):
         yield client
 
 
