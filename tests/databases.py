@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tasks.store.engine import close_engine, engine
 from tasks.store.migrate import upgrade
+from tasks.store.roles import ROLE, SUPERUSER
 from tests.waiting import wait_until
 
 
@@ -41,6 +42,13 @@ def create(postgres_url: str, template: str) -> str:
     return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
 
 
+def as_superuser(url: str) -> str:
+    """Return the address of the same database for the superuser of the tests' server, or of the one that was given."""
+    own = make_url(url)
+    given = own.set(username=SUPERUSER) if own.username == ROLE else own
+    return given.render_as_string(hide_password=False)
+
+
 def drop(postgres_url: str, url: str) -> None:
     """Drop a database whoever is connected to it."""
     close_engine(url)
@@ -52,7 +60,7 @@ def drop(postgres_url: str, url: str) -> None:
             return False  # autovacuum is there, which an ordinary role can't end
         return True
 
-    wait_until(dropped)
+    wait_until(dropped, 10)
 
 
 def _run(url: str, statement: str, *names: str) -> None:

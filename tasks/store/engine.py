@@ -113,7 +113,7 @@ def meaning(error: BaseException | None, *, lost: bool) -> CmdbError | BaseExcep
 
 
 def _why(text: str) -> str:
-    if "password" in text or "authentication" in text or "role" in text:
+    if any(word in text for word in ("password", "authentication", "role", "pg_hba.conf")):
         return "The database refused the user or password of CMDB_DATABASE_URL: check them."
     if "does not exist" in text:
         return "The database that CMDB_DATABASE_URL names does not exist: create it, or name another."

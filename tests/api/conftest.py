@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -51,8 +51,21 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
 
 @pytest.fixture
 def small_disk(home: Path) -> Iterator[Path]:
-    """A disk of half a megabyte for a run's temporary files, which only root can mount."""
-    folder = home / "tmp"
+    """A disk of half a megabyte for a run's temporary files."""
+    with mounted(home / "tmp") as folder:
+        yield folder
+
+
+@pytest.fixture
+def small_database_disk() -> Iterator[Path]:
+    """A disk of half a megabyte that PostgreSQL's user may enter, as it may not enter the folders of a home."""
+    with temporary_home() as folder, mounted(folder / "disk") as disk:
+        yield disk
+
+
+@contextmanager
+def mounted(folder: Path) -> Iterator[Path]:
+    """Mount a disk of half a megabyte, which only root can."""
     folder.mkdir()
     options = ["-t", "tmpfs", "-o", "size=512k,mode=777", "none", str(folder)]
     if os.geteuid() != 0 or subprocess.run(["mount", *options], check=False).returncode:

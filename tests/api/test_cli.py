@@ -20,6 +20,7 @@ from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.store.engine import close_engine, engine
 from tests.api.support import Cli
+from tests.databases import as_superuser
 from tests.support import execute, stored, vpc, vpc_id, write_csv
 
 CMDB = Path(sys.executable).with_name("cmdb")
@@ -224,7 +225,8 @@ def test_a_database_that_is_not_there(
 
 def test_wrong_credentials(cli: Cli, monkeypatch: pytest.MonkeyPatch, source: Path, database_url: str) -> None:
     """A user that the server does not know is told without the password."""
-    monkeypatch.setenv("CMDB_DATABASE_URL", database_url.replace("//cmdb@", "//stranger:hunter2@"))
+    stranger = make_url(database_url).set(username="stranger", password="hunter2")
+    monkeypatch.setenv("CMDB_DATABASE_URL", stranger.render_as_string(hide_password=False))
     settings.cache_clear()
     done = cli("import", str(source))
     assert done.code == 1
@@ -242,20 +244,23 @@ def test_a_full_disk_for_temporary_files(cli: Cli, small_disk: Path, tmp_path: P
     assert list(small_disk.iterdir()) == []
 
 
-def test_a_full_disk_of_the_database(cli: Cli, small_disk: Path, tmp_path: Path, database_url: str) -> None:
+def test_a_full_disk_of_the_database(cli: Cli, small_database_disk: Path, tmp_path: Path, database_url: str) -> None:
     """With no room for the staging table the import fails with what to do, and nothing is changed."""
     url = make_url(database_url)
     server_user = Path(str(url.query["host"])).stat().st_uid
-    folder = small_disk / "tablespace"
+    folder = small_database_disk / "tablespace"
     folder.mkdir()
     os.chown(folder, server_user, -1)
-    outside(database_url, f"create tablespace small location '{folder}'")
+    superuser = as_superuser(database_url)
+    outside(superuser, f"create tablespace small location '{folder}'")
+    outside(superuser, f"grant create on tablespace small to {url.username}")
     outside(database_url, f'alter database "{url.database}" set default_tablespace = small')
     # Only new connections hear of it.
     close_engine(database_url)
     done = cli("import", str(write_csv(tmp_path / "many.csv", [vpc(n, name="x" * 200) for n in range(1, 5000)])))
     outside(database_url, f'alter database "{url.database}" reset default_tablespace')
-    outside(database_url, "drop tablespace small")
+    outside(superuser, "drop tablespace small")
+    close_engine(superuser)
     assert done.code == 1
     assert "The database's disk is full, and nothing was changed" in " ".join(done.err.split())
     assert stored(database_url, "vpc") == []

@@ -8,13 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from schemas.reports import Change, Empty
 from schemas.tables import SEEN_AT
-from tasks.store.engine import engine
+from tasks.store.engine import close_engine, engine
 from tasks.store.missing import Gone
 from tasks.store.plan import Plan, differing
+from tests.databases import as_superuser
 from tests.support import execute, stored, vpc_id
 from tests.tasks.staged import Record, planner
 
@@ -236,12 +237,13 @@ def test_the_index_stays_where_there_are_records(database_url: str, tmp_path: Pa
 @pytest.mark.parametrize("owns", [False, True])
 def test_the_index_of_somebody_elses_table_stays(database_url: str, tmp_path: Path, owns: bool) -> None:
     """Whoever may write a table and does not own it loads it all the same; its owner need not be a superuser."""
-    loader = f"loader_{uuid4().hex[:8]}"
-    execute(database_url, f"create role {loader}")
-    execute(database_url, f"grant select, insert, update on all tables in schema public to {loader}")
+    loader, own = f"loader_{uuid4().hex[:8]}", make_url(database_url).username
+    superuser = as_superuser(database_url)
+    execute(superuser, f"create role {loader} role {own}")
+    execute(superuser, f"grant select, insert, update on all tables in schema public to {loader}")
     if owns:
-        execute(database_url, f"alter table vpc owner to {loader}")
-        execute(database_url, f"grant create on schema public to {loader}")
+        execute(superuser, f"alter table vpc owner to {loader}")
+        execute(superuser, f"grant create on schema public to {loader}")
     before = index(database_url)
     rows = [row(number) for number in range(MANY)]
     with planner(database_url, tmp_path, FIELDS, rows) as (made, connection):
@@ -250,8 +252,9 @@ def test_the_index_of_somebody_elses_table_stays(database_url: str, tmp_path: Pa
         connection.execute(text(f"grant select on all tables in schema cmdb_staging to {loader}"))
         connection.execute(text(f"set local role {loader}"))
         made.apply(plan)
-    execute(database_url, f"reassign owned by {loader} to current_user")
-    execute(database_url, f"drop owned by {loader}")
-    execute(database_url, f"drop role {loader}")
+    execute(superuser, f"reassign owned by {loader} to {own}")
+    execute(superuser, f"drop owned by {loader}")
+    execute(superuser, f"drop role {loader}")
+    close_engine(superuser)
     assert (index(database_url) != before) is owns
     assert execute(database_url, "select count(*) from vpc") == [(MANY,)]
