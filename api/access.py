@@ -14,8 +14,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Connection
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, cookie_parser
+from starlette.types import Scope
 
 from api.problems import Refused
+from schemas.errors import CmdbError
 from schemas.permissions import Action, Authority, Permissions
 from schemas.settings import SCOPES, Settings
 from tasks.store import keys
@@ -96,6 +98,14 @@ class Access:
     def known_as(self, headers: Headers) -> str | None:
         """Return the key of a request's credentials, without asking the database; None until they were accepted."""
         return next((self._accepted[each] for each in _credentials(headers) if each in self._accepted), None)
+
+    def owner(self, scope: Scope) -> str | None:
+        """Return the key of a request's credentials, looked up where they were not used lately; None for wrong ones."""
+        connection = HTTPConnection({"type": "http", "headers": scope["headers"], "client": scope.get("client")})
+        try:
+            return self.identify(connection).name if _credentials(connection.headers) else None
+        except (Refused, CmdbError):
+            return None
 
     def needed(self) -> bool:
         """Say whether a key is needed: there is one, or there was one in the database."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -90,6 +91,11 @@ def new_key(name: str, scope: str) -> tuple[str, str]:
     return key, f"{made.name}:{scope}:{made.sha256}"
 
 
+_TOO_MANY = 429
+_LOOKUPS = 2
+"""How many keys are looked up at once past the limit of an address: wrong ones do not take every thread."""
+
+
 class Guard:
     """What every request passes first: its host, its origin, its rate, its size; and what every answer is given."""
 
@@ -98,6 +104,7 @@ class Guard:
         self.settings = settings
         self.access = access
         self.rate = _rate(settings.rate_limit)
+        self.lookups = CapacityLimiter(_LOOKUPS)
         self.limiter = FixedWindowRateLimiter(MemoryStorage())
         self.local = is_loopback(settings.api_host)
 
@@ -108,6 +115,8 @@ class Guard:
             return
         headers = Headers(scope=scope)
         refused = self._refusal(scope, headers)
+        if refused and refused[0] == _TOO_MANY and await self._is_owner(scope, headers):
+            refused = None
         if not refused and _forwarded(headers) and not await run_sync(self.access.needed):
             refused = 403, _BEHIND_A_PROXY, {}
         if refused and scope["type"] == "websocket":
@@ -137,8 +146,15 @@ class Guard:
             return 403, "Pages of other sites may not use this API: see CMDB_CORS_ORIGINS.", {}
         free = scope["path"] in _HEALTH or _is_page(scope["path"])
         if not free and not self.limiter.hit(self.rate, self._who(scope, headers)):
-            return 429, f"More than {self.settings.rate_limit}: wait a little.", {"Retry-After": "10"}
+            return _TOO_MANY, f"More than {self.settings.rate_limit}: wait a little.", {"Retry-After": "10"}
         return None
+
+    async def _is_owner(self, scope: Scope, headers: Headers) -> bool:
+        """Count for its key a request that its address has no allowance left for, and whose key was not known yet."""
+        if self.access.known_as(headers):
+            return False
+        owner = await run_sync(self.access.owner, scope, limiter=self.lookups)
+        return owner is not None and self.limiter.hit(self.rate, f"key {owner}")
 
     def _who(self, scope: Scope, headers: Headers) -> str:
         """Whose requests are counted together: those of a key, from wherever, else those of an address."""
