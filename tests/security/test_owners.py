@@ -7,16 +7,20 @@ from typing import Any
 
 import orjson
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from flows.sentences import sync_source
 from schemas.errors import Forbidden
 from schemas.jobs import SyncJob
 from schemas.permissions import Authority
 from schemas.settings import settings
-from tasks.store.definitions import definition, saved_mappings
+from tasks.store.definitions import definition, definitions, saved_mappings
 from tasks.store.engine import engine
+from tasks.store.migrate import SCRIPTS, upgrade
 from tests.api.facade import Locked
 from tests.api.support import Cli
+from tests.databases import database
 from tests.support import execute, importer, vpc, vpc_id, write_csv
 
 KEY = Authority(admin=False)
@@ -115,3 +119,29 @@ def test_a_sync_has_no_more_types_than_its_owner(cli: Cli, database_url: str, tm
         sync_source(job, database_url, settings())
     assert cli("sync", "limited").code == 1
     assert execute(database_url, "select vpc_id from vpc") == []
+
+
+def test_syncs_of_older_versions_keep_their_first_owner(postgres_url: str, template_database: str) -> None:
+    """Whoever asked for a sync first defines it, though another has used its name since."""
+    runs = (("alice", "first"), ("alice", "second"), ("mallory", "evil"))
+    with database(postgres_url, template_database) as url:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        with engine(url).begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0006")
+        for minute, (who, file) in enumerate(runs):
+            execute(
+                url,
+                "insert into import_run"
+                " (run_id, source, mode, dry_run, options, status, sync, requested_by, started_at)"
+                " values (gen_random_uuid(), 'core', 'sync', false, jsonb_build_object('url', cast(:file as text)),"
+                " 'completed', 'core', :who, now() + make_interval(mins => :minute))",
+                who=who,
+                file=file,
+                minute=minute,
+            )
+        assert upgrade(engine(url))
+        with engine(url).connect() as connection:
+            [found] = definitions(connection)
+    assert (found.name, found.owner, found.options) == ("core", "alice", {"url": "second"})
