@@ -14,6 +14,7 @@ from api.access import _administers
 from api.cli import main  # noqa: F401  # the application as the command line imports it
 from schemas.errors import Forbidden
 from schemas.permissions import Authority
+from tests.api.conftest import Serve
 from tests.api.facade import Locked
 from tests.support import execute, importer, stored, vpc, vpc_id
 
@@ -178,3 +179,18 @@ def test_a_secret_in_an_address_is_refused(locked: Locked) -> None:
             answer = boss.post("/api/sync", json={"url": f"https://host/a.csv?page=1&{name}=hunter2"})
             assert (answer.status_code, "holds a secret" in answer.text) == (422, True), name
             assert "hunter2" not in answer.text
+
+
+def test_each_key_has_a_limit_of_its_own(facades: Serve, database_url: str) -> None:
+    """Keys of the database and sessions, too: whoever floods with wrong keys from an address does not stop them."""
+    assert database_url
+    facade = facades(rate_limit="8/hour")
+    with facade.client() as client:
+        key = made(client, "netops", scope="admin")
+        assert client.post("/api/session", json={"key": key}).status_code == 204
+        assert client.get("/api/session").status_code == 200
+        with facade.client(key) as bearer, facade.client("cmdb_wrong") as flood:
+            assert bearer.get("/api/session").status_code == 200
+            assert [flood.get("/api/session").status_code for _ in range(9)][-2:] == [429, 429]
+            assert (bearer.get("/api/session").status_code, client.get("/api/session").status_code) == (200, 200)
+            assert {bearer.get("/api/session").status_code for _ in range(10)} == {200, 429}
