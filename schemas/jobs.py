@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from schemas.filters import Filter
 from schemas.permissions import Authority
@@ -259,7 +259,7 @@ class UndoJob(Options):
         return self.model_dump(mode="json", exclude={"run", "requested_by"}, exclude_defaults=True)
 
 
-class WriteOptions(Options):
+class WriteOptions(BaseModel):
     """How to write a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -194,6 +194,7 @@ def test_db_upgrade_is_safe_to_repeat(cli: Cli, database_url: str) -> None:
         (("import", "x.csv", "--set", "region"), 2, "write it as FIELD=VALUE"),
         (("import", "x.csv", "--max-errors", "many"), 2, "write a count, such as 100, or a percentage"),
         (("import", "x.csv", "--delimiter", "::"), 2, "--delimiter takes one character"),
+        (("import", "x.csv", "--encoding", "utf-99"), 2, "There is no encoding 'utf-99': try utf-8"),
         (("runs", "--type", "vpcc"), 2, "did you mean vpc?"),
     ],
 )
