@@ -12,6 +12,9 @@ from pathlib import Path
 from schemas.errors import RunFailed, SourceError
 from schemas.settings import Settings
 
+STANDARD_INPUT = "standard input"
+"""What it is called in reports; it can't be read again."""
+
 _CHUNK = 1 << 20
 
 
@@ -29,7 +32,7 @@ def given_file(file: Path, settings: Settings) -> Iterator[tuple[Path, str | Non
     with _folder(settings) as folder:
         path = folder / "input"
         _copy_input(path, settings.max_file_mb)
-        yield path, "standard input"
+        yield path, STANDARD_INPUT
 
 
 def _copy_input(path: Path, most_mb: int) -> None:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from api.piped import STANDARD_INPUT
 from schemas.filters import Op
 from schemas.listing import Listed
 from schemas.reports import (
@@ -436,7 +437,7 @@ def next_steps(report: Report) -> list[str]:
         )
     if report.plan and not report.plan.applied:
         steps.append(f"cmdb {'apply' if report.dry_run else 'approve'} {short}   does exactly this")
-    elif report.dry_run and _changes(report.counts):
+    elif report.dry_run and _changes(report.counts) and report.source != STANDARD_INPUT:
         verb = "sync" if report.sync else "import"
         steps.append(f"cmdb {verb} {report.source}   does it")
     if report.counts.warnings + report.counts.repairs + report.counts.rejected > len(report.issues):
@@ -554,12 +555,12 @@ def sheets_json(report: Report) -> list[dict[str, Any]]:
     mappings = {part.resource_type: part.mapping for part in report.parts} | {None: report.mapping}
     return [
         {
-            "name": name,
+            "name": sheet.name,
             "read": sheet.type != "",
             "resourceType": (report.resource_type if sheet.type is None else sheet.type) or None,
             "columns": _sheet_columns(sheet, mappings.get(sheet.type) or report.mapping),
         }
-        for name, sheet in (report.origin.sheets if report.origin else {}).items()
+        for sheet in (report.origin.sheets if report.origin else ())
     ]
 
 
@@ -567,7 +568,7 @@ def _sheet_columns(sheet: Sheet, mapping: Mapping | None) -> list[dict[str, str 
     fields = {match.column: match.field for match in mapping.matches} if mapping else {}
     return [
         {"column": column, "field": (fields.get(column) if field is None else field) or None}
-        for column, field in sheet.columns.items()
+        for column, field in sheet.columns
     ]
 
 

@@ -140,12 +140,12 @@ def _part_summary(part: reports.PartReport) -> dict[str, Any]:
 
 
 def _part(part: reports.PartReport, origin: reports.Origin | None) -> Part:
-    sheets = origin.sheets if origin else {}
+    sheets = origin.sheets if origin else ()
     return Part(
         **_part_summary(part),
         mapping=render.mapping_json(part.mapping) if part.mapping else None,
         columns=list(part.origin.columns) if part.origin else [],
-        sheets=[name for name, sheet in sheets.items() if sheet.type == part.resource_type],
+        sheets=[sheet.name for sheet in sheets if sheet.type == part.resource_type],
     )
 
 

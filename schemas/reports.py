@@ -167,11 +167,14 @@ EXAMPLE = "example"
 class Sheet:
     """A sheet of a workbook: its type, None where that is the type of the whole source, "" where it is not read.
 
-    `columns` has the field that each column fills, "" for none, and None where the mapping of its type says that.
+    `number` is its place in the workbook. Each of its `columns` has the field that it fills, "" for none, None where the
+    mapping of its type says that.
     """
 
-    type: str | None
-    columns: dict[str, str | None] = field(default_factory=dict)
+    name: str
+    number: int
+    type: str | None = ""
+    columns: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +222,8 @@ class Extracted(Opened):
     @property
     def origin(self) -> Origin:
         """What the report tells of the source."""
-        return Origin(**{item.name: getattr(self, item.name) for item in fields(Origin) if item.name != "samples"})
+        found = {item.name: getattr(self, item.name) for item in fields(Origin) if item.name != "samples"}
+        return Origin(**found | {"sheets": tuple(sorted(self.sheets.values(), key=lambda sheet: sheet.number))})
 
     def rows(self, numbers: pl.Series) -> pl.LazyFrame:
         """Return the rows of these numbers as they stand in the source."""
@@ -346,7 +350,7 @@ class RuleCount:
 class Origin:
     """What was found out about a source: how it was read, its columns and, where known beforehand, its records.
 
-    `samples` has a few values of each column, of a dry run; `sheets` are those of a workbook, by their names.
+    `samples` has a few values of each column, of a dry run; `sheets` are those of a workbook, in its order.
     """
 
     format: str
@@ -360,7 +364,7 @@ class Origin:
     header_row: int | None = None
     document: str | None = None
     samples: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    sheets: dict[str, Sheet] = field(default_factory=dict)
+    sheets: tuple[Sheet, ...] = ()
 
 
 @dataclass(frozen=True)

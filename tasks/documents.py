@@ -229,8 +229,8 @@ def _alike(resource: Resource, parts: Sequence[Extracted], job: ImportJob) -> li
 def _mapped_sheets(part: Extracted, mapping: Mapping) -> dict[str, Sheet]:
     """The sheets of a part with what its own mapping says of their columns."""
     fields = {match.column: match.field for match in mapping.matches}
-    own: dict[str, str | None] = {name: fields.get(name, "") for name in part.columns}
-    return {name: replace(sheet, columns=own if sheet.columns else {}) for name, sheet in part.sheets.items()}
+    own = tuple((name, fields.get(name, "")) for name in part.columns)
+    return {name: replace(sheet, columns=own if sheet.columns else ()) for name, sheet in part.sheets.items()}
 
 
 def _renamed(part: Extracted, mapping: Mapping, columns: dict[str, str], resource: Resource) -> Extracted:

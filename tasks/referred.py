@@ -56,9 +56,15 @@ def created_types(job: LoadOptions) -> tuple[Resource, ...]:
 
 
 def with_referred(parts: tuple[Part, ...], job: LoadOptions, source: str) -> tuple[Part, ...]:
-    """Add a part for each type that may be created and is not in the source; returns all in the order of loading."""
+    """Add a part for each type that may be created and that rows refer to; returns all in the order of loading."""
     own = {part.resource.type for part in parts}
-    more = [each for each in created_types(job) if each.type not in own]
+    named = {
+        rule.to
+        for part in parts
+        for rule in part.resource.set_rules
+        if isinstance(rule, Reference) and rule.field in part.mapping.fields
+    }
+    more = [each for each in created_types(job) if each.type in named - own]
     new = [Part(number, each, source, _mapping(each), referred=True) for number, each in enumerate(more, len(parts))]
     return tuple(sorted((*parts, *new), key=lambda part: list(RESOURCES).index(part.resource.type)))
 

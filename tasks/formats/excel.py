@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ def open_excel(source: Source) -> Opened:
         held = [name for name in others if len(_cells(book, name, rows=2).to_polars()) > 1]
         alone = "one sheet is read; name another with --sheet"
         left = [] if source.options.sheet else [_left_out(name, alone) for name in held]
-    sheets = dict.fromkeys(sorted(read), Sheet(None, dict.fromkeys(opened.columns))) | dict.fromkeys(held, Sheet(""))
+        sheets = _sheets(book, read, None, opened.columns) | _sheets(book, held)
     return replace(opened, notices=(*opened.notices, *left), sheets=sheets)
 
 
@@ -92,16 +92,24 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
                     continue
                 part, sheets = Opened(frame=NOTHING, columns=(), sheet=name, failed=str(error)), {name}
             read |= sheets
-            own = dict.fromkeys(sorted(sheets), Sheet("" if part.failed else known, dict.fromkeys(part.columns)))
+            own = _sheets(book, sheets, "" if part.failed else known, part.columns)
             part = replace(part, resource_type=known, given=asked.mapping if asked else None, sheets=own)
             parts = [*parts[:-1], *(_on_disk(source, before, len(parts) - 1) for before in parts[-1:]), part]
-        unread = dict.fromkeys((name for name in _data(book) if name not in read), Sheet(""))
+        unread = _sheets(book, [name for name in _data(book) if name not in read])
     if not parts:
         return (open_excel(source),)
     if len(parts) > 1:
         parts[-1] = _on_disk(source, parts[-1], len(parts) - 1)
     parts[0] = replace(parts[0], notices=(*parts[0].notices, *left), sheets={**parts[0].sheets, **unread})
     return tuple(parts)
+
+
+def _sheets(
+    book: fastexcel.ExcelReader, names: Iterable[str], known: str | None = "", columns: tuple[str, ...] = ()
+) -> dict[str, Sheet]:
+    """Return sheets of one type, "" where they are not read, by their names."""
+    fields = tuple((column, None) for column in columns)
+    return {name: Sheet(name, book.sheet_names.index(name), known, fields) for name in names}
 
 
 def _given(source: Source, book: fastexcel.ExcelReader) -> dict[str, SheetOptions]:

@@ -742,5 +742,8 @@ def _part_from_json(data: dict[str, Any]) -> PartReport:
 
 
 def _origin_from_json(data: dict[str, Any]) -> Origin:
-    sheets = {name: Sheet(**sheet) for name, sheet in data.get("sheets", {}).items()}
+    sheets = tuple(
+        Sheet(**sheet | {"columns": tuple((column, field) for column, field in sheet["columns"])})
+        for sheet in data.get("sheets", ())
+    )
     return Origin(**data | {"columns": tuple(data["columns"]), "sheets": sheets})

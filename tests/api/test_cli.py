@@ -90,8 +90,8 @@ def test_preview_tells_how_sheets_and_columns_are_read(cli: Cli, tmp_path: Path)
     ] == [
         ("VPC list", True, "vpc", ["vpc_id", "cidr_block", None]),
         ("Sites", True, "site", ["name", "slug"]),
-        ("Places", True, "site", ["name", "slug"]),
         ("Subnets", False, None, []),
+        ("Places", True, "site", ["name", "slug"]),
     ]
     rows = [{"network": "10.0.0.0", "netmask": "255.255.255.0", "site": "x"}]
     path = write_csv(tmp_path / "blocks.csv", rows)
