@@ -167,8 +167,8 @@ EXAMPLE = "example"
 class Sheet:
     """A sheet of a workbook: its type, None where that is the type of the whole source, "" where it is not read.
 
-    `number` is its place in the workbook. Each of its `columns` has the field that it fills, "" for none, None where the
-    mapping of its type says that.
+    `number` is its place in the workbook. Each column has the field that it fills, "" for none, and None where that is
+    what the mapping of its type says.
     """
 
     name: str

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, delete, exists, func, literal, or_, select
+from sqlalchemy import false as sql_false
 
 from schemas.reports import ROW
 from schemas.resources import RESOURCES
@@ -78,7 +79,7 @@ def drop_unreferred(connection: Connection, to: Target, others: Sequence[Target]
         for other in others
         for rule in referring(other, to.resource.type)
     ]
-    unreferred = delete(to.s).where(to.s.c[ROW_NUMBER] >= FIRST_REFERRED, ~or_(*named))
+    unreferred = delete(to.s).where(to.s.c[ROW_NUMBER] >= FIRST_REFERRED, ~or_(sql_false(), *named))
     return connection.execute(unreferred).rowcount
 
 
