@@ -107,7 +107,7 @@ def test_delimiters(database_url: str, tmp_path: Path, delimiter: str) -> None:
     assert run(path, read={"delimiter": delimiter}).counts == Counts(read=2, unchanged=2)
 
 
-@pytest.mark.parametrize("delimiter", ["", "ab", '"', "'", "#", "\n", "\r", " ", "a", "1", "é", "\0"])
+@pytest.mark.parametrize("delimiter", ["", "ab", '"', "'", "#", "\n", "\r", " ", "a", "1", "é"])
 def test_what_delimits_nothing_is_refused(delimiter: str) -> None:
     """What quotes, comments, ends a line or is a letter can't stand between fields."""
     with pytest.raises(ValidationError, match=r"a sign that can stand between fields, such as , ; | or a tab"):
