@@ -9,7 +9,7 @@ BIN := .venv/bin
 # The lanes of the tests; the markers follow from the fixtures that a test uses (tests/conftest.py). COVERAGE=1 measures
 # what they run, subprocesses included.
 PYTEST := $(if $(COVERAGE),$(BIN)/coverage run -m pytest,$(BIN)/pytest)
-IN_PROCESS := --durations=15 -n 2 --dist worksteal -m "walk or not (system or browser)"
+IN_PROCESS := --durations=15 -n 3 --dist worksteal -m "walk or not (system or browser)"
 SYSTEMS := -n 2 --dist loadfile -m "(system or browser) and not walk"
 
 help: ## show this

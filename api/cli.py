@@ -26,7 +26,7 @@ from api.record_commands import get, list_
 from api.streams import steady_streams
 from api.terminal import comma_separated, err, out, print_json, print_plain, reading
 from api.watch import Watch
-from flows.launch import carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
+from flows.launch import START_PATIENCE, carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
 from schemas.errors import CmdbError, MappingError, SourceError, Unavailable, UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, UndoJob, WriteOptions
@@ -549,7 +549,7 @@ def up() -> None:
 )
 def api() -> None:
     """Serve the API alone; it needs a Prefect server and a worker."""
-    hand_over_to_prefect(settings())
+    hand_over_to_prefect(settings(), START_PATIENCE)
     from api.serve import serve  # Prefect takes a second to import, and reads its settings as it does
 
     serve(settings())
@@ -563,7 +563,7 @@ def worker(
     name: Annotated[str | None, typer.Option("--name", help="What Prefect's page calls it.")] = None,
 ) -> None:
     """Register the deployments and carry their runs out, at most CMDB_MAX_RUNS at once."""
-    hand_over_to_prefect(settings())
+    hand_over_to_prefect(settings(), START_PATIENCE)
     from deployments.worker import work  # Prefect takes a second to import, and reads its settings as it does
 
     work(settings(), lambda words: err.print(words, markup=False), name)

@@ -47,6 +47,8 @@ COMMAND_LINE = "command line"
 
 # A server on this machine answers within milliseconds; nobody should wait longer for one that is away.
 _PATIENCE = 0.5
+START_PATIENCE = 30
+"""How long, in seconds, a service waits for a busy Prefect server when it starts."""
 
 
 def carry_out(job: ImportJob | SyncJob | ApplyJob, settings: Settings, progress: Progress, say: Say) -> Report:
@@ -118,10 +120,13 @@ def _under(server: str, settings: Settings) -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
-def hand_over_to_prefect(settings: Settings) -> str:
-    """Set Prefect up before it is imported; returns the address of its server, raises Unavailable without one."""
+def hand_over_to_prefect(settings: Settings, within: float = _PATIENCE) -> str:
+    """Set Prefect up before it is imported; returns the address of its server.
+
+    Raises Unavailable where it does not answer within so many seconds.
+    """
     server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
-    if not server or not answers(server):
+    if not server or not answers(server, within):
         raise Unavailable("No Prefect server answers: set PREFECT_API_URL, or start everything with `cmdb up`.")
     _use(server, settings)
     return server
@@ -132,7 +137,7 @@ def _use(server: str, settings: Settings) -> None:
     os.environ["PREFECT_API_URL"] = server
     sign_in(server, settings)
     secret = os.environ.get(CLIENT)
-    if not os.environ.get("PREFECT_API_KEY") and _asked(server, "version", secret) in (401, 403):
+    if not os.environ.get("PREFECT_API_KEY") and _asked(server, "version", secret, within=START_PATIENCE) in (401, 403):
         wrong = f"another secret than that of {CLIENT}" if secret else "a secret"
         raise Unavailable(
             f"The Prefect server at {server} asks for {wrong}: set {CLIENT} to it. "
@@ -140,16 +145,16 @@ def _use(server: str, settings: Settings) -> None:
         )
 
 
-def answers(server: str) -> bool:
+def answers(server: str, within: float = _PATIENCE) -> bool:
     """Say whether a Prefect server is healthy."""
-    return _asked(server, "health") == 200
+    return _asked(server, "health", within=within) == 200
 
 
-def _asked(server: str, what: str, secret: str | None = None) -> int | None:
+def _asked(server: str, what: str, secret: str | None = None, within: float = _PATIENCE) -> int | None:
     """Return the status that a Prefect server answers with; None where it does not answer."""
     address = urlsplit(server)
     connect = HTTPSConnection if address.scheme == "https" else HTTPConnection
-    connection = connect(address.hostname or "", address.port, timeout=_PATIENCE)
+    connection = connect(address.hostname or "", address.port, timeout=within)
     try:
         connection.request("GET", f"{address.path.rstrip('/')}/{what}", headers=credentials(secret))
         return connection.getresponse().status
