@@ -11,12 +11,15 @@ import orjson
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from api.security import new_key
+from schemas.settings import ApiKey
 from tasks.store import audit
 from tasks.store.audit import Event, Verified
 from tasks.store.engine import engine
 from tests.api.conftest import Serve
 from tests.api.facade import Locked
 from tests.api.support import Cli
+from tests.api.system import SCOPES
 from tests.support import execute, vpc, write_csv
 
 CaptureBinary = pytest.CaptureFixture[bytes]
@@ -92,16 +95,25 @@ def test_many_add_at_once(database_url: str) -> None:
     assert (verified(database_url).entries, verified(database_url).wrong) == (40, None)
 
 
-def test_requests_are_entered(locked: Locked, database_url: str) -> None:
+@pytest.fixture
+def fresh(facades: Serve, database_url: str) -> Locked:
+    """A facade with keys of its own, which has refused nobody yet."""
+    assert database_url
+    made = {name: new_key(name, scope) for name, scope in SCOPES.items()}
+    lines = tuple(ApiKey.model_validate(line) for _, line in made.values())
+    return Locked(facades(api_keys=lines), {name: key for name, (key, _) in made.items()})
+
+
+def test_requests_are_entered(fresh: Locked, database_url: str) -> None:
     """Who, what, when, from where and how it ended: sign-ins, refusals, uploads, exports and keys; nothing secret."""
     sent: dict[str, Any] = {"files": {"file": ("a.csv", b"name\nx\n", "text/csv")}}
-    with locked.client() as page:
+    with fresh.client() as page:
         page.post("/api/session", json={"key": "cmdb_wrong"})
-        page.post("/api/session", json={"key": locked.keys["alice"]})
+        page.post("/api/session", json={"key": fresh.keys["alice"]})
         page.post("/api/import/execute", **sent)
         page.get("/api/records/vpc")
         page.delete("/api/session")
-    with locked.client("looker") as looker, locked.client("boss") as boss:
+    with fresh.client("looker") as looker, fresh.client("boss") as boss:
         looker.post("/api/import/preview", **sent)
         looker.post("/api/export", json={"resourceType": "vpc"})
         looker.get("/api/audit", params={"key": "secret in a query"})
@@ -128,7 +140,7 @@ def test_requests_are_entered(locked: Locked, database_url: str) -> None:
     assert (first["items"][0]["number"], older["number"]) == (found[0]["number"], found[1]["number"])
     assert (check["intact"], check["hash"]) == (True, found[0]["hash"])
     kept = str(execute(database_url, "select audit_log from audit_log"))
-    assert [secret for secret in (*locked.keys.values(), made, "cmdb_wrong", "secret in") if secret in kept] == []
+    assert [secret for secret in (*fresh.keys.values(), made, "cmdb_wrong", "secret in") if secret in kept] == []
 
 
 def test_nothing_is_reported_as_done_without_its_entry(locked: Locked, database_url: str) -> None:
@@ -143,12 +155,12 @@ def test_nothing_is_reported_as_done_without_its_entry(locked: Locked, database_
         execute(database_url, "alter table audit_log_away rename to audit_log")
 
 
-def test_a_flood_of_refusals_is_counted(locked: Locked, database_url: str) -> None:
+def test_a_flood_of_refusals_is_counted(fresh: Locked, database_url: str) -> None:
     """Of what one address is refused within a minute, thirty are entered one by one."""
-    with locked.client() as nobody:
+    with fresh.client() as nobody:
         assert {nobody.get("/api/imports").status_code for _ in range(80)} == {401}
     [(count,)] = execute(database_url, "select count(*) from audit_log where what = 'refusal'")
-    assert count <= 60  # two minutes may have been touched
+    assert 30 <= count <= 60  # two minutes may have been touched
 
 
 def test_the_log_at_the_command_line(cli: Cli, database_url: str, tmp_path: Path) -> None:
