@@ -29,7 +29,6 @@ from schemas.errors import UsageError
 from schemas.settings import ApiKey, Settings
 from tests.api.conftest import Serve
 from tests.api.facade import Facade, served
-from tests.databases import EmptiedDatabase
 from tests.waiting import wait_until
 
 QUICK = {"api_header_seconds": 0.4, "api_body_seconds": 0.4}
@@ -57,10 +56,10 @@ def rest(connection: socket.socket) -> bytes:
 
 
 @pytest.fixture
-def alone_with(emptied_database: EmptiedDatabase, home: Path) -> Iterator[Serve]:
+def alone_with(database_url: str, home: Path) -> Iterator[Serve]:
     """A function that serves the API with some settings until the end of the test."""
     with ExitStack() as stack:
-        yield lambda **changed: stack.enter_context(served(emptied_database.url, home, **changed))
+        yield lambda **changed: stack.enter_context(served(database_url, home, **changed))
 
 
 # Half-open connections ------------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from flows.fair import Served, fair_order, queue_of
 from schemas.settings import ApiKey
 from tests.api.facade import served
 from tests.api.system import System, execute, facade, file, follow
-from tests.databases import EmptiedDatabase
 from tests.locks import WHILE_VALIDATING, held
 from tests.support import vpc, write_csv
 from tests.waiting import wait_until
@@ -33,13 +32,13 @@ def of(address: str, name: str) -> httpx.Client:
     return httpx.Client(base_url=address, headers={"Authorization": f"Bearer {MADE[name][0]}"}, timeout=60)
 
 
-def test_a_key_stores_no_more_than_it_may(emptied_database: EmptiedDatabase, home: Path, tmp_path: Path) -> None:
+def test_a_key_stores_no_more_than_it_may(database_url: str, home: Path, tmp_path: Path) -> None:
     """Nor keeps others from storing; what it may not is refused with the limit's name, and leaves nothing behind."""
     keys = tuple(ApiKey.model_validate(line) for _, line in MADE.values())
     path = tmp_path / "a.csv"
     path.write_text("vpc_id,name\n" + f"vpc-0000000a,{'x' * 90}\n" * 6_500)  # two thirds of 1 MB
     with (
-        served(emptied_database.url, home, api_keys=keys, key_stored_mb=1) as here,
+        served(database_url, home, api_keys=keys, key_stored_mb=1) as here,
         of(here.address, "alice") as alice,
         of(here.address, "bob") as bob,
     ):
