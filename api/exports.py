@@ -20,7 +20,7 @@ from api.audit import note
 from api.downloads import declared, sent
 from api.models import Count, CountRequest, ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
 from api.problems import Refused, responses
-from api.quotas import OWNER, check_storage
+from api.quotas import check_storage, owner_file
 from api.service import service
 from flows.job_text import members
 from flows.runs import EXPORT, Standing
@@ -68,12 +68,12 @@ async def export(
     try:
         run = await here.start(EXPORT, job, caller.name, idempotency_key)
     except BaseException:
-        await run_sync(shutil.rmtree, folder)
+        await run_sync(_unmake, folder)
         raise
     before = ExportJob.model_validate(members(run.parameters["job"]))
     note(request, run.id, types="all" if asked.all else types, format=asked.format)
     if before.path != job.path:  # the key was used before
-        await run_sync(shutil.rmtree, folder)
+        await run_sync(_unmake, folder)
         if before.model_copy(update={"path": job.path}) != job:
             raise Refused(409, "This Idempotency-Key came with another request before: use a new one.", "key-reused")
     links = {
@@ -88,7 +88,14 @@ async def export(
 
 def _make(folder: Path, owner: str) -> None:
     folder.mkdir(parents=True)
-    (folder / OWNER).write_text(owner)
+    said = owner_file(folder)
+    said.parent.mkdir(exist_ok=True)
+    said.write_text(owner)
+
+
+def _unmake(folder: Path) -> None:
+    owner_file(folder).unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
 @router.post("/count", responses=responses(404))
@@ -172,7 +179,7 @@ async def _removed(standing: Standing) -> str:
     folder = _path(standing).parent
     if not folder.is_dir():
         return "The export was done, and its file is gone already."
-    await run_sync(shutil.rmtree, folder)
+    await run_sync(_unmake, folder)
     return "The export was done; its file is removed."
 
 

@@ -11,8 +11,10 @@ from api.problems import Refused
 from flows.runs import EXPORT, Runs
 from schemas.settings import Settings
 
-OWNER = ".owner"
-"""The file that says whose an export is; an upload says so itself."""
+
+def owner_file(export: Path) -> Path:
+    """Return the file that says whose an export is, by the export's folder; an upload says so itself."""
+    return export.parents[1] / "owners" / export.name
 
 
 async def check_runs(runs: Runs, settings: Settings, flow: str, owner: str, key: str | None) -> None:
@@ -56,12 +58,10 @@ def check_storage(settings: Settings, owner: str) -> None:
 
 def stored_bytes(settings: Settings, owner: str) -> int:
     """Return how much the uploads and exports of a key take."""
-    folders = [
-        folder
-        for kind, said in (("uploads", "upload.json"), ("exports", OWNER))
-        for folder in _folders(settings.storage / kind)
-        if _owner(folder / said) == owner
-    ]
+    uploads = _folders(settings.storage / "uploads")
+    exports = _folders(settings.storage / "exports")
+    folders = [folder for folder in uploads if _owner(folder / "upload.json") == owner]
+    folders += [folder for folder in exports if _owner(owner_file(folder)) == owner]
     return sum(_size(path) for folder in folders for path in _files(folder))
 
 

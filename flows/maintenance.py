@@ -68,7 +68,7 @@ def remove_old(settings: Settings) -> list[Path]:
 
 
 def _kept(settings: Settings) -> Iterator[Path]:
-    folders = [settings.storage / name for name in ("uploads", "exports", "rejects")]
+    folders = [settings.storage / name for name in ("uploads", "exports", "rejects", "owners")]
     # What a process that was killed has left of its run is there too.
     for folder in [*folders, settings.temporary]:
         yield from folder.iterdir() if folder.is_dir() else ()
