@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from schemas.errors import CmdbError, Forbidden, RunFailed, StorageFull, Transient, Unavailable, UnknownType, UsageError
@@ -106,6 +107,11 @@ def install(app: FastAPI) -> None:
         wrong = [{"where": _shown("/".join(map(str, each["loc"]))), "what": _shown(each["msg"])} for each in found]
         detail = "; ".join(f"{each['where']}: {each['what']}" for each in wrong[:3])
         return answer(422, detail, request.url.path, "wrong-request", errors=wrong)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
+        # Whoever asked has gone, or was closed by a limit, before the request was whole: nobody reads this.
+        return answer(400, "The request has no end.", request.url.path)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:

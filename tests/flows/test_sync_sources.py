@@ -38,7 +38,9 @@ def synced(
     if rig.secret:
         monkeypatch.setenv("CMDB_SECRET_RIG", rig.secret)
         options["credentials"] = "rig"
-    return sync(url, address or rig.url, settings=with_settings(source_private=True), **options)
+    # A rig's database is on the same server as the test's own.
+    used = with_settings(source_private=True, source_own_database=True)
+    return sync(url, address or rig.url, settings=used, **options)
 
 
 @pytest.mark.parametrize("name", RIGS)
