@@ -111,6 +111,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
         # Whoever asked has gone, or was closed by a limit, before the request was whole: nobody reads this.
+        del error
         return answer(400, "The request has no end.", request.url.path)
 
     @app.exception_handler(Exception)

@@ -98,7 +98,7 @@ STEP = st.tuples(st.sampled_from(["create", "update", "upsert"]), ROWS) | st.tup
 )
 
 
-@law(12)
+@law(6)
 @given(steps=st.lists(STEP, min_size=1, max_size=7))
 def test_each_moment_is_its_snapshot(database_url: str, tmp_path: Path, steps: list[Any]) -> None:
     """Whatever is imported and taken back, in any order: as of each moment in between, the table is as it was."""

@@ -249,7 +249,7 @@ NAMES = st.dictionaries(st.sampled_from([1, 2, 3]), st.sampled_from(["a", "b", "
 )
 
 
-@law(12, shrink=False)
+@law(6, shrink=False)
 @given(steps=st.lists(st.tuples(NAMES, st.sampled_from(["ignore", "retire", "delete"])), min_size=2, max_size=5))
 def test_any_history_of_names_can_be_undone_and_looked_at(
     database_url: str, tmp_path: Path, steps: list[tuple[dict[int, str], str]]

@@ -100,7 +100,7 @@ def imported(url: str, folder: Path, lists: Lists) -> tuple[Records, set[tuple[s
 
 
 @pytest.mark.parametrize("missing", ["retire", "delete"])
-@law(12, shrink=False)
+@law(6, shrink=False)
 @given(before=NETWORK, source=NETWORK)
 def test_a_sync_ends_as_a_clean_import_does(
     database_url: str, tmp_path: Path, missing: str, before: Lists, source: Lists
@@ -118,7 +118,7 @@ def test_a_sync_ends_as_a_clean_import_does(
 
 
 @pytest.mark.parametrize("missing", ["retire", "delete"])
-@law(12, shrink=False)
+@law(6, shrink=False)
 @given(before=NETWORK, source=NETWORK, data=st.data())
 def test_a_rejected_row_is_in_its_source(
     database_url: str, tmp_path: Path, missing: str, before: Lists, source: Lists, data: st.DataObject

@@ -137,7 +137,7 @@ BLOCK = st.builds(
 NETWORKS = st.dictionaries(st.integers(1, 8), st.tuples(BLOCK, st.sampled_from(["us-east-1", "eu-west-1"])), min_size=1)
 
 
-@law(30)
+@law(15)
 @given(before=NETWORKS, kept=st.booleans() | st.sets(st.integers(1, 8)), more=NETWORKS)
 def test_overlaps_are_those_that_comparing_each_pair_finds(
     database_url: str,
@@ -187,7 +187,7 @@ REGIONS = st.sampled_from(["", "us-east-1", "eu-west-1"])
 SCOPES = st.lists(st.tuples(ACCOUNTS, REGIONS), max_size=3)
 
 
-@law(20, shrink=False)
+@law(10, shrink=False)
 @given(held=SCOPES, comes=SCOPES, rows=st.lists(st.tuples(ACCOUNTS, REGIONS), min_size=1, max_size=4))
 def test_references_out_of_scope(
     database_url: str,
