@@ -346,7 +346,7 @@ class Planned:
             checksum = frozen.freeze(missing=part.number in self.missed)
             parts.append(part.frozen() | {"checksum": checksum})
         text = json.dumps([str(run.run_id), run.job.model_dump(mode="json"), parts], sort_keys=True)
-        plan = {"hash": hashlib.sha256(text.encode()).hexdigest(), "parts": parts}
+        plan = {"hash": hashlib.sha256(text.encode()).hexdigest(), "parts": parts, "admin": run.job.authority.admin}
         hours = run.settings.plan_hours if run.job.dry_run else run.settings.held_plan_hours
         ledger.keep_plan(self.connection, run.run_id, plan, hours)
 

@@ -90,7 +90,8 @@ def test_a_preview_is_repeated_without_the_file(client: httpx.Client, tmp_path: 
     asked = {"uploadId": upload["uploadId"], "resourceType": "vpc", "mapping": mapping, "saveMapping": "netze"}
     found = client.post("/api/import/preview", json=asked).json()
     assert "netze" not in [each["name"] for each in client.get("/api/mappings").json()], "a preview saves nothing"
-    follow(client, client.post("/api/import/execute", json=asked).json()["importId"])
+    plan = {"planId": found["planId"], "hash": found["hash"]}
+    follow(client, client.post("/api/import/execute", json=plan).json()["importId"])
     assert found["uploadId"] == upload["uploadId"]
     assert found["result"]["counts"]["update"] == 1
     assert found["result"]["origin"]["samples"]["Ort"] == ["us-east-1"]
