@@ -186,7 +186,7 @@ def verify(
         found = access_log.verify(connection)
         wrong = found.wrong
         if contains and not access_log.has(connection, contains):
-            wrong = wrong or f"No entry has the hash {contains}: the log was written anew, or that entry is too old."
+            wrong = wrong or f"No entry has the hash {contains}: the log was rewritten, or that entry is too old."
     if json:
         print_json({"intact": wrong is None, "message": wrong, "entries": found.entries, "hash": found.hash})
     elif wrong is None:

@@ -260,7 +260,7 @@ class AuditCheck(Model):
     entries: int = Field(description="How many were checked.")
     first: int | None = None
     last: int | None = None
-    hash: str = Field(description="The last entry's hash: keep it elsewhere to detect a log that was written anew.")
+    hash: str = Field(description="The last entry's hash: keep it elsewhere to detect a log that was rewritten.")
 
 
 @router.get("", responses=responses())

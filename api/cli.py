@@ -52,7 +52,9 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
 
-EXIT_CODES = """Exit codes: 0 done; 1 failed, nothing changed; 2 usage; 3 done, some rows rejected; 130 stopped."""
+EXIT_CODES = (
+    """Exit codes: 0 done; 1 failed, nothing changed; 2 usage error; 3 done, some rows rejected; 130 stopped."""
+)
 
 # The groups of commands in `cmdb --help`.
 FILES, PLANS, SYNCS, RUNS = "Import and export", "Plans", "Syncs", "Runs"
@@ -113,76 +115,84 @@ File = Annotated[
         help="CSV, JSON, NDJSON, YAML, Excel, Parquet, Terraform; also .gz or .zip. - reads standard input.",
     ),
 ]
-Type = Annotated[str | None, typer.Option("--type", "-t", help="The resource type; found out when the columns tell.")]
+Type = Annotated[str | None, typer.Option("--type", "-t", help="Resource type. Default: detected from the file.")]
 Mapped = Annotated[
     list[str] | None,
-    typer.Option("--map", "-m", metavar="COLUMN=FIELD", help="Map a column; an empty FIELD leaves it out. Repeatable."),
+    typer.Option(
+        "--map", "-m", metavar="COLUMN=FIELD", help="Map a column to a field; nothing after = skips it. Repeatable."
+    ),
 ]
 Constant = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Fill empty cells: region=us-east-1; all cells: VALUE!"),
+    typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Value for empty cells; VALUE! for all rows. Repeatable."),
 ]
 Saved = Annotated[str | None, typer.Option("--mapping", metavar="NAME", help="Use a saved mapping.")]
 Save = Annotated[str | None, typer.Option("--save-mapping", metavar="NAME", help="Save the mapping under a name.")]
 ModeOption = Annotated[
-    Mode, typer.Option("--mode", help="Create, update, both, or sync: also take away, see --missing.")
+    Mode, typer.Option("--mode", help="Create, update, both (upsert), or sync: also retire or delete, see --missing.")
 ]
-UnknownOption = Annotated[Unknown, typer.Option("--unknown", help="What to do about columns that fit no field.")]
-EmptyOption = Annotated[Empty, typer.Option("--empty", help="Whether an empty cell clears what is stored.")]
+UnknownOption = Annotated[Unknown, typer.Option("--unknown", help="How to treat columns that match no field.")]
+EmptyOption = Annotated[Empty, typer.Option("--empty", help="Whether an empty cell clears the stored value.")]
 StaleOption = Annotated[
-    Stale, typer.Option("--stale", help="What was changed since the file was exported is left alone, or written over.")
+    Stale, typer.Option("--stale", help="Refuse or overwrite records that changed since the export.")
 ]
-OnErrorOption = Annotated[OnError, typer.Option("--on-error", help="Leave rejected rows out, or load nothing.")]
+OnErrorOption = Annotated[OnError, typer.Option("--on-error", help="Skip rejected rows, or load nothing.")]
 MaxErrors = Annotated[
-    str | None, typer.Option("--max-errors", metavar="N|P%", help="Load nothing when more rows are rejected.")
+    str | None, typer.Option("--max-errors", metavar="N|P%", help="Abort if more rows than this are rejected.")
 ]
 WithoutRule = Annotated[
     list[str] | None,
-    typer.Option("--without-rule", metavar="NAME", help="Leave a rule of your own out: `cmdb rules`. Repeatable."),
+    typer.Option("--without-rule", metavar="NAME", help="Skip a rule of your own (`cmdb rules`). Repeatable."),
 ]
 CreateMissing = Annotated[
     list[str] | None,
     typer.Option(
-        "--create-missing", metavar="TYPE", help="Create records of this type that rows refer to, as site. Repeatable."
+        "--create-missing", metavar="TYPE", help="Create missing records of this type that rows refer to. Repeatable."
     ),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="csv, json, ndjson, yaml, excel, parquet or terraform.")]
-Encoding = Annotated[str | None, typer.Option("--encoding", help="Such as utf-8, utf-16, cp1252.")]
-Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the fields.")]
-HeaderRow = Annotated[int | None, typer.Option("--header-row", min=1, help="The row that holds the column names.")]
-NoHeader = Annotated[bool, typer.Option("--no-header", help="The first row is a record: call the columns column 1 …")]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", help="Encoding, such as utf-8 or cp1252. Default: detected.")
+]
+Delimiter = Annotated[str | None, typer.Option("--delimiter", help="Field separator. Default: detected.")]
+HeaderRow = Annotated[
+    int | None, typer.Option("--header-row", min=1, help="Row with the column names. Default: detected.")
+]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="The first row is a record; columns are called column 1, column 2 …")
+]
 Columns = Annotated[
-    str | None, typer.Option("--columns", metavar="A,B", help="Name the columns of a file without a header, in order.")
+    str | None, typer.Option("--columns", metavar="A,B", help="Column names of a file without a header.")
 ]
 Sheet = Annotated[
     list[str] | None,
     typer.Option(
         "--sheet",
         metavar="NAME[=TYPE]",
-        help="The one sheet to read; or the type of a sheet, nothing after = to leave it out. Repeatable.",
+        help="Sheet to read; or NAME=TYPE for each sheet, NAME= to skip one. Repeatable.",
     ),
 ]
-Records = Annotated[str | None, typer.Option("--records", help="The member of a JSON document that holds the list.")]
+Records = Annotated[str | None, typer.Option("--records", help="Member of a JSON document that holds the records.")]
 Null = Annotated[
     list[str] | None,
-    typer.Option("--null", metavar="WORD", help="A word that stands for an empty cell, also in text. Repeatable."),
+    typer.Option("--null", metavar="WORD", help="Word that means an empty cell, also in text fields. Repeatable."),
 ]
 DecimalComma = Annotated[
-    bool, typer.Option("--decimal-comma", help="Read 1.000,5 as a thousand and a half: commas begin the decimals.")
+    bool, typer.Option("--decimal-comma", help="Read 1.000,5 as 1000.5: the comma is the decimal sign.")
 ]
 Thousands = Annotated[
-    str | None, typer.Option("--thousands", metavar="CHAR", help="What groups thousands: one of . , ' or a space.")
+    str | None, typer.Option("--thousands", metavar="CHAR", help="Thousands separator: . , ' or a space.")
 ]
 MissingOption = Annotated[
-    Missing, typer.Option("--missing", help="What mode sync does about records that the source no longer has.")
+    Missing, typer.Option("--missing", help="What sync does with records missing from the source.")
 ]
 MaxDelete = Annotated[
-    str, typer.Option("--max-delete", metavar="N|P%", help="Hold a sync back that would take away more records.")
+    str, typer.Option("--max-delete", metavar="N|P%", help="Hold a sync that would retire or delete more records.")
 ]
 MaxUpdate = Annotated[
-    str | None, typer.Option("--max-update", metavar="N|P%", help="Hold a sync back that would update more records.")
+    str | None, typer.Option("--max-update", metavar="N|P%", help="Hold a sync that would update more records.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for scripts.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def _version(asked: bool) -> None:
@@ -237,7 +247,7 @@ def import_(
     thousands: Thousands = None,
     json: Json = False,
 ) -> None:
-    """Import a file: valid rows are loaded in one transaction, the others are listed with the reason."""
+    """Import a file: load the valid rows in one transaction, and list the rejected ones with the reasons."""
     with given_file(file, settings()) as (path, name):
         job = _checked(
             ImportJob,
@@ -303,7 +313,7 @@ def preview(
     thousands: Thousands = None,
     json: Json = False,
 ) -> None:
-    """Show what a file holds and what importing it would do; no record is changed."""
+    """Show what a file contains and what importing it would change."""
     import_(
         file=file,
         type=type,
@@ -357,7 +367,7 @@ def export(
             "--format says otherwise.",
         ),
     ] = Path("-"),
-    format: Annotated[str | None, typer.Option("--format", help="The format, where FILE does not tell.")] = None,
+    format: Annotated[str | None, typer.Option("--format", help="File format. Default: by the name of FILE.")] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -379,27 +389,23 @@ def export(
         str | None, typer.Option("--mapping", metavar="NAME", help="Name the columns as a saved mapping does.")
     ] = None,
     metadata: Annotated[
-        bool, typer.Option("--metadata", "--include-metadata", help="Say in the file who exported what, and when.")
+        bool, typer.Option("--metadata", "--include-metadata", help="Add who exported what, and when.")
     ] = False,
     lineage: Annotated[
-        bool, typer.Option("--lineage", help="Add when and by which run each record was made and changed.")
+        bool, typer.Option("--lineage", help="Add when and by which run each record was created and changed.")
     ] = False,
-    retired: Annotated[
-        bool, typer.Option("--retired", help="Retired records, too: those that their source no longer has.")
-    ] = False,
-    delimiter: Annotated[str, typer.Option("--delimiter", help="What stands between the fields of a CSV file.")] = ",",
-    bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV file with a byte order mark, for Excel.")] = False,
+    retired: Annotated[bool, typer.Option("--retired", help="Include retired records.")] = False,
+    delimiter: Annotated[str, typer.Option("--delimiter", help="Field separator of a CSV file.")] = ",",
+    bom: Annotated[bool, typer.Option("--bom", help="Start a CSV file with a byte order mark, for Excel.")] = False,
     guard: Annotated[
-        bool, typer.Option("--guard/--no-guard", help="Write what looks like a formula with an apostrophe before it.")
+        bool, typer.Option("--guard/--no-guard", help="Put an apostrophe before text that looks like a formula.")
     ] = True,
-    all_types: Annotated[
-        bool, typer.Option("--all", help="Every type: a sheet or a list of each in one file.")
-    ] = False,
+    all_types: Annotated[bool, typer.Option("--all", help="Export every type into one file.")] = False,
     json: Json = False,
 ) -> None:
-    """Export records to a file that imports again; the file is there whole or not at all.
+    """Export records to a file that can be imported again.
 
-    Several types go into one workbook or one JSON document, all of one moment.
+    The file is written completely or not at all. Several types go into one workbook or JSON document, as one snapshot.
     """
     types = comma_separated(type)
     if all_types is bool(types):
@@ -440,13 +446,16 @@ def export(
 def template(
     type: TypeArgument,  # the argument's name
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="TYPE-template.FORMAT unless given.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="File to write. Default: TYPE-template.FORMAT."),
     ] = None,
-    format: Annotated[str | None, typer.Option("--format", help="xlsx, csv or json; told by FILE, else xlsx.")] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", help="xlsx, csv or json. Default: by the name of FILE, or xlsx.")
+    ] = None,
 ) -> None:
-    """Write a template to fill in: what each column means, what it takes, and examples.
+    """Write a template to fill in, with explanations and examples.
 
-    It imports as it is; rows that are marked as examples are left out.
+    Import it as it is: rows that are marked as examples are skipped.
     """
     from tasks.templates import write_template  # openpyxl's import is waited for where it is used
 
@@ -474,9 +483,9 @@ def rules(
     type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Only those of this type.")] = None,
     json: Json = False,
 ) -> None:
-    """List the rules of rows and records: the built-in ones, then your own, each with its file and line.
+    """List the built-in rules and your own.
 
-    What a single cell takes is told by `cmdb types TYPE`.
+    `cmdb types TYPE` shows what each field accepts.
     """
     chosen = resource(type).type if type else None
     found = listed(load_rules(settings().rules), chosen)
@@ -518,12 +527,12 @@ def rejects(
     run: RunArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .csv or .xlsx file.")],
     guard: Annotated[
-        bool, typer.Option("--guard/--no-guard", help="Write what looks like a formula with an apostrophe before it.")
+        bool, typer.Option("--guard/--no-guard", help="Put an apostrophe before text that looks like a formula.")
     ] = True,
 ) -> None:
-    """Write the rejected rows of a run to a file that can be mended and imported again.
+    """Write the rejected rows of a run to a file, to fix and import them.
 
-    A workbook keeps the columns as they were, marks each wrong cell and says why in a comment.
+    A workbook keeps the original columns, marks each wrong cell and explains it in a comment.
     """
     from tasks.rejects import write_rejects
 
@@ -534,9 +543,9 @@ def rejects(
 
 @app.command(epilog="Example: CMDB_API_PORT=9000 cmdb up\n\n" + EXIT_CODES, rich_help_panel=SERVE)
 def up() -> None:
-    """Start everything on this machine: PostgreSQL, the Prefect server with its page, a worker and the API.
+    """Start PostgreSQL, the Prefect server, a worker and the API on this machine.
 
-    Ctrl-C stops all that was started; runs that are under way are rolled back.
+    Ctrl-C stops them; running imports are rolled back.
     """
     from deployments.up import up as start  # Prefect takes a second to import
 
@@ -548,7 +557,7 @@ def up() -> None:
     rich_help_panel=SERVE,
 )
 def api() -> None:
-    """Serve the API alone; it needs a Prefect server and a worker."""
+    """Serve the API and the page; a Prefect server and a worker must be running."""
     hand_over_to_prefect(settings(), START_PATIENCE)
     from api.serve import serve  # Prefect takes a second to import, and reads its settings as it does
 
@@ -562,7 +571,7 @@ def api() -> None:
 def worker(
     name: Annotated[str | None, typer.Option("--name", help="What Prefect's page calls it.")] = None,
 ) -> None:
-    """Register the deployments and carry their runs out, at most CMDB_MAX_RUNS at once."""
+    """Register the deployments and execute their runs, at most CMDB_MAX_RUNS at once."""
     hand_over_to_prefect(settings(), START_PATIENCE)
     from deployments.worker import work  # Prefect takes a second to import, and reads its settings as it does
 
@@ -572,15 +581,15 @@ def worker(
 @app.command(epilog="Example: cmdb undo last --dry-run\n\n" + EXIT_CODES, rich_help_panel=RUNS)
 def undo(
     run: RunArgument,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be taken back; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be undone; change nothing.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Take back what was edited since or is referred to, too.")
+        bool, typer.Option("--force", help="Also undo records that were edited since or are referred to.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Take a run back: created records go, updated ones are as before.
+    """Undo a run: delete the records it created, and restore those it updated or deleted.
 
-    What was edited since, or is referred to by others, stays.
+    Records that were edited since, or that others refer to, are left alone and listed.
 
     An undo is a run as any other, and can be undone.
     """
@@ -607,7 +616,7 @@ def history(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The natural key of the record.")],
     json: Json = False,
 ) -> None:
-    """Show what happened to a record: when, by which run and file, and what was there before."""
+    """Show the history of a record: when it changed, by which run and file, before and after."""
     chosen = resource(type)
     with reading() as connection:
         found = browse.record(connection, chosen, key)
@@ -618,7 +627,7 @@ def history(
 
 @db.command("upgrade", epilog="Example: CMDB_DATABASE_URL=postgresql://… cmdb db upgrade")
 def db_upgrade() -> None:
-    """Bring the database to the tables of this version; the first run does so by itself."""
+    """Migrate the database to this version; the first run does this, too."""
     with address(settings()) as url:
         changed = upgrade(engine(url))
     out.print("The database was upgraded." if changed else "The database is up to date.")
@@ -654,9 +663,9 @@ def plan(
     thousands: Thousands = None,
     json: Json = False,
 ) -> None:
-    """Keep what importing a file would do, so that exactly it can be done later: `cmdb apply PLAN`.
+    """Freeze what an import would do; `cmdb apply PLAN` does exactly that later.
 
-    The rows are validated and staged now; applying reads nothing, and sees what was changed in between.
+    Rows are validated and staged now. Applying reads no file, and detects records that changed in the meantime.
     """
     with given_file(file, settings()) as (path, name):
         job = _checked(
@@ -700,7 +709,7 @@ def plan(
 
 
 MovedOption = Annotated[
-    Moved, typer.Option("--moved", help="What to do when records were changed since the plan was made.")
+    Moved, typer.Option("--moved", help="What to do with records that changed since the plan was made.")
 ]
 
 
@@ -710,14 +719,14 @@ def apply(
     moved: MovedOption = Moved.REFUSE,
     json: Json = False,
 ) -> None:
-    """Do exactly what a plan says: nothing is read or validated again, and what moved since is seen."""
+    """Apply a frozen plan exactly, unless records have changed since (--moved)."""
     known = _plan_file(Path(plan)) if Path(plan).is_file() else {"plan": _run_id(plan)}
     _carry_out(_checked(ApplyJob, **known, moved=moved), json)
 
 
 @app.command(epilog="Example: cmdb approve 3f2a9c1e\n\n" + EXIT_CODES, rich_help_panel=SYNCS)
 def approve(run: RunArgument, moved: MovedOption = Moved.REFUSE, json: Json = False) -> None:
-    """Say yes to a sync that was held back, because it would change too much: exactly its plan is applied."""
+    """Approve a sync that a guard holds: its plan is applied exactly."""
     _carry_out(_checked(ApplyJob, plan=_run_id(run), moved=moved), json)
 
 
@@ -728,11 +737,9 @@ def approve(run: RunArgument, moved: MovedOption = Moved.REFUSE, json: Json = Fa
 )
 def sync(
     source: Annotated[
-        str, typer.Argument(metavar="URL|NAME", help="Where the records are, or a sync's name: see `cmdb syncs`.")
+        str, typer.Argument(metavar="URL|NAME", help="Address of the source, or name of a sync (`cmdb syncs`).")
     ],
-    name: Annotated[
-        str | None, typer.Option("--name", help="What to call this sync; its address unless given.")
-    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the sync. Default: its address.")] = None,
     type: Annotated[list[str] | None, typer.Option("--type", "-t", help="Only this resource type. Repeatable.")] = None,
     set: Constant = None,  # the option's name
     map: Mapped = None,  # the option's name
@@ -761,17 +768,17 @@ def sync(
     ] = None,
     overlap: Annotated[
         Overlap,
-        typer.Option("--overlap", help="While another run of it is under way: do nothing, or wait for its end."),
+        typer.Option("--overlap", help="If a run of this sync is running: skip this one, or queue it."),
     ] = Overlap.REFUSE,
     notify: Annotated[
         str | None,
-        typer.Option("--notify", metavar="NAME", help="The secret that holds the address of a webhook to tell."),
+        typer.Option("--notify", metavar="NAME", help="Secret with the address of a webhook to notify."),
     ] = None,
-    always: Annotated[bool, typer.Option("--always", help="Read also what says that it has not changed.")] = False,
+    always: Annotated[bool, typer.Option("--always", help="Read the source even if it has not changed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """Bring the records of a source into the CMDB, and take away what it no longer has."""
+    """Sync records from a source: create, update, and retire or delete those missing from it."""
     job = _known_sync(source) or _checked(
         SyncJob,
         # The next run may be in another folder.
@@ -810,7 +817,7 @@ def sync(
 
 @app.command(epilog="Example: cmdb syncs", rich_help_panel=SYNCS)
 def syncs(json: Json = False) -> None:
-    """List the syncs: when each ran last and will run next, and when it last changed anything."""
+    """List syncs with their last run, last change and next run."""
     scheduled = _scheduled()
     with reading() as connection:
         rows = render.syncs_json(ledger.list_syncs(connection), scheduled, definitions(connection))
@@ -823,7 +830,7 @@ def diff(
     after: Annotated[str, typer.Argument(metavar="RUN", help="The later one.")],
     json: Json = False,
 ) -> None:
-    """Compare two runs: what each saw of its source, and what the later one and those between changed."""
+    """Compare two runs of a sync: what each read, and what changed in between."""
     with reading() as connection:
         runs = [ledger.find_run(connection, each) for each in (before, after)]
         found = difference(connection, *runs)
@@ -836,15 +843,15 @@ def diff(
 )
 def free(
     block: Annotated[
-        str | None, typer.Argument(metavar="[BLOCK]", help="Where to look; the VPC's own blocks unless given.")
+        str | None, typer.Argument(metavar="[BLOCK]", help="Block to search. Default: the blocks of the VPC.")
     ] = None,
     size: Annotated[int, typer.Option("--size", min=0, max=128, help="The prefix length of the blocks.")] = 24,
-    vrf: Annotated[str | None, typer.Option("--vrf", help="The VRF; the global table unless given.")] = None,
-    vpc: Annotated[str | None, typer.Option("--vpc", help="Look beside the subnets of this VPC.")] = None,
+    vrf: Annotated[str | None, typer.Option("--vrf", help="VRF. Default: the global table.")] = None,
+    vpc: Annotated[str | None, typer.Option("--vpc", help="Search among the subnets of this VPC.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="How many.")] = 10,
     json: Json = False,
 ) -> None:
-    """Suggest free blocks of a size, the lowest first, beside the prefixes of a VRF or the subnets of a VPC."""
+    """List free blocks of a size among the prefixes of a VRF or the subnets of a VPC, lowest first."""
     with reading() as connection:
         found = find_free(connection, Search(size, block, vrf, vpc, limit))
     if json:
@@ -858,7 +865,7 @@ def free(
 
 @app.command("settings", rich_help_panel=SETUP)
 def settings_(json: Json = False) -> None:
-    """Show every setting, its value (secrets masked) and where it comes from."""
+    """Show all settings with their values (secrets masked) and origins."""
     if json:
         print_json({name: {"value": _plain(value), "source": source} for name, value, source in settings().shown()})
         return

@@ -372,7 +372,7 @@ async def rejected(
 @router.get(
     "/import/result/{import_id}/rejects.{ending}",
     response_class=FileResponse,
-    responses=responses(404, 409) | {200: declared("The rejected rows, to mend and import again.", *TABLES)},
+    responses=responses(404, 409) | {200: declared("The rejected rows, to fix and import.", *TABLES)},
 )
 async def rejects(
     request: Request,

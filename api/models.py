@@ -166,7 +166,7 @@ class ApproveRequest(Asked):
     hash: str | None = Field(None, description="The plan's hash, to be sure that it is that one.", max_length=64)
     moved: Moved = Field(
         Moved.REFUSE,
-        description="When records were changed since: refuse, skip (leave them out), or rebase (plan them anew).",
+        description="When records were changed since: refuse, skip (leave them out), or rebase (plan them again).",
     )
 
 
@@ -711,7 +711,7 @@ class RuleSummary(Model):
 
     name: str
     types: list[str] = Field(description="The resource types that it is asked of.")
-    fields: list[str] = Field(description="The fields that it reads, the one to mend first.")
+    fields: list[str] = Field(description="The fields that it reads, the one to fix first.")
     severity: Severity
     message: str
     scope: Literal["row", "records"]

@@ -38,7 +38,7 @@ class Output(StrEnum):
 
 
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc: `cmdb types`.")]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print the records.")]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Output format.")]
 
 
 def list_(
@@ -52,7 +52,7 @@ def list_(
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, help=f"At most so many; a table has {_FIRST} unless given.")
     ] = None,
-    retired: Annotated[bool, typer.Option("--retired", help="Retired records, too.")] = False,
+    retired: Annotated[bool, typer.Option("--retired", help="Include retired records.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the records of a type.

@@ -433,7 +433,7 @@ def next_steps(report: Report) -> list[str]:
         return [force] if report.counts.rejected else []
     if report.counts.rejected and not report.applies:
         steps.append(
-            f"cmdb rejects {short} -o rejects.xlsx   the rejected rows, their wrong cells marked, to mend and import"
+            f"cmdb rejects {short} -o rejects.xlsx   the rejected rows, their wrong cells marked, to fix and import"
         )
     if report.plan and not report.plan.applied:
         steps.append(f"cmdb {'apply' if report.dry_run else 'approve'} {short}   does exactly this")

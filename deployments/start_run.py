@@ -1,4 +1,4 @@
-"""The command by which Prefect's worker starts a flow run: in the warm process where there is one, else anew.
+"""The command by which Prefect's worker starts a flow run: in the warm process where there is one, else in a new one.
 
 Nothing but the standard library is imported, so that it starts in a few hundredths of a second.
 """
@@ -36,7 +36,7 @@ def _carried_out() -> tuple[int, str | None]:
         try:
             return _warm(path)
         except (ConnectionError, FileNotFoundError):
-            sys.stderr.write("The warm process does not answer; the run is started anew.\n")
+            sys.stderr.write("The warm process does not answer; the run is started in a new process.\n")
     return _anew()
 
 

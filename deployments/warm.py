@@ -1,7 +1,7 @@
 """A warm start for flow runs: one process has everything imported, and forks for each run in a few milliseconds.
 
 Prefect's worker starts a run by a command (`deployments.start_run`); that hands its environment and its output over to
-this process and waits for the exit code. Without it the same command starts Prefect's engine anew, in two seconds.
+this process and waits for the exit code. Without it the same command starts a new engine of Prefect's, in two seconds.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ class Runs:
                 )
             except ObjectNotFound:
                 self._deployments.clear()
-                raise Unavailable("The deployments were removed: start a worker, which registers them anew.") from None
+                raise Unavailable("The deployments were removed: start a worker, which registers them again.") from None
 
     async def asked_before(self, flow: str, owner: str, key: str | None) -> FlowRun | None:
         """Return the run that the same owner's same key gave before; None without a key, or for a new one."""

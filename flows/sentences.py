@@ -72,7 +72,7 @@ def apply_plan(
     progress: Progress = silent,
     run_id: UUID | None = None,
 ) -> Report:
-    """Apply a frozen plan: nothing is read or validated anew, and what moved since is seen."""
+    """Apply a frozen plan: nothing is read or validated again, and what moved since is seen."""
     with open_run(job, url, settings, progress, run_id) as run:
         reopen(run, job)
         steps.load(run)

@@ -41,7 +41,7 @@ class Rule:
     """One rule of your own; called, it is the function that it was made of.
 
     `types` are the resource types that it is asked of, `fields` the fields that it reads, the first of them the one to
-    mend. `where` is the file and line that it was written in.
+    fix. `where` is the file and line that it was written in.
     """
 
     name: str
@@ -107,7 +107,7 @@ def _fields(fields: Sequence[str]) -> tuple[str, ...]:
     if isinstance(fields, str):
         raise ValueError(f'write fields=("{fields}",), with a comma.')
     if not fields:
-        raise ValueError("name the fields that it reads, the one to mend first: fields=(…).")
+        raise ValueError("name the fields that it reads, the one to fix first: fields=(…).")
     return tuple(fields)
 
 

@@ -2,7 +2,7 @@
 
     CmdbError
     ├── Forbidden             whoever asks lacks the permission
-    ├── UsageError            the request is wrong: mend it and ask again
+    ├── UsageError            the request is wrong: correct it and ask again
     │   ├── UnknownType       no resource type of that name
     │   └── MappingError      columns and fields do not fit together
     ├── RunFailed             the run began, and nothing of it was applied
@@ -61,7 +61,7 @@ class Forbidden(CmdbError):
 
 
 class UsageError(CmdbError):
-    """The request is wrong: mend it and ask again."""
+    """The request is wrong: correct it and ask again."""
 
     code = "wrong-request"
 

@@ -184,7 +184,7 @@ class ImportJob(LoadOptions):
 
 
 class SyncJob(LoadOptions):
-    """One sync: a source that is read anew each time, and what is done about what it no longer has."""
+    """One sync: a source that is read each time, and what is done about what it no longer has."""
 
     url: str = Field(description="Where the records are: file, https, s3, aws, postgresql, netbox and others.")
     name: str | None = Field(None, max_length=255, description="What the sync is called; its source unless given.")
@@ -220,7 +220,7 @@ class ApplyJob(Options):
     plan: UUID = Field(description="The run whose plan it is.")
     hash: str | None = Field(None, description="The plan's hash; another one is refused.")
     moved: Moved = Field(
-        Moved.REFUSE, description="What to do when records moved since: refuse, skip them, or plan them anew (rebase)."
+        Moved.REFUSE, description="What to do when records moved since: refuse, skip them, or plan them again (rebase)."
     )
     requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
 

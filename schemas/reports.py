@@ -76,7 +76,7 @@ class Overlap(StrEnum):
 
 
 class Moved(StrEnum):
-    """What applying a plan does about records that moved since: nothing at all, leave them out, or plan anew."""
+    """What applying a plan does about records that moved since: nothing at all, leave them out, or plan again."""
 
     REFUSE = "refuse"
     SKIP = "skip"

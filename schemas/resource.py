@@ -230,7 +230,7 @@ class Resource:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short hash of the fields and their kinds: another one means that the type was declared anew since."""
+        """A short hash of the fields and their kinds: another one means that the type has changed since."""
         said = [(name, spec.kind.name, spec.required, spec.choices) for name, spec in self.fields.items()]
         return hashlib.sha256(repr((self.type, self.key, said)).encode()).hexdigest()[:12]
 

@@ -239,7 +239,7 @@ class Apart:
     """Networks that are connected (`schemas.connections`) have no addresses in common.
 
     It is a rule of the networks and of what connects them, so that it is kept whichever of them is loaded last.
-    `fields` are those that decide, `field` the one to mend.
+    `fields` are those that decide, `field` the one to fix.
     """
 
     field: str

@@ -110,7 +110,7 @@ def recognised(path: Path, name: str, workdir: Path, settings: Settings) -> Form
 
 
 def _stamped(opened: Opened, *, alone: bool) -> dict[str, Any]:
-    """What an exported file's own metadata tells: its type, whether that was declared anew since, how old it is.
+    """What an exported file's own metadata tells: its type, whether that has changed since, how old it is.
 
     Of several parts, the metadata of one type is that of the part of this type.
     """
@@ -119,7 +119,7 @@ def _stamped(opened: Opened, *, alone: bool) -> dict[str, Any]:
         return {}
     told = []
     if schema != said.fingerprint:
-        message = f"the fields of {said.type} were declared anew since this file was exported: see whether they fit"
+        message = f"the fields of {said.type} have changed since this file was exported: see whether they fit"
         told.append(Issue("schema", message, Severity.WARNING))
     if past := opened.metadata.get("asOf"):
         message = f"the file holds records as they were at {str(past)[:40]}: what changed since is written over"

@@ -194,7 +194,7 @@ def _tell_moved(run: Run, connection: Connection) -> int:
 def _moved_message(count: int) -> str:
     return (
         f"{count:,} record{'' if count == 1 else 's'} moved since the plan was made. Nothing was changed: plan "
-        "again, or apply with --moved skip to leave them out, or --moved rebase to plan them anew."
+        "again, or apply with --moved skip to leave them out, or --moved rebase to plan them again."
     )
 
 
@@ -203,7 +203,7 @@ def _frozen(run: Run, connection: Connection) -> list[tuple[Part, Frozen]]:
 
 
 def _keep_rejected(run: Run) -> None:
-    """Keep the rejected rows as they stand in the source, so that they can be mended and imported again."""
+    """Keep the rejected rows as they stand in the source, so that they can be fixed and imported again."""
     for part in run.parts:
         extracted = part.extracted
         if not part.tally.rejected or extracted is None:
@@ -308,7 +308,7 @@ class Planned:
                 frozen.hold_still()
 
     def moved(self) -> int:
-        """Say how many records of a frozen plan moved since it was made; none of a plan that is made anew."""
+        """Say how many records of a frozen plan moved since it was made; none of a plan that is made again."""
         if not is_frozen(self.run):
             return 0
         kept = sum(len(part.absent.kept) for part in self.run.parts if part.absent)

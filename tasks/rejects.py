@@ -1,4 +1,4 @@
-"""Rejects: the rejected rows of a run as a file that can be mended and imported again."""
+"""Rejects: the rejected rows of a run as a file to fix and import."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:
     for name in given.constants if len(types) > 1 else ():
         if not any(is_field(name, chosen) for chosen in types):
             listed = ", ".join(chosen.type for chosen in types)
-            raise MappingError(f"None of {listed} has a field '{name}': leave it out, or mend its name.")
+            raise MappingError(f"None of {listed} has a field '{name}': leave it out, or correct its name.")
 
 
 def _scope(mapping: Mapping, given: tuple[dict[str, str], ...]) -> tuple[dict[str, str], ...]:

@@ -255,7 +255,7 @@ def _slow(source: Source, text: Text, shape: Shape, *, hashes: bool) -> Census:
         for row, (first, record) in enumerate(records, start=shape.header_row + 1):
             if isinstance(record, Issue):
                 faults.append(replace(record, row=row, message=record.message.format(row=row)))
-                # The lines as they stand, so that they can be mended.
+                # The lines as they stand, so that they can be fixed.
                 writer.writerow([record.value])
             else:
                 faults += [fault] if (fault := _fault(source, shape, record, row, first)) else []

@@ -145,16 +145,16 @@ def _older_encoding(source: Source, look: _Look) -> tuple[str, tuple[Issue, ...]
     with source.path.open("rb") as file:
         file.seek(bad)
         byte = file.read(1)[0]
-    mend = "Save the file as UTF-8, or say which it is with --encoding cp1252."
+    remedy = "Save the file as UTF-8, or say which it is with --encoding cp1252."
     if look.beyond_ascii:
         raise SourceError(
             f"{source.name} is UTF-8 up to line {line}, which holds the byte 0x{byte:02X}: two encodings are mixed. "
-            + mend
+            + remedy
         )
     if (other := _utf8_sign(source.path)) is not None:
         raise SourceError(
             f"{source.name} is no UTF-8 in line {line} (byte 0x{byte:02X}), and UTF-8 in line "
-            f"{_line(source.path, other)}: two encodings are mixed. {mend}"
+            f"{_line(source.path, other)}: two encodings are mixed. {remedy}"
         )
     encoding = "cp1252" if _decodes(source.path, "cp1252") else "latin-1"
     message = f"the file is no UTF-8 (line {line}) and was read as {encoding}; --encoding names another"

@@ -46,7 +46,7 @@ def _store(request: Request) -> tuple[Any, str]:
     scheme = request.address.scheme
     options = _options(request.secret) if request.secret else {}
     try:
-        # Every run asks anew, and lets go of its connection.
+        # Every run asks for itself, and lets go of its connection.
         store, path = url_to_fs(request.url, skip_instance_cache=True, use_listings_cache=False, **options)
     except ImportError as error:
         raise UsageError(f"{scheme}:// needs one more package: {_first_line(error)}") from error

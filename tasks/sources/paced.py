@@ -1,6 +1,6 @@
 """Connections that have to get on: a deadline for all of them together, and a minimum rate for each.
 
-A server that sends a byte now and then never runs into a timeout, which begins anew with each byte. So what is received
+A server that sends a byte now and then never runs into a timeout, which restarts with each byte. So what is received
 is counted where it is received: headers, and what TLS wraps, included.
 """
 

@@ -126,7 +126,7 @@ def run_checks(
         queries = [*_duplicates(connection, target, staging), *_queries(target, mode)]
         queries += [*open_keys.ambiguous(connection, target), *replaced(target)]
         if staging.any_flawed:
-            # A row that is rejected already is asked of all the same, so that it is mended once.
+            # A row that is rejected already is asked of all the same, so that it is fixed once.
             queries += _queries(flawed, mode)
         asking = _Asking(connection, staging, target, mapping, mode, keep)
         asking.ask(queries)
@@ -153,7 +153,7 @@ def check_again(staging: Staging, target: Target, mapping: Mapping, mode: Mode, 
 
 
 def compare_again(staging: Staging, target: Target) -> Comparison:
-    """Compare anew after a lost connection, which takes the list of updates with it; the rules have been asked."""
+    """Compare again after a lost connection, which takes the list of updates with it; the rules have been asked."""
     with staging.session.transaction() as connection:
         return compare(connection, target)
 
@@ -331,10 +331,10 @@ def _finding(
 
 
 def _stale(target: Target) -> Iterator[Select[Any]]:
-    """Rows of an exported file that would write over what was changed, or make anew what was deleted, since then."""
+    """Rows of an exported file that would write over what was changed, or recreate what was deleted, since then."""
     if SEEN_AT not in target.s.c:
         return
-    s, then = target.s, "since this file was exported: export it anew, or import with --stale overwrite"
+    s, then = target.s, "since this file was exported: export again, or import with --stale overwrite"
     differs = select(planned_updates(target.part).c.row_number)
     later = select(literal(1)).select_from(target.t)
     moved = later.where(target.stored_key == target.match_key, _to_its_precision(target) != s.c[SEEN_AT])

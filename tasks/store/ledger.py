@@ -76,7 +76,7 @@ def staging_name(run_id: UUID, part: int = 0) -> str:
 def open_run(
     session: Session, *, source: str, mode: Mode, dry_run: bool, options: dict[str, Any], who: str, **more: Any
 ) -> None:
-    """Enter a run in the ledger as running; a run that is tried again is entered anew."""
+    """Enter a run in the ledger as running; a run that is tried again is entered again."""
     row = {
         "run_id": session.run_id,
         "source": source,

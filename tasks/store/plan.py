@@ -47,7 +47,7 @@ class Plan:
     there: int = 0
 
 
-# Rows from which on building the index anew is worth a lock.
+# Rows from which on rebuilding the index is worth a lock.
 _MANY = 10_000
 
 
@@ -166,7 +166,7 @@ class Planner:
 
     @contextmanager
     def _index_rebuilt(self) -> Iterator[bool]:
-        """Take the key's index of an empty table away, and build it anew from what was inserted: half the time.
+        """Take the key's index of an empty table away, and rebuild it from what was inserted: half the time.
 
         All of it is in the transaction, so that nobody ever sees the table without its key. Where somebody reads the
         table just now, the index stays.

@@ -123,14 +123,14 @@ def test_what_moved_is_left_out(page: Page, system: System, look: Look, tmp_path
 
 
 def test_what_moved_is_planned_anew(page: Page, system: System, tmp_path: Path) -> None:
-    """A new preview can be looked at first, and what was read can be compared and written anew."""
+    """A new preview can be looked at first, and what was read can be compared and written again."""
     previewed(page, system, tmp_path)
     page.get_by_role("link", name="See a new preview first").click()
     heading(page, "See what would happen")
     expect(page.get_by_role("row", name=re.compile("Name by hand second"))).to_be_visible()
     page.go_back()
     heading(page, "Import failed")
-    page.get_by_role("button", name="Plan anew").click()
+    page.get_by_role("button", name="Plan again").click()
     heading(page, "Imported")
     assert names(system) == ["first", "second"]
 

@@ -89,7 +89,7 @@ def test_a_plan_is_applied_once(system: System, client: httpx.Client, tmp_path: 
 def test_what_moved(
     system: System, client: httpx.Client, tmp_path: Path, moved: str, status: str, name: str, rejected: int
 ) -> None:
-    """A record that was changed since stops the plan and is named, is left out, or is planned anew."""
+    """A record that was changed since stops the plan and is named, is left out, or is planned again."""
     result_of(client, client.post("/api/import/execute", **file(write_csv(tmp_path / "a.csv", [vpc(1), vpc(2)]))))
     rows = [vpc(1, name="first"), vpc(2, name="second")]
     plan = preview(client, write_csv(tmp_path / "b.csv", rows))["planId"]

@@ -128,7 +128,7 @@ def test_a_change_in_prefects_page_takes_effect_at_once(scheduled: Scheduled) ->
 
 
 def test_what_somebody_made_of_an_example_stays(scheduled: Scheduled) -> None:
-    """A worker that starts anew leaves the schedule, the parameters and the switch as they were set."""
+    """A worker that starts again leaves the schedule, the parameters and the switch as they were set."""
     example = scheduled.deployment("sync-folder")
     [schedule] = example["schedules"]
     job = {"job": {"url": "file:///somewhere/else.csv", "name": "mine"}}

@@ -285,12 +285,12 @@ MOVES: dict[Callable[[str, Import], None], tuple[str, str, dict[str, str], dict[
     created: ("4", "was created", {"01": "new", "04": "mine"}, {"01": "new", "04": "net-4"}),
 }
 """What happens between plan and application: the record that moved and how it is told; some names at the end where it
-is left out, and where everything is planned anew."""
+is left out, and where everything is planned again."""
 
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
 def test_records_that_moved(database_url: str, tmp_path: Path, move: Callable[[str, Import], None]) -> None:
-    """They are told and nothing is done; asked again, they are left out; or everything is planned anew."""
+    """They are told and nothing is done; asked again, they are left out; or everything is planned again."""
     run = importer(database_url, tmp_path)
     key, said, skipped, rebased = MOVES[move]
     for moved in ("refuse", "skip", "rebase"):
@@ -371,7 +371,7 @@ def test_what_the_plan_takes_away_has_moved(database_url: str, tmp_path: Path) -
 
 
 def test_nothing_is_taken_away_of_a_source_that_was_not_read_whole(database_url: str, tmp_path: Path) -> None:
-    """Planned anew, too: what could not be read then may be there still."""
+    """Planned again, too: what could not be read then may be there still."""
     run = importer(database_url, tmp_path)
     run([vpc(1), vpc(2)])
     folder = tmp_path / "source"

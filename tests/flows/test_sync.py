@@ -387,7 +387,7 @@ def test_a_dry_run_is_not_the_last_sync(database_url: str, source: Path) -> None
 
 
 def test_a_failed_sync_is_tried_again(database_url: str, source: Path) -> None:
-    """A source that was refused as a whole is read anew though it has not changed."""
+    """A source that was refused as a whole is read again though it has not changed."""
     write_csv(source, [vpc(1), vpc(2, region="nowhere")])
     for _ in range(2):
         refused = sync(database_url, source, on_error="abort")

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 @pytest.mark.parametrize("name", ["core-netbox", "core_netbox", "Core-NetBox"])
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """However its name is spelt; it is looked up anew each time."""
+    """However its name is spelt; it is looked up again each time."""
     monkeypatch.setenv("CMDB_SECRET_CORE_NETBOX", "abcdefgh")
     assert secret_named(name).text == "abcdefgh"
     monkeypatch.setenv("CMDB_SECRET_CORE_NETBOX", "ijklmnop")

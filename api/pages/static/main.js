@@ -65,7 +65,7 @@ function present(view) {
   placeBefore = place;
 }
 
-/** What an element is called, to find it again in a view that is made anew. */
+/** What an element is called, to find it again in a view that is rebuilt. */
 const nameOf = (element) =>
   element.getAttribute("aria-label") ?? element.labels?.[0]?.firstChild?.textContent ?? element.textContent.replace(/ [↑↓]$/, "");
 

@@ -167,8 +167,8 @@ async function rejectedCard(result, fields, signal) {
   return h("section", { class: "card" },
     h("h2", null, `Rejected rows (${number(result.counts.rejected)})`),
     h("p", null, isPlan(result)
-      ? "These rows would be left out. Mend them in your file and choose it again, or import the others now and mend these later."
-      : "These rows were left out. Download them, mend the marked cells, and import that file."),
+      ? "These rows would be skipped. Fix them in your file and choose it again, or import the others now and fix these later."
+      : "These rows were skipped. Download them, fix the marked cells, and import that file."),
     links.length > 0 && h("p", { class: "row" }, links),
     list.node);
 }
@@ -355,17 +355,17 @@ async function refusal(result, where, query, signal) {
   const options = new URLSearchParams([...query].filter(([name]) => !["upload", "preview"].includes(name)));
   const asked = (how) => () => apply(result.applies, { hash: planned.plan.hash, moved: how }, where, query);
   return h("section", { class: "card" }, h("h2", null, "What to do about it"),
-    h("p", null, "Leave the records that were changed since as they are, and do the rest of the plan. Or plan anew: what was read is compared with what is stored now, and all of it is written."),
+    h("p", null, "Leave the records that were changed since as they are, and do the rest of the plan. Or plan again: what was read is compared with what is stored now, and all of it is written."),
     wrong,
     h("p", { class: "row" },
-      once("Leave them out", "primary", wrong, asked("skip")), once("Plan anew", "", wrong, asked("rebase")),
+      once("Leave them out", "primary", wrong, asked("skip")), once("Plan again", "", wrong, asked("rebase")),
       upload && h("a", { class: "button", href: to(["import", upload, "preview"], options) }, "See a new preview first")));
 }
 
 /**
  * A run of import as it stands: its progress, or its result.
  * @param {{path: string[], query: URLSearchParams}} place  of the run, whose id is the last of the path
- * @param {AbortSignal} signal @param {() => void} again  shows this view anew
+ * @param {AbortSignal} signal @param {() => void} again  shows this view again
  */
 export async function runView({ path, query }, signal, again, before) {
   const id = path.at(-1);

@@ -24,7 +24,7 @@ const WORDS = [
   [/Correct it, or leave it out with --without-rule \S+/, "Whoever keeps the rules has to correct it."],
   [/; see `cmdb [^`]*`/, ""],
   [/; `cmdb approve [^`]*` applies exactly this plan\./, "."],
-  [/: plan again, or apply with --moved skip to leave them out, or --moved rebase to plan them anew\./, "."],
+  [/: plan again, or apply with --moved skip to leave them out, or --moved rebase to plan them again\./, "."],
 ];
 
 /** A message as the page says it. */

@@ -207,11 +207,11 @@ def index(url: str) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize(("count", "anew"), [(MANY, True), (MANY - 1, False)])
-def test_an_index_is_built_anew_for_many(database_url: str, tmp_path: Path, count: int, anew: bool) -> None:
+@pytest.mark.parametrize(("count", "again"), [(MANY, True), (MANY - 1, False)])
+def test_an_index_is_built_anew_for_many(database_url: str, tmp_path: Path, count: int, again: bool) -> None:
     """Into an empty table, from so many rows on; it is unique afterwards, as it was."""
     before = index(database_url)
-    assert (many(database_url, tmp_path, count) != before) is anew
+    assert (many(database_url, tmp_path, count) != before) is again
     with pytest.raises(Exception, match="vpc_pkey"):
         execute(database_url, "insert into vpc (vpc_id, cidr_block) select vpc_id, cidr_block from vpc limit 1")
 

@@ -141,12 +141,12 @@ def test_what_is_done(database_url: str, mixed: Report) -> None:
 
 
 def test_a_deletion_is_taken_back(database_url: str, tmp_path: Path, run: Import) -> None:
-    """The record is there again as it was made; one that somebody has made anew since is left alone, but by force."""
+    """The record is there again as it was made; one that somebody has made again since is left alone, but by force."""
     run([vpc(1), vpc(2), vpc(3)])
     before = by_key(database_url)
     source = write_csv(tmp_path / "source.csv", [vpc(1)])
     deleted = sync(database_url, source, missing="delete", max_delete=None)
-    run([vpc(3, name="anew", state="")])
+    run([vpc(3, name="again", state="")])
     with undoing(database_url, deleted) as taking:
         assert taking.plan() == Undone(delete=0, update=0, create=1, moved=1, kept=0)
         [change] = taking.changes(9)
@@ -157,7 +157,7 @@ def test_a_deletion_is_taken_back(database_url: str, tmp_path: Path, run: Import
     back = by_key(database_url)
     assert back["02"] | {"updated_at": None} == before["02"] | {"updated_at": None}
     assert back["02"]["updated_at"] > before["02"]["updated_at"]
-    assert back["03"]["name"] == "anew"
+    assert back["03"]["name"] == "again"
     [(now, whole)] = execute(
         database_url, "select before = 'null', after from change where run_id = :run", run=UUID(undo)
     )
@@ -170,7 +170,7 @@ def test_a_deletion_is_taken_back(database_url: str, tmp_path: Path, run: Import
 
 
 def test_what_is_gone_already(database_url: str, run: Import) -> None:
-    """A record that the run made and somebody deleted needs nothing; one that it changed is told, or made anew."""
+    """A record that the run made and somebody deleted needs nothing; one that it changed is told, or made again."""
     run([vpc(1)])
     report = run([vpc(1, name="new"), vpc(2)])
     execute(database_url, "delete from vpc")
