@@ -98,7 +98,7 @@ def main() -> None:
         ".venv/bin/cmdb import examples/vpcs.csv --dry-run     what an import would do\n"
         ".venv/bin/cmdb types vpc                              the fields of a type\n"
         ".venv/bin/cmdb import --help                          mapping, constants, thresholds …\n"
-        f"open {HOME / 'rejects.xlsx'}, mend the marked cells, and import it",
+        f"open {HOME / 'rejects.xlsx'}, fix the marked cells, and import it",
         soft_wrap=True,
     )
 
