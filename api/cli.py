@@ -22,7 +22,7 @@ from typer.core import TyperGroup
 from api import render
 from api.access_commands import audit, key
 from api.piped import given_file, is_standard, wanted_file
-from api.record_commands import get, list_
+from api.record_commands import get, known_record, list_
 from api.streams import steady_streams
 from api.terminal import comma_separated, err, out, print_json, print_plain, reading
 from api.watch import Watch
@@ -37,7 +37,7 @@ from schemas.settings import settings
 from tasks.aside import aside
 from tasks.private import keep_private
 from tasks.rule_files import load_rules
-from tasks.store import browse, ledger
+from tasks.store import ledger
 from tasks.store.database import address
 from tasks.store.definitions import definitions
 from tasks.store.difference import difference
@@ -617,11 +617,7 @@ def history(
     json: Json = False,
 ) -> None:
     """Show the history of a record: when it changed, by which run and file, before and after."""
-    chosen = resource(type)
-    with reading() as connection:
-        found = browse.record(connection, chosen, key)
-    if found is None:
-        raise UsageError(f"There is no {chosen.title} '{key}'.")
+    found = known_record(resource(type), key)
     print_json(found) if json else out.print(render.history_table(found["history"]))
 
 

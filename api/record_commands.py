@@ -18,6 +18,7 @@ from schemas.errors import UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ExportJob
 from schemas.reports import silent
+from schemas.resource import Resource
 from schemas.resources import resource
 from schemas.settings import settings
 from tasks.aside import aside
@@ -92,10 +93,7 @@ def get(
 ) -> None:
     """Show one record with all of its fields."""
     chosen = resource(type)
-    with reading() as connection:
-        found = browse.record(connection, chosen, key)
-    if found is None:
-        raise UsageError(f"There is no {chosen.title} '{key}': `cmdb list {chosen.type}` shows those that there are.")
+    found = known_record(chosen, key)
     record = {name: value for name, value in found["record"].items() if name != "key"}
     match output:
         case Output.TABLE:
@@ -108,6 +106,15 @@ def get(
             print_plain(_yaml(record).rstrip("\n"))
         case Output.CSV:
             raise UsageError(f"One record is not printed as CSV: use `cmdb list {chosen.type} --where … -o csv`.")
+
+
+def known_record(chosen: Resource, key: str) -> dict[str, Any]:
+    """Return a record with its history; raises UsageError where there is none of that key."""
+    with reading() as connection:
+        found = browse.record(connection, chosen, key)
+    if found is None:
+        raise UsageError(f"There is no {chosen.title} '{key}': `cmdb list {chosen.type}` shows those that there are.")
+    return found
 
 
 def _print_export(job: ExportJob, *, as_yaml: bool) -> None:

@@ -15,9 +15,8 @@ from schemas.reports import Counts, Moved
 from schemas.resources import RESOURCES
 from tasks.part import Part, Tally
 from tasks.run import Run, user
-from tasks.steps import add_rules
+from tasks.steps import add_rules, keep_mapping
 from tasks.store import ledger
-from tasks.store.definitions import save_mapping
 from tasks.store.frozen import Frozen
 from tasks.store.staging import Staging
 from tasks.store.target import target_of
@@ -44,12 +43,8 @@ def reopen(run: Run, job: ApplyJob) -> tuple[Part, ...]:
     with run.session.transaction() as connection:
         ledger.read_plan(connection, job.plan)  # another run may have applied it while this one waited
     ledger.describe_run(run.session, kept.sha256 or "", run.described, run.notices)
-    if run.job.save_mapping:
-        # It belongs to whoever made the plan, not to whoever approves it.
-        with run.session.transaction() as connection:
-            saved_as = (run.job.save_mapping, run.parts[0].resource.type, run.parts[0].mapping)
-            who = kept.requested_by or user()
-            save_mapping(connection, *saved_as, who, admin=kept.plan.get("admin", False))
+    # It belongs to whoever made the plan, not to whoever approves it.
+    keep_mapping(run, kept.requested_by or user(), admin=kept.plan.get("admin", False))
     for part, data in zip(run.parts, kept.plan["parts"], strict=True):
         _check_same(run, part, data["checksum"])
         if job.moved is not Moved.REFUSE:

@@ -105,11 +105,18 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     run.parts = with_referred(parts, job, sources[0].name)
     run.notices += add_rules(run, run.parts)
     ledger.describe_run(run.session, sources[0].sha256, run.described, run.notices)
-    if job.save_mapping and not job.dry_run:
-        with run.session.transaction() as connection:
-            saved_as = (job.save_mapping, parts[0].resource.type, parts[0].mapping)
-            save_mapping(connection, *saved_as, job.requested_by or user(), admin=job.authority.admin)
+    if not job.dry_run:
+        keep_mapping(run, job.requested_by or user(), admin=job.authority.admin)
     return run.parts
+
+
+def keep_mapping(run: Run, who: str, *, admin: bool) -> None:
+    """Save the mapping of the first type of the source, where the run was asked to, under the name that was given."""
+    if run.job.save_mapping:
+        # A type that is only created for references has no columns.
+        part = next(each for each in run.parts if not each.referred)
+        with run.session.transaction() as connection:
+            save_mapping(connection, run.job.save_mapping, part.resource.type, part.mapping, who, admin=admin)
 
 
 def add_rules(run: Run, parts: tuple[Part, ...]) -> list[Issue]:

@@ -10,7 +10,7 @@ from schemas.errors import Forbidden
 from schemas.permissions import Authority
 from schemas.reports import Moved, Severity, Status
 from tests.flows.support import apply, everything, take_back
-from tests.support import importer, issues_of, stored, with_settings
+from tests.support import execute, importer, issues_of, stored, with_settings
 
 CIRCUIT = {"provider": "Colt", "cid": "1", "site_a": "Bonn", "site_z": "Ulm"}
 
@@ -37,6 +37,21 @@ def test_what_was_created_since_the_plan(database_url: str, tmp_path: Path, move
     assert [(site["name"], site["slug"]) for site in stored(database_url, "site")] == [("Bonn", None), ("Ulm", "ulm")]
     assert take_back(database_url, applied).counts.delete == created
     assert everything(database_url) == before
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_the_mapping_that_is_saved(database_url: str, tmp_path: Path, planned: bool) -> None:
+    """It is that of the file's type, not of one that is only created; a plan saves it when it is applied."""
+    run = importer(database_url, tmp_path)
+    asked = {"resource_type": "circuit", "create_missing": ("site",), "save_mapping": "circuits"}
+    saved = "select name, resource_type from saved_mapping"
+    if planned:
+        plan = run([CIRCUIT], dry_run=True, keep_plan=True, **asked)
+        assert execute(database_url, saved) == []
+        assert apply(database_url, plan).status is Status.COMPLETED
+    else:
+        run([CIRCUIT], **asked)
+    assert execute(database_url, saved) == [("circuits", "circuit")]
 
 
 def test_a_rule_of_ones_own(database_url: str, tmp_path: Path) -> None:
