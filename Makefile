@@ -48,7 +48,7 @@ coverage-report: .venv/.installed
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-mutants: .venv/.installed ## change the code in small ways and see whether a test notices (MODULE=schemas/rules.py)
+mutants: .venv/.installed ## change the code in small ways and see whether a test notices (MODULE=schemas/model/rules.py)
 	$(BIN)/python -m tests.mutants $(MODULE)
 
 lint: .venv/.installed ## style, types and the layers

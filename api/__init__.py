@@ -1,1 +1,1 @@
-"""Voices: the command line."""
+"""The front ends: the command line, the REST API and the web page."""

@@ -18,9 +18,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from schemas.tables import METADATA
-from tasks.store.engine import engine
-from tasks.store.roles import SUPERUSER
+from schemas.model.tables import METADATA
+from tasks.store.connection.engine import engine
+from tasks.store.connection.roles import SUPERUSER
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,11 +11,11 @@ import polars as pl
 
 from schemas.reports import ROW, Empty, Mapping, Mode
 from schemas.resources import RESOURCES
-from tasks.store.checks import run_checks
+from tasks.store.checks.run import run_checks
+from tasks.store.connection.session import Session
 from tasks.store.ledger import drop_staging
-from tasks.store.session import Session
-from tasks.store.staging import Staging
-from tasks.store.target import target_of
+from tasks.store.merge.sides import target_of
+from tasks.store.staging.table import Staging
 
 FIELDS = ("vrf", "prefix", "status")
 VRFS = tuple(f"65000:{number}" for number in range(8))

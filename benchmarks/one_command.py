@@ -15,9 +15,9 @@ from collections.abc import Callable  # noqa: E402
 from dataclasses import fields, replace  # noqa: E402
 from typing import Any  # noqa: E402
 
-from api.cli import main  # noqa: E402
-from flows.sentences import import_file  # noqa: E402
-from tasks.steps import PLAIN  # noqa: E402
+from api.cli.main import main  # noqa: E402
+from flows.pipelines import import_file  # noqa: E402
+from tasks.steps.registry import PLAIN  # noqa: E402
 
 STAGES["its modules"] = time.time()
 

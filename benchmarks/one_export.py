@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks.one_import import peak_memory
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.jobs import ExportJob
 from schemas.settings import settings
 

@@ -11,12 +11,12 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from flows.sentences import import_file
+from flows.pipelines import import_file
 from schemas.jobs import ImportJob
 from schemas.settings import settings
-from tasks.part import Part
-from tasks.run import Run
-from tasks.steps import PLAIN
+from tasks.runtime.context import Run
+from tasks.runtime.type_load import Part
+from tasks.steps.registry import PLAIN
 
 
 def peak_memory() -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from benchmarks.one_import import peak_memory
-from flows.sentences import apply_plan, import_file
+from flows.pipelines import apply_plan, import_file
 from schemas.jobs import ApplyJob, ImportJob
 from schemas.reports import Report
 from schemas.settings import settings

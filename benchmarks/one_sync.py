@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.one_import import peak_memory
-from flows.sentences import sync_source
+from flows.pipelines import sync_source
 from schemas.jobs import SyncJob
 from schemas.settings import settings
 

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from benchmarks.one_import import peak_memory
 from schemas.jobs import UndoJob
 from schemas.settings import settings
+from tasks.steps.undo import undo
 from tasks.store import ledger
-from tasks.store.engine import engine
-from tasks.undo import undo
+from tasks.store.connection.engine import engine
 
 
 def main(url: str) -> None:

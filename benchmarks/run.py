@@ -23,10 +23,10 @@ from sqlalchemy import text
 
 from benchmarks import checks, data, peers, system
 from benchmarks.bench import ROOT, Bench, Case, report
-from tasks.store import embedded
-from tasks.store.engine import engine
-from tasks.store.migrate import upgrade
-from tasks.store.roles import ACCESS, SUPERUSER
+from tasks.store.connection import embedded
+from tasks.store.connection.engine import engine
+from tasks.store.connection.migrate import upgrade
+from tasks.store.connection.roles import ACCESS, SUPERUSER
 
 RESULTS = Path(__file__).with_name("results.md")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from flows import sentences
+from flows import pipelines
 from schemas.custom import Rule, rule
 from schemas.errors import CmdbError, MappingError, RunFailed, Unavailable, UnknownType, UsageError
 from schemas.filters import Filter, parse
@@ -43,10 +43,10 @@ from schemas.reports import (
 from schemas.resources import resource
 from schemas.settings import Settings
 from schemas.settings import settings as settings_of_the_process
-from tasks import undo as undoing
-from tasks.store import browse
-from tasks.store.database import database
-from tasks.store.engine import engine, told_plainly
+from tasks.steps import undo as undoing
+from tasks.store.connection.database import database
+from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.read import record_pages
 
 __all__ = [
     "ApplyJob",
@@ -105,7 +105,7 @@ def import_file(
     """Import a file, or with `dry_run` find out what that would do."""
     used = settings or settings_of_the_process()
     with database(used) as url:
-        return sentences.import_file(_import(job), url, used, progress=progress)
+        return pipelines.import_file(_import(job), url, used, progress=progress)
 
 
 def plan_file(job: ImportJob | Path | str, *, settings: Settings | None = None, progress: Progress = silent) -> Report:
@@ -124,7 +124,7 @@ def apply_plan(
     elif not isinstance(job, ApplyJob):
         job = ApplyJob(plan=UUID(str(job)))
     with database(used) as url:
-        return sentences.apply_plan(job, url, used, progress=progress)
+        return pipelines.apply_plan(job, url, used, progress=progress)
 
 
 def sync(job: SyncJob | str, *, settings: Settings | None = None, progress: Progress = silent) -> Report:
@@ -132,7 +132,7 @@ def sync(job: SyncJob | str, *, settings: Settings | None = None, progress: Prog
     used = settings or settings_of_the_process()
     asked = job if isinstance(job, SyncJob) else SyncJob(url=job)
     with database(used) as url:
-        return sentences.sync_source(asked, url, used, progress=progress)
+        return pipelines.sync_source(asked, url, used, progress=progress)
 
 
 def undo(
@@ -150,7 +150,7 @@ def export_file(job: ExportJob, *, settings: Settings | None = None, progress: P
     """Export records to a file, which is there whole or not at all."""
     used = settings or settings_of_the_process()
     with database(used) as url:
-        return sentences.export_file(job, url, used, progress=progress)
+        return pipelines.export_file(job, url, used, progress=progress)
 
 
 def list_records(
@@ -166,9 +166,9 @@ def list_records(
     They are all in memory: export more than some thousands instead.
     """
     asked = parse(where) if isinstance(where, str) else where
-    wanted = browse.Wanted(resource(type), asked, sort=sort, limit=_ALL if limit is None else limit)
+    wanted = record_pages.Wanted(resource(type), asked, sort=sort, limit=_ALL if limit is None else limit)
     with database(settings or settings_of_the_process()) as url, told_plainly(), engine(url).connect() as connection:
-        return browse.page(connection, wanted)[1]
+        return record_pages.page(connection, wanted)[1]
 
 
 def _import(job: ImportJob | Path | str) -> ImportJob:

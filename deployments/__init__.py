@@ -1,1 +1,1 @@
-"""Places: what is served, and where."""
+"""What is served and where: deployments, schedules, workers and containers."""

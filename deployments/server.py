@@ -12,12 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from deployments.environment import of_prefect_server
-from deployments.part import Part
+from deployments.process import Part
 from flows.launch import answers
 from flows.sign_in import SERVER, server_secret
 from schemas.settings import Settings
-from tasks.store.database import address
-from tasks.store.engine import engine, told_plainly
+from tasks.store.connection.database import address
+from tasks.store.connection.engine import engine, told_plainly
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def main() -> NoReturn:
     code, reason = _carried_out()
     if reason:
         # Prefect would say that the process was killed, and not why.
-        subprocess.run([sys.executable, "-m", "deployments.limited", reason], check=False)
+        subprocess.run([sys.executable, "-m", "deployments.report_limit", reason], check=False)
     sys.exit(code)
 
 

@@ -9,12 +9,12 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from deployments.environment import of_api, of_runs
-from deployments.part import Part, Say, end_with_parent, run
+from deployments.process import Part, Say, end_with_parent, run
 from deployments.server import api_address, page_address, server_part
 from flows.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret
 from schemas.errors import UsageError
 from schemas.settings import Settings
-from tasks.store.database import database
+from tasks.store.connection.database import database
 
 
 def up(settings: Settings, say: Say) -> None:
@@ -41,7 +41,7 @@ def _place_of_secret(settings: Settings) -> str:
 def _parts(settings: Settings, url: str) -> list[Part]:
     api = api_address(settings.prefect_port)
     logs = settings.home / "logs"
-    program = [sys.executable, "-c", "from api.cli import main; main()"]
+    program = [sys.executable, "-c", "from api.cli.main import main; main()"]
     common = {
         "CMDB_DATABASE_URL": url,
         "CMDB_HOME": str(settings.home),

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from deployments.limits import LOOK, Limits
-from deployments.part import end_with_parent
+from deployments.process import end_with_parent
 from deployments.start_run import MOST
 from schemas.resources import RESOURCES
-from tasks.watched import without_heartbeat
+from tasks.prefect_tasks import without_heartbeat
 
 _MODULES = (
     "prefect.flow_engine",

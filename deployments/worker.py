@@ -8,15 +8,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deployments.definitions import POOL, register
 from deployments.environment import of_runs
 from deployments.limits import MEMORY, MINUTES
-from deployments.part import Part, Say, end_with_parent, run
-from deployments.served import POOL, register
+from deployments.process import Part, Say, end_with_parent, run
 from deployments.start_run import SOCKET
 from schemas.errors import Unavailable
 from schemas.settings import Settings
-from tasks.store.migrate import ensure_upgraded
-from tasks.store.session import alone
+from tasks.store.connection.migrate import ensure_upgraded
+from tasks.store.connection.session import alone
 
 # Seconds between two looks for new runs: each costs the server about ten milliseconds.
 _LOOK = "0.25"

@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 from prefect.schedules import Schedule
 
-from deployments.served import DEPLOYMENTS, EXAMPLES, POOL, Deployment
-from schemas import citations
-from schemas.fields import Spec
-from schemas.resource import Document, Resource
+from deployments.definitions import DEPLOYMENTS, EXAMPLES, POOL, Deployment
+from schemas.model import citations
+from schemas.model.fields import Spec
+from schemas.model.resource import Document, Resource
+from schemas.model.rules import Apart, Contained, Inside, NoOverlap, Reference, SetRule, Unique
 from schemas.resources import RESOURCES
-from schemas.rules import Apart, Contained, Inside, NoOverlap, Reference, SetRule, Unique
 
 TARGET = Path(__file__).with_name("types.md")
 RULES = Path(__file__).with_name("rules.md")
@@ -32,7 +32,7 @@ def main() -> None:
 def prefect_yaml() -> str:
     """Return the deployments as `prefect deploy` reads them."""
     head = (
-        "# Made by `python docs/generate.py` from deployments/served.py, which `cmdb worker` registers by itself.\n"
+        "# Made by `python docs/generate.py` from deployments/definitions.py; `cmdb worker` registers them by itself.\n"
         "# To deploy by hand: prefect deploy --all --prefect-file deployments/prefect.yaml\n"
     )
     deployed = [_deployed(each) for each in (*DEPLOYMENTS, *EXAMPLES)]
@@ -142,7 +142,7 @@ def _rules_of_cells() -> list[str]:
     return [*lines, ""]
 
 
-# What pandera calls the checks that `schemas.fields` names as pandera's keywords do.
+# What pandera calls the checks that `schemas.model.fields` names as pandera's keywords do.
 _KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
 
 # The fields of one rule that are listed by name.

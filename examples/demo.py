@@ -17,7 +17,7 @@ from rich.table import Table
 from deployments.server import prefect_server
 from flows.sign_in import sign_in
 from schemas.settings import Settings
-from tasks.store.database import database
+from tasks.store.connection.database import database
 
 HERE = Path(__file__).parent
 CMDB = Path(sys.executable).with_name("cmdb")

@@ -1,1 +1,1 @@
-"""Sentences: an import, a preview, each reading as its own summary."""
+"""Pipelines as Prefect flows, and the conversation with Prefect."""

@@ -11,13 +11,13 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.job_text import AS_TEXT_TOO
+from flows.job_parameter import AS_TEXT_TOO
+from flows.pipelines import apply_plan
 from flows.reported import reported, reported_here
-from flows.sentences import apply_plan
 from schemas.jobs import ApplyJob
 from schemas.reports import Progress, Report
 from schemas.settings import settings
-from tasks.watched import WATCHED
+from tasks.prefect_tasks import WATCHED
 
 
 def _run_name() -> str:

@@ -12,15 +12,15 @@ from prefect import flow, states
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.job_text import AS_TEXT_TOO, as_text
-from flows.sentences import export_file
+from flows.job_parameter import AS_TEXT_TOO, as_text
+from flows.pipelines import export_file
 from schemas.errors import Cancelled
 from schemas.jobs import ExportJob
 from schemas.reports import Exported, Progress
 from schemas.settings import settings
-from tasks.private import keep_private
-from tasks.store.database import database
-from tasks.watched import WATCHED_EXPORT, heard, publish_export, published
+from tasks.prefect_tasks import WATCHED_EXPORT, heard, publish_export, published
+from tasks.private_files import keep_private
+from tasks.store.connection.database import database
 
 
 def _run_name() -> str:

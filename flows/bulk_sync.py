@@ -11,14 +11,14 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.job_text import AS_TEXT_TOO
-from flows.notices import circumstances
+from flows.job_parameter import AS_TEXT_TOO
+from flows.pipelines import sync_source
 from flows.reported import reported, reported_here
-from flows.sentences import sync_source
+from flows.sync_watch import circumstances
 from schemas.jobs import SyncJob
 from schemas.reports import Progress, Report
 from schemas.settings import settings
-from tasks.watched import WATCHED
+from tasks.prefect_tasks import WATCHED
 
 
 def _run_name() -> str:

@@ -11,12 +11,12 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.job_text import AS_TEXT_TOO
+from flows.job_parameter import AS_TEXT_TOO
 from flows.reported import reported, reported_here
 from schemas.jobs import UndoJob
 from schemas.reports import Progress, Report
 from schemas.settings import settings
-from tasks.watched import watched_undo
+from tasks.prefect_tasks import watched_undo
 
 
 def _run_name() -> str:

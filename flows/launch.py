@@ -11,17 +11,17 @@ from importlib import import_module
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flows.sentences import apply_plan, export_file, import_file, sync_source
+from flows.pipelines import apply_plan, export_file, import_file, sync_source
 from flows.sign_in import CLIENT, credentials, secret_file, sign_in
 from schemas.errors import CmdbError, Forbidden, Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Progress, Report, Status
 from schemas.settings import Settings
-from tasks.run import user
-from tasks.store import audit
-from tasks.store.database import database
-from tasks.store.engine import engine, told_plainly
-from tasks.undo import undo
+from tasks.runtime.context import user
+from tasks.steps.undo import undo
+from tasks.store.access import access_log
+from tasks.store.connection.database import database
+from tasks.store.connection.engine import engine, told_plainly
 
 Say = Callable[[str], None]
 Job = ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob
@@ -84,7 +84,7 @@ def _entered(url: str, flow: str, job: Job, run: Callable[[], Result]) -> Result
     dry = not isinstance(job, ApplyJob | ExportJob) and job.dry_run
     what = _ENTERED.get(flow, flow) if not dry else "preview"
     target = job.what if isinstance(job, ExportJob) else job.source
-    event = audit.Event(what, who=user(), target=target, address=COMMAND_LINE)
+    event = access_log.Event(what, who=user(), target=target, address=COMMAND_LINE)
     try:
         ended = run()
     except BaseException as error:
@@ -97,9 +97,9 @@ def _entered(url: str, flow: str, job: Job, run: Callable[[], Result]) -> Result
     return ended
 
 
-def _enter(url: str, event: audit.Event) -> None:
+def _enter(url: str, event: access_log.Event) -> None:
     with told_plainly(), engine(url).begin() as connection:
-        audit.add(connection, [event])
+        access_log.add(connection, [event])
 
 
 def _server(settings: Settings, say: Say) -> str | None:

@@ -15,15 +15,16 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from flows.notices import register
 from flows.runs import Runs, prefect
+from flows.sync_watch import register
 from schemas.settings import Settings, settings
-from tasks import purge as purging
-from tasks.run import user
-from tasks.store import audit, ledger
-from tasks.store.database import database
-from tasks.store.session import Session, alone
-from tasks.watched import publish_report
+from tasks.prefect_tasks import publish_report
+from tasks.runtime.context import user
+from tasks.steps import purge as purging
+from tasks.store import ledger
+from tasks.store.access import access_log
+from tasks.store.connection.database import database
+from tasks.store.connection.session import Session, alone
 
 
 @flow(name="maintenance", persist_result=False)
@@ -43,7 +44,7 @@ async def maintenance() -> None:
             for run in ledger.reap(session):
                 log.info("removed what run %s had staged", run)
             with session.transaction() as connection:
-                if removed := audit.remove_old(connection, settings().audit_days, user()):
+                if removed := access_log.remove_old(connection, settings().audit_days, user()):
                     log.info("removed %s entries of the access log that were past their time", removed)
     for path in remove_old(settings()):
         log.info("removed %s", path.name)

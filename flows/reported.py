@@ -15,16 +15,16 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
-from flows.job_text import as_text
+from flows.job_parameter import as_text
 from schemas.errors import Cancelled, RunFailed, UnderWay
 from schemas.reports import Progress, Report, Status
 from schemas.settings import settings
-from tasks.private import keep_private
-from tasks.rejects import write_rejects
+from tasks.prefect_tasks import heard, publish_report, published
+from tasks.private_files import keep_private
+from tasks.steps.rejects import write_rejects
 from tasks.store import ledger
-from tasks.store.database import database
-from tasks.store.engine import engine
-from tasks.watched import heard, publish_report, published
+from tasks.store.connection.database import database
+from tasks.store.connection.engine import engine
 
 
 def reported(carry_out: Callable[[str, Progress, UUID], Report]) -> Any:

@@ -34,16 +34,16 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
 from sqlalchemy import Connection
 
-from flows.fair import queue_of
-from flows.job_text import as_text, members
+from flows.fair_queues import queue_of
+from flows.job_parameter import as_text, members
 from schemas import errors
 from schemas.errors import Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Status
 from schemas.settings import Settings
 from tasks.store import ledger
-from tasks.store.engine import engine, told_plainly
-from tasks.store.session import interrupt, is_alive
+from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.session import interrupt, is_alive
 
 Found = TypeVar("Found")
 

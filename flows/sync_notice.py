@@ -1,6 +1,6 @@
 """The flow `sync-notice`: the webhook of a sync is told that its process died.
 
-Started by an automation of Prefect (`flows.notices`). Needs a Prefect server (`PREFECT_API_URL`) and the settings of
+Started by an automation of Prefect (`flows.sync_watch`). Needs a Prefect server (`PREFECT_API_URL`) and the settings of
 `schemas.settings` (`CMDB_…`) in its environment.
 """
 
@@ -17,15 +17,15 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 from sqlalchemy import Connection
 
-from flows.notices import job_of, page_of
+from flows.sync_watch import job_of, page_of
 from schemas.jobs import SyncJob
 from schemas.reports import Report, Status
 from schemas.settings import settings
-from tasks.notices import Circumstances, Event, tell
+from tasks.notifications.notifications import Circumstances, Event, tell
 from tasks.store import ledger
-from tasks.store.database import database
-from tasks.store.engine import engine, told_plainly
-from tasks.store.session import is_alive
+from tasks.store.connection.database import database
+from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.session import is_alive
 
 # PostgreSQL sees within seconds that a process is gone, once the statement that it asked for is over.
 _LOOKS, _LOOK = 10, 1.0

@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 
-from flows.job_text import members
+from flows.job_parameter import members
 from flows.runs import SYNC
 from schemas.errors import Unavailable
 from schemas.jobs import SyncJob

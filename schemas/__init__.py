@@ -1,1 +1,1 @@
-"""Nouns: resource types, field kinds, rules, tables, reports, errors and settings; pure, with no I/O."""
+"""Declarations and values: resource types, rules, job options, reports, errors and settings; pure, with no I/O."""

@@ -1,1 +1,1 @@
-"""Verbs: the steps of a run, as plain functions on frames; below them formats, sources and the store."""
+"""The engine: the steps of a run, and below them formats, sources and the store."""

@@ -17,10 +17,10 @@ from sqlalchemy.engine import make_url
 
 from flows.sign_in import CLIENT, SERVER
 from schemas.settings import settings
-from tasks.private import OUTER
-from tasks.store import embedded
-from tasks.store.embedded import server
-from tasks.store.roles import ACCESS, SUPERUSER
+from tasks.private_files import OUTER
+from tasks.store.connection import embedded
+from tasks.store.connection.embedded import server
+from tasks.store.connection.roles import ACCESS, SUPERUSER
 from tests.api.system import CMDB, Start, System, running
 from tests.databases import EmptiedDatabase, database, template_ready
 from tests.laws import PROFILE

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from tasks.store.engine import close_engine, engine
-from tasks.store.migrate import upgrade
-from tasks.store.roles import ROLE, SUPERUSER
+from tasks.store.connection.engine import close_engine, engine
+from tasks.store.connection.migrate import upgrade
+from tasks.store.connection.roles import ROLE, SUPERUSER
 from tests.waiting import wait_until
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
 from tests.support import execute
 from tests.waiting import wait_until
 

@@ -17,12 +17,12 @@ ROOT = Path(__file__).parents[1]
 REASONS = ROOT / "docs" / "mutants.md"
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "schemas/rules.py": ("tests/schemas/test_rules.py",),
-    "schemas/kinds.py": ("tests/schemas/test_kinds.py",),
-    "tasks/map.py": ("tests/tasks/test_map.py",),
-    "tasks/store/plan.py": ("tests/flows/test_plan.py", "tests/flows/test_undo.py", "tests/flows/test_sync.py"),
-    "tasks/store/undo.py": ("tests/flows/test_undo.py",),
-    "tasks/store/missing.py": (
+    "schemas/model/rules.py": ("tests/schemas/model/test_rules.py",),
+    "schemas/model/kinds.py": ("tests/schemas/model/test_kinds.py",),
+    "tasks/steps/map.py": ("tests/tasks/steps/test_map.py",),
+    "tasks/store/merge/plan.py": ("tests/flows/test_plan.py", "tests/flows/test_undo.py", "tests/flows/test_sync.py"),
+    "tasks/store/merge/undo.py": ("tests/flows/test_undo.py",),
+    "tasks/store/merge/deletions.py": (
         "tests/flows/test_sync.py",
         "tests/flows/test_sync_emptied.py",
         "tests/flows/test_sync_overlap.py",
@@ -30,7 +30,7 @@ TESTS: dict[str, tuple[str, ...]] = {
 }
 """The tests of each module: to run all of them for each mutant would take days."""
 
-PURE = ("schemas/rules.py", "schemas/kinds.py", "tasks/map.py")
+PURE = ("schemas/model/rules.py", "schemas/model/kinds.py", "tasks/steps/map.py")
 """Modules whose tests need no fixture, and run without the second that tests/conftest.py takes to import."""
 
 # What a test process imports of others, so that it is imported once; nothing of ours, which is mutated, and nothing

@@ -9,9 +9,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.fields import Spec
-from schemas.resource import Resource
-from tasks.cells import EMPTY_WORDS
+from schemas.model.fields import Spec
+from schemas.model.resource import Resource
+from tasks.values.cell_text import EMPTY_WORDS
 
 
 def is_word(text: str) -> bool:

@@ -11,13 +11,13 @@ from uuid import UUID
 import orjson
 from sqlalchemy import select, text
 
-from flows.sentences import import_file
+from flows.pipelines import import_file
 from schemas.jobs import ImportJob
+from schemas.model.tables import TABLES
 from schemas.reports import Issue, Progress, Report, silent
 from schemas.settings import Settings, settings
-from schemas.tables import TABLES
 from tasks.store import ledger
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
 
 VPC_COLUMNS = ("vpc_id", "name", "cidr_block", "region", "account_id", "state", "tags")
 

@@ -11,19 +11,19 @@ from sqlalchemy import select, text
 
 from benchmarks.corpus.documents import Document, documents
 from benchmarks.corpus.tables import Table, tables
-from flows.sentences import import_file
+from flows.pipelines import import_file
 from schemas.errors import CmdbError
 from schemas.jobs import ImportJob
+from schemas.model.tables import TABLES
 from schemas.reports import Mode
 from schemas.resources import RESOURCES, resource
 from schemas.settings import Settings
-from schemas.tables import TABLES
-from tasks.extract import extract
-from tasks.infer import detect_type, first_records
-from tasks.map import MapOptions, map_columns
-from tasks.store.embedded import server
-from tasks.store.engine import close_engine, engine
-from tasks.store.migrate import ensure_upgraded
+from tasks.mapping.infer_type import detect_type, first_records
+from tasks.steps.extract import extract
+from tasks.steps.map import MapOptions, map_columns
+from tasks.store.connection.embedded import server
+from tasks.store.connection.engine import close_engine, engine
+from tasks.store.connection.migrate import ensure_upgraded
 
 SURE = 0.9
 """The confidence from which on a mapping may not be wrong."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from schemas.errors import UnknownType
-from schemas.resource import Resource
+from schemas.model.resource import Resource
+from schemas.model.rules import Reference
 from schemas.resources.asn import ASN
 from schemas.resources.circuit import CIRCUIT
 from schemas.resources.customer_gateway import CUSTOMER_GATEWAY
@@ -26,7 +27,6 @@ from schemas.resources.vpc_peering import VPC_PEERING
 from schemas.resources.vpn_connection import VPN_CONNECTION
 from schemas.resources.vpn_gateway import VPN_GATEWAY
 from schemas.resources.vrf import VRF
-from schemas.rules import Reference
 from schemas.spelling import nearest, plain
 
 _ALL = (

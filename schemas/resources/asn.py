@@ -5,9 +5,9 @@ Source: NetBox, ipam.ASN; RFC 6793 (32 bits), RFC 5396 (asdot).
 
 from __future__ import annotations
 
-from schemas import citations
-from schemas import fields as f
-from schemas.resource import Resource, SourcedRecord
+from schemas.model import citations
+from schemas.model import fields as f
+from schemas.model.resource import Resource, SourcedRecord
 
 
 class Asn(SourcedRecord):

@@ -5,10 +5,10 @@ Source: NetBox, circuits.Circuit.
 
 from __future__ import annotations
 
-from schemas import citations
-from schemas import fields as f
-from schemas.resource import Resource, SourcedRecord
-from schemas.rules import Reference
+from schemas.model import citations
+from schemas.model import fields as f
+from schemas.model.resource import Resource, SourcedRecord
+from schemas.model.rules import Reference
 
 
 class Circuit(SourcedRecord):

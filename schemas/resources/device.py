@@ -5,10 +5,10 @@ Source: NetBox, dcim.Device, which keeps names unique within a site and a tenant
 
 from __future__ import annotations
 
-from schemas import citations, kinds
-from schemas import fields as f
-from schemas.resource import SOURCE_ID, Resource, SourcedRecord
-from schemas.rules import Reference
+from schemas.model import citations, kinds
+from schemas.model import fields as f
+from schemas.model.resource import SOURCE_ID, Resource, SourcedRecord
+from schemas.model.rules import Reference
 
 
 class Device(SourcedRecord):

@@ -5,11 +5,11 @@ Source: NetBox, ipam.Prefix.
 
 from __future__ import annotations
 
-from schemas import citations, kinds
-from schemas import fields as f
+from schemas.model import citations, kinds
+from schemas.model import fields as f
+from schemas.model.resource import Resource, SourcedRecord
+from schemas.model.rules import Contained, Reference
 from schemas.reports import Severity
-from schemas.resource import Resource, SourcedRecord
-from schemas.rules import Contained, Reference
 
 
 class Prefix(SourcedRecord):

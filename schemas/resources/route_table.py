@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from schemas import citations
-from schemas import fields as f
+from schemas.model import citations
+from schemas.model import fields as f
+from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.rules import Objects, Reference, Unique, lists_objects, objects_rule
 from schemas.reports import Severity
-from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Objects, Reference, Unique, lists_objects, objects_rule
 
 # A route of an instance names the instance's network interface, too: that is one target.
 _TARGETS = (

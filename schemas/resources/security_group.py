@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas import citations
-from schemas import fields as f
-from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Objects, Reference, Unique, lists_objects, objects_rule
+from schemas.model import citations
+from schemas.model import fields as f
+from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.rules import Objects, Reference, Unique, lists_objects, objects_rule
 
 _RULES = (
     '[{"direction":"ingress","from_port":443,"ipv4_ranges":[{"CidrIp":"10.0.0.0/8"}],"protocol":"tcp","to_port":443}]'

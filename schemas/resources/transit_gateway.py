@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas import citations
-from schemas import fields as f
-from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import RowRule, private_asn
+from schemas.model import citations
+from schemas.model import fields as f
+from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.rules import RowRule, private_asn
 
 
 class TransitGateway(AwsRecord):

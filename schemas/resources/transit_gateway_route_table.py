@@ -6,10 +6,10 @@ propagation).
 
 from __future__ import annotations
 
-from schemas import citations
-from schemas import fields as f
-from schemas.resource import AwsRecord, Document, Resource
-from schemas.rules import Reference, Unique
+from schemas.model import citations
+from schemas.model import fields as f
+from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.rules import Reference, Unique
 
 
 class TransitGatewayRouteTable(AwsRecord):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from schemas.errors import UsageError
 from tasks.formats.base import Format
-from tasks.formats.delimited import CSV
-from tasks.formats.excel import EXCEL
-from tasks.formats.json import JSON, NDJSON
-from tasks.formats.parquet import PARQUET
-from tasks.formats.terraform import TERRAFORM
-from tasks.formats.yaml import YAML
+from tasks.formats.csv.delimited import CSV
+from tasks.formats.excel.reader import EXCEL
+from tasks.formats.json.document import JSON, NDJSON
+from tasks.formats.json.yaml import YAML
+from tasks.formats.parquet.reader import PARQUET
+from tasks.formats.terraform.state import TERRAFORM
 
 FORMATS: dict[str, Format] = {format.name: format for format in (EXCEL, PARQUET, TERRAFORM, NDJSON, JSON, YAML, CSV)}
 """Every format by its name, in the order in which content is recognised; delimited text is what is left."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
+from schemas.model.resource import Resource
 from schemas.reports import ABOUT_NOTE, Opened
-from schemas.resource import Resource
 
 if TYPE_CHECKING:
     from openpyxl import Workbook

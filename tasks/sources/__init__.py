@@ -13,10 +13,10 @@ from schemas.secret import Secret
 from schemas.spelling import nearest
 from tasks.sources.aws import AWS
 from tasks.sources.base import Connector, Fetching, Request, refuse_secrets, unheard
-from tasks.sources.files import FILES
+from tasks.sources.fsspec_store import OBJECTS
 from tasks.sources.http import HTTP
+from tasks.sources.local import FILES
 from tasks.sources.netbox import NETBOX
-from tasks.sources.objects import OBJECTS
 from tasks.sources.s3 import S3
 from tasks.sources.sql import SQL, installed_dialect
 

@@ -15,15 +15,15 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from schemas.errors import CmdbError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
+from schemas.model.resource import Resource
 from schemas.reports import Issue
-from schemas.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
-from tasks.aside import aside
-from tasks.formats.aws import without
+from tasks.atomic_write import aside
+from tasks.formats.aws.document import without
+from tasks.sources.aws_client import client, meaning, session, told_plainly
 from tasks.sources.base import Connector, Request
-from tasks.sources.boto import client, meaning, session, told_plainly
-from tasks.sources.written import free_path, lines
+from tasks.sources.output import free_path, lines
 
 CALLS = {
     "vpc": "describe_vpcs",

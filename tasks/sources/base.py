@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched
-from schemas.resource import Resource
+from schemas.model.resource import Resource
 from schemas.secret import Secret
 from schemas.settings import Settings
 from schemas.spelling import nearest, plain

@@ -16,13 +16,13 @@ import orjson
 from schemas.errors import CmdbError, SourceError, Transient, UsageError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.secret import Secret
-from tasks.aside import aside
+from tasks.atomic_write import aside
+from tasks.backoff import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.formats import FORMATS
-from tasks.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.sources.base import Connector, Request
-from tasks.sources.paced import Pace, PacedTransport
-from tasks.sources.peers import checked_addresses, is_public
-from tasks.sources.written import free_path, refuse_size
+from tasks.sources.output import free_path, refuse_size
+from tasks.sources.ssrf_guard import checked_addresses, is_public
+from tasks.sources.transfer_limits import Pace, PacedTransport
 
 HOPS = 5
 """The most redirects that are followed."""

@@ -14,11 +14,11 @@ from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.reports import Issue
 from schemas.resources import RESOURCES
-from tasks.formats.netbox import SHAPES, Shape
-from tasks.retries import ATTEMPTS, LONGEST, PASSING, asked_for, pause
+from tasks.backoff import ATTEMPTS, LONGEST, PASSING, asked_for, pause
+from tasks.formats.netbox.api_records import SHAPES, Shape
 from tasks.sources.base import Connector, Request
-from tasks.sources.peers import checked_addresses, is_public
-from tasks.sources.written import Lines, free_path, lines
+from tasks.sources.output import Lines, free_path, lines
+from tasks.sources.ssrf_guard import checked_addresses, is_public
 
 Object = dict[str, Any]
 

@@ -16,10 +16,10 @@ from fsspec.utils import glob_translate
 
 from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched
-from tasks.retries import ATTEMPTS, pause
+from tasks.backoff import ATTEMPTS, pause
+from tasks.sources.aws_client import client, session, told_plainly
 from tasks.sources.base import Connector, Request
-from tasks.sources.boto import client, session, told_plainly
-from tasks.sources.listing import Entry, fetch_listed
+from tasks.sources.file_listing import Entry, fetch_listed
 
 _CHUNK = 1 << 20
 _OPTIONS = ("endpoint", "profile", "region")

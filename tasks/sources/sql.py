@@ -18,9 +18,9 @@ from schemas.errors import SourceError, Transient, UsageError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.secret import Secret
 from tasks.sources.base import Connector, Request
-from tasks.sources.files import refuse_elsewhere
-from tasks.sources.written import Lines, free_path, lines
-from tasks.store.engine import SERVER
+from tasks.sources.local import refuse_elsewhere
+from tasks.sources.output import Lines, free_path, lines
+from tasks.store.connection.engine import SERVER
 
 SCHEMES = ("postgresql", "postgres", "mysql", "mariadb", "oracle", "mssql", "sqlite")
 

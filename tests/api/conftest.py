@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from api.cli import main
-from api.security import new_key
+from api.cli.main import main
+from api.rest.security.guard import new_key
 from schemas.settings import ApiKey, settings
 from tests.api.browsing import WIDE, Look, look_at
 from tests.api.facade import Facade, Locked, served

@@ -13,8 +13,8 @@ import httpx
 import uvicorn
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from api.app import create
-from api.serve import configured
+from api.rest.app import create
+from api.rest.serve import configured
 from schemas.settings import Settings
 from tests.waiting import wait_until
 

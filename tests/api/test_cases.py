@@ -35,11 +35,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from schemas.model.tables import RETIRED_AT
 from schemas.reports import Issue
 from schemas.resources import RESOURCES
-from schemas.tables import RETIRED_AT
 from tasks.store import ledger
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
 from tests.api.support import Cli, Done
 from tests.support import importer, stored, write_ndjson
 

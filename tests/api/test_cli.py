@@ -15,10 +15,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from typer.main import get_command
 
-from api.cli import app
+from api.cli.main import app
 from schemas.resources import RESOURCES
 from schemas.settings import settings
-from tasks.store.engine import close_engine, engine
+from tasks.store.connection.engine import close_engine, engine
 from tests.api.support import Cli
 from tests.databases import as_superuser
 from tests.support import execute, stored, vpc, vpc_id, write_csv
@@ -292,7 +292,9 @@ def test_every_command_has_help_with_an_example() -> None:
 
 def test_a_small_import_is_quick_and_imports_no_prefect(database_url: str, source: Path) -> None:
     """Without a server the command leaves out Prefect, which alone takes a second to import."""
-    program = "import sys, api.cli as cli\ntry: cli.main()\nfinally: sys.stderr.write(str('prefect' in sys.modules))"
+    program = (
+        "import sys, api.cli.main as cli\ntry: cli.main()\nfinally: sys.stderr.write(str('prefect' in sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program, "import", str(source)],
         env=os.environ | {"CMDB_DATABASE_URL": database_url},

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.result import Ok
 
-from api.security import new_key
+from api.rest.security.guard import new_key
 from tests.api.system import SCOPES, Keyed, System, execute, facade, follow
 from tests.support import execute as sql
 from tests.support import vpc, write_csv

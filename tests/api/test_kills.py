@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from deployments.server import free_port
-from tasks.store.embedded import server
-from tasks.store.engine import engine
-from tasks.store.session import is_alive
+from tasks.store.connection.embedded import server
+from tasks.store.connection.engine import engine
+from tasks.store.connection.session import is_alive
 from tests.api.system import ENDED, Start, System, execute, follow
 from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.served import DEPLOYMENTS, EXAMPLES
+from deployments.definitions import DEPLOYMENTS, EXAMPLES
 from docs.generate import PREFECT_YAML, prefect_yaml
 from flows.maintenance import remove_old
 from flows.sign_in import CLIENT

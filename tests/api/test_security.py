@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from api.security import new_key
+from api.rest.security.guard import new_key
 from tests.api.conftest import Serve
 from tests.api.facade import Locked
 from tests.api.system import CMDB, OTHER_SITE, Keyed, System, execute, facade, file, follow

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 from typer.main import get_command
 
-from api.cli import app
+from api.cli.main import app
 from flows.sign_in import SERVER
 from schemas.settings import Settings
 from tests.conftest import ROOT

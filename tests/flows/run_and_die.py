@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from flows.sentences import import_file
+from flows.pipelines import import_file
 from schemas.jobs import ImportJob
 from schemas.settings import settings
 

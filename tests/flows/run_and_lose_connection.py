@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from flows.bulk_import import run_here
 from schemas.jobs import ImportJob
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
 
 CUT = (
     "select pg_terminate_backend(pid) from pg_stat_activity "

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from flows.sentences import apply_plan, sync_source
+from flows.pipelines import apply_plan, sync_source
 from schemas.jobs import ApplyJob, SyncJob, UndoJob
+from schemas.model.tables import LINEAGE, METADATA, TABLES
 from schemas.reports import Progress, Report, silent
 from schemas.settings import settings
-from schemas.tables import LINEAGE, METADATA, TABLES
-from tasks.undo import undo
+from tasks.steps.undo import undo
 from tests.support import execute, stored
 
 Record = dict[str, Any]

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.errors import UsageError
 from schemas.filters import parse
 from schemas.jobs import ExportJob, UndoJob
 from schemas.reports import Report
 from schemas.resources import RESOURCES
 from schemas.settings import settings
-from tasks.undo import undo
+from tasks.steps.undo import undo
 from tests.laws import law
 from tests.records import most
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id, write_csv

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from schemas.errors import Transient
 from schemas.reports import Report
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
 from tests.conftest import OwnProcess
 from tests.locks import held
 from tests.support import execute, importer, staging_tables, stored, vpc, vpc_id, write_csv

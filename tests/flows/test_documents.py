@@ -10,13 +10,13 @@ from uuid import UUID
 import openpyxl
 import pytest
 
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.jobs import ExportJob
 from schemas.reports import Counts, Report, Status
 from schemas.resources import RESOURCES
 from schemas.settings import settings
-from tasks.rejects import write_rejects
-from tasks.store.engine import engine
+from tasks.steps.rejects import write_rejects
+from tasks.store.connection.engine import engine
 from tests.flows.support import apply, everything, take_back
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id
 

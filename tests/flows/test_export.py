@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.filters import parse
 from schemas.jobs import ExportJob
 from schemas.reports import Exported
 from schemas.resources import RESOURCES
 from schemas.settings import settings
-from tasks.templates import write_template
+from tasks.steps.templates import write_template
 from tests.support import execute, importer, stored, vpc, with_settings
 
 NASTY = {"name": "=cmd|' /C calc'!A0", "description": 'two\nlines, "quoted"', "tags": "Owner=a b,-x=+1"}

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.errors import UsageError
 from schemas.jobs import ExportJob, ImportJob
 from schemas.reports import ROW, Counts, Exported, Extracted
 from schemas.resources import RESOURCES
 from schemas.settings import settings as own_settings
-from tasks.extract import extract_all
-from tasks.formats import written
+from tasks.formats import writers
+from tasks.steps.extract import extract_all
 from tests.laws import law
 from tests.strategies import NASTY_TEXT, records
 from tests.support import execute, importer, issues_of, stored, vpc, with_settings
@@ -119,7 +119,7 @@ def test_full_sheets_go_on_among_those_of_other_types(
     two_of_each_type: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each type's sheets stand together, and are one part."""
-    monkeypatch.setattr(written, "SHEET_ROWS", 2)  # the real one takes a million records
+    monkeypatch.setattr(writers, "SHEET_ROWS", 2)  # the real one takes a million records
     path = tmp_path / "a.xlsx"
     export(two_of_each_type, path, "site", "vpc", metadata=True)
     assert fastexcel.read_excel(path).sheet_names == ["VPC", "VPC 2", "Site", "Site 2", "About"]
@@ -177,7 +177,7 @@ def test_all_types_are_of_one_moment(database_url: str, tmp_path: Path, monkeypa
     """What is written while the first type is read is in none of the others."""
     importer(database_url, tmp_path)([vpc(1)])
     since: list[str] = []
-    before = written._joined
+    before = writers._joined
 
     def slowly(frame: pl.DataFrame, objects: pl.Expr, separator: str) -> bytes:
         if not since:
@@ -189,7 +189,7 @@ def test_all_types_are_of_one_moment(database_url: str, tmp_path: Path, monkeypa
             since.append("written")
         return before(frame, objects, separator)
 
-    monkeypatch.setattr(written, "_joined", slowly)
+    monkeypatch.setattr(writers, "_joined", slowly)
     export(database_url, tmp_path / "a.json")
     assert since
     assert list(content(tmp_path / "a.json")) == ["vpc"]

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.errors import RunFailed, SourceError, UsageError
 from schemas.filters import parse
 from schemas.jobs import ExportJob, WriteOptions

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from flows.sentences import apply_plan, sync_source
+from flows.pipelines import apply_plan, sync_source
 from schemas.errors import SourceError
 from schemas.jobs import ApplyJob, SyncJob
 from schemas.reports import Report, Status
 from schemas.settings import settings
-from tasks.notices import Circumstances
+from tasks.notifications.notifications import Circumstances
 from tests.support import vpc, write_csv
 from tests.webhook import KEY, Hook, webhook
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from schemas.errors import UsageError
 from schemas.reports import Counts, Report, Status
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
 from tests.flows.support import apply, at, names, records, sync, take_back
 from tests.support import (
     Import,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from schemas.reports import Report, Status
 from schemas.resources import RESOURCES
-from tasks.store.browse import record
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
+from tasks.store.read.record_pages import record
 from tests.flows.support import apply, everything, forget_everything, sync, take_back
 from tests.flows.test_as_of import exported, now
 from tests.laws import law

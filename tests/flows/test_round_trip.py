@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.jobs import ExportJob
 from schemas.reports import Counts, Exported
 from schemas.resources import RESOURCES

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.jobs import ExportJob
 from schemas.settings import settings
 from tests.conftest import needs

@@ -15,7 +15,7 @@ import pytest
 from schemas.errors import SourceError, UsageError
 from schemas.reports import Counts, Status
 from schemas.settings import settings
-from tasks.fetch import UNCHANGED
+from tasks.steps.fetch import UNCHANGED
 from tests.aws import REGION, ec2
 from tests.conftest import OwnProcess
 from tests.flows.support import apply, everything, names, records, sync, take_back

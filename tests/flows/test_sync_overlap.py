@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from flows.sentences import sync_source
+from flows.pipelines import sync_source
 from schemas.jobs import SyncJob
 from schemas.reports import Overlap, Report, Status
 from tasks.store import ledger
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
 from tests.slow import Slow, slow_source
 from tests.support import execute, with_settings
 from tests.waiting import wait_until

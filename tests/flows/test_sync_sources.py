@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import SourceError
 from schemas.reports import Report, Status
-from tasks.fetch import UNCHANGED
+from tasks.steps.fetch import UNCHANGED
 from tests.flows.support import everything, sync, take_back
 from tests.support import execute, with_settings
 from tests.tasks.sources.rigs import RIGS, SECRET, Make, Rig

@@ -16,7 +16,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from schemas.errors import UsageError
 from schemas.reports import EXAMPLE, Counts
 from schemas.resources import RESOURCES
-from tasks.templates import NOTES, write_template
+from tasks.steps.templates import NOTES, write_template
 from tests.records import LEAST, most
 from tests.support import importer
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from schemas.jobs import ImportJob
 from schemas.reports import ROW
-from tasks.extract import extract_all
+from tasks.steps.extract import extract_all
 from tests.support import importer, issues_of, stored, with_settings
-from tests.tasks.formats.test_terraform import resource, state
+from tests.tasks.formats.terraform.test_state import resource, state
 
 STATE = Path(__file__).parents[1] / "data" / "documents" / "network.tfstate"
 

@@ -16,7 +16,7 @@ from schemas.jobs import UndoJob
 from schemas.reports import Counts, Report, Status
 from schemas.resources import RESOURCES
 from schemas.settings import settings
-from tasks.undo import undo
+from tasks.steps.undo import undo
 from tests.flows.support import sync
 from tests.laws import law
 from tests.records import most

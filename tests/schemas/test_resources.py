@@ -10,13 +10,13 @@ import boto3
 import polars as pl
 import pytest
 
-from schemas import fields as f
 from schemas.errors import UnknownType
-from schemas.kinds import TEXT
-from schemas.resource import AwsRecord, Document, Record, Resource, View
+from schemas.model import fields as f
+from schemas.model.kinds import TEXT
+from schemas.model.resource import AwsRecord, Document, Record, Resource, View
+from schemas.model.rules import AMAZON_ASNS, Inside, NoOverlap, Reference, RowRule
 from schemas.resources import RESOURCES, resource
 from schemas.resources.vpc import VPC
-from schemas.rules import AMAZON_ASNS, Inside, NoOverlap, Reference, RowRule
 
 EVERY = pytest.mark.parametrize("resource_type", RESOURCES.values(), ids=RESOURCES.keys())
 AWS = {name: declared for name, declared in RESOURCES.items() if declared.document}

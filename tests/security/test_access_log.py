@@ -11,11 +11,11 @@ import orjson
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from api.security import new_key
+from api.rest.security.guard import new_key
 from schemas.settings import ApiKey
-from tasks.store import audit
-from tasks.store.audit import Event, Verified
-from tasks.store.engine import engine
+from tasks.store.access import access_log
+from tasks.store.access.access_log import Event, Verified
+from tasks.store.connection.engine import engine
 from tests.api.conftest import Serve
 from tests.api.facade import Locked
 from tests.api.support import Cli
@@ -28,13 +28,13 @@ CaptureBinary = pytest.CaptureFixture[bytes]
 def add(url: str, *events: Event) -> None:
     """Add events in a transaction of their own."""
     with engine(url).begin() as connection:
-        audit.add(connection, events)
+        access_log.add(connection, events)
 
 
 def verified(url: str) -> Verified:
     """Check the log."""
     with engine(url).begin() as connection:
-        return audit.verify(connection)
+        return access_log.verify(connection)
 
 
 def as_if_owned(url: str, statement: str) -> None:
@@ -79,7 +79,7 @@ def test_the_log_can_be_verified_after_old_entries_are_removed(database_url: str
     old = datetime.now(UTC) - timedelta(days=40)
     add(database_url, *(Event("export", who="alice", at=old) for _ in range(3)), Event("export", who="bob"))
     with engine(database_url).begin() as connection:
-        assert [audit.remove_old(connection, days, "maintenance") for days in (0, 400, 30, 30)] == [0, 0, 3, 0]
+        assert [access_log.remove_old(connection, days, "maintenance") for days in (0, 400, 30, 30)] == [0, 0, 3, 0]
     found = verified(database_url)
     assert (found.entries, found.first, found.last, found.wrong) == (2, 4, 5, None)
     with engine(database_url).begin() as connection, pytest.raises(DBAPIError, match="append-only"):

@@ -12,8 +12,8 @@ from sqlalchemy import make_url
 
 from schemas.errors import DatabaseDown, UsageError
 from schemas.settings import settings
-from tasks.store import embedded
-from tasks.store.embedded import server
+from tasks.store.connection import embedded
+from tasks.store.connection.embedded import server
 from tests.flows.support import sync
 from tests.support import execute
 

@@ -11,11 +11,11 @@ import orjson
 import polars as pl
 import pytest
 
-from schemas.kinds import ADDRESS, BLOCK
+from schemas.model.kinds import ADDRESS, BLOCK
 from schemas.resources import RESOURCES
-from tasks.formats.number_formats import formats_of_styles, number_format
-from tasks.formats.workbook import marks_of
-from tasks.moments import moments
+from tasks.formats.excel.number_formats import formats_of_styles, number_format
+from tasks.formats.excel.sheet_xml import marks_of
+from tasks.values.timestamps import moments
 from tests.security.workbooks import HEADER, workbook
 
 SIZE = 200_000

@@ -10,13 +10,13 @@ from uuid import UUID
 import polars as pl
 import pytest
 
-from flows.sentences import export_file
+from flows.pipelines import export_file
 from schemas.jobs import ExportJob, WriteOptions
 from schemas.reports import Counts, Report
 from schemas.settings import settings
-from tasks.formats.guard import guarded, unguarded
-from tasks.rejects import write_rejects
-from tasks.store.engine import engine
+from tasks.formats.formula_guard import guarded, unguarded
+from tasks.steps.rejects import write_rejects
+from tasks.store.connection.engine import engine
 from tests.support import importer, stored, vpc, write_csv, write_ndjson
 
 FORMULAS = (

@@ -10,8 +10,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api.security import new_key
-from flows.sentences import apply_plan
+from api.rest.security.guard import new_key
+from flows.pipelines import apply_plan
 from schemas.errors import Forbidden
 from schemas.jobs import ApplyJob
 from tests.api.system import System, facade, file, follow

@@ -10,8 +10,8 @@ import orjson
 import pytest
 from fastapi.routing import APIRoute
 
-from api.access import _administers
-from api.cli import main  # noqa: F401  # the application as the command line imports it
+from api.cli.main import main  # noqa: F401  # the application as the command line imports it
+from api.rest.security.access import _administers
 from schemas.errors import Forbidden
 from schemas.permissions import Authority
 from tests.api.conftest import Serve
@@ -153,10 +153,11 @@ def test_whoever_revokes_the_last_key_does_not_open_the_system(alone: Any, datab
 
 def test_every_operation_asks_who_it_is() -> None:
     """A new operation without a permission fails here; those that tell nothing of the system are listed."""
-    from api import audit, exports, free, health, imports, keys, plans, records, resources, session, syncs
+    from api.rest.routes import exports, free_blocks, health, imports, keys, plans, records, resources, session, syncs
+    from api.rest.security import access_log
 
     open_to_all = {"/healthz", "/readyz", "POST /api/session", "DELETE /api/session"}
-    routers = (imports, plans, syncs, exports, records, free, resources, session, keys, audit, health)
+    routers = (imports, plans, syncs, exports, records, free_blocks, resources, session, keys, access_log, health)
     routes = [route for part in routers for route in part.router.routes if isinstance(route, APIRoute)]
     assert len(routes) > 35
 

@@ -22,10 +22,10 @@ from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
-from api import connections
-from api.access import COOKIE
-from api.security import check_binding, new_key
-from api.serve import configured
+from api.rest.security import connections
+from api.rest.security.access import COOKIE
+from api.rest.security.guard import check_binding, new_key
+from api.rest.serve import configured
 from schemas.errors import UsageError
 from schemas.settings import ApiKey, Settings
 from tests.api.conftest import Serve

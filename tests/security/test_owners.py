@@ -10,14 +10,14 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from flows.sentences import sync_source
+from flows.pipelines import sync_source
 from schemas.errors import Forbidden
 from schemas.jobs import SyncJob
 from schemas.permissions import Authority
 from schemas.settings import settings
-from tasks.store.definitions import definition, definitions, saved_mappings
-from tasks.store.engine import engine
-from tasks.store.migrate import SCRIPTS, upgrade
+from tasks.store.access.definitions import definition, definitions, saved_mappings
+from tasks.store.connection.engine import engine
+from tasks.store.connection.migrate import SCRIPTS, upgrade
 from tests.api.facade import Locked
 from tests.api.support import Cli
 from tests.databases import database

@@ -19,8 +19,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from deployments import up, worker
-from deployments.part import Part
-from deployments.served import JOB_TEMPLATE, make_pool
+from deployments.definitions import JOB_TEMPLATE, make_pool
+from deployments.process import Part
 from flows import launch
 from flows.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret, sign_in
 from schemas.errors import Unavailable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.bulk_import import bulk_import
 from flows.bulk_sync import bulk_sync
-from flows.job_text import as_text
+from flows.job_parameter import as_text
 from schemas.jobs import ImportJob, SyncJob
 from tests.api.system import System, execute, follow
 from tests.support import execute as sql

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schemas.settings import settings
-from tasks.private import close_folders
+from tasks.private_files import close_folders
 from tests.api.system import System, execute, follow
 from tests.support import vpc, write_csv
 

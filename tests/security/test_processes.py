@@ -17,9 +17,9 @@ from prefect.states import Failed
 from deployments.limits import Limits, watched
 from flows.runs import _message
 from schemas.reports import Status
-from tasks.run import status_after
+from tasks.runtime.context import status_after
 from tasks.store import ledger
-from tasks.store.engine import engine
+from tasks.store.connection.engine import engine
 from tests.api.system import Start, execute, follow
 from tests.conftest import temporary_home
 from tests.databases import database

@@ -14,9 +14,9 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from api.security import new_key
-from deployments.served import POOL
-from flows.fair import Served, fair_order, queue_of
+from api.rest.security.guard import new_key
+from deployments.definitions import POOL
+from flows.fair_queues import Served, fair_order, queue_of
 from schemas.settings import ApiKey
 from tests.api.facade import served
 from tests.api.system import System, execute, facade, file, follow

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 from starlette.types import Message, Receive, Scope, Send
 
-from api.models import CountRequest, ExportRequest, ImportOptions
-from api.problems import Refused
-from api.text import NoNul
+from api.rest.models import CountRequest, ExportRequest, ImportOptions
+from api.rest.problems import Refused
+from api.rest.security.nul import NoNul
 from schemas.errors import UsageError
 from schemas.filters import MAX_TEXT, parse
 from schemas.jobs import ExportJob, ImportJob, ReadOptions, SyncJob

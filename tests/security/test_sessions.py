@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.access import COOKIE
+from api.rest.security.access import COOKIE
 from tests.api.facade import Locked
 from tests.support import execute
 

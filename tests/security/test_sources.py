@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import SourceError, UsageError
-from tasks.sources.paced import Pace
-from tasks.sources.peers import checked_addresses
+from tasks.sources.ssrf_guard import checked_addresses
+from tasks.sources.transfer_limits import Pace
 from tests.tasks.sources.support import fetched
 from tests.waiting import PATIENCE
 

@@ -11,14 +11,14 @@ from uuid import uuid4
 import polars as pl
 from sqlalchemy import Connection
 
+from schemas.model.tables import SEEN_AT
 from schemas.reports import ROW, Empty
 from schemas.resources import RESOURCES
-from schemas.tables import SEEN_AT
-from tasks.store.compare import compare
-from tasks.store.plan import Planner
-from tasks.store.session import Session
-from tasks.store.staging import Staging
-from tasks.store.target import target_of
+from tasks.store.connection.session import Session
+from tasks.store.merge.diff import compare
+from tasks.store.merge.plan import Planner
+from tasks.store.merge.sides import target_of
+from tasks.store.staging.table import Staging
 
 Record = dict[str, Any]
 

@@ -1,8 +1,8 @@
-"""What Alembic runs: the migrations, on the connection that `tasks.store.migrate` gives it."""
+"""What Alembic runs: the migrations, on the connection that `tasks.store.connection.migrate` gives it."""
 
 from alembic import context
 
-from schemas.tables import METADATA
+from schemas.model.tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=METADATA, compare_server_default=False

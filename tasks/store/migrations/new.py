@@ -8,9 +8,9 @@ from alembic import command
 from alembic.config import Config
 
 from schemas.settings import settings
-from tasks.store.database import address
-from tasks.store.engine import engine
-from tasks.store.migrate import SCRIPTS, upgrade
+from tasks.store.connection.database import address
+from tasks.store.connection.engine import engine
+from tasks.store.connection.migrate import SCRIPTS, upgrade
 
 
 def main(message: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.jobs import ImportJob, ReadOptions
 from schemas.reports import ROW, Extracted
-from tasks.extract import extract
+from tasks.steps.extract import extract
 from tests.support import with_settings
 
 

@@ -16,7 +16,7 @@ from schemas.errors import SourceError, Transient, UsageError
 from schemas.resources import RESOURCES
 from tasks.sources import fetch
 from tasks.sources.aws import CALLS, Place, complete, records
-from tasks.sources.boto import meaning
+from tasks.sources.aws_client import meaning
 from tests.aws import REGION, aws, create_network
 from tests.support import importer, stored
 from tests.tasks.sources.rigs import ec2_error

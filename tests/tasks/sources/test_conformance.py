@@ -15,11 +15,11 @@ from schemas.fetched import Fetched, FetchedFile
 from schemas.jobs import ImportJob
 from schemas.reports import Mode
 from schemas.resources import RESOURCES
-from tasks.extract import extract
-from tasks.infer import detect_type
-from tasks.map import MapOptions, map_columns
-from tasks.secrets import without_secrets
+from tasks.mapping.infer_type import detect_type
+from tasks.security.redaction import without_secrets
 from tasks.sources import SOURCES, fetch, source_named
+from tasks.steps.extract import extract
+from tasks.steps.map import MapOptions, map_columns
 from tests.support import with_settings
 from tests.tasks.sources.rigs import RIGS, SECRET, Rig
 from tests.tasks.sources.support import fetched, request

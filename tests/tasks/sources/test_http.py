@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import CmdbError, SourceError, Transient, UsageError
-from tasks.retries import ATTEMPTS
+from tasks.backoff import ATTEMPTS
 from tasks.sources import fetch
 from tasks.sources.http import HOPS
 from tests.tasks.sources.rigs import LARGE, SITES

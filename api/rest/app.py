@@ -1,0 +1,119 @@
+"""The facade: an application that triggers flow runs, reads their state, and keeps none of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from api import pages
+from api.rest import problems
+from api.rest.models import ImportRequest, PlanRequest
+from api.rest.problems import Problem
+from api.rest.progress import Watches
+from api.rest.routes import exports, free_blocks, health, imports, keys, plans, records, resources, session, syncs
+from api.rest.security import access_log
+from api.rest.security.access import Access
+from api.rest.security.access_log import Audited, AuditLog
+from api.rest.security.guard import Guard, check_binding
+from api.rest.security.nul import NoNul
+from api.rest.service import Service
+from deployments.definitions import POOL
+from flows.fair_queues import take_turns
+from flows.runs import Runs, prefect
+from schemas.errors import CmdbError
+from schemas.settings import Settings
+from tasks.store.connection.migrate import ensure_upgraded
+
+_TURN = 1.0
+"""Seconds between two looks at whose runs wait."""
+
+log = logging.getLogger("cmdb.api")
+
+
+def create(settings: Settings, url: str) -> ASGIApp:
+    """Return the application, guarded; raises UsageError where it may not listen as the settings say."""
+    ensure_upgraded(url)
+    access = Access(settings, url)
+    check_binding(settings, any_key=access.needed())
+    access_log.enter_settings(url, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with prefect() as client:
+            page = settings.prefect_url or str(client.api_url).removesuffix("/").removesuffix("/api")
+            runs = Runs(client, url)
+            app.state.service = Service(settings, runs, Watches(runs, page), page)
+            keeping = [asyncio.create_task(each) for each in (_reap(runs, settings), _take_turns(runs))]
+            yield
+            for task in keeping:
+                task.cancel()
+
+    app = FastAPI(
+        title="cmdb",
+        version=metadata.version("cmdb"),
+        summary="Bulk imports and exports of a network CMDB.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.access = access
+    app.state.audit = AuditLog(url, stdout=settings.audit_stdout)
+    for part in (imports, plans, syncs, exports, records, free_blocks, resources, session, keys, access_log, health):
+        app.include_router(part.router)
+    pages.mount(app)
+    problems.install(app)
+    _declare(app)
+    guarded: ASGIApp = Guard(Audited(NoNul(app), app.state.audit), settings, access)
+    if settings.cors_origins:
+        guarded = CORSMiddleware(
+            guarded,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Range"],
+            expose_headers=["Location", "Content-Disposition"],
+        )
+    return guarded
+
+
+async def _reap(runs: Runs, settings: Settings) -> None:
+    """End what died, again and again; several processes that do so do no harm."""
+    while True:
+        try:
+            for run in await runs.reap(settings):
+                log.warning("run %s was ended: its process had died", run)
+        except CmdbError as error:
+            log.warning("%s", error)
+        await asyncio.sleep(settings.reap_seconds)
+
+
+async def _take_turns(runs: Runs) -> None:
+    """Keep the queues of callers fair; a look takes longer where much waits, and is then taken less often."""
+    while True:
+        began = time.monotonic()
+        try:
+            await take_turns(runs.client, POOL)
+        except Exception as error:  # whatever keeps Prefect from answering is told by what needs it
+            log.debug("the queues keep their order: %s", error)
+        await asyncio.sleep(max(_TURN, 10 * (time.monotonic() - began)))
+
+
+def _declare(app: FastAPI) -> None:
+    """Add to the OpenAPI document what no operation declares by its signature."""
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    for model in (Problem, ImportRequest, PlanRequest):
+        made = model.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+        schemas |= made.pop("$defs", {}) | {model.__name__: made}
+    for path in document["paths"].values():
+        for operation in path.values():
+            # FastAPI declares its own form of a wrong request; ours is a problem.
+            operation["responses"].get("422", {}).get("content", {}).pop("application/json", None)

@@ -1,0 +1,198 @@
+"""Exports over HTTP: ask for one, watch it, fetch its file, cancel it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends, Header, Request, Response, WebSocket
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.responses import FileResponse
+
+from api.rest import progress as pushing
+from api.rest.downloads import declared, sent
+from api.rest.models import Count, CountRequest, ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
+from api.rest.problems import Refused, responses
+from api.rest.security.access import AnyKey, Exporter, caller_of
+from api.rest.security.access_log import note
+from api.rest.security.quotas import check_storage, owner_file
+from api.rest.service import service
+from flows.job_parameter import members
+from flows.runs import EXPORT, Standing
+from schemas.jobs import ExportJob
+from schemas.permissions import Action
+from schemas.resources import RESOURCES, resource
+from tasks.formats import FORMATS, format_named
+from tasks.runtime.context import disk_watched
+from tasks.store.read.query import Selection
+
+_MEDIA = ("application/gzip", *sorted({format.media for format in FORMATS.values() if format.write}))
+
+router = APIRouter(prefix="/api/export", tags=["exports"])
+
+
+@router.post("", status_code=202, responses=responses(404, 409, 413, 507))
+async def export(
+    request: Request,
+    response: Response,
+    asked: ExportRequest,
+    caller: Exporter,
+    idempotency_key: Annotated[
+        str | None,
+        Header(max_length=255, description="The same key gives the same export again, and never a second one."),
+    ] = None,
+) -> ExportAccepted:
+    """Export records of a type, of several or of all to a file, to be fetched when it is done."""
+    here = service(request)
+    format = format_named(asked.format)
+    if asked.compress and not format.compressible:
+        raise Refused(422, f"{format.title} is compressed by itself: leave 'compress' out.", "wrong-request")
+    chosen = [resource(name) for name in (asked.types or [asked.resource_type or ""]) if not asked.all]
+    types = [each.type for each in chosen] or list(RESOURCES)
+    caller.check(Action.EXPORT, types)
+    if len(chosen) != 1 and format.write_all is None:
+        raise Refused(422, f"{format.title} holds one type: ask for 'excel' or 'json'.", "wrong-request")
+    today = datetime.now(UTC).date().isoformat()
+    what = chosen[0].table.replace("_", "-") if len(chosen) == 1 else "cmdb"
+    name = f"{what}-{today}{format.suffixes[0]}{'.gz' if asked.compress else ''}"
+    folder = here.settings.storage / "exports" / str(uuid4())
+    job = await run_sync(asked.job, str(folder / name), caller.name)
+    await run_sync(check_storage, here.settings, caller.name)
+    with disk_watched():
+        await run_sync(_make, folder, caller.name)
+    try:
+        run = await here.start(EXPORT, job, caller.name, idempotency_key)
+    except BaseException:
+        await run_sync(_unmake, folder)
+        raise
+    before = ExportJob.model_validate(members(run.parameters["job"]))
+    note(request, run.id, types="all" if asked.all else types, format=asked.format)
+    if before.path != job.path:  # the key was used before
+        await run_sync(_unmake, folder)
+        if before.model_copy(update={"path": job.path}) != job:
+            raise Refused(409, "This Idempotency-Key came with another request before: use a new one.", "key-reused")
+    links = {
+        "progress": request.url_for("export_progress", export_id=run.id).path,
+        "events": request.url_for("export_events", export_id=run.id).path,
+        "download": request.url_for("download", export_id=run.id).path,
+        "cancel": request.url_for("cancel_export", export_id=run.id).path,
+    }
+    response.headers["Location"] = links["progress"]
+    return ExportAccepted(export_id=run.id, links=links)
+
+
+def _make(folder: Path, owner: str) -> None:
+    folder.mkdir(parents=True)
+    said = owner_file(folder)
+    said.parent.mkdir(exist_ok=True)
+    said.write_text(owner)
+
+
+def _unmake(folder: Path) -> None:
+    owner_file(folder).unlink(missing_ok=True)
+    shutil.rmtree(folder)
+
+
+@router.post("/count", responses=responses(404))
+async def count(request: Request, asked: CountRequest, caller: Exporter) -> Count:
+    """How many records an export with that filter would have."""
+    chosen = resource(asked.resource_type)
+    caller.check(Action.EXPORT, [chosen.type])
+    selection = Selection(chosen, (), await run_sync(lambda: asked.filter))
+    return Count(records=await service(request).asked(selection.count))
+
+
+@router.get("/progress/{export_id}", responses=responses(404))
+async def export_progress(request: Request, export_id: UUID, caller: AnyKey) -> ExportProgress:
+    """Where an export stands."""
+    here = service(request)
+    return ExportProgress.of(await here.visible(export_id, EXPORT, caller), here.prefect_page)
+
+
+async def visible_export(request: Request, export_id: UUID, caller: AnyKey) -> Standing:
+    """Refuse before the answer begins what this caller may not see."""
+    return await service(request).visible(export_id, EXPORT, caller)
+
+
+@router.get(
+    "/progress/{export_id}/events",
+    response_class=EventSourceResponse,
+    responses=responses(404),
+    dependencies=[Depends(visible_export)],
+)
+async def export_events(
+    request: Request,
+    export_id: UUID,
+    last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
+    async for event in pushing.events(service(request).watches, export_id, EXPORT, last_event_id):
+        yield event
+
+
+@router.websocket("/progress/{export_id}/ws")
+async def export_socket(socket: WebSocket, export_id: UUID) -> None:
+    """The same, pushed over a WebSocket."""
+    here = service(socket)
+    await here.visible(export_id, EXPORT, await caller_of(socket))
+    await pushing.push(here.watches, socket, export_id, EXPORT)
+
+
+@router.get(
+    "/download/{export_id}",
+    response_class=FileResponse,
+    responses=responses(404, 409, 410)
+    | {200: declared("The file.", *_MEDIA), 206: declared("The part that was asked for by Range.", *_MEDIA)},
+)
+async def download(request: Request, export_id: UUID, caller: AnyKey) -> FileResponse:
+    """The file of an export; a part of it where a Range is asked for."""
+    here = service(request)
+    standing = await here.visible(export_id, EXPORT, caller)
+    caller.check(Action.EXPORT, _types(standing))
+    if standing.status != "completed":
+        raise Refused(409, standing.message or f"The export is {standing.status}: read its progress.", "not-completed")
+    path = _path(standing)
+    if not path.is_file():
+        raise Refused(410, "The file was removed: exports are kept for a while only. Ask for it again.")
+    note(request, export_id, file=path.name, types=_types(standing))
+    return sent(path, path.name, media=_media(standing, path))
+
+
+@router.delete("/{export_id}", responses=responses(404))
+async def cancel_export(request: Request, export_id: UUID, caller: AnyKey) -> ExportCancelled:
+    """Cancel an export, or remove its file when it is done."""
+    here = service(request)
+    standing = await here.visible(export_id, EXPORT, caller)
+    if standing.status == "completed":
+        message = await _removed(standing)
+        return ExportCancelled(export_id=export_id, status="completed", in_time=False, message=message)
+    status, in_time, message = await here.cancelled(export_id, EXPORT, caller)
+    return ExportCancelled(export_id=export_id, status=status, in_time=in_time, message=message)
+
+
+async def _removed(standing: Standing) -> str:
+    folder = _path(standing).parent
+    if not folder.is_dir():
+        return "The export was done, and its file is gone already."
+    await run_sync(_unmake, folder)
+    return "The export was done; its file is removed."
+
+
+def _types(standing: Standing) -> list[str]:
+    job = ExportJob.model_validate(standing.job)
+    named = [job.resource_type] if job.resource_type else list(job.resource_types)
+    return [resource(name).type for name in named] or list(RESOURCES)
+
+
+def _path(standing: Standing) -> Path:
+    return ExportJob.model_validate(standing.job).path
+
+
+def _media(standing: Standing, path: Path) -> str:
+    format = format_named(ExportJob.model_validate(standing.job).format or "csv")
+    return "application/gzip" if path.suffix == ".gz" else format.media

@@ -1,0 +1,79 @@
+"""Frozen plans over HTTP: what a preview said is done, and a sync that was held back is approved."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from prefect.client.schemas.objects import FlowRun
+from sqlalchemy import Connection
+
+from api.rest.accepted import IdempotencyKey, accepted, check_same
+from api.rest.models import Accepted, ApproveRequest, PlanRequest
+from api.rest.problems import Refused, responses
+from api.rest.security.access import Caller, Importer
+from api.rest.security.access_log import note
+from api.rest.service import service
+from flows.runs import APPLY, IMPORT
+from schemas.jobs import ApplyJob
+from schemas.permissions import Action
+from schemas.reports import FrozenPlan
+from tasks.steps.restore_plan import FOUR_EYES
+from tasks.store import ledger
+
+router = APIRouter(prefix="/api", tags=["imports"])
+
+
+@router.post("/import/{import_id}/approve", status_code=202, responses=responses(404, 409, 410))
+async def approve(
+    request: Request,
+    response: Response,
+    import_id: UUID,
+    caller: Importer,
+    asked: ApproveRequest | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Accepted:
+    """Say yes to a sync that was held back, because it would change too much: exactly its plan is applied."""
+    wanted = asked or ApproveRequest()
+    plan = PlanRequest(plan_id=import_id, hash=wanted.hash, moved=wanted.moved)
+    return accepted(request, response, await applied(request, plan, caller, idempotency_key))
+
+
+async def applied(request: Request, asked: PlanRequest, caller: Caller, key: str | None) -> FlowRun:
+    """Ask for a plan to be applied; raises Refused where the caller sees none, or it can't be applied any more.
+
+    One's own preview is imported; what was held back, and what somebody else previewed, is approved.
+    """
+    here = service(request)
+    standing = await here.visible(asked.plan_id, IMPORT, caller, approving=True)
+    note(request, asked.plan_id, hash=asked.hash, moved=asked.moved.value)
+    own_preview = standing.owner == caller.name and bool((standing.job or {}).get("dry_run"))
+    caller.check(Action.IMPORT if own_preview else Action.APPROVE, await here.types_of(asked.plan_id))
+    if here.settings.four_eyes and standing.owner == caller.name:
+        raise Refused(403, FOUR_EYES)
+    job = ApplyJob(plan=asked.plan_id, hash=asked.hash, moved=asked.moved, requested_by=caller.name)
+    # Asked again with its key, an import that has applied its plan by now is given again.
+    run = await here.runs.asked_before(APPLY, caller.name, key)
+    if run is None:
+        _check(await here.asked(lambda connection: _plan(connection, asked.plan_id)), asked)
+        run = await here.start(APPLY, job, caller.name, key)
+        note(request, run=str(run.id))
+    check_same(run, job)
+    return run
+
+
+def _plan(connection: Connection, run_id: UUID) -> FrozenPlan | None:
+    there = ledger.status_of(connection, run_id)
+    return ledger.read_report(connection, run_id, samples=0).plan if there else None
+
+
+def _check(plan: FrozenPlan | None, asked: PlanRequest) -> None:
+    if plan is None:
+        raise Refused(404, "This run has no plan: only a preview has one, and a sync that is held back.", "no-plan")
+    if plan.applied:
+        raise Refused(409, f"This plan was applied before, by the import {plan.applied}.", "plan-applied")
+    if plan.until is None or plan.until < datetime.now(UTC):
+        raise Refused(410, "This plan is kept no longer: make a new one.", "plan-expired")
+    if asked.hash and asked.hash != plan.hash:
+        raise Refused(409, "The plan of that id has another hash: make a new one.", "another-plan")

@@ -1,0 +1,68 @@
+"""Records over HTTP: a page of a type, and one record with its history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request
+from pydantic.alias_generators import to_camel
+
+from api.rest.models import Event, RecordDetail, RecordPage
+from api.rest.problems import Refused, responses
+from api.rest.security.access import Reader
+from api.rest.service import service
+from schemas.filters import parse
+from schemas.permissions import Action
+from schemas.resources import resource
+from tasks.store.read import record_pages
+
+router = APIRouter(prefix="/api/records", tags=["records"])
+
+
+@router.get("/{resource_type}", responses=responses(404))
+async def records(
+    request: Request,
+    resource_type: str,
+    caller: Reader,
+    search: Annotated[str | None, Query(description="A text that the record holds somewhere.", max_length=200)] = None,
+    where: Annotated[str | None, Query(description="A filter as text.", max_length=10_000)] = None,
+    sort: Annotated[
+        str | None, Query(description="Fields, each with - before it for the reverse.", max_length=500)
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
+    retired: Annotated[bool, Query(description="Retired records, too.")] = False,
+) -> RecordPage:
+    """Records of a type, in the order of their natural key unless another is given."""
+    chosen = resource(resource_type)
+    caller.check(Action.READ, [chosen.type])
+    order = tuple(name.strip() for name in (sort or "").split(",") if name.strip())
+    # In a thread, as a long filter would hold up every other request.
+    chosen_by = await run_sync(parse, where) if where else None
+    wanted = record_pages.Wanted(chosen, chosen_by, search, order, limit, offset, retired)
+    total, items = await service(request).asked(lambda connection: record_pages.page(connection, wanted))
+    following = request.url.include_query_params(limit=limit, offset=offset + limit)
+    shown = [
+        {(to_camel(name) if name in ("created_at", "updated_at") else name): v for name, v in i.items()} for i in items
+    ]
+    more = f"{following.path}?{following.query}" if offset + limit < total else None
+    return RecordPage(fields=list(chosen.fields), items=shown, total=total, next=more)
+
+
+@router.get("/{resource_type}/record", responses=responses(404))
+async def record(
+    request: Request,
+    resource_type: str,
+    caller: Reader,
+    key: Annotated[str, Query(description="The natural key.", max_length=1000)],
+) -> RecordDetail:
+    """One record, and the runs that made and changed it."""
+    chosen = resource(resource_type)
+    caller.check(Action.READ, [chosen.type])
+    found = await service(request).asked(lambda connection: record_pages.record(connection, chosen, key))
+    if found is None:
+        raise Refused(404, f"There is no {chosen.title} '{key}'.")
+    history = [Event.model_validate({**each, "run_id": UUID(each["run_id"])}) for each in found["history"]]
+    return RecordDetail.model_validate({**found, "history": history})

@@ -1,0 +1,41 @@
+"""The page's session: a random id in a cookie that no script reads, which ends with the key that opened it."""
+
+from __future__ import annotations
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+
+from api.rest.models import Login, Session
+from api.rest.problems import responses
+from api.rest.security.access import COOKIE, AnyKey, access
+from schemas.permissions import Permissions
+from schemas.settings import SCOPES
+
+router = APIRouter(prefix="/api/session", tags=["session"])
+
+
+@router.get("", responses=responses(), response_model_exclude_none=True)
+async def session(request: Request, asking: AnyKey) -> Session:
+    """Who asks, and what that may do."""
+    scopes = [scope for scope in SCOPES if scope in asking.scopes]
+    needed = await run_sync(access(request).needed)
+    lines = None if asking.permissions == Permissions.of_scopes(scopes) else asking.permissions.lines
+    return Session(name=asking.name, scopes=scopes, permissions=lines, key_needed=needed)
+
+
+@router.post("", status_code=204, responses=responses())
+async def log_in(request: Request, response: Response, login: Login) -> None:
+    """Open a session, so that a page need not hold the key."""
+    opened = await run_sync(access(request).sign_in, login.key, request)
+    if opened is None:
+        return
+    age = int(access(request).settings.session_hours * 3600)
+    secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, opened, httponly=True, samesite="strict", secure=secure, max_age=age)
+
+
+@router.delete("", status_code=204, responses=responses())
+async def log_out(request: Request, response: Response) -> None:
+    """End the session."""
+    await run_sync(access(request).sign_out, request)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")

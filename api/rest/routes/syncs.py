@@ -1,0 +1,117 @@
+"""Syncs over HTTP: start one, see where all of them stand, and what lies between two of their runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Connection
+
+from api.cli import render
+from api.rest import results
+from api.rest.accepted import IdempotencyKey, accepted, check_same
+from api.rest.models import Accepted, Difference, Sync, SyncRequest
+from api.rest.problems import Refused, responses
+from api.rest.security.access import AnyKey, Caller, Importer, Reader
+from api.rest.security.access_log import already_entered, note
+from api.rest.service import service
+from flows.runs import IMPORT, SYNC
+from flows.syncs import scheduled
+from schemas.errors import Forbidden
+from schemas.jobs import SyncJob
+from schemas.permissions import Action
+from schemas.resources import RESOURCES, resource
+from tasks.sources import source_named
+from tasks.store import ledger
+from tasks.store.access.definitions import Definition, define, definitions
+from tasks.store.read import run_diff
+
+router = APIRouter(prefix="/api", tags=["syncs"])
+
+_OPEN = "http"
+"""The source that anyone may name who may write; every other one is read with what this server alone may read."""
+
+
+@router.post("/sync", status_code=202, responses=responses(404, 409))
+async def sync(
+    request: Request,
+    response: Response,
+    asked: SyncRequest,
+    caller: Importer,
+    idempotency_key: IdempotencyKey = None,
+) -> Accepted:
+    """Bring the records of a source into the CMDB, and take away what it no longer has.
+
+    A sync that would take away or update too much changes nothing: its result has a plan, which is approved. Files,
+    object stores, AWS accounts, databases and NetBox, and any source with credentials, take the scope admin.
+    """
+    here = service(request)
+    _check_source(asked, caller)
+    action = Action.PREVIEW if asked.dry_run else Action.IMPORT
+    named = [*asked.types, *([asked.resource_type] if asked.resource_type else [])]
+    caller.check(action, [resource(name).type for name in named])
+    job = asked.sync(caller.name, caller.authority(action))
+    await _define(request, job, caller)
+    run = await here.start(SYNC, job, caller.name, idempotency_key)
+    note(request, run.id, sync=job.source, url=job.url, dryRun=job.dry_run)
+    check_same(run, job)
+    return accepted(request, response, run)
+
+
+async def _define(request: Request, job: SyncJob, caller: Caller) -> None:
+    """Keep what the sync is under its name; refuses the name of another key's, or of one on schedule."""
+    here = service(request)
+    if not caller.admin:
+        planned = await run_sync(scheduled)
+        if job.source in {name for each in planned for name in (each.deployment, each.job.source)}:
+            raise Forbidden(
+                f"The sync '{job.source}' is on schedule, and only 'admin' may change it: choose another name."
+            )
+    already_entered(request, await here.asked(lambda connection: define(connection, job, caller.name)))
+
+
+def _check_source(asked: SyncRequest, caller: Caller) -> None:
+    """Refuse to read for a caller what only this server may: its files, its networks, its accounts and its secrets."""
+    source = source_named(asked.url)
+    if (source.name != _OPEN or asked.credentials or asked.notify) and not caller.admin:
+        what = "Credentials of this server" if source.name == _OPEN else source.title
+        raise Refused(403, f"{what} can be read with the scope 'admin' only; the key '{caller.name}' lacks it.")
+
+
+@router.get("/syncs", responses=responses())
+async def syncs(request: Request, caller: AnyKey) -> list[Sync]:
+    """The syncs that were asked for with this key; with the scope admin all, those on schedule too."""
+    owner = None if caller.admin else caller.name
+
+    def read(connection: Connection) -> tuple[list[ledger.SyncState], list[Definition]]:
+        return ledger.list_syncs(connection, requested_by=owner), definitions(connection, owner)
+
+    found, defined = await service(request).asked(read)
+    planned = await run_sync(scheduled) if caller.admin else []
+    return [Sync.model_validate(row) for row in render.syncs_json(found, planned, defined)]
+
+
+@router.get("/import/{import_id}/diff/{later_id}", responses=responses(404))
+async def diff(
+    request: Request,
+    import_id: UUID,
+    later_id: UUID,
+    caller: Reader,
+    limit: Annotated[int, Query(ge=0, le=1000, description="How many of the changes.")] = 100,
+) -> Difference:
+    """What lies between two runs, the earlier one first: what each saw of its source, and what was changed since."""
+    here = service(request)
+    for run_id in (import_id, later_id):
+        await here.visible(run_id, IMPORT, caller)
+    # What was changed between them may be of any type.
+    caller.check(Action.READ, RESOURCES)
+
+    def compared(connection: Connection) -> run_diff.Difference:
+        for run_id in (import_id, later_id):
+            if ledger.status_of(connection, run_id) is None:
+                raise Refused(404, f"The import {run_id} never began: there is nothing to compare.")
+        return run_diff.difference(connection, import_id, later_id, most=limit)
+
+    return results.difference(await here.asked(compared))

@@ -1,0 +1,1 @@
+"""Access to the REST API: keys, sessions, limits, quotas and the access log."""

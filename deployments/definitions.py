@@ -1,0 +1,225 @@
+"""What Prefect serves: the one declaration of the deployments, from which `prefect.yaml` is written too."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prefect import Flow
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+from prefect.deployments.runner import EntrypointType  # type: ignore[attr-defined]  # its documented place
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.schedules import Cron, Interval, RRule, Schedule
+
+from flows import sync_watch
+from flows.sync_watch import SYNC_NOTICE
+
+POOL = "cmdb"
+"""The work pool, of type `process`: any `prefect worker start --pool cmdb` may join."""
+
+JOB_TEMPLATE: dict[str, Any] = {
+    "job_configuration": {"command": "python -m deployments.start_run"},
+    "variables": {"type": "object", "properties": {}, "additionalProperties": False},
+}
+"""How a worker of the pool starts a run: by this command, with the worker's own environment, in a folder of its own.
+
+No job variable is left to whoever asks for a run: a command, an environment and a folder each let others run code.
+"""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment: a flow by its module path, its parameters, and when it runs by itself."""
+
+    name: str
+    entrypoint: str
+    description: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    schedule: Schedule | None = None
+    typed: bool = True
+    """Whether Prefect checks the parameters by their schema, as people fill them in; the API's job is a text."""
+
+    @property
+    def flow(self) -> Flow[Any, Any]:
+        """The flow itself."""
+        module, _, name = self.entrypoint.rpartition(".")
+        found: Flow[Any, Any] = getattr(importlib.import_module(module), name)
+        return found
+
+    @property
+    def full_name(self) -> str:
+        """The name that the API knows it by."""
+        return f"{self.flow.name}/{self.name}"
+
+
+_IMPORT, _EXPORT, _SYNC = "flows.bulk_import.bulk_import", "flows.bulk_export.bulk_export", "flows.bulk_sync.bulk_sync"
+
+# From when intervals are counted: with none, the time of each start would be another declaration.
+_ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
+
+DEPLOYMENTS = (
+    Deployment("api", _IMPORT, "Imports that the API asks for.", typed=False),
+    Deployment("api", _EXPORT, "Exports that the API asks for.", typed=False),
+    Deployment("api", _SYNC, "Syncs that the API asks for.", typed=False),
+    Deployment("api", "flows.bulk_apply.bulk_apply", "Plans that the API is asked to apply.", typed=False),
+    Deployment("api", "flows.bulk_undo.bulk_undo", "Undos that the API asks for.", typed=False),
+    Deployment(
+        "maintenance",
+        "flows.maintenance.maintenance",
+        "Ends runs whose process died; removes uploads and exports that are too old.",
+        schedule=Cron("*/10 * * * *"),
+    ),
+    Deployment(
+        "purge",
+        "flows.maintenance.purge",
+        "Deletes what was retired long enough ago, in a run that can be undone.",
+        schedule=Cron("40 3 * * *", timezone="UTC"),
+    ),
+    Deployment(SYNC_NOTICE, "flows.sync_notice.sync_notice", "Tells the webhook of a sync that its process died."),
+)
+"""The deployments that the system lives by."""
+
+EXAMPLES = (
+    Deployment(
+        "nightly-vpcs",
+        _IMPORT,
+        "Example: every night, the VPCs that a job of yours left there.",
+        {"job": {"resource_type": "vpc", "path": "/srv/cmdb/inbox/vpcs.csv", "max_errors": "1%"}},
+        schedule=Cron("30 2 * * *", active=False),
+    ),
+    Deployment(
+        "weekly-prefixes",
+        _EXPORT,
+        "Example: every Monday, all prefixes as a workbook.",
+        {"job": {"resource_type": "prefix", "path": "/srv/cmdb/outbox/prefixes.xlsx", "metadata": True}},
+        schedule=Cron("0 6 * * 1", active=False),
+    ),
+    Deployment(
+        "hourly-changes",
+        _EXPORT,
+        "Example: every hour, the subnets that were changed in the last one, for other programs.",
+        {"job": {"resource_type": "subnet", "path": "/srv/cmdb/outbox/subnets.ndjson.gz", "since": "1h"}},
+        schedule=Cron("0 * * * *", active=False),
+    ),
+    Deployment(
+        "sync-folder",
+        _SYNC,
+        "Example: every ten minutes, the sites that other programs leave in a folder, all of its files together.",
+        {"job": {"name": "folder", "url": "file:///srv/cmdb/sites/*.csv", "resource_type": "site"}},
+        schedule=Interval(timedelta(minutes=10), anchor_date=_ANCHOR, timezone="UTC", active=False),
+    ),
+    Deployment(
+        "sync-https",
+        _SYNC,
+        "Example: every working hour, the prefixes of an IPAM; with its ETag, what has not changed is not read.",
+        {
+            "job": {
+                "name": "ipam",
+                "url": "https://ipam.example.com/export/prefixes.csv",
+                "resource_type": "prefix",
+                "credentials": "ipam",
+            }
+        },
+        schedule=Cron("0 8-18 * * 1-5", timezone="Europe/Berlin", active=False),
+    ),
+    Deployment(
+        "sync-s3",
+        _SYNC,
+        "Example: every night, what a job left in a bucket; more than 5% fewer records wait for a yes.",
+        {
+            "job": {
+                "name": "exports",
+                "url": "s3://network-exports/daily/*.csv",
+                "resource_type": "subnet",
+                "max_delete": "5%",
+            }
+        },
+        schedule=Cron("15 4 * * *", timezone="UTC", active=False),
+    ),
+    Deployment(
+        "sync-aws",
+        _SYNC,
+        "Example: every half hour, the network of an AWS account; a run that takes longer lets the next one wait.",
+        {"job": {"name": "aws", "url": "aws://default/us-east-1,eu-west-1", "overlap": "queue"}},
+        schedule=Interval(timedelta(minutes=30), anchor_date=_ANCHOR, timezone="UTC", active=False),
+    ),
+    Deployment(
+        "sync-database",
+        _SYNC,
+        "Example: every Sunday, the devices of another database; what is gone there is deleted here.",
+        {
+            "job": {
+                "name": "inventory",
+                "url": "postgresql://reader@inventory.example.com/assets?table=devices",
+                "resource_type": "device",
+                "credentials": "inventory",
+                "missing": "delete",
+            }
+        },
+        schedule=RRule(
+            "FREQ=WEEKLY;BYDAY=SU;BYHOUR=5;BYMINUTE=0;BYSECOND=0", timezone="America/New_York", active=False
+        ),
+    ),
+    Deployment(
+        "sync-netbox",
+        _SYNC,
+        "Example: on each month's last working day, sites, VLANs and prefixes of NetBox; a chat hears of trouble.",
+        {
+            "job": {
+                "name": "netbox",
+                "url": "netbox://netbox.example.com",
+                "types": ["site", "vlan", "prefix"],
+                "credentials": "netbox",
+                "notify": "network-chat",
+            }
+        },
+        schedule=RRule(
+            "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;BYHOUR=6;BYMINUTE=30;BYSECOND=0",
+            timezone="Europe/Berlin",
+            active=False,
+        ),
+    ),
+)
+"""Schedules to begin with, one for each kind of source among them: switch them on in Prefect's page, or change them."""
+
+
+async def register() -> None:
+    """Make the work pool and the deployments known to the Prefect server; again changes nothing."""
+    async with get_client() as client:
+        await make_pool(client)
+        examples = DeploymentFilter(name=DeploymentFilterName(any_=[each.name for each in EXAMPLES]))
+        known = {deployment.name for deployment in await client.read_deployments(deployment_filter=examples)}
+        for deployment in DEPLOYMENTS:
+            await _apply(deployment)
+        for deployment in EXAMPLES:
+            # What somebody made of an example is theirs.
+            if deployment.name not in known:
+                await _apply(deployment)
+        await sync_watch.register(client)
+
+
+async def make_pool(client: PrefectClient) -> None:
+    """Make the work pool, or put its template right."""
+    with suppress(ObjectAlreadyExists):
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=JOB_TEMPLATE))
+        return
+    await client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
+
+
+async def _apply(deployment: Deployment) -> None:
+    made = await deployment.flow.ato_deployment(
+        deployment.name,
+        description=deployment.description,
+        parameters=deployment.parameters,
+        schedules=[deployment.schedule] if deployment.schedule else None,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        work_pool_name=POOL,
+        tags=["cmdb"],
+        enforce_parameter_schema=deployment.typed,
+    )
+    await made.aapply()

@@ -1,0 +1,98 @@
+"""What each flow says, once: the same words with Prefect and without."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob
+from schemas.reports import Exported, Progress, Report, Status, silent
+from schemas.settings import Settings
+from tasks.notifications.notifications import Circumstances, noticed
+from tasks.runtime.context import open_run
+from tasks.runtime.sync_definition import keep_definition
+from tasks.runtime.sync_lock import take_turn
+from tasks.steps import export as exporting
+from tasks.steps.fetch import UNCHANGED
+from tasks.steps.registry import PLAIN, Steps
+from tasks.steps.restore_plan import reopen
+
+
+def import_file(
+    job: ImportJob,
+    url: str,
+    settings: Settings,
+    *,
+    steps: Steps = PLAIN,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
+) -> Report:
+    """Import a file, or with `dry_run` find out what that would do; a run that its thresholds stop has a report too."""
+    with open_run(job, url, settings, progress, run_id) as run:
+        sources = steps.extract(run, job)
+        for part in steps.map(run, sources):
+            steps.validate(run, part)
+        steps.load(run)
+    return run.report
+
+
+def sync_source(
+    job: SyncJob,
+    url: str,
+    settings: Settings,
+    *,
+    steps: Steps = PLAIN,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
+    seen: Circumstances = Circumstances(),  # noqa: B008  # it is frozen
+) -> Report:
+    """Bring the records of a source into the CMDB; a source that is as it was changes nothing.
+
+    Its webhook, if it has one, is told of an end that somebody should know of; `seen` is what Prefect knows of the run.
+    """
+    run_id = run_id or uuid4()
+    with noticed(job, url, run_id, seen), open_run(job, url, settings, progress, run_id) as run:
+        take_turn(run, job)
+        keep_definition(run, job)
+        fetched = steps.fetch(run, job)
+        if fetched is None:
+            run.close(Status.COMPLETED, UNCHANGED)
+        else:
+            for part in steps.map(run, steps.read(run, job, fetched)):
+                steps.validate(run, part)
+            steps.load(run)
+    return run.report
+
+
+def apply_plan(
+    job: ApplyJob,
+    url: str,
+    settings: Settings,
+    *,
+    steps: Steps = PLAIN,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
+) -> Report:
+    """Apply a frozen plan: nothing is read or validated again, and what moved since is seen."""
+    with open_run(job, url, settings, progress, run_id) as run:
+        reopen(run, job)
+        steps.load(run)
+    return run.report
+
+
+def export_file(
+    job: ExportJob,
+    url: str,
+    settings: Settings,
+    *,
+    steps: exporting.Steps = exporting.PLAIN,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
+) -> Exported:
+    """Export the records of a type, or of several, to a file, which is there whole or not at all."""
+    with exporting.open_export(job, url, settings, progress, run_id) as run:
+        tables = []
+        for part in run.parts:
+            records = steps.query(part)
+            sound = steps.validate(part, records)
+            tables.append(exporting.Table(part, sound, steps.map(part, sound)))
+        return steps.write(run, tables)

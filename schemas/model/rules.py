@@ -1,0 +1,265 @@
+"""Rules that look further than one cell: across a row, across the records of a type, across types.
+
+A resource type lists them; a `RowRule` is asked of each batch as a Polars expression, the others are asked once of the
+staged records and the database together, in SQL (`tasks.store.checks.run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import polars as pl
+
+from schemas.reports import Severity
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """Fields of one row that do not go together.
+
+    `broken` gives an expression that is true where the rule is broken (null counts as kept); the rule is checked when
+    all of `fields` are in the import, or, where it is `partial` and new records are made, some of them, an absent one
+    being empty. `field` is the one to correct; `message` continues after its value. With `in_service`, records in a
+    dead state are not checked. `source` is the page that says so.
+    """
+
+    name: str
+    field: str
+    fields: tuple[str, ...]
+    broken: Callable[[], pl.Expr]
+    message: str
+    severity: Severity = Severity.ERROR
+    partial: bool = False
+    in_service: bool = False
+    source: str = ""
+
+
+# Private AS numbers (EC2 API, AmazonSideAsn; RFC 6996).
+PRIVATE_ASNS = ((64_512, 65_534), (4_200_000_000, 4_294_967_294))
+
+# AS numbers that Amazon's side of a VPN had before one could be chosen, by region (AWS VPN FAQs name 17493 for
+# Singapore, the Site-to-Site VPN User Guide 17943).
+AMAZON_ASNS = (7224, 9059, 10124, 17493, 17943)
+
+STATE = "state"
+"""The field of a type of AWS that says how far a record is."""
+
+_ENDED = ("deleted", "deleting", "expired", "terminated", "terminating")
+_NEVER_BEGUN = ("failed", "failed-insufficient-capacity", "failing", "rejected", "rejecting")
+DEAD_STATES = frozenset((*_ENDED, *_NEVER_BEGUN))
+"""The states of what is no longer, or never was: such a record is a tombstone, and keeps nothing from being so.
+
+In lower case. The APIs list what is deleted for some hours (EC2 API: NatGateway, VpnConnection, VpcPeeringConnection).
+"""
+
+
+def private_asn(field: str, *, source: str = "", but: tuple[int, ...] = ()) -> RowRule:
+    """Return the rule that a field holds a private AS number, or one of those in `but`."""
+
+    def broken() -> pl.Expr:
+        private = pl.any_horizontal(pl.col(field).is_between(least, most) for least, most in PRIVATE_ASNS)
+        return ~private & ~pl.col(field).is_in(but)
+
+    wanted = " or ".join(f"{least} to {most}" for least, most in PRIVATE_ASNS)
+    message = f"is not a private AS number: write one of {wanted}"
+    return RowRule("range", field, (field,), broken, message, source=source)
+
+
+Objects = list[dict[str, Any]]
+"""What a field of JSON that lists things holds."""
+
+
+def listed_objects(field: str, broken: Callable[[Objects], bool]) -> pl.Expr:
+    """Ask about the objects that a field of JSON lists, each distinct text once; what lists none is kept."""
+
+    def asked(text: str) -> bool:
+        value = orjson.loads(text)
+        return _is_list_of_objects(value) and broken(value)
+
+    return _each(field, asked)
+
+
+def objects_rule(name: str, field: str, broken: Callable[[Objects], bool], message: str, **more: Any) -> RowRule:
+    """Return a rule about the objects that a field of JSON lists; `more` is RowRule's."""
+    return RowRule(name, field, (field,), lambda: listed_objects(field, broken), message, **more)
+
+
+def lists_objects(field: str, example: str, *, source: str = "") -> RowRule:
+    """Return the rule that a field of JSON is a list of objects."""
+
+    def broken() -> pl.Expr:
+        return _each(field, lambda text: not _is_list_of_objects(orjson.loads(text)))
+
+    message = f"is not a list of objects: write it as {example}"
+    return RowRule("shape", field, (field,), broken, message, source=source)
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _each(field: str, asked: Callable[[str], bool]) -> pl.Expr:
+    def whole(column: pl.Series) -> pl.Series:
+        distinct = column.drop_nulls().unique()
+        answers = pl.Series([asked(text) for text in distinct], dtype=pl.Boolean)
+        return column.replace_strict(distinct, answers, default=None, return_dtype=pl.Boolean)
+
+    return pl.col(field).map_batches(whole, return_dtype=pl.Boolean, is_elementwise=True)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The field names a record of type `to` by its natural key, and that record exists.
+
+    With `when` = (field, value) the reference is checked only in rows that hold that value. Another name of a record
+    than its key is read as its key where it is unique, with `near` among the records with the same value in that field,
+    or without any; one of another value there is never meant.
+
+    A record that is not known is an error where the CMDB holds others of its account and region, which are those in the
+    first field of `owners` that has a value, and in `region`; where it holds none, it is out of scope, which is a
+    warning.
+    """
+
+    field: str
+    to: str
+    when: tuple[str, str] | None = None
+    near: str | None = None
+    name: str = "reference"
+    severity: Severity = Severity.ERROR
+    owners: tuple[str, ...] = ("account_id",)
+    region: str = "region"
+    source: str = ""
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The fields that decide which record is referred to."""
+        return (self.field, *((self.when[0],) if self.when else ()))
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        only = f", where {self.when[0]} is {self.when[1]}" if self.when else ""
+        return f"is not a known {self.to}{only}"
+
+
+@dataclass(frozen=True)
+class NoOverlap:
+    """No two records that agree in `within` have overlapping blocks in `field`."""
+
+    field: str
+    within: tuple[str, ...]
+    name: str = "overlap"
+    severity: Severity = Severity.ERROR
+    source: str = ""
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        return f"overlaps another in the same {' and '.join(self.within)}"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The block in `field` lies inside one of the blocks of the record that `reference` names."""
+
+    field: str
+    reference: str
+    to: str
+    blocks: tuple[str, ...]
+    name: str = "inside"
+    severity: Severity = Severity.ERROR
+    source: str = ""
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        return f"lies outside the blocks of its {self.to}: {', '.join(self.blocks)}"
+
+
+@dataclass(frozen=True)
+class Unique:
+    """No two records that agree in `within` have the same value in `field`; with `only`, that value alone is rare."""
+
+    field: str
+    within: tuple[str, ...] = ()
+    only: bool | None = None
+    name: str = "unique"
+    severity: Severity = Severity.ERROR
+    source: str = ""
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        scope = f" in the same {' and '.join(self.within)}" if self.within else ""
+        return f"is the value of another record{scope}"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within)
+
+
+@dataclass(frozen=True)
+class Contained:
+    """Where records that agree in `within` have containers, the block in `field` lies in one or is one.
+
+    A container is a record whose field holds the value of `container` = (field, value). An empty field of `within` is
+    a value like any other, as the global table is a table. IPv4 and IPv6 have containers of their own.
+    """
+
+    field: str
+    within: tuple[str, ...]
+    container: tuple[str, str]
+    name: str = "container"
+    severity: Severity = Severity.WARNING
+    source: str = ""
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        field, value = self.container
+        return f"lies in none of the records whose {field} is {value}"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return (self.field, *self.within, self.container[0])
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Networks that are connected (`schemas.model.connected`) have no addresses in common.
+
+    It is a rule of the networks and of what connects them, so that it is kept whichever of them is loaded last.
+    `fields` are those that decide, `field` the one to fix.
+    """
+
+    field: str
+    fields: tuple[str, ...]
+    name: str = "connected_overlap"
+    severity: Severity = Severity.ERROR
+    source: str = ""
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        return "connects networks whose blocks overlap, or is one of them"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a stored record be asked about again when they change."""
+        return self.fields
+
+
+WatchedRule = NoOverlap | Unique | Contained | Apart
+"""Rules that are asked again of the records alone whose `watched` fields change."""
+
+SetRule = Reference | Inside | WatchedRule

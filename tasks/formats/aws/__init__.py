@@ -1,0 +1,1 @@
+"""AWS documents: `describe-*` output and inventories."""

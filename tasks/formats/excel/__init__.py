@@ -1,0 +1,1 @@
+"""Excel workbooks, and the other spreadsheet formats that Calamine reads."""

@@ -1,0 +1,1 @@
+"""JSON, NDJSON and YAML documents."""

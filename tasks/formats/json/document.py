@@ -1,0 +1,335 @@
+"""JSON and NDJSON: documents whose lists hold records (`lists`), and the objects of lines."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+import polars as pl
+
+from schemas.errors import SourceError
+from schemas.reports import NOTE, Issue, Opened, issues_frame
+from schemas.resources import RESOURCES
+from tasks.formats.aws import inventory
+from tasks.formats.base import Format, Source
+from tasks.formats.encoding import as_text
+from tasks.formats.json.flat_ndjson import FlatReader
+from tasks.formats.json.lists import (
+    ANYWHERE,
+    CHUNK,
+    SHOWN,
+    Lists,
+    holds_lists,
+    open_document,
+    reading_of,
+    record_of,
+    settled_alone,
+    type_of,
+    with_told,
+)
+from tasks.formats.json.parser import DECODER, LONGEST, JsonReader, Reader
+from tasks.formats.json.spool import Chunk, Flat, Json, spool, without_collector
+from tasks.formats.writers import write_json, write_lists, write_ndjson
+
+_SPACE = b" \t\r\n"
+
+
+# JSON -----------------------------------------------------------------------------------------------------------------
+
+
+def open_json(source: Source) -> Opened:
+    """Open a JSON document: a list of objects, an object that holds one, or objects in a row."""
+    return _document(source, several=False)[0]
+
+
+def open_lists(source: Source) -> tuple[Opened, ...]:
+    """Open, in one pass, each list of records that a document holds."""
+    return _document(source, several=True)
+
+
+def _document(source: Source, *, several: bool) -> tuple[Opened, ...]:
+    text = as_text(source)
+
+    @contextmanager
+    def again() -> Iterator[Reader]:
+        with text.path.open("rb") as file:
+            yield JsonReader(file, source.name)
+
+    if source.options.records:
+        with again() as reader, without_collector():
+            return (open_at(source, reader, source.options.records),)
+    return open_document(source, again, several=several)
+
+
+def open_at(source: Source, reader: Reader, path: str) -> Opened:
+    """Open the records at a path of members, such as `data.items`; lists on the way are walked through."""
+    names: dict[str, None] = {}
+    ends: list[str] = []
+    key = path.rpartition(".")[2]
+    lists = Lists(source, asked=True)
+    walk = _Walk(names, ends, partial(lists.note_page, key))
+    values = (value for _ in _each(reader) for value in walk.at(reader, path.split(".")))
+    records = (record_of(source.name, value, number) for number, value in enumerate(values, start=1))
+    first = next(records, None)
+    if first is None and not (ends and source.emptied):
+        held = ", ".join(names) or "a list"
+        raise SourceError(
+            f"{source.name} has no records at '{path}': it holds {held}. Name one, or leave --records out."
+        )
+    if first is None:
+        return lists.emptied(key, source.resource or type_of(key))
+    lists.take(key, itertools.chain([first], records), ANYWHERE, reader)
+    return lists.opened(several=False)[0]
+
+
+def _each(reader: Reader) -> Iterator[str]:
+    """Stand on each value of a document, which may be several in a row."""
+    while sign := reader.peek():
+        yield sign
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """A walk to a path of members: `names` are those on the way, `ends` has the sign of each list at its end.
+
+    `note` is given what an object on the way says of further pages.
+    """
+
+    names: dict[str, None]
+    ends: list[str]
+    note: Callable[[Json], None]
+
+    def at(self, reader: Reader, path: list[str]) -> Iterator[Any]:
+        """The values at a path."""
+        sign = reader.peek()
+        if sign == "[":
+            self.ends.extend([] if path else [sign])
+            for _ in reader.items():
+                # A list in a list of records is no record: `record_of` says so.
+                yield from self.at(reader, path) if path else [reader.value()]
+        elif sign == "{" and path:
+            yield from self._members(reader, path)
+        elif path:
+            reader.skip()
+        else:
+            yield reader.value()
+
+    def _members(self, reader: Reader, path: list[str]) -> Iterator[Any]:
+        # The list stands for itself, as the records are taken by whoever walks.
+        outline: Json = {path[0]: None}
+        for name in reader.members():
+            if len(self.names) < SHOWN:
+                self.names[name] = None
+            if name in (path[0], ".".join(path)):
+                yield from self.at(reader, path[1:] if name == path[0] else [])
+            elif reader.peek() in "{[":
+                reader.skip()
+            else:
+                outline[name] = reader.value()
+        self.note(outline)
+
+
+# NDJSON ---------------------------------------------------------------------------------------------------------------
+
+
+def open_ndjson(source: Source) -> Opened:
+    """Open newline-delimited JSON; a line that is no object is a fault of its row.
+
+    Lines that hold pages or lists are a document, and so are objects over several lines.
+    """
+    return _lines_of(source) or _document(source, several=False)[0]
+
+
+def open_lines(source: Source) -> tuple[Opened, ...]:
+    """Open newline-delimited JSON, whose lines may be pages of several lists."""
+    opened = _lines_of(source)
+    return (opened,) if opened else _document(source, several=True)
+
+
+def _lines_of(source: Source) -> Opened | None:
+    """The objects of lines; None where the first line is none, or holds others."""
+    text = as_text(source)
+    faults: list[Issue] = []
+    with text.path.open("rb") as file, without_collector():
+        if file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
+        if _is_document(source, file):
+            return None
+        chunks = _lines(file, faults)
+        head: list[Chunk | Flat] = []
+        for chunk in chunks:
+            head.append(chunk)
+            if first := next((record for record in chunk.records if record), None):
+                said = first[NOTE] if list(first) == [NOTE] and isinstance(first[NOTE], dict) else {}
+                opened = replace(_opened(source, itertools.chain(head, chunks), first), metadata=said)
+                if said and opened.records == 1 and source.emptied:
+                    resource = source.resource or RESOURCES.get(str(said.get("resourceType")))
+                    return replace(Lists(source).emptied(None, resource), metadata=said)
+                if said and opened.records == 1:
+                    raise SourceError(f"{source.name} has metadata and no records: nothing to import.")
+                return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))
+    raise SourceError(f"{source.name} has no line that is a JSON object.")
+
+
+def _is_document(source: Source, file: IO[bytes]) -> bool:
+    """Say whether the first line is not a record by itself, and so the lines are those of a document."""
+    at = file.tell()
+    first = next((line for line in _first_lines(file) if line.strip(_SPACE)), b"")
+    file.seek(at)
+    try:
+        value = orjson.loads(first)
+    except orjson.JSONDecodeError:
+        # An object that goes on in the next line, or a line that is broken.
+        return first.strip(_SPACE) in (b"{", b"[")
+    if not isinstance(value, dict):
+        return isinstance(value, list)
+    return holds_lists(source, value) or inventory.is_item(value)
+
+
+def _opened(source: Source, chunks: Iterator[Chunk | Flat], first: Json) -> Opened:
+    reading = reading_of(source, None, first)
+    if reading.rest:
+        chunks = map(reading.rest.chunk, chunks)
+    spooled = spool(chunks, source, reading.flatten, absent=reading.absent)
+    opened = Opened(
+        frame=spooled.frame,
+        columns=spooled.columns,
+        encoding="utf-8",
+        records=spooled.records,
+        resource_type=reading.resource.type if reading.resource else None,
+        faults=spooled.faults,
+    )
+    return settled_alone(source, with_told(opened, reading), reading)
+
+
+def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk | Flat]:
+    number, flat = 1, FlatReader()
+    while lines := _next_lines(file):
+        frame = flat.read(lines)
+        if frame is not None:
+            rows = list(range(number, number + len(lines)))
+            yield Flat(rows, frame, partial(_one_by_one, lines, number, faults))
+        else:
+            yield _one_by_one(lines, number, faults)
+        number += len(lines)
+
+
+def _next_lines(file: IO[bytes]) -> list[bytes]:
+    """Some megabytes of whole lines; raises SourceError for one that is longer than any record."""
+    text = file.read(CHUNK)
+    if text and not text.endswith(b"\n"):
+        text += _line(file)
+    return io.BytesIO(text).readlines()
+
+
+def _line(file: IO[bytes]) -> bytes:
+    """The next line; raises SourceError where it is longer than any record."""
+    line = file.readline(LONGEST + 1)
+    if len(line) > LONGEST:
+        raise SourceError(f"A line is longer than {LONGEST >> 20} MB, and no record is: is it a JSON document?")
+    return line
+
+
+def _one_by_one(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
+    return _sound(lines, number) or _looked_through(lines, number, faults)
+
+
+def _sound(lines: list[bytes], number: int) -> Chunk | None:
+    """The records of lines when each is an object."""
+    try:
+        records = [orjson.loads(line) for line in lines]
+    except orjson.JSONDecodeError:
+        return None
+    if any(type(record) is not dict for record in records):
+        return None
+    return Chunk(list(range(number, number + len(lines))), records, partial(_exactly, lines))
+
+
+def _looked_through(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
+    """The records of lines of which some are blank or no object; the latter are records without members."""
+    rows, sound, records = [], [], []
+    for row, line in enumerate(lines, start=number):
+        if not line.strip(_SPACE):
+            continue
+        try:
+            record = orjson.loads(line)
+            what = "" if isinstance(record, dict) else "is no JSON object"
+        except orjson.JSONDecodeError as error:
+            what = f"is no valid JSON ({error})"
+        if what:
+            value = line[:500].decode(errors="replace").strip()
+            faults.append(Issue("ndjson", f"line {row} {what}", row=row, value=value))
+        rows.append(row)
+        sound.append(b"{}" if what else line)
+        records.append({} if what else record)
+    return Chunk(rows, records, partial(_exactly, sound))
+
+
+def _exactly(lines: list[bytes]) -> list[Json]:
+    """Read lines again with all digits of their numbers, which orjson has for 64 bits only."""
+    return [DECODER.decode(line.decode()) for line in lines]
+
+
+# The formats ----------------------------------------------------------------------------------------------------------
+
+
+def matches_json(path: Path, head: bytes) -> bool:
+    """Say whether a file is JSON, by its first sign."""
+    return path.is_file() and _start(head)[:1] in (b"{", b"[")
+
+
+def matches_ndjson(path: Path, head: bytes) -> bool:
+    """Say whether each of the first two lines of a file is an object by itself."""
+    if not _start(head).startswith(b"{"):
+        return False
+    with path.open("rb") as file:
+        lines = [line for line in itertools.islice(_first_lines(file), 50) if line.strip(_SPACE)][:2]
+    return len(lines) == 2 and all(_is_object(line) for line in lines)
+
+
+def _first_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file, each up to the length of the longest record: what goes on is no line of NDJSON."""
+    while line := file.readline(LONGEST):
+        yield line
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line.removeprefix(codecs.BOM_UTF8)), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _start(head: bytes) -> bytes:
+    return head.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE)
+
+
+JSON = Format(
+    "json",
+    "a JSON document",
+    (".json",),
+    matches_json,
+    open_json,
+    write_json,
+    "application/json",
+    open_lists,
+    write_lists,
+)
+NDJSON = Format(
+    "ndjson",
+    "newline-delimited JSON",
+    (".ndjson", ".jsonl"),
+    matches_ndjson,
+    open_ndjson,
+    write_ndjson,
+    "application/x-ndjson",
+    open_lines,
+)

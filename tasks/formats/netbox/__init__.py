@@ -1,0 +1,1 @@
+"""NetBox and Nautobot: records of the REST API, and exported tables."""

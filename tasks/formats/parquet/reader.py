@@ -1,0 +1,102 @@
+"""Parquet: typed columns, read as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from schemas.errors import SourceError
+from schemas.reports import ROW, Opened, issues_frame
+from tasks.formats.base import Format, Source, column_names
+from tasks.formats.json.spool import odd_cells
+from tasks.formats.parquet.bounds import refuse_expansion
+from tasks.formats.writers import write_parquet
+
+# Every whole number up to here is one number as a float.
+_EXACT = 2**53
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """Say whether a file is Parquet, by its first bytes."""
+    return path.is_file() and head.startswith(b"PAR1")
+
+
+def open_parquet(source: Source) -> Opened:
+    """Open a Parquet file; dates are written as ISO 8601, lists between commas, objects as JSON.
+
+    The text is written to the run's folder at once, so that damage shows here and not in the middle of the run.
+    """
+    copy = source.workdir / "records.arrow"
+    try:
+        refuse_expansion(source)
+        frame = pl.scan_parquet(source.path, glob=False)
+        schema = frame.collect_schema()
+        names, told = column_names(source, list(schema), 1)
+        texts = [_as_text(name, dtype) for name, dtype in zip(names, schema.values(), strict=True)]
+        frame.rename(dict(zip(schema, names, strict=True))).select(*texts).with_row_index(ROW, offset=1).sink_ipc(
+            copy, compression="lz4"
+        )
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise SourceError(f"{source.name} is a damaged Parquet file: write it again. ({_first(error)})") from error
+    records = pl.scan_ipc(copy)
+    count = int(records.select(pl.len()).collect().item())
+    if not count and not source.emptied:
+        raise SourceError(f"{source.name} has columns and no records: nothing to import.")
+    faults = [
+        fault for part in records.collect_batches(chunk_size=50_000) for fault in odd_cells(part, source.max_cell)
+    ]
+    said = pl.read_parquet_metadata(source.path)
+    return Opened(frame=records, columns=names, records=count, notices=told, faults=issues_frame(faults), metadata=said)
+
+
+def _first(error: BaseException) -> str:
+    return str(error).splitlines()[0][:200]
+
+
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
+        return column.cast(pl.List(pl.String)).list.join(",")
+    if dtype.is_nested() or isinstance(dtype, pl.Binary | pl.Object):
+        return column.map_batches(_as_json, return_dtype=pl.String)
+    if isinstance(dtype, pl.Datetime):
+        return column.dt.to_string("iso:strict")
+    if isinstance(dtype, pl.Duration):
+        return column.dt.to_string("iso")
+    if dtype.is_float():
+        # A column of whole numbers with gaps is one of floats in pandas: 65000, not 65000.0.
+        whole = (column == column.round(0)) & (column.abs() < _EXACT)
+        number = pl.when(whole).then(column).cast(pl.Int64)
+        return pl.when(whole).then(number.cast(pl.String)).otherwise(column.cast(pl.String))
+    return column.cast(pl.String, strict=False)
+
+
+def _as_json(values: pl.Series) -> pl.Series:
+    """Write nested values as JSON, which Polars does for structs only; bytes are text where they can be."""
+    texts = [None if value is None else _json(value) for value in values.to_list()]
+    return pl.Series(values.name, texts, dtype=pl.String)
+
+
+def _json(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return orjson.dumps(value, default=_plain).decode()
+
+
+def _plain(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+PARQUET = Format(
+    "parquet",
+    "a Parquet file",
+    (".parquet", ".pq"),
+    matches,
+    open_parquet,
+    write_parquet,
+    "application/vnd.apache.parquet",
+    stamped=True,
+    compressible=False,
+)

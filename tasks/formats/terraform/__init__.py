@@ -1,0 +1,1 @@
+"""Terraform and OpenTofu states, plans and `show -json` output."""

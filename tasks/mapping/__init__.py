@@ -1,0 +1,1 @@
+"""Mapping helpers: inferring a resource type, and judging columns by their values."""

@@ -1,0 +1,1 @@
+"""Notifications: messages about syncs, sent to a webhook."""

@@ -1,0 +1,1 @@
+"""What the load step resolves before it plans: keys, references and missing records."""

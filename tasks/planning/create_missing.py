@@ -1,0 +1,196 @@
+"""Records that do not exist and that rows refer to, created in the same run where a job asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import Connection
+
+from schemas.errors import UsageError
+from schemas.jobs import LoadOptions
+from schemas.model.resource import Resource
+from schemas.model.rules import Reference
+from schemas.reports import ROW, Extracted, Issue, Mapping, Match, Severity
+from schemas.resources import RESOURCES, resource
+from schemas.spelling import near_misses, nearest_of
+from tasks.rules.evaluate import of_cells
+from tasks.runtime.context import Run
+from tasks.runtime.type_load import Part
+from tasks.steps.validate import Batch, Validator
+from tasks.store import ledger
+from tasks.store.merge.sides import Target
+from tasks.store.resolve.doubts import Doubt
+from tasks.store.resolve.missing_references import (
+    Referred,
+    drop_unreferred,
+    known_keys,
+    referred,
+    referring,
+    stage,
+    unknown_values,
+)
+
+RULE = "created_reference"
+"""The rule of a warning that a record is created because a row refers to it."""
+
+_COLUMN = "(references)"
+
+# Names that a new one is compared with, and warnings about created records that are kept.
+_MOST_NAMES, _MOST = 20_000, 1_000
+
+
+def created_types(job: LoadOptions) -> tuple[Resource, ...]:
+    """Return the types of which records may be created; raises UsageError where a reference does not hold enough."""
+    found = tuple(dict.fromkeys(resource(name) for name in job.create_missing))
+    for each in found:
+        if each.beyond_reference:
+            titles = ", ".join(each.fields[name].title for name in each.beyond_reference)
+            raise UsageError(
+                f"Records of {each.type} can't be created from references, which do not hold what they need: {titles}. "
+                "Import them first."
+            )
+    return found
+
+
+def with_referred(parts: tuple[Part, ...], job: LoadOptions, source: str) -> tuple[Part, ...]:
+    """Add a part for each type that may be created and that rows refer to; returns all in the order of loading."""
+    own = {part.resource.type for part in parts}
+    named = {
+        rule.to
+        for part in parts
+        for rule in part.resource.set_rules
+        if isinstance(rule, Reference) and rule.field in part.mapping.fields
+    }
+    more = [each for each in created_types(job) if each.type in named - own]
+    new = [Part(number, each, source, _mapping(each), referred=True) for number, each in enumerate(more, len(parts))]
+    return tuple(sorted((*parts, *new), key=lambda part: list(RESOURCES).index(part.resource.type)))
+
+
+def _mapping(of: Resource) -> Mapping:
+    return Mapping(tuple(Match(_COLUMN, name, 1.0, "reference") for name in of.known_by))
+
+
+class Creating:
+    """The creating of records that the rows of one part refer to, inside the transaction that settles these rows."""
+
+    def __init__(self, run: Run, part: Part, connection: Connection) -> None:
+        self.run = run
+        self.part = part
+        self.connection = connection
+        types = created_types(run.job)
+        # A plan that is made again creates records of no other types than it was shown, and allowed, to.
+        named = [other for other in run.parts if other.resource in types and (run.moved is None or other.tally.read)]
+        self.parts = {other.resource.type: other for other in named}
+        self.created: dict[str, int] = {}
+
+    def create(self, target: Target, doubts: list[Doubt]) -> dict[tuple[str, str], Doubt]:
+        """Stage the records that the rows refer to and that do not exist; returns why the others are not created."""
+        refused: dict[tuple[str, str], Doubt] = {}
+        unclear = {(doubt.field, doubt.value) for doubt in doubts if doubt.message}
+        for name, part in self.parts.items():
+            for rule in referring(target, name):
+                values = unknown_values(self.connection, target, rule)
+                wanted = [value for value in values if (rule.field, value) not in unclear]
+                left = self._created(target, rule, part, wanted) if wanted else []
+                refused |= {(doubt.field, doubt.value): doubt for doubt in left}
+        return refused
+
+    def _created(self, target: Target, rule: Reference, part: Part, values: list[str]) -> list[Doubt]:
+        """Stage the records of these keys, but for those that may be misspelt and those that break the type's rules."""
+        title = part.resource.title
+        known = known_keys(self.connection, target, rule.to, _MOST_NAMES) if part.resource.other_names else []
+        near = near_misses(values, known)
+        # Of the spellings of a name in several cases, the one that most rows have.
+        names = {value.lower(): value for value in reversed(values) if value not in near}
+        new = [value for value in values if names.get(value.lower()) == value]
+        batch = self._validated(part, new)
+        stage(self.connection, part.staging, batch.valid.drop(ROW))
+        self._keep_warnings(part, batch)
+        self.created[rule.to] = self.created.get(rule.to, 0) + len(batch.valid)
+        why = {new[row]: said for row, said in _errors(batch)}
+        said = "is not a known {}, and too close to '{}' to be created: correct it, or import it first"
+        return [
+            *(_doubt(rule, value, said.format(title, like), like) for value, like in near.items()),
+            *(_doubt(rule, value, f"is no {title} that can be created: {wrong}") for value, wrong in why.items()),
+        ]
+
+    def _validated(self, part: Part, keys: list[str]) -> Batch:
+        """Validate records of nothing but a key as if a file held them; their rows are numbered from 0."""
+        of, job = part.resource, self.run.job
+        fields = [name for name in of.known_by if name in part.staging.fields]
+        places = [name if (name := of.known_as(key)) in fields else fields[-1] for key in keys]
+        cells = {
+            name: [key if place == name else None for key, place in zip(keys, places, strict=True)] for name in fields
+        }
+        schema = {ROW: pl.UInt32(), **dict.fromkeys(fields, pl.String())}
+        frame = pl.DataFrame({ROW: range(len(keys)), **cells}, schema=schema)
+        matched = Mapping(tuple(Match(name, name, 1.0, "reference") for name in fields))
+        whole = () if part.staging.untouched else part.rules
+        own = tuple(rule for rule in whole if of_cells(rule, part.mapping, job.mode, job.empty))
+        validator = Validator(of, matched, own=own)
+        source = Extracted(
+            frame=frame.lazy(), columns=tuple(fields), path=Path(), name=part.source, format="", size=0, sha256=""
+        )
+        return validator.batch(frame, source, validator.schema())
+
+    def _keep_warnings(self, part: Part, batch: Batch) -> None:
+        """Enter in the ledger what the user's own rules warn of; no row of the source has it."""
+        warned = batch.issues.filter(pl.col("severity") == Severity.WARNING).with_columns(row=pl.lit(None, pl.UInt32))
+        ledger.add_issues(self.connection, self.run.run_id, warned, part.number)
+        for rule, count in warned.group_by("rule").len().iter_rows():
+            part.tally.rules[rule, Severity.WARNING] += count
+
+    def finish(self) -> None:
+        """Count what was created, once the transaction has ended."""
+        for name, count in self.created.items():
+            self.parts[name].staging.rows += count
+            self.parts[name].tally.read += count
+
+
+def _errors(batch: Batch) -> list[tuple[int, str]]:
+    """Return the first error of each rejected row."""
+    errors = batch.issues.filter(pl.col("severity") == Severity.ERROR).unique("row", keep="first", maintain_order=True)
+    return list(errors.select("row", "message").iter_rows())
+
+
+def _doubt(rule: Reference, value: str, said: str, suggestion: str | None = None) -> Doubt:
+    return Doubt(rule.field, value, None, f"'{value}' {said}", suggestion, ambiguous=False)
+
+
+def settle_created(run: Run, targets: Sequence[Target]) -> None:
+    """Drop the records that only rejected rows refer to; warn of each other one at the first row that refers to it."""
+    types = created_types(run.job)
+    warnings: dict[int, list[Issue]] = {}
+    dropped: list[tuple[Part, int]] = []
+    with run.session.transaction() as connection:
+        for part, target in zip(run.parts, targets, strict=True):
+            if part.resource not in types:
+                continue
+            others = [other for other in targets if other is not target]
+            dropped.append((part, drop_unreferred(connection, target, others)))
+            found = referred(connection, target, others, _MOST)
+            known = known_keys(connection, targets[-1], part.resource.type, _MOST_NAMES)
+            for number, records in found.items():
+                warnings.setdefault(number, []).extend(_warnings(part.resource, records, number, known))
+    # Only now is it so: a transaction that fails drops nothing.
+    for part, count in dropped:
+        part.staging.rows -= count
+        part.tally.read -= count
+    for part in run.parts:
+        columns = {match.field: match.column for match in part.mapping.matches}
+        told = warnings.get(part.number, [])
+        part.created = tuple(replace(issue, column=columns.get(issue.field or "")) for issue in told)
+
+
+def _warnings(of: Resource, records: list[Referred], part: int, known: list[str]) -> list[Issue]:
+    keys = {record.key for record in records}
+    like = nearest_of(keys, [name for name in known if name not in keys]) if of.other_names else {}
+    found = []
+    for record in records:
+        near = f"; it is spelt like '{like[record.key]}'" if record.key in like else ""
+        said = f"'{record.key}' is not a known {of.title}: it is created{near}"
+        found.append(Issue(RULE, said, Severity.WARNING, record.row, None, record.field, record.key, part=part))
+    return found

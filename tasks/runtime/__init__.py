@@ -1,0 +1,1 @@
+"""The runtime of a run: its context, its share of each type, and the locks of syncs."""

@@ -1,0 +1,46 @@
+"""Turn: one run of a sync at a time; the next one is refused, or waits."""
+
+from __future__ import annotations
+
+import time
+
+from schemas.errors import UnderWay
+from schemas.jobs import SyncJob
+from schemas.reports import Overlap
+from tasks.runtime.context import Run
+from tasks.store.connection.session import name_lock
+from tasks.store.ledger import SKIPPED
+from tasks.store.ledger.sync_locks import holder
+
+# Seconds between two looks at whether the other run is over.
+_LOOK = 0.2
+
+
+def take_turn(run: Run, job: SyncJob) -> None:
+    """Hold a sync's name until the run ends; raises UnderWay where another run holds it and this one may not wait.
+
+    At most one run waits: it reads the source as it is when its turn comes, so that a third one would find nothing.
+    """
+    if job.dry_run:
+        return
+    turn, queue = name_lock("sync", job.source), name_lock("queue of sync", job.source)
+    if run.session.try_hold(turn):
+        return
+    if job.overlap is Overlap.REFUSE:
+        raise UnderWay(f"{SKIPPED}{_other(run, job, turn)} is under way. Nothing was changed.")
+    if not run.session.try_hold(queue):
+        raise UnderWay(
+            f"{SKIPPED}{_other(run, job, turn)} is under way, and {_other(run, job, queue)} waits for its end. "
+            "Nothing was changed."
+        )
+    while not run.session.try_hold(turn):
+        run.progress("waiting", 0, None)
+        time.sleep(_LOOK)
+    run.session.free(queue)
+
+
+def _other(run: Run, job: SyncJob, key: int) -> str:
+    """Say which run holds a lock of a sync; it may just have let go of it."""
+    with run.session.transaction() as connection:
+        found = holder(connection, job.source, key)
+    return f"run {found.run_id} of this sync, since {found.started:%H:%M:%S %Z}," if found else "another run of it"

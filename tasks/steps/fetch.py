@@ -1,0 +1,166 @@
+"""Fetch: the files of a sync's source, and their records; and whether the source is as it was."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from schemas.errors import CmdbError, SourceError, UsageError
+from schemas.fetched import Fetched, FetchedFile, Unread
+from schemas.jobs import ImportJob, LoadOptions, SyncJob
+from schemas.model.resource import Resource
+from schemas.reports import Extracted, Issue
+from schemas.resources import resource
+from tasks.formats.base import NOTHING, Described
+from tasks.mapping.infer_type import detect_type
+from tasks.runtime.context import Run, disk_watched
+from tasks.security.secrets import secret_named
+from tasks.steps.detect import files_of_types
+from tasks.steps.extract import extract_all
+from tasks.store import ledger
+from tasks.store.connection.engine import SERVER
+
+UNCHANGED = "unchanged: the source is as it was at the last run of this sync, and nothing was done."
+"""What is told of a sync whose source has not changed."""
+
+# What may differ between two runs of a sync without making another one of it.
+_SAME = {"dry_run", "keep_plan", "batch_size", "always", "notify", "overlap", "credentials", "moved", "hash"}
+
+
+def fetch(run: Run, job: SyncJob) -> Fetched | None:
+    """Fetch the files of a source; None where it is as it was at the last completed run of this sync.
+
+    What could not be read of it is a notice, and nothing of that type and place is then taken away. Raises SourceError
+    when nothing could be read, Transient when a later attempt may succeed.
+    """
+    # The sources' libraries take a tenth of a second to import, which an import of a file does not wait for.
+    from tasks import sources
+
+    run.progress("fetch", 0, None)
+    seen = _last(run, job)
+    folder = run.workdir / "source"
+    folder.mkdir(parents=True, exist_ok=True)
+    request = sources.Request(
+        url=job.url,
+        folder=folder,
+        settings=run.settings,
+        types=tuple(resource(name) for name in _types(job)),
+        known=seen.version if seen else None,
+        secret=secret_named(job.credentials) if job.credentials else None,
+        own=_own_server(run),
+        told=lambda files, records, size: run.progress("fetch", records or files, None),  # noqa: ARG005
+    )
+    with disk_watched():
+        fetched = sources.fetch(request)
+    if fetched is None or (seen and fetched.whole and fetched.digest == seen.digest):
+        if seen:
+            ledger.describe_seen(run.session, seen.version, seen.digest)
+        return None
+    run.unread += fetched.lacks
+    run.notices += fetched.failures
+    # A part that could not be read this time is to be read the next time.
+    ledger.describe_seen(run.session, *((fetched.version, fetched.digest) if fetched.whole else (None, None)))
+    return fetched
+
+
+def _own_server(run: Run) -> str | None:
+    """What the server of the CMDB is known by; None where sources may read it."""
+    if run.settings.source_own_database:
+        return None
+    with run.session.transaction() as connection:
+        found: str | None = connection.scalar(text(SERVER))
+    return found
+
+
+def _types(job: SyncJob) -> tuple[str, ...]:
+    return job.types or ((job.resource_type,) if job.resource_type else ())
+
+
+def _last(run: Run, job: SyncJob) -> ledger.Seen | None:
+    """What the last run of this sync saw, if it was asked for the same."""
+    if job.always:
+        return None
+    with run.session.transaction() as connection:
+        seen = ledger.last_seen(connection, job.source)
+    return seen if seen and _asked(seen.options) == _asked(job.options()) else None
+
+
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _SAME}
+
+
+def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
+    """Open the files of a source, one part for each type that they hold.
+
+    A file that can't be read, or whose type is not known, is reported and leaves the others; nothing is then taken
+    away of its type. Raises what is wrong with the first where no file can be read.
+    """
+    parts: list[Extracted] = []
+    scopes: dict[str, list[dict[str, str]]] = defaultdict(list)
+    left: list[tuple[FetchedFile, CmdbError]] = []
+    for number, file in enumerate(fetched.files):
+        try:
+            opened = _empty(file) if file.records == 0 else _opened(run, job, file, run.workdir / f"file-{number}")
+        except (SourceError, UsageError) as error:
+            left.append((file, error))
+            continue
+        parts += opened
+        for part in opened:
+            scopes[part.resource_type or ""].append(file.constants)
+    if left and not parts:
+        raise left[0][1]
+    for file, fault in left:
+        _leave_out(run, job, file, fault)
+    # Where one file does not say which records it is about, all of them speak of all records.
+    run.scopes = {name: tuple(given) if all(given) else () for name, given in scopes.items()}
+    wanted = [resource(name).type for name in _types(job)]
+    chosen = [part for part in parts if not wanted or part.resource_type in wanted]
+    if not chosen:
+        raise SourceError(f"{job.source} has nothing of the types that were asked for: {', '.join(wanted)}.")
+    return files_of_types(chosen)
+
+
+def _leave_out(run: Run, job: SyncJob, file: FetchedFile, error: CmdbError) -> None:
+    """Report a file that is not read; it is read again the next time, though it has not changed."""
+    named = file.resource_type or job.resource_type
+    said = str(error) if file.name in str(error) else f"{file.name}: {error}"
+    run.notices.append(Issue("file", said, value=file.name))
+    run.unread.append(Unread(f"{file.name} could not be read", resource(named).type if named else None, file.constants))
+    ledger.describe_seen(run.session, None, None)
+
+
+def _opened(run: Run, job: SyncJob, file: FetchedFile, workdir: Path) -> list[Extracted]:
+    workdir.mkdir(parents=True, exist_ok=True)
+    options: dict[str, Any] = {name: getattr(job, name) for name in LoadOptions.model_fields}
+    options["resource_type"] = file.resource_type or job.resource_type
+    described = Described(file.key, file.constants["account_id"]) if file.key else None
+    found = extract_all(ImportJob(path=file.path, name=file.name, **options), workdir, run.settings, described)
+    named = options["resource_type"]
+    return [replace(part, resource_type=(resource(named) if named else _type_of(part)).type) for part in found]
+
+
+def _type_of(part: Extracted) -> Resource:
+    return resource(part.resource_type) if part.resource_type else detect_type(part)
+
+
+def _empty(file: FetchedFile) -> list[Extracted]:
+    """A file of no records, of a type that is known: nothing is what the source has."""
+    if file.resource_type is None:
+        raise UsageError(f"{file.name} is empty, and its type is not known: give one with --type.")
+    return [
+        Extracted(
+            frame=NOTHING,
+            columns=(),
+            records=0,
+            resource_type=resource(file.resource_type).type,
+            path=file.path,
+            name=file.name,
+            format="ndjson",
+            size=0,
+            sha256="",
+        )
+    ]

@@ -1,0 +1,139 @@
+"""Undo: take back what a run did, but for what somebody has edited since; an undo is a run, and can be undone."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+from schemas.errors import UsageError
+from schemas.jobs import UndoJob
+from schemas.model.resource import Resource
+from schemas.reports import Change, Counts, Issue, PartReport, Progress, Report, Severity, Status, issues_frame, silent
+from schemas.resources import RESOURCES
+from schemas.settings import Settings
+from tasks.runtime.context import status_after, user
+from tasks.store import ledger
+from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.session import Session
+from tasks.store.merge.undo import Undoing, Undone
+
+# Records that somebody has edited since are told one by one up to this many.
+_MOST = 10_000
+
+
+def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None) -> Report:
+    """Take a run back in one transaction; raises UsageError where there is nothing to take back."""
+    types, changed = _checked(job, url)
+    began = time.monotonic()
+    with Session(url, run_id or uuid4()) as session:
+        ledger.reap(session)
+        who = job.requested_by or user()
+        ledger.open_run(session, source=job.source, mode=job.mode, dry_run=job.dry_run, options=job.options(), who=who)
+        parts = [PartReport(chosen.type, job.source, Counts()) for chosen in types]
+        ledger.describe_undo(session, parts, job.run)
+        with _entered(session):
+            if not job.dry_run:
+                for chosen in types:
+                    session.lock(chosen, progress)
+            nothing = None if changed else f"Run {job.run} changed nothing: there is nothing to take back."
+            _take_back(job, types, session, settings, progress, began, nothing)
+        with session.transaction() as connection:
+            return ledger.read_report(connection, session.run_id, samples=settings.samples)
+
+
+def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
+    """The types of a run that can be taken back, those first that refer to others; and whether it changed anything."""
+    with told_plainly(), engine(url).begin() as connection:
+        if ledger.status_of(connection, job.run) is None:
+            raise UsageError(f"There is no run {job.run}: `cmdb runs` lists them.")
+        report = ledger.read_report(connection, job.run, samples=0)
+        by = ledger.undone_by(connection, job.run)
+        types = ledger.types_of(connection, job.run)
+    if report.dry_run or report.status is not Status.COMPLETED:
+        what = "was a dry run" if report.dry_run else f"has {report.status}"
+        raise UsageError(f"Run {job.run} {what} and changed nothing: there is nothing to take back.")
+    if by and not job.force:
+        raise UsageError(f"Run {job.run} was taken back by run {by} already: undo that one to have it again.")
+    did = report.counts
+    changed = did.create + did.update + did.delete + did.retire > 0
+    return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types], changed
+
+
+@contextmanager
+def _entered(session: Session) -> Iterator[None]:
+    """See to it that an undo that fails or is stopped ends in the ledger too."""
+    try:
+        yield
+    except BaseException as error:
+        status, message = status_after(error)
+        with session.transaction() as connection:
+            if not ledger.is_completed(connection, session.run_id):
+                ledger.close_run(connection, session.run_id, status, Counts(), message=message)
+        raise
+
+
+def _take_back(
+    job: UndoJob,
+    types: list[Resource],
+    session: Session,
+    settings: Settings,
+    progress: Progress,
+    began: float,
+    nothing: str | None,
+) -> None:
+    progress("plan", 0, None)
+    with session.transaction() as connection:
+        parts: list[PartReport] = []
+        changes: list[Change] = []
+        undoings: list[Undoing] = []
+        rules: Counter[str] = Counter()
+        for number, chosen in enumerate(types):
+            undoings.append(
+                Undoing(
+                    connection, chosen, job.run, session.run_id, force=job.force, part=number, before=tuple(undoings)
+                )
+            )
+            found = undoings[-1].plan()
+            rules += Counter(edited_since=found.moved, referred_to=found.kept)
+            changes += undoings[-1].changes(settings.samples)
+            ledger.add_issues(connection, session.run_id, issues_frame(_conflicts(undoings[-1])), number)
+            parts.append(PartReport(chosen.type, job.source, _counts(found)))
+        total = sum((part.counts for part in parts), Counts())
+        if not job.dry_run:
+            progress("apply", 0, total.read - total.rejected)
+            for undoing in undoings:
+                undoing.apply()
+        ending: dict[str, Any] = {
+            "rules": [[rule, Severity.ERROR, count] for rule, count in sorted(rules.items())],
+            "changes": [ledger.change_to_json(change) for change in changes],
+            "duration": round(time.monotonic() - began, 3),
+        }
+        if not total.read:
+            as_before = f"All is as it was before run {job.run}: there is nothing to take back."
+            ending["message"] = nothing or as_before
+        if len(parts) > 1:
+            ending["parts"] = ledger.parts_to_json(parts)
+        ledger.close_run(connection, session.run_id, Status.COMPLETED, total, **ending)
+    done = total.read - total.rejected
+    progress("done", done, done)
+
+
+def _conflicts(undoing: Undoing) -> list[Issue]:
+    """What stays as it is, and why; told one by one up to a number of each kind."""
+    force = "--force takes it back all the same"
+    edited = f"'{{}}' was edited since: it stays as it is; {force}"
+    referred = f"{undoing.resource.title} '{{}}' stays: {{}} '{{}}' refers to it; {force}"
+    return [
+        *(Issue("edited_since", edited.format(key), row=row, value=key) for key, row in undoing.moved(_MOST)),
+        *(Issue("referred_to", referred.format(key, kind, by), value=key) for key, kind, by in undoing.kept(_MOST)),
+    ]
+
+
+def _counts(found: Undone) -> Counts:
+    stay = found.moved + found.kept
+    read = found.delete + found.update + found.create + stay
+    return Counts(read=read, create=found.create, update=found.update, rejected=stay, delete=found.delete)

@@ -1,0 +1,499 @@
+"""Validate: text columns into typed columns, batch by batch, with every failure of every row told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pandera.polars as pa
+import polars as pl
+from pandera.errors import SchemaErrors
+
+from schemas.custom import Rule
+from schemas.jobs import ReadOptions
+from schemas.model.fields import Spec
+from schemas.model.kinds import TEXT, Kind
+from schemas.model.resource import Resource
+from schemas.model.rules import STATE, RowRule
+from schemas.model.tables import SEEN_AT
+from schemas.reports import (
+    EXAMPLE,
+    ISSUE_SCHEMA,
+    NOTE,
+    ROW,
+    Empty,
+    Extracted,
+    Mapping,
+    Match,
+    Mode,
+    Severity,
+    issues_frame,
+)
+from schemas.spelling import nearest
+from tasks.formats.formula_guard import is_free, unguarded
+from tasks.rules.evaluate import broken_cells
+from tasks.values.cell_text import Note, is_empty_word, joined, read_cells, without_control
+from tasks.values.timestamps import moments
+from tasks.values.untouched_fields import read_untouched
+
+# What pandera calls the checks that `schemas.model.fields` names as pandera's keywords do.
+_KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
+
+# A message shows this many characters of a value.
+_SHOWN = 80
+
+# How Excel shows a number of more than 11 digits, and writes it into a CSV file.
+_SHORTENED = r"^[1-9]\.\d+E\+\d\d$"
+# A function of a spreadsheet, or cells that are added or joined: =HYPERLINK("…"), =A1&B1.
+_FORMULA = r"^=(?:[A-Z][A-Z0-9.]+\(.*\)|\$?[A-Z]{1,3}\$?[0-9]+(?:[-+*/&].*)?)$"
+_ENTER_AGAIN = "format the column as text, enter the value again"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One validated batch: `valid` has `ROW` and the typed fields, `issues` is of `ISSUE_SCHEMA`.
+
+    `flawed` are the rejected rows as far as they could be read, of which the rules over many records are asked too.
+
+    `rejected` are the row numbers of the rows that errors reject, `keyless` how many of them have no readable key;
+    `read` counts records (a blank line is none), `passed` the rows of the source.
+    """
+
+    valid: pl.DataFrame
+    flawed: pl.DataFrame
+    issues: pl.DataFrame
+    rejected: pl.Series
+    read: int
+    passed: int
+    keyless: int = 0
+
+
+@dataclass
+class Found:
+    """What is found in the cells of a batch as their text is read; `own` has the own text of fields with a constant."""
+
+    errors: list[pl.DataFrame] = field(default_factory=list)
+    repairs: list[pl.DataFrame] = field(default_factory=list)
+    warnings: list[pl.DataFrame] = field(default_factory=list)
+    own: dict[str, pl.Series] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Validator:
+    """The rules of one import: a type, a mapping, and which empty cells are an error.
+
+    `guarded` says that the source is of a format in which an apostrophe may stand before what looks like a formula;
+    `own` are the user's own rules that are asked of cells; `options` say how numbers and empty cells are written.
+    """
+
+    resource: Resource
+    mapping: Mapping
+    mode: Mode = Mode.UPSERT
+    empty: Empty = Empty.CLEAR
+    guarded: bool = False
+    own: tuple[Rule, ...] = ()
+    options: ReadOptions = field(default_factory=ReadOptions)
+
+    def batches(self, extracted: Extracted, size: int) -> Iterator[Batch]:
+        """Read a source in batches of `size` rows, in its order, and validate each."""
+        schema = self.schema()
+        for frame in extracted.frame.collect_batches(chunk_size=size, maintain_order=True):
+            yield self.batch(frame, extracted, schema)
+
+    def schema(self) -> pa.DataFrameSchema:
+        """Return the pandera schema of the mapped fields; keys stay required where empty cells keep what is stored."""
+        schema = self.resource.schema.select_columns(list(self.mapping.fields))
+        if self.empty is Empty.KEEP:
+            loose = [name for name in self.mapping.fields if name not in self.resource.key]
+            schema = schema.update_columns({name: {"nullable": True} for name in loose})
+        return schema
+
+    def batch(self, frame: pl.DataFrame, extracted: Extracted, schema: pa.DataFrameSchema) -> Batch:
+        """Validate one batch of `ROW` and text columns."""
+        records, told = self._records(frame, extracted)
+        text, found = self._text(records)
+        left = read_untouched(records, self.resource, text, self.mapping.constants)
+        text = left.cleared(text)
+        typed = self._typed(text).with_columns(left.columns)
+        unreadable = [self._unreadable(text, typed, name) for name in self.mapping.fields]
+        cells = pl.concat([self._faulty_cells(records, extracted), self._digits_lost(text)])
+        unreadable = [each.join(cells, on=["row", "field"], how="anti") for each in unreadable if len(each)]
+        wrong = pl.concat([told, cells, *found.errors, *unreadable])
+        failed = left.spared(self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti"))
+        rules = [left.spared(self._broken(text, typed, rule, wrong), rule.fields) for rule in self.resource.row_rules]
+        rules += [
+            _spared(broken_cells(rule, self.resource, self.mapping, typed), wrong, rule.fields) for rule in self.own
+        ]
+        altered = [*found.repairs, *(self._repairs(text, typed, name) for name in self.mapping.fields)]
+        faults = pl.concat([wrong, failed])
+        # A rejected cell is reported once.
+        repairs = pl.concat(altered).join(faults, on=["row", "field"], how="anti") if altered else issues_frame()
+        strange = [self._unknown_choices(text, typed, name) for name in self.mapping.fields]
+        kept = [self._kept(text, typed, found.own, name) for name in found.own]
+        no_key = _spared(self._no_key(typed), wrong, self.resource.known_by)
+        issues = pl.concat(
+            [faults, *strange, *rules, no_key, left.issues, *self._formulas(records), *found.warnings, *kept, repairs]
+        )
+        errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
+        faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
+        wrong_row = pl.col(ROW).is_in(errors.implode())
+        valid, flawed = (typed.filter(~wrong_row), typed.filter(wrong_row)) if len(errors) else (typed, typed.clear())
+        keyless = self._keyless(pl.concat([faults, no_key]), told) if len(errors) else 0
+        return Batch(valid, flawed, issues, errors, len(records) + faulty, len(frame), keyless)
+
+    def _keyless(self, cells: pl.DataFrame, told: pl.DataFrame) -> int:
+        """Count the rejected rows of unknown records: those that can't be read, and those without a sound key."""
+        error = pl.col("severity") == Severity.ERROR
+        of_key = cells.filter(error, pl.col("field").is_in(self.resource.key))
+        return pl.concat([told.filter(error)["row"], of_key["row"]]).n_unique()
+
+    # What is a record ---------------------------------------------------------------------------------------------
+
+    def _records(self, frame: pl.DataFrame, extracted: Extracted) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Set aside blank rows and those that can't be read rightly; returns the records, and what to tell."""
+        rows = frame[ROW]
+        faults = (
+            extracted.faults.filter(pl.col("row").is_between(rows.min(), rows.max())) if len(rows) else issues_frame()
+        )
+        # A fault of one cell leaves the rest of its row to be read: `_faulty_cells`.
+        faults = faults.filter(pl.col("column").is_null())
+        faulty = faults["row"].unique()
+        if len(faulty):
+            frame = frame.filter(~pl.col(ROW).is_in(faulty.implode()))
+        notes = [column for column in extracted.columns if column.startswith(NOTE)]
+        frame, examples = self._without_examples(frame, notes)
+        columns = [column for column in extracted.columns if column not in notes]
+        blank = _blank(frame, columns)
+        if len(blank):
+            empty = pl.col(ROW).is_in(blank.implode())
+            noted = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.len_bytes() > 0 for note in notes))
+            blank = frame.filter(empty & ~noted.fill_null(value=False))[ROW]
+            frame = frame.filter(~empty)
+        blanks = _issues(
+            blank, rule="blank", severity=Severity.WARNING, message=pl.format("row {} is blank and is left out", "row")
+        )
+        return frame, pl.concat([faults, examples, blanks])
+
+    def _without_examples(self, frame: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Leave out the rows of a template that are its examples still; returns the others, and the issues.
+
+        A row that was typed over an example, and still has the note, is a record.
+        """
+        marked = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.strip_chars() == EXAMPLE for note in notes))
+        rows = frame.filter(marked.fill_null(value=False)) if notes else frame.clear()
+        if rows.is_empty():
+            return frame, issues_frame()
+        is_example = self._images(self._text(rows)[0]).is_in(self._images(self._examples()).implode())
+        left_out, others = rows[ROW].filter(is_example), rows[ROW].filter(~is_example)
+        issues = [
+            _issues(rows, rule="example", severity=Severity.WARNING, message=pl.format(f"row {{}} {says}", "row"))
+            for rows, says in (
+                (left_out, "is an example of the template and is left out"),
+                (others, "differs from the template's example and is imported, though its note still says 'example'"),
+            )
+        ]
+        return frame.filter(~pl.col(ROW).is_in(left_out.implode())), pl.concat(issues)
+
+    def _images(self, text: pl.DataFrame) -> pl.Series:
+        """One text for the mapped cells of each row: the same for the same values in the same cells."""
+        names = [match.field for match in self.mapping.matches]
+        filled = text.select(pl.concat_str(pl.col(names).is_not_null().cast(pl.String)).alias("image"))["image"]
+        return filled + self._typed(text).select(pl.struct(names).struct.json_encode().alias("image"))["image"]
+
+    def _examples(self) -> pl.DataFrame:
+        """The example rows of the type's template, as `_text` gives the rows of a source."""
+        rows = self.resource.examples
+        columns = {match.column: [row[match.field] for row in rows] for match in self.mapping.matches}
+        columns |= {self.mapping.seen: [""] * len(rows)} if self.mapping.seen else {}
+        return self._text(pl.DataFrame({ROW: range(len(rows)), **columns}, schema_overrides={ROW: pl.UInt32}))[0]
+
+    def _typed(self, text: pl.DataFrame) -> pl.DataFrame:
+        """The values of a batch of text; what is no value of its field's kind is null."""
+        return text.select(ROW, *self._seen(), *(self._read(text, name) for name in self.mapping.fields))
+
+    def _faulty_cells(self, records: pl.DataFrame, extracted: Extracted) -> pl.DataFrame:
+        """The faults of cells of these records, as far as their columns are read."""
+        fields = {match.column: match.field for match in self.mapping.matches}
+        faults = extracted.faults.filter(pl.col("column").is_in(fields), pl.col("row").is_in(records[ROW].implode()))
+        return faults.with_columns(field=pl.col("column").replace_strict(fields, default=None, return_dtype=pl.String))
+
+    def _formulas(self, records: pl.DataFrame) -> list[pl.DataFrame]:
+        """Cells of text that hold a spreadsheet's formula, of which the file does not have the value."""
+        found = []
+        for match in self.mapping.matches if self.guarded else ():
+            cells = records[match.column]
+            if not is_free(self.resource.fields[match.field].kind) or not cells.str.starts_with("=").any():
+                continue
+            rows = records.select(ROW, pl.col(match.column).alias(match.field)).filter(cells.str.contains(_FORMULA))
+            said = pl.lit("is a formula of a spreadsheet, and is kept as text: put the value in its place")
+            found.append(self._cells(rows, match.field, "formula", said, Severity.WARNING))
+        return found
+
+    def _digits_lost(self, text: pl.DataFrame) -> pl.DataFrame:
+        """Texts such as 1.23457E+11, by which a spreadsheet wrote a long number of which only these digits are left."""
+        names = [name for name in self.mapping.fields if self.guarded and is_free(self.resource.fields[name].kind)]
+        found = [name for name in names if text[name].str.contains("E+", literal=True).any()]
+        said = pl.lit("is how a spreadsheet writes a long number, and digits are lost: " + _ENTER_AGAIN)
+        cells = [
+            self._cells(text.filter(pl.col(name).str.contains(_SHORTENED)), name, "digits_lost", said) for name in found
+        ]
+        return pl.concat(cells) if cells else issues_frame()
+
+    def _text(self, records: pl.DataFrame) -> tuple[pl.DataFrame, Found]:
+        """Return `ROW` and one column of text for each field, null where it is empty, and what was found in the cells.
+
+        A constant stands in the empty cells of its field, or in all of them.
+        """
+        found = Found()
+        columns: dict[str, pl.Series] = {}
+        for match in self.mapping.matches:
+            if match.field not in self.mapping.overrides:
+                columns[match.field] = self._cells_of(records, match, found)
+        for name, value in self.mapping.constants.items():
+            column = pl.select(pl.repeat(value, len(records), dtype=pl.String)).to_series()
+            if name in columns:
+                found.own[name] = columns[name]
+                column = columns[name].fill_null(column) if columns[name].null_count() else columns[name]
+            columns[name] = column.set(column.is_in(["", *self.resource.fields[name].kind.blanks]), None)
+        seen = [self._moments(records, found)] if self.mapping.seen else []
+        ordered = [columns[name].alias(name) for name in self.mapping.fields]
+        return pl.DataFrame([records[ROW], *seen, *ordered]), found
+
+    def _cells_of(self, records: pl.DataFrame, match: Match, found: Found) -> pl.Series:
+        """The text of one column, and of the column that is read together with it."""
+        kind, name = self.resource.fields[match.field].kind, match.field
+        cells = read_cells(
+            self._unguarded(records[match.column].str.strip_chars(), kind),
+            kind,
+            self.options,
+            named=name in ("name", *self.resource.key, *self.resource.references),
+            refers=name in self.resource.references,
+        )
+        for notes, told in (
+            (cells.errors, found.errors),
+            (cells.repairs, found.repairs),
+            (cells.warnings, found.warnings),
+        ):
+            told += [self._noted(records, cells.before, note, name) for note in notes]
+        join = next((join for join in self.mapping.joins if join.field == name), None)
+        if join is None or join.column not in records.columns:
+            return cells.text
+        second = read_cells(records[join.column].str.strip_chars(), kind, self.options, named=True, refers=True)
+        return joined(cells.text, second.text, join.measure)
+
+    def _unguarded(self, values: pl.Series, kind: Kind) -> pl.Series:
+        return unguarded(values) if self.guarded and is_free(kind) else values
+
+    def _noted(self, records: pl.DataFrame, before: pl.Series, note: Note, name: str) -> pl.DataFrame:
+        """What there is to tell of the cells of a column."""
+        rows = pl.DataFrame({ROW: records[ROW], name: before}).filter(note.where)
+        rows = rows.with_columns(without_control(rows[name]).alias(name))
+        said = note.said.filter(note.where) if isinstance(note.said, pl.Series) else pl.lit(note.said)
+        return self._cells(rows, name, note.rule, said, note.severity)
+
+    def _kept(self, text: pl.DataFrame, typed: pl.DataFrame, own: dict[str, pl.Series], name: str) -> pl.DataFrame:
+        """Cells that keep their own value, which is another than the constant of their field."""
+        kind = self.resource.fields[name].kind
+        value = self.mapping.constants[name]
+        constant = kind.read(pl.Series([value], dtype=pl.String))
+        same = _as_text(typed[name]) == _as_text(constant)[0]
+        where = own[name].is_not_null() & typed[name].is_not_null() & ~same.fill_null(value=False)
+        if not where.any():
+            return issues_frame()
+        said = f"is kept: the constant {value} only fills empty cells; {name}={value}! overrides"
+        return self._cells(text.filter(where), name, "constant", pl.lit(said), Severity.WARNING)
+
+    def _seen(self) -> list[str]:
+        return [SEEN_AT] if self.mapping.seen else []
+
+    def _moments(self, records: pl.DataFrame, found: Found) -> pl.Series:
+        """When each record had been changed last as the file was exported."""
+        column = str(self.mapping.seen)
+        values = records[column].str.strip_chars()
+        values = values.set((values == "") | is_empty_word(values, TEXT), None)
+        read = moments(values)
+        where = values.is_not_null() & read.is_null()
+        said = "'{}' is not a time that can be read: write it as 2026-11-24T08:30:00.123456Z, or leave it empty"
+        found.errors.append(
+            _issues(
+                records.filter(where)[ROW],
+                rule="time",
+                message=pl.format(said, "value"),
+                column=column,
+                value=values.filter(where),
+            )
+        )
+        return read.alias(SEEN_AT)
+
+    def _read(self, text: pl.DataFrame, name: str) -> pl.Series:
+        values, kind = text[name], self.resource.fields[name].kind
+        if values.null_count() == len(values):
+            return pl.Series(name, [None] * len(values), dtype=kind.dtype)
+        return kind.read(values).alias(name)
+
+    # What is wrong with a cell ------------------------------------------------------------------------------------
+
+    def _unreadable(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
+        """Cells that hold text which is no value of the field's kind."""
+        where = text[name].is_not_null() & typed[name].is_null()
+        if not where.any():
+            return issues_frame()
+        kind = self.resource.fields[name].kind
+        said: pl.Expr = pl.lit(f"is not {kind.wants}")
+        for pattern, hint in reversed(kind.hints):
+            said = pl.when(pl.col("value").str.contains(pattern)).then(pl.lit(hint)).otherwise(said)
+        return self._cells(text.filter(where), name, kind.name, said)
+
+    def _failures(self, text: pl.DataFrame, typed: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
+        """Cells that pandera's checks reject."""
+        try:
+            schema.validate(typed.select(*self.mapping.fields), lazy=True)
+        except SchemaErrors as error:
+            cases = error.failure_cases.filter(pl.col("index").is_not_null())
+            groups = cases.group_by("column", "check", maintain_order=True)
+            return pl.concat([self._failed(text, str(key[0]), str(key[1]), rows["index"]) for key, rows in groups])
+        return issues_frame()
+
+    def _failed(self, text: pl.DataFrame, name: str, check: str, index: pl.Series) -> pl.DataFrame:
+        spec = self.resource.fields[name]
+        rows = text[index.cast(pl.UInt32)]
+        if check == "not_nullable":
+            rule, message = "required", f"{spec.title} is required, and the cell is empty"
+        else:
+            keyword = check.partition("(")[0]
+            rule, message = spec.says[_KEYWORDS.get(keyword, keyword)]
+        return self._suggested(self._cells(rows, name, rule, pl.lit(message)), spec)
+
+    def _unknown_choices(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
+        """Values that an enum does not list: kept, as whoever made the source may have added them since."""
+        spec = self.resource.fields[name]
+        if not spec.kind.choices:
+            return issues_frame()
+        distinct = typed[name].drop_nulls().unique()
+        unknown = distinct.filter(~distinct.is_in(list(spec.kind.choices)))
+        if unknown.is_empty():
+            return issues_frame()
+        rows = text.filter(typed[name].is_in(unknown.implode()))
+        said = f"is not one of {', '.join(spec.choices)}: it is kept; correct it if it is misspelt"
+        return self._suggested(self._cells(rows, name, "choice", pl.lit(said), Severity.WARNING), spec)
+
+    def _suggested(self, issues: pl.DataFrame, spec: Spec) -> pl.DataFrame:
+        if not spec.choices:
+            return issues
+        values = issues["value"].drop_nulls().unique()
+        near = {value: nearest(value, spec.choices, cutoff=0.7) for value in values}
+        suggestions = {value: choice for value, choice in near.items() if choice}
+        return issues.with_columns(
+            suggestion=pl.col("value").replace_strict(suggestions, default=None, return_dtype=pl.String)
+        )
+
+    def _repairs(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
+        """Cells whose value was altered on reading, for the report."""
+        kind = self.resource.fields[name].kind
+        if not kind.repair:
+            return issues_frame()
+        stored = _as_text(typed[name])
+        spelt = text[name]
+        if isinstance(kind.dtype, pl.List):
+            spelt = spelt.str.replace_all(r"[\[\]\"\s]", "").str.replace_all(";", ",")
+        elif kind.dtype.is_integer():  # 12.0 is how many programs write 12
+            spelt = spelt.str.replace(r"^(\d+)\.0$", "$1")
+        where = (stored != spelt).fill_null(value=False)
+        if not where.any():
+            return issues_frame()
+        rows = text.filter(where).with_columns(stored.filter(where).alias("stored"))
+        said = pl.format("read as '{}': {}", rows["stored"], pl.lit(kind.repair))
+        return self._cells(rows, name, f"{kind.name}_repaired", said, Severity.REPAIR)
+
+    # What is wrong with a row -------------------------------------------------------------------------------------
+
+    def _broken(self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule, wrong: pl.DataFrame) -> pl.DataFrame:
+        absent = set(rule.fields) - set(self.mapping.fields)
+        if absent and (not rule.partial or absent == set(rule.fields) or self.mode is Mode.UPDATE):
+            return issues_frame()
+        empty = (pl.lit(None, self.resource.fields[name].kind.dtype).alias(name) for name in absent)
+        where = typed.with_columns(empty).select(rule.broken().fill_null(value=False).alias("broken"))["broken"]
+        if rule.in_service and STATE in typed.columns:
+            where = where & ~typed[STATE].is_in(list(self.resource.dead)).fill_null(value=False)
+        if not where.any():
+            return issues_frame()
+        found = self._cells(text.filter(where), rule.field, rule.name, pl.lit(rule.message), rule.severity)
+        return _spared(found, wrong, rule.fields)
+
+    def _no_key(self, typed: pl.DataFrame) -> pl.DataFrame:
+        """Rows without a natural key, where it may come from several optional fields."""
+        if not self.resource.either:
+            return issues_frame()
+        present = [name for name in self.resource.known_by if name in self.mapping.fields]
+        titles = " or ".join(self.resource.fields[name].title for name in self.resource.known_by)
+        rows = typed.filter(pl.all_horizontal(pl.col(name).is_null() for name in present))[ROW]
+        return _issues(
+            rows,
+            rule="required",
+            field=self.resource.known_by[0],
+            message=pl.lit(f"{titles} is required, and the cells are empty"),
+        )
+
+    def _cells(
+        self, rows: pl.DataFrame, name: str, rule: str, said: pl.Expr | pl.Series, severity: Severity = Severity.ERROR
+    ) -> pl.DataFrame:
+        """Issues for one cell of each of these rows of text; `said` continues after the quoted value."""
+        values = rows[name] if name in rows.columns else pl.Series([None] * len(rows), dtype=pl.String)
+        shown = pl.col("value").str.slice(0, _SHOWN) + pl.when(pl.col("value").str.len_chars() > _SHOWN).then(
+            pl.lit("…")
+        ).otherwise(pl.lit(""))
+        message = pl.coalesce(pl.format("'{}' {}", shown, said), said)
+        return _issues(
+            rows[ROW],
+            rule=rule,
+            severity=severity,
+            field=name,
+            column=self.mapping.column_of(name),
+            value=values,
+            message=message,
+        )
+
+
+def _blank(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
+    """The rows in whose cells is nothing but spaces."""
+    # Where the first cell holds something, the others need not be looked at.
+    rest = frame.filter(pl.col(columns[0]).str.strip_chars().fill_null("") == "") if columns else frame
+    filled = pl.any_horizontal(pl.col(column).str.strip_chars().str.len_bytes() > 0 for column in columns)
+    return rest.filter(~filled.fill_null(value=False))[ROW] if columns else rest[ROW]
+
+
+def _as_text(values: pl.Series) -> pl.Series:
+    """Typed values as text, to be held against what stood in their cells."""
+    return values.list.join(",") if isinstance(values.dtype, pl.List) else values.cast(pl.String)
+
+
+def _spared(issues: pl.DataFrame, wrong: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
+    """Leave out the rows of which one of these fields could not be read: it only looks as if it were empty."""
+    if issues.is_empty() or wrong.is_empty():
+        return issues
+    return issues.join(wrong.filter(pl.col("field").is_in(list(fields))), on="row", how="anti")
+
+
+def _issues(
+    rows: pl.Series,
+    *,
+    rule: str,
+    message: pl.Expr,
+    severity: Severity = Severity.ERROR,
+    field: str | None = None,
+    column: str | None = None,
+    value: pl.Series | None = None,
+) -> pl.DataFrame:
+    """A frame of `ISSUE_SCHEMA` for these rows; `message` may use `row` and `value`."""
+    if rows.is_empty():
+        return issues_frame()
+    values = value if value is not None else pl.Series([None] * len(rows), dtype=pl.String)
+    frame = pl.DataFrame({"row": rows.cast(pl.UInt32), "value": values})
+    return frame.with_columns(
+        column=pl.lit(column, pl.String),
+        field=pl.lit(field, pl.String),
+        rule=pl.lit(rule),
+        severity=pl.lit(str(severity)),
+        message=message,
+        suggestion=pl.lit(None, pl.String),
+    ).select(*(pl.col(name).cast(dtype) for name, dtype in ISSUE_SCHEMA.items()))

@@ -1,0 +1,1 @@
+"""Access: API keys and sessions, owned definitions, and the access log."""

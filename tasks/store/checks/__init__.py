@@ -1,0 +1,1 @@
+"""Checks of many records in SQL: uniqueness, references, containment and overlaps."""

@@ -1,0 +1,52 @@
+"""What may stand in one record only: the records that hold what another holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    func,
+    select,
+)
+
+from schemas.model.resource import Resource
+from schemas.model.rules import STATE, Unique
+from schemas.model.tables import ROW_NUMBER
+from tasks.store.checks.findings import Inquiry, finding, shown
+from tasks.store.merge.projected import FRESH, KEY
+from tasks.store.merge.tombstones import alive
+
+
+def unique(asked: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
+    """Find the records that hold what another holds, each with one of the others."""
+    resource = asked.target.resource
+    everything = asked.after(resource.watched(rule))
+    held = [everything.c[name] for name in rule.watched]
+    conditions: list[ColumnElement[bool]] = [column.is_not(None) for column in held]
+    if resource.dead:
+        conditions.append(alive(resource, everything.c[STATE]))
+    if rule.only is not None:
+        conditions.append(everything.c[rule.field] == rule.only)
+    first, last = func.min(everything.c[KEY]), func.max(everything.c[KEY])
+    groups = select(*held, first.label("first"), last.label("last")).where(*conditions).group_by(*held)
+    several = groups.having(first != last, func.bool_or(everything.c[FRESH])).subquery()
+    other = case((several.c.first == everything.c[KEY], several.c.last), else_=several.c.first)
+    says, row = _says(resource, rule), everything.c[ROW_NUMBER]
+    yield (
+        finding(rule, row, shown(everything.c[rule.field]), says, other)
+        .join_from(everything, several, and_(*(several.c[name] == everything.c[name] for name in rule.watched)))
+        .where(everything.c[FRESH], *conditions)
+    )
+
+
+def _says(resource: Resource, rule: Unique) -> str:
+    title = resource.fields[rule.field].title
+    same = " and ".join(resource.fields[name].title for name in rule.within)
+    if rule.only is None:
+        return f"'%s' is the {title} of %s, too" + (f", which has the same {same}" if same else "")
+    return f"{title} is '%s' for %s, too: it may be so once" + (f" with the same {same}" if same else "")

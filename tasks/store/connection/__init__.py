@@ -1,0 +1,1 @@
+"""Connections: engines, sessions, the embedded PostgreSQL, migrations and COPY."""

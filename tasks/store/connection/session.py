@@ -1,0 +1,166 @@
+"""A run's session: the one connection that holds its locks, so that a dead process is known by a free lock."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from schemas.model.resource import Resource
+from schemas.reports import Progress
+from tasks.store.connection.engine import engine, told_plainly
+
+# The first of the two numbers of every resource type's advisory lock; a run's own lock is one 64-bit number.
+_TYPE_LOCKS = 0x636D6462
+
+
+def type_lock(resource_type: str) -> tuple[int, int]:
+    """Return the advisory lock of a resource type: held while one run writes its records."""
+    return _TYPE_LOCKS, zlib.crc32(resource_type.encode()) - 2**31
+
+
+def run_lock(run_id: UUID) -> int:
+    """Return the advisory lock of a run: held for as long as its process lives."""
+    return (run_id.int >> 64) - 2**63
+
+
+def name_lock(what: str, name: str) -> int:
+    """Return the advisory lock of something that has a name, such as a sync; no run's own lock is the same."""
+    return int.from_bytes(hashlib.sha256(f"{what}\0{name}".encode()).digest()[:8], signed=True)
+
+
+class Session:
+    """One run's connection; locks taken on it last until it closes, however it closes."""
+
+    def __init__(self, url: str, run_id: UUID) -> None:
+        self.url = url
+        self.run_id = run_id
+        self._locks: list[tuple[str, tuple[int, ...]]] = []
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Session:
+        """Connect and hold the run's own lock."""
+        self._open()
+        self._hold("pg_advisory_lock", (run_lock(self.run_id),))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection for good, which frees the locks: in the pool it would keep them."""
+        if self._connection is not None:
+            if not self._connection.closed:
+                self._free_all(self._connection)
+                self._connection.invalidate()
+            self._connection.close()
+
+    @staticmethod
+    def _free_all(connection: Connection) -> None:
+        """Free the locks now: the server notices a closed connection later, and a next sync would be refused."""
+        if connection.invalidated or connection.in_transaction():
+            return
+        with suppress(SQLAlchemyError), connection.begin():
+            connection.execute(select(func.pg_advisory_unlock_all()))
+
+    def _open(self) -> None:
+        with told_plainly():
+            self._connection = engine(self.url).connect()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give the connection inside one transaction: all of it, or nothing; reconnects first after a loss."""
+        with told_plainly():
+            if self._connection is None or self._connection.closed or self._connection.invalidated:
+                self._reopen()
+            assert self._connection is not None  # noqa: S101  # for the type checker
+            with self._connection.begin():
+                yield self._connection
+
+    def _reopen(self) -> None:
+        """Connect again after a loss, and take the same locks in the same order."""
+        if self._connection is not None:
+            self._connection.close()
+        self._open()
+        held, self._locks = self._locks, []
+        for function, key in held:
+            self._hold(function, key)
+
+    def _hold(self, function: str, key: tuple[int, ...]) -> None:
+        with self.transaction() as connection:
+            connection.execute(select(getattr(func, function)(*key)))
+        self._locks.append((function, key))
+
+    def lock(self, resource: Resource, progress: Progress, *, shared: bool = False) -> None:
+        """Wait until no other run writes records of the type, then keep it so until the session ends."""
+        suffix = "_shared" if shared else ""
+        key = type_lock(resource.type)
+        if (f"pg_advisory_lock{suffix}", key) in self._locks:
+            return
+        attempt = select(getattr(func, f"pg_try_advisory_lock{suffix}")(*key))
+        while True:
+            with self.transaction() as connection:
+                if connection.scalar(attempt):
+                    break
+            progress("waiting", 0, None)
+            time.sleep(0.2)
+        self._locks.append((f"pg_advisory_lock{suffix}", key))
+
+    def try_hold(self, key: int) -> bool:
+        """Take a lock for as long as the session lasts, if it is free; says whether it was."""
+        with self.transaction() as connection:
+            taken = bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+        if taken:
+            self._locks.append(("pg_advisory_lock", (key,)))
+        return taken
+
+    def free(self, key: int) -> None:
+        """Let go of a lock that was taken for as long as the session lasts."""
+        with self.transaction() as connection:
+            connection.execute(select(func.pg_advisory_unlock(key)))
+        self._locks.remove(("pg_advisory_lock", (key,)))
+
+
+@contextmanager
+def alone(url: str, what: str) -> Iterator[None]:
+    """Let one process at a time do something, whichever machine each is on."""
+    with told_plainly(), engine(url).begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(name_lock("alone", what))))
+        yield
+
+
+def is_alive(connection: Connection, run_id: UUID) -> bool:
+    """Say whether the process of a run still lives, by its lock."""
+    free = connection.scalar(select(func.pg_try_advisory_xact_lock(run_lock(run_id))))
+    return not free
+
+
+def interrupt(connection: Connection, run_id: UUID) -> bool:
+    """Cancel the statement that a run waits for, if its process lives; says whether it does."""
+    holder = text(
+        "select pg_cancel_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1 and granted "
+        "and (classid::bigint << 32 | objid::bigint) = :key and database = "
+        "(select oid from pg_database where datname = current_database())"
+    )
+    return connection.execute(holder, {"key": run_lock(run_id)}).first() is not None
+
+
+def set_local(connection: Connection, name: str, value: str) -> None:
+    """Set a server setting for the rest of the transaction."""
+    connection.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})
+
+
+@contextmanager
+def without_joins(connection: Connection, *kinds: str) -> Iterator[None]:
+    """Have the server join in other ways meanwhile: its estimate of a table that is new or grows would mislead it."""
+    for kind in kinds:
+        set_local(connection, f"enable_{kind}", "off")
+    yield
+    for kind in kinds:
+        set_local(connection, f"enable_{kind}", "on")

@@ -1,0 +1,1 @@
+"""Merging staged rows into stored records: diff, plan, apply and undo."""

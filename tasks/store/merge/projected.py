@@ -1,0 +1,83 @@
+"""The records of a type as an import will leave them: what is staged, and what is stored beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    Subquery,
+    Text,
+    cast,
+    exists,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+
+from schemas.model.tables import RETIRED_AT, ROW_NUMBER
+from schemas.resources import RESOURCES
+from tasks.store.merge.diff import Comparison, planned_updates
+from tasks.store.merge.sides import Target, known_records, records_of
+
+KEY, FRESH = "key", "fresh"
+"""Columns beside the fields: the natural key, and whether the record is new or one of its watched fields changes."""
+
+Records = Callable[[str], FromClause]
+"""Gives the records of a type that is not the import's own."""
+
+
+def records_beside(target: Target) -> Records:
+    """Return what gives the records of another type that are in service, as the same run will leave them."""
+
+    def records(resource_type: str) -> FromClause:
+        resource = RESOURCES[resource_type]
+        if later := target.later.get(resource_type):
+            return known_records(later, resource.stored, target.leaving)
+        return records_of(resource, resource.stored, target.beside, leaving=target.leaving, in_service=True)
+
+    return records
+
+
+def after(target: Target, comparison: Comparison, names: tuple[str, ...]) -> Subquery:
+    """Return `names` of every record there will be, with its row (null where the import is silent), `KEY` and `FRESH`.
+
+    A condition on it is asked of the staged rows and of the stored records by themselves.
+    """
+    staged = _staged_alone(target, names) if not comparison.known else _staged_over_stored(target, names)
+    t = target.t
+    columns: list[ColumnElement[Any]] = [
+        cast(null(), Integer),
+        cast(target.stored_key, Text),
+        *(t.c[name] for name in names),
+    ]
+    others = select(*columns, literal(value=False)).select_from(t).where(t.c[RETIRED_AT].is_(None), target.stays())
+    if comparison.known:
+        is_staged = exists(select(literal(1)).select_from(target.s).where(target.match_key == target.stored_key))
+        others = others.where(~is_staged)
+    return union_all(staged, others).subquery()
+
+
+def _staged_alone(target: Target, names: tuple[str, ...]) -> Select[Any]:
+    fields = [_staged(target, name).label(name) for name in names]
+    key = cast(target.staged_key, Text).label(KEY)
+    return select(target.s.c[ROW_NUMBER], key, *fields, literal(value=True).label(FRESH))
+
+
+def _staged_over_stored(target: Target, names: tuple[str, ...]) -> Select[Any]:
+    s, t, moved = target.s, target.t, planned_updates(target.part).alias("moved")
+    fields = [target.value(name).label(name) for name in names]
+    fresh = or_(target.stored_key.is_(None), moved.c[ROW_NUMBER].is_not(None)).label(FRESH)
+    known = s.outerjoin(t, target.stored_key == target.match_key)
+    joined = known.outerjoin(moved, (moved.c[ROW_NUMBER] == s.c[ROW_NUMBER]) & moved.c.moved)
+    return select(s.c[ROW_NUMBER], cast(target.staged_key, Text).label(KEY), *fields, fresh).select_from(joined)
+
+
+def _staged(target: Target, name: str) -> ColumnElement[Any]:
+    return target.s.c[name] if name in target.s.c else cast(null(), target.t.c[name].type)

@@ -1,0 +1,1 @@
+"""Reading records: queries, pages, history, differences and free blocks."""

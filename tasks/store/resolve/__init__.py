@@ -1,0 +1,1 @@
+"""Resolving what rows name otherwise: references, partial keys and source ids."""

@@ -1,0 +1,1 @@
+"""Staging: the tables where validated rows wait, and the prefilter over them."""

@@ -1,0 +1,63 @@
+"""Migrations: an empty database gets the tables of the declarations, once, whoever asks."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from schemas.errors import UsageError
+from schemas.model.tables import CHANGES, METADATA, REVISION
+from tasks.store.connection.engine import engine
+from tasks.store.connection.migrate import SCRIPTS, upgrade
+from tests.support import execute
+
+
+def test_the_migrations_make_the_declared_tables(database_url: str) -> None:
+    """After all migrations nothing is left to change: a type without its migration fails here."""
+    with engine(database_url).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_the_revision_is_the_newest_migration() -> None:
+    """`REVISION` is what spares every run an import of Alembic."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    assert ScriptDirectory.from_config(config).get_current_head() == REVISION
+
+
+def test_two_first_runs_at_once(database_url: str) -> None:
+    """One of them makes the tables, the other waits for it."""
+    execute(database_url, "drop schema public cascade")
+    execute(database_url, "create schema public")
+    execute(database_url, "grant usage on schema public to public")
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(lambda _: upgrade(engine(database_url)), range(2))) == [False, True]
+
+
+def test_a_newer_database_is_refused(database_url: str) -> None:
+    """A database that a newer cmdb made is left alone, and the message says so."""
+    execute(database_url, "update alembic_version set version_num = '9999'")
+    with pytest.raises(UsageError, match="made by a newer cmdb"):
+        upgrade(engine(database_url))
+
+
+def test_the_migrations_can_be_taken_back(database_url: str) -> None:
+    """Each of them, to a database without tables; applied again, nothing is left to change."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    with engine(database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        # The view of all changes is no migration's: each version makes its own.
+        connection.execute(text(f"drop view {CHANGES.name}"))
+        command.downgrade(config, "base")
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+    assert upgrade(engine(database_url)) is True
+    with engine(database_url).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
