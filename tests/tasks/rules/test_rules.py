@@ -24,7 +24,7 @@ from tasks.store.connection.engine import engine
 from tests.laws import law
 from tests.support import Import, execute, importer, issues_of, stored, vpc, vpc_id, with_settings
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "rules.py"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "rules.py"
 
 HEAD = """
 import polars as pl

@@ -24,7 +24,7 @@ from tests.laws import law
 from tests.support import with_settings
 
 OF_ANOTHER_STATE = "1 resource left out, as the record that it belongs to is not in this state: "
-STATE = Path(__file__).parents[2] / "data" / "documents" / "network.tfstate"
+STATE = Path(__file__).parents[3] / "data" / "documents" / "network.tfstate"
 
 
 def parts(path: Path, folder: Path, **options: Any) -> dict[str, Extracted]:
