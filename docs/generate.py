@@ -16,8 +16,9 @@ from schemas.model.resource import Document, Resource
 from schemas.model.rules import Apart, Contained, Inside, NoOverlap, Reference, SetRule, Unique
 from schemas.resources import RESOURCES
 
-TARGET = Path(__file__).with_name("types.md")
-RULES = Path(__file__).with_name("rules.md")
+DOCS = Path(__file__).parent
+TARGET = DOCS / "reference" / "types.md"
+RULES = DOCS / "reference" / "rules.md"
 _BEGIN, _END = "<!-- begin: made by docs/generate.py -->", "<!-- end -->"
 PREFECT_YAML = Path(__file__).parents[1] / "deployments" / "prefect.yaml"
 

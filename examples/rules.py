@@ -1,4 +1,4 @@
-"""Rules of one's own, as `docs/custom-rules.md` explains them: CMDB_RULES=rules.py cmdb import vpcs.csv."""
+"""Rules of one's own, as `docs/how-to/custom-rules.md` explains them: CMDB_RULES=rules.py cmdb import vpcs.csv."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@
     def name_begins_with_environment() -> pl.Expr:
         return ~pl.col("name").str.starts_with(pl.col("environment") + "-")
 
-Settings name such files (`CMDB_RULES`); `docs/custom-rules.md` says the rest.
+Settings name such files (`CMDB_RULES`); `docs/how-to/custom-rules.md` says the rest.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Change the code in small ways and see whether a test notices: `make mutants`, or `python -m tests.mutants MODULE…`.
 
 mutmut makes the changes (mutants) and runs the tests that reach each; a mutant that no test notices has survived. Those
-with a reason to, in docs/mutants.md, are known; the exit status tells whether there are others.
+with a reason to, in docs/development/mutants.md, are known; the exit status tells whether there are others.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def survivors(module: str) -> list[str]:
 
 
 def main(modules: tuple[str, ...] = ()) -> int:
-    """Test modules one after another; returns how many have a survivor without a reason in docs/mutants.md."""
+    """Test modules one after another; returns how many have a survivor without a reason in the mutants page."""
     if len(modules) != 1:
         # mutmut's state is its process's.
         runs = [[sys.executable, "-m", "tests.mutants", module] for module in modules or TESTS]

@@ -49,12 +49,12 @@ def test_the_readmes_session_runs_and_prints_that(
 
 
 def test_the_list_of_types_is_up_to_date() -> None:
-    """`docs/types.md` is what `python docs/generate.py` writes."""
+    """`docs/reference/types.md` is what `python docs/generate.py` writes."""
     assert TARGET.read_text(encoding="utf-8") == types_markdown()
 
 
 def test_the_sources_of_rules_are_up_to_date() -> None:
-    """`docs/rules.md` lists the rules as `python docs/generate.py` writes them, each with its source."""
+    """`docs/reference/rules.md` lists the rules as `python docs/generate.py` writes them, each with its source."""
     assert RULES.read_text(encoding="utf-8") == rules_markdown()
 
 
