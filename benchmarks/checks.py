@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import polars as pl
 
-from schemas.reports import ROW, Empty, Mapping, Mode
+from schemas.choices import Empty, Mode
+from schemas.mapping import Mapping
 from schemas.resources import RESOURCES
+from schemas.sources import ROW
 from tasks.store.checks.run import run_checks
 from tasks.store.connection.session import Session
 from tasks.store.ledger import drop_staging

@@ -17,29 +17,13 @@ from typing import Any
 from uuid import UUID
 
 from flows import pipelines
+from schemas.choices import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 from schemas.custom import Rule, rule
 from schemas.errors import CmdbError, MappingError, RunFailed, Unavailable, UnknownType, UsageError
 from schemas.filters import Filter, parse
+from schemas.issues import Issue, Severity
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, UndoJob, WriteOptions
-from schemas.reports import (
-    Change,
-    Counts,
-    Empty,
-    Exported,
-    Issue,
-    Missing,
-    Mode,
-    Moved,
-    OnError,
-    Overlap,
-    Progress,
-    Report,
-    Severity,
-    Stale,
-    Status,
-    Unknown,
-    silent,
-)
+from schemas.reports import Change, Counts, Exported, Progress, Report, Status, silent
 from schemas.resources import resource
 from schemas.settings import Settings
 from schemas.settings import settings as settings_of_the_process

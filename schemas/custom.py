@@ -22,7 +22,7 @@ from typing import Any, Literal
 import polars as pl
 
 from schemas.errors import RuleFailed, UnknownType
-from schemas.reports import Severity
+from schemas.issues import Severity
 from schemas.resources import RESOURCES, resource
 from schemas.spelling import nearest
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from schemas.reports import Mapping
+    from schemas.mapping import Mapping
 
 __all__ = [
     "Cancelled",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.reports import Issue
+from schemas.issues import Issue
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from schemas.choices import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 from schemas.filters import Filter
 from schemas.permissions import Authority
-from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 from schemas.texts import Encoding, Options, ReadSeparator, WrittenSeparator
 
 

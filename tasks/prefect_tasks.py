@@ -24,7 +24,8 @@ from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from schemas.errors import Cancelled, Transient, UnderWay
-from schemas.reports import Exported, Progress, Report, Severity, silent
+from schemas.issues import Severity
+from schemas.reports import Exported, Progress, Report, silent
 from tasks.markdown import escaped
 from tasks.steps import export, registry, undo
 

@@ -12,9 +12,10 @@ import orjson
 from sqlalchemy import select, text
 
 from flows.pipelines import import_file
+from schemas.issues import Issue
 from schemas.jobs import ImportJob
 from schemas.model.tables import TABLES
-from schemas.reports import Issue, Progress, Report, silent
+from schemas.reports import Progress, Report, silent
 from schemas.settings import Settings, settings
 from tasks.store import ledger
 from tasks.store.connection.engine import engine

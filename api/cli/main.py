@@ -27,11 +27,12 @@ from api.cli.streams import steady_streams
 from api.cli.terminal import comma_separated, err, out, print_json, print_plain, reading
 from api.cli.watch import Watch
 from flows.launch import START_PATIENCE, carry_out, carry_out_export, carry_out_undo, hand_over_to_prefect
+from schemas.choices import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 from schemas.errors import CmdbError, MappingError, SourceError, Unavailable, UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, UndoJob, WriteOptions
 from schemas.model.rule_listing import listed
-from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Report, Stale, Status, Unknown
+from schemas.reports import Report, Status
 from schemas.resources import RESOURCES, resource
 from schemas.settings import settings
 from tasks.atomic_write import aside

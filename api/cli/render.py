@@ -14,22 +14,14 @@ from rich.text import Text
 
 from api.cli.piped import STANDARD_INPUT
 from schemas.filters import Op
+from schemas.issues import Issue, Severity
+from schemas.mapping import Mapping
 from schemas.model.resource import Resource
 from schemas.model.rule_listing import Listed
-from schemas.reports import (
-    Change,
-    Counts,
-    Exported,
-    Issue,
-    Mapping,
-    PartReport,
-    Report,
-    Severity,
-    Sheet,
-    Status,
-)
+from schemas.reports import Change, Counts, Exported, PartReport, Report, Status
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
+from schemas.sources import Sheet
 from tasks.store.access.definitions import Definition
 from tasks.store.ledger import SyncState
 from tasks.store.read.query import OPERATORS

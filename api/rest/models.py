@@ -20,10 +20,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from flows.runs import EXPORT, IMPORT, Standing
+from schemas.choices import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 from schemas.filters import MAX_TEXT, Filter, Filters, both, of_fields, parse
+from schemas.issues import Severity
 from schemas.jobs import ExportJob, ImportJob, LoadOptions, ReadOptions, SyncJob, Threshold, WriteOptions
 from schemas.permissions import Authority
-from schemas.reports import Empty, Missing, Mode, Moved, OnError, Overlap, Severity, Stale, Unknown
 from schemas.texts import Encoding, Options, ReadSeparator, WrittenSeparator
 
 

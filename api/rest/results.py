@@ -16,8 +16,10 @@ from api.rest.models import ImportSummary, Issue, Page, Part, PartSummary, PlanD
 from api.rest.problems import Refused
 from api.rest.service import Service
 from flows.runs import Standing
-from schemas import reports
-from schemas.reports import Change, Report, Severity, Status
+from schemas import issues as report_issues
+from schemas import reports, sources
+from schemas.issues import Severity
+from schemas.reports import Change, Report, Status
 from tasks.store import ledger
 from tasks.store.read.run_diff import Difference
 
@@ -140,7 +142,7 @@ def _part_summary(part: reports.PartReport) -> dict[str, Any]:
     return {"resource_type": part.resource_type, "source": place or part.source, "counts": asdict(part.counts)}
 
 
-def _part(part: reports.PartReport, origin: reports.Origin | None) -> Part:
+def _part(part: reports.PartReport, origin: sources.Origin | None) -> Part:
     sheets = origin.sheets if origin else ()
     return Part(
         **_part_summary(part),
@@ -155,12 +157,12 @@ def types(report: Report) -> tuple[str, ...]:
     return tuple(part.resource_type for part in report.parts)
 
 
-def issues(found: Iterable[reports.Issue], names: tuple[str, ...]) -> list[Issue]:
+def issues(found: Iterable[report_issues.Issue], names: tuple[str, ...]) -> list[Issue]:
     """Return issues, each with its type where a run has several."""
     return [_issue(issue, names) for issue in found]
 
 
-def _issue(issue: reports.Issue, names: tuple[str, ...]) -> Issue:
+def _issue(issue: report_issues.Issue, names: tuple[str, ...]) -> Issue:
     told = asdict(issue)
     part = told.pop("part")
     return Issue(**told, resource_type=names[part] if part < len(names) else None)

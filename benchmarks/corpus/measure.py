@@ -12,10 +12,10 @@ from sqlalchemy import select, text
 from benchmarks.corpus.documents import Document, documents
 from benchmarks.corpus.tables import Table, tables
 from flows.pipelines import import_file
+from schemas.choices import Mode
 from schemas.errors import CmdbError
 from schemas.jobs import ImportJob
 from schemas.model.tables import TABLES
-from schemas.reports import Mode
 from schemas.resources import RESOURCES, resource
 from schemas.settings import Settings
 from tasks.mapping.infer_type import detect_type, first_records

@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Boolean, Double, Text
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 from sqlalchemy.types import TypeEngine
 
-from schemas.reports import Measure
+from schemas.mapping import Measure
 from schemas.spelling import plain
 
 Read = Callable[[pl.Series], pl.Series]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from schemas.custom import Rule
+from schemas.issues import Severity
 from schemas.model.resource import Resource
-from schemas.reports import Severity
 from schemas.resources import RESOURCES
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from schemas.reports import Severity
+from schemas.issues import Severity
 
 
 @dataclass(frozen=True)

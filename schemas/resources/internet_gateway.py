@@ -5,11 +5,11 @@ Source: EC2 API, InternetGateway and AttachInternetGateway.
 
 from __future__ import annotations
 
+from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.resource import AwsRecord, Document, Resource
 from schemas.model.rules import Reference, Unique
-from schemas.reports import Severity
 
 
 class InternetGateway(AwsRecord):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.resource import AwsRecord, Document, Resource
 from schemas.model.rules import Objects, Reference, RowRule, listed_objects, lists_objects
-from schemas.reports import Severity
 
 _EXAMPLE = '[{"allocation_id":"eipalloc-0a1b2c3d4e5f60718","public_ip":"203.0.113.20"}]'
 

@@ -5,11 +5,11 @@ Source: NetBox, ipam.Prefix.
 
 from __future__ import annotations
 
+from schemas.issues import Severity
 from schemas.model import citations, kinds
 from schemas.model import fields as f
 from schemas.model.resource import Resource, SourcedRecord
 from schemas.model.rules import Contained, Reference
-from schemas.reports import Severity
 
 
 class Prefix(SourcedRecord):

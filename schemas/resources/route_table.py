@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.resource import AwsRecord, Document, Resource
 from schemas.model.rules import Objects, Reference, Unique, lists_objects, objects_rule
-from schemas.reports import Severity
 
 # A route of an instance names the instance's network interface, too: that is one target.
 _TARGETS = (

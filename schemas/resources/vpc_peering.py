@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.connected import PEERING
 from schemas.model.resource import AwsRecord, Document, Resource
 from schemas.model.rules import Apart, Reference, RowRule
-from schemas.reports import Severity
 
 
 class VpcPeering(AwsRecord):

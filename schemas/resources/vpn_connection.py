@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import polars as pl
 
+from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.resource import AwsRecord, Document, Resource
 from schemas.model.rules import Reference, RowRule
-from schemas.reports import Severity
 
 PRE_SHARED_KEYS = ("PreSharedKey", "PreSharedKeyArn", "psk")
 

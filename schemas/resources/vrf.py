@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.resource import Resource, SourcedRecord
 from schemas.model.rules import RowRule
-from schemas.reports import Severity
 
 
 class Vrf(SourcedRecord):

@@ -14,7 +14,7 @@ import orjson
 import polars as pl
 
 from schemas.model.resource import Resource
-from schemas.reports import ABOUT_NOTE, Opened
+from schemas.sources import ABOUT_NOTE, Opened
 
 if TYPE_CHECKING:
     from openpyxl import Workbook

@@ -10,10 +10,11 @@ from typing import Any
 import polars as pl
 
 from schemas.errors import SourceError
+from schemas.issues import Issue, Severity
 from schemas.jobs import ReadOptions, WriteOptions
 from schemas.model.fields import Spec
 from schemas.model.resource import Resource
-from schemas.reports import NOTE, ROW, Issue, Opened, Severity
+from schemas.sources import NOTE, ROW, Opened
 
 NOTHING = pl.LazyFrame(schema={ROW: pl.UInt32})
 """The frame of a source that has no records, and no columns that would tell what they were."""

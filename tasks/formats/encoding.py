@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import SourceError
-from schemas.reports import Issue, Severity
+from schemas.issues import Issue, Severity
 from tasks.formats.base import Source
 
 _CHUNK = 8 << 20

@@ -13,7 +13,7 @@ import polars as pl
 
 from schemas.model import kinds
 from schemas.model.kinds import Kind
-from schemas.reports import ABOUT_NOTE, Opened
+from schemas.sources import ABOUT_NOTE, Opened
 
 # Kinds whose text may begin with anything; the others have a grammar that no formula fits.
 _FREE = (kinds.TEXT.name, kinds.TEXTS.name, kinds.TAGS.name, kinds.JSON.name)

@@ -13,8 +13,9 @@ from functools import cache
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import NOTE, Issue, Severity
+from schemas.issues import Issue, Severity
 from schemas.resources import RESOURCES
+from schemas.sources import NOTE
 from schemas.spelling import plain
 
 TOP = 50

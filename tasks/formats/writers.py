@@ -17,7 +17,7 @@ from rustpy_xlsxwriter import write_worksheets
 from schemas.errors import RunFailed
 from schemas.model import kinds
 from schemas.model.fields import Spec
-from schemas.reports import NOTE
+from schemas.sources import NOTE
 from tasks.formats.about import ABOUT, about_rows, on_one_line
 from tasks.formats.base import Frames, Target
 from tasks.formats.excel.sheet_xml import CELL_CHARS, SHEET_ROWS

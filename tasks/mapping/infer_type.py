@@ -11,11 +11,12 @@ from functools import cache
 import polars as pl
 
 from schemas.errors import UnknownType
+from schemas.mapping import Match, Measure
 from schemas.model.kinds import BLOCK, MEASURES, Read
 from schemas.model.resource import SOURCE_ID, Resource
 from schemas.model.tables import LINEAGE
-from schemas.reports import EXAMPLE, NOTE, Extracted, Match, Measure
 from schemas.resources import RESOURCES
+from schemas.sources import EXAMPLE, NOTE, Extracted
 from schemas.spelling import plain
 from tasks.formats.header import names_fields
 from tasks.mapping.column_samples import are_ids, filled, is_like, is_readable

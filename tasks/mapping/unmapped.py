@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import polars as pl
 
+from schemas.choices import Mode
 from schemas.errors import MappingError
+from schemas.issues import ISSUE_SCHEMA, Issue, Severity
+from schemas.mapping import Mapping, Match
 from schemas.model.resource import Resource
-from schemas.reports import ISSUE_SCHEMA, ROW, Extracted, Issue, Mapping, Match, Mode, Severity
+from schemas.sources import ROW, Extracted
 from tasks.mapping.infer_type import first_records
 from tasks.steps.map import MapOptions, map_columns
 

@@ -15,8 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from schemas.errors import CmdbError
+from schemas.issues import NOT_WHOLE, Severity
 from schemas.jobs import SyncJob
-from schemas.reports import NOT_WHOLE, Report, Severity, Status
+from schemas.reports import Report, Status
 from tasks.notifications.webhook import post
 from tasks.runtime.context import status_after
 from tasks.security.secrets import secret_named

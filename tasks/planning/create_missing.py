@@ -10,11 +10,13 @@ import polars as pl
 from sqlalchemy import Connection
 
 from schemas.errors import UsageError
+from schemas.issues import Issue, Severity
 from schemas.jobs import LoadOptions
+from schemas.mapping import Mapping, Match
 from schemas.model.resource import Resource
 from schemas.model.rules import Reference
-from schemas.reports import ROW, Extracted, Issue, Mapping, Match, Severity
 from schemas.resources import RESOURCES, resource
+from schemas.sources import ROW, Extracted
 from schemas.spelling import near_misses, nearest_of
 from tasks.rules.evaluate import of_cells
 from tasks.runtime.context import Run

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from schemas.reports import NOT_WHOLE, Issue, Missing, Mode, Moved, Severity
+from schemas.choices import Missing, Mode, Moved
+from schemas.issues import NOT_WHOLE, Issue, Severity
 from tasks.planning.create_missing import created_types
 from tasks.runtime.context import Run
 from tasks.runtime.type_load import Absent, Part

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, case, cast, func, insert, literal, null, select
 
+from schemas.choices import Moved
+from schemas.issues import Severity
 from schemas.model.tables import IMPORT_ISSUE
-from schemas.reports import Moved, Severity
 from tasks.planning.create_missing import Creating
 from tasks.runtime.context import Run
 from tasks.runtime.type_load import Part

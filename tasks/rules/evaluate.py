@@ -16,11 +16,14 @@ import polars as pl
 from polars.exceptions import PanicException
 from sqlalchemy import Connection
 
+from schemas.choices import Empty, Mode
 from schemas.custom import NUMBER, Rule
 from schemas.errors import RuleFailed
+from schemas.issues import ISSUE_SCHEMA, issues_frame
+from schemas.mapping import Mapping
 from schemas.model.fields import Spec
 from schemas.model.resource import Resource
-from schemas.reports import ISSUE_SCHEMA, ROW, Empty, Mapping, Mode, issues_frame
+from schemas.sources import ROW
 from tasks.store.checks.projected_rows import would_be
 from tasks.store.merge.sides import Target
 

@@ -18,9 +18,9 @@ import polars as pl
 from schemas import custom
 from schemas.custom import Rule
 from schemas.errors import RuleFailed, UsageError
+from schemas.issues import Issue, Severity
 from schemas.model.resource import Resource
 from schemas.model.rule_listing import built_in
-from schemas.reports import Issue, Severity
 from schemas.spelling import nearest
 
 GROUP = "cmdb.rules"

@@ -16,10 +16,12 @@ from uuid import UUID, uuid4
 import polars as pl
 from polars.exceptions import PanicException
 
+from schemas.choices import Moved
 from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooManyErrors, UnderWay
 from schemas.fetched import Unread
+from schemas.issues import Issue
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
-from schemas.reports import Counts, Issue, Moved, PartReport, Progress, Report, Status, silent
+from schemas.reports import Counts, PartReport, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.runtime.type_load import Part, Tally

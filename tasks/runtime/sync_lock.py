@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from schemas.choices import Overlap
 from schemas.errors import UnderWay
 from schemas.jobs import SyncJob
-from schemas.reports import Overlap
 from tasks.runtime.context import Run
 from tasks.store.connection.session import name_lock
 from tasks.store.ledger import SKIPPED

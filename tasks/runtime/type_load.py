@@ -10,8 +10,11 @@ import polars as pl
 
 from schemas.custom import Rule
 from schemas.fetched import Unread
+from schemas.issues import Issue, Severity
+from schemas.mapping import Mapping
 from schemas.model.resource import Resource
-from schemas.reports import Counts, Extracted, Issue, Mapping, PartReport, Severity
+from schemas.reports import Counts, PartReport
+from schemas.sources import Extracted
 from tasks.store.ledger import mapping_to_json
 from tasks.store.merge.diff import Comparison
 

@@ -10,8 +10,8 @@ import polars as pl
 
 from schemas.model.kinds import json_without
 from schemas.model.resource import Resource
-from schemas.reports import Extracted
 from schemas.resources import RESOURCES
+from schemas.sources import Extracted
 from schemas.spelling import plain
 
 

@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from schemas.errors import CmdbError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
+from schemas.issues import Issue
 from schemas.model.resource import Resource
-from schemas.reports import Issue
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
 from tasks.atomic_write import aside

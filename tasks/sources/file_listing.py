@@ -10,7 +10,7 @@ from typing import IO
 
 from schemas.errors import CmdbError, SourceError
 from schemas.fetched import Fetched, FetchedFile, Unread
-from schemas.reports import Issue
+from schemas.issues import Issue
 from tasks.atomic_write import aside
 from tasks.sources.base import Request
 from tasks.sources.output import free_path, refuse_size

@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 
 from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
-from schemas.reports import Issue
+from schemas.issues import Issue
 from schemas.resources import RESOURCES
 from tasks.backoff import ATTEMPTS, LONGEST, PASSING, asked_for, pause
 from tasks.formats.netbox.api_records import SHAPES, Shape

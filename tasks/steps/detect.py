@@ -8,12 +8,15 @@ from dataclasses import replace
 
 import polars as pl
 
+from schemas.choices import OnError
 from schemas.errors import MappingError, SourceError, UnknownType
+from schemas.issues import LEFT_OUT, Issue, Severity
 from schemas.jobs import ImportJob
+from schemas.mapping import Mapping
 from schemas.model.resource import SOURCE_ID, Resource
-from schemas.reports import LEFT_OUT, ROW, UNTOUCHED, Extracted, Issue, Mapping, OnError, Severity, Sheet
 from schemas.resources import RESOURCES
 from schemas.resources import named as type_named
+from schemas.sources import ROW, UNTOUCHED, Extracted, Sheet
 from schemas.spelling import plain
 from tasks.formats.base import ABSENT
 from tasks.formats.excel.sheet_xml import SHEET_ROWS

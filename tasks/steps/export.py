@@ -26,9 +26,10 @@ from schemas.filters import Condition, Filter, Op, both
 from schemas.jobs import ExportJob
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE
-from schemas.reports import ABOUT_NOTE, Exported, Progress, silent
+from schemas.reports import Exported, Progress, silent
 from schemas.resources import RESOURCES, resource
 from schemas.settings import Settings
+from schemas.sources import ABOUT_NOTE
 from tasks.atomic_write import aside
 from tasks.formats import FORMATS, format_named
 from tasks.formats.about import about_cell, stamp

@@ -9,13 +9,15 @@ from dataclasses import fields, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from schemas.choices import Mode
 from schemas.errors import SourceError, UsageError
+from schemas.issues import Issue, Severity
 from schemas.jobs import ImportJob, ReadOptions
 from schemas.model.resource import Resource
-from schemas.reports import Extracted, Issue, Mode, Opened, Severity
 from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
 from schemas.settings import Settings
+from schemas.sources import Extracted, Opened
 from schemas.spelling import plain
 from tasks.formats import FORMATS, format_named
 from tasks.formats.about import described as described_by_itself

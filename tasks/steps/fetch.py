@@ -11,10 +11,11 @@ from sqlalchemy import text
 
 from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
+from schemas.issues import Issue
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
 from schemas.model.resource import Resource
-from schemas.reports import Extracted, Issue
 from schemas.resources import resource
+from schemas.sources import Extracted
 from tasks.formats.base import NOTHING, Described
 from tasks.mapping.infer_type import detect_type
 from tasks.runtime.context import Run, disk_watched

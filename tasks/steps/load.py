@@ -10,9 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from schemas.choices import Moved
 from schemas.errors import PlanMoved, TooManyErrors
-from schemas.reports import ROW, Change, Issue, Moved, Severity, Status, issues_frame
+from schemas.issues import Issue, Severity, issues_frame
+from schemas.reports import Change, Status
 from schemas.resources import RESOURCES
+from schemas.sources import ROW
 from tasks.planning.create_missing import settle_created
 from tasks.planning.missing_records import find_absent, incomplete, is_frozen, spare, targets_of
 from tasks.planning.resolve_keys import settle

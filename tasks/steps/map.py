@@ -10,24 +10,14 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from schemas.choices import Mode, Unknown
 from schemas.errors import MappingError
+from schemas.issues import Issue, Severity
+from schemas.mapping import Join, Mapping, Match, constant
 from schemas.model.kinds import BLOCK, MEASURES, STARTS
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE
-from schemas.reports import (
-    NOTE,
-    ROW,
-    UNTOUCHED,
-    Extracted,
-    Issue,
-    Join,
-    Mapping,
-    Match,
-    Mode,
-    Severity,
-    Unknown,
-    constant,
-)
+from schemas.sources import NOTE, ROW, UNTOUCHED, Extracted
 from schemas.spelling import misspelt, nearest, plain
 from tasks.formats.base import ABSENT
 from tasks.mapping.column_samples import filled, is_like, is_recognisable

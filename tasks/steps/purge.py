@@ -9,9 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from schemas.choices import Empty, Missing, Mode
+from schemas.issues import Severity, issues_frame
 from schemas.model.resource import Resource
 from schemas.model.tables import TABLES
-from schemas.reports import Counts, Empty, Missing, Mode, PartReport, Report, Severity, Status, issues_frame, silent
+from schemas.reports import Counts, PartReport, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.runtime.context import status_after, user

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
+from schemas.choices import Mode, Stale, Unknown
 from schemas.errors import Forbidden, MappingError
 from schemas.fetched import Fetched
+from schemas.issues import Issue, Severity
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
+from schemas.mapping import Mapping
 from schemas.model.resource import Resource
-from schemas.reports import UNTOUCHED, Extracted, Issue, Mapping, Mode, Severity, Stale, Unknown
 from schemas.resources import RESOURCES, resource
+from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats import FORMATS
 from tasks.formats.formula_guard import SOURCE_GUARDED
 from tasks.mapping.infer_type import detect_type, first_records

@@ -19,8 +19,9 @@ from openpyxl.utils import get_column_letter
 from sqlalchemy import Connection
 
 from schemas.errors import UsageError
-from schemas.reports import ABOUT_NOTE, NOTE, Issue
+from schemas.issues import Issue
 from schemas.resources import RESOURCES
+from schemas.sources import ABOUT_NOTE, NOTE
 from tasks.atomic_write import aside
 from tasks.formats import FORMATS
 from tasks.formats.about import about_cell, add_about

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from schemas.choices import Moved
 from schemas.errors import Forbidden, PlanMoved, UsageError
 from schemas.fetched import Unread
 from schemas.jobs import ApplyJob
-from schemas.reports import Counts, Moved
+from schemas.reports import Counts
 from schemas.resources import RESOURCES
 from tasks.runtime.context import Run, user
 from tasks.runtime.type_load import Part, Tally

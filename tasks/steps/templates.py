@@ -20,7 +20,7 @@ from schemas.model import kinds
 from schemas.model.fields import Spec
 from schemas.model.json_schema import DIALECT, example, json_schema
 from schemas.model.resource import Resource
-from schemas.reports import EXAMPLE, NOTE
+from schemas.sources import EXAMPLE, NOTE
 from tasks.atomic_write import aside
 from tasks.formats.about import add_about, stamp
 from tasks.formats.excel.sheet_xml import SHEET_ROWS

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from schemas.errors import UsageError
+from schemas.issues import Issue, Severity, issues_frame
 from schemas.jobs import UndoJob
 from schemas.model.resource import Resource
-from schemas.reports import Change, Counts, Issue, PartReport, Progress, Report, Severity, Status, issues_frame, silent
+from schemas.reports import Change, Counts, PartReport, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.runtime.context import status_after, user

@@ -9,26 +9,17 @@ import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
 
+from schemas.choices import Empty, Mode
 from schemas.custom import Rule
+from schemas.issues import ISSUE_SCHEMA, Severity, issues_frame
 from schemas.jobs import ReadOptions
+from schemas.mapping import Mapping, Match
 from schemas.model.fields import Spec
 from schemas.model.kinds import TEXT, Kind
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE, RowRule
 from schemas.model.tables import SEEN_AT
-from schemas.reports import (
-    EXAMPLE,
-    ISSUE_SCHEMA,
-    NOTE,
-    ROW,
-    Empty,
-    Extracted,
-    Mapping,
-    Match,
-    Mode,
-    Severity,
-    issues_frame,
-)
+from schemas.sources import EXAMPLE, NOTE, ROW, Extracted
 from schemas.spelling import nearest
 from tasks.formats.formula_guard import is_free, unguarded
 from tasks.rules.evaluate import broken_cells

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from schemas.issues import Severity
 from schemas.jobs import ReadOptions
+from schemas.mapping import Measure
 from schemas.model.kinds import ASN, INTEGER, NUMBER, TEXT, Kind, each
-from schemas.reports import Measure, Severity
 
 EMPTY_WORDS = frozenset(("null", "noobject", "n/a", "#n/a", "none", "-", "–", "—"))
 """What stands for an empty cell, in lower case: of databases, Nautobot's exports, spreadsheets and AWS's console."""

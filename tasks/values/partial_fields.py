@@ -16,11 +16,12 @@ import orjson
 import polars as pl
 from sqlalchemy import Connection, select
 
+from schemas.mapping import Mapping
 from schemas.model.resource import Resource
 from schemas.model.rules import Reference
 from schemas.model.tables import TABLES
-from schemas.reports import MERGED, ROW, UNTOUCHED, Extracted, Mapping
 from schemas.resources import RESOURCES
+from schemas.sources import MERGED, ROW, UNTOUCHED, Extracted
 from tasks.store.connection.session import Session
 
 Item = dict[str, Any]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from schemas.issues import ISSUE_SCHEMA, Severity, issues_frame
 from schemas.model.resource import Resource
 from schemas.model.tables import UNTOUCHED_FIELDS
-from schemas.reports import ISSUE_SCHEMA, ROW, UNTOUCHED, Severity, issues_frame
+from schemas.sources import ROW, UNTOUCHED
 from schemas.spelling import nearest
 
 

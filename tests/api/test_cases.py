@@ -35,8 +35,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from schemas.issues import Issue
 from schemas.model.tables import RETIRED_AT
-from schemas.reports import Issue
 from schemas.resources import RESOURCES
 from tasks.store import ledger
 from tasks.store.connection.engine import engine

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from schemas.reports import Severity, Status
+from schemas.issues import Severity
+from schemas.reports import Status
 from schemas.resources import RESOURCES
 from tests.aws import REGION, Document
 from tests.support import importer, issues_of, stored

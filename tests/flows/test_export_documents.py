@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from flows.pipelines import export_file
 from schemas.errors import UsageError
 from schemas.jobs import ExportJob, ImportJob
-from schemas.reports import ROW, Counts, Exported, Extracted
+from schemas.reports import Counts, Exported
 from schemas.resources import RESOURCES
 from schemas.settings import settings as own_settings
+from schemas.sources import ROW, Extracted
 from tasks.formats import writers
 from tasks.steps.extract import extract_all
 from tests.laws import law

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from schemas.errors import MappingError, UnknownType, UsageError
-from schemas.reports import Severity, Status
+from schemas.issues import Severity
+from schemas.reports import Status
 from tests.support import (
     execute,
     importer,

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.reports import Report, Severity
+from schemas.issues import Severity
+from schemas.reports import Report
 from tests.flows.support import forget_everything, records, sync
 from tests.laws import law
 from tests.support import importer, issues_of

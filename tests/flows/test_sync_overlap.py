@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from flows.pipelines import sync_source
+from schemas.choices import Overlap
 from schemas.jobs import SyncJob
-from schemas.reports import Overlap, Report, Status
+from schemas.reports import Report, Status
 from tasks.store import ledger
 from tasks.store.connection.engine import engine
 from tests.slow import Slow, slow_source

@@ -14,8 +14,9 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from schemas.errors import UsageError
-from schemas.reports import EXAMPLE, Counts
+from schemas.reports import Counts
 from schemas.resources import RESOURCES
+from schemas.sources import EXAMPLE
 from tasks.steps.templates import NOTES, write_template
 from tests.records import LEAST, most
 from tests.support import importer

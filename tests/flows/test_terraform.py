@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.jobs import ImportJob
-from schemas.reports import ROW
+from schemas.sources import ROW
 from tasks.steps.extract import extract_all
 from tests.support import importer, issues_of, stored, with_settings
 from tests.tasks.formats.terraform.test_state import resource, state

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.reports import UNTOUCHED, Counts
+from schemas.reports import Counts
+from schemas.sources import UNTOUCHED
 from tests.flows.support import apply, records, sync, take_back
 from tests.support import execute, importer, issues_of, vpc, vpc_id, write_csv
 

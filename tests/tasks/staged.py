@@ -11,9 +11,10 @@ from uuid import uuid4
 import polars as pl
 from sqlalchemy import Connection
 
+from schemas.choices import Empty
 from schemas.model.tables import SEEN_AT
-from schemas.reports import ROW, Empty
 from schemas.resources import RESOURCES
+from schemas.sources import ROW
 from tasks.store.connection.session import Session
 from tasks.store.merge.diff import compare
 from tasks.store.merge.plan import Planner

@@ -51,9 +51,10 @@ from api.rest.security.access_log import note, note_also
 from api.rest.service import Service, service
 from flows.job_parameter import members
 from flows.runs import IMPORT, UNDO, Standing
+from schemas.issues import Severity
 from schemas.jobs import ImportJob, UndoJob
 from schemas.permissions import Action, Authority
-from schemas.reports import Report, Severity, Status
+from schemas.reports import Report, Status
 from schemas.resources import RESOURCES, resource
 from tasks.steps.rejects import write_rejects
 from tasks.store import ledger

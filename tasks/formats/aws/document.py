@@ -16,8 +16,8 @@ import jmespath
 from jmespath.functions import Functions, signature
 
 from schemas.model.resource import TAGGED, AwsRecord, Resource
-from schemas.reports import NOTE
 from schemas.resources import RESOURCES
+from schemas.sources import NOTE
 from schemas.spelling import plain
 from tasks.formats.base import Flatten
 

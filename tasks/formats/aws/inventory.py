@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from schemas.reports import NOTE
+from schemas.sources import NOTE
 from schemas.spelling import plain
 from tasks.formats.aws.document import SHAPES, Shape, by_key, type_of_id
 

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from schemas.reports import ROW
+from schemas.sources import ROW
 from tasks.plain_text import plain_text
 
 _PIECE = 8 << 20

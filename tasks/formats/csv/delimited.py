@@ -12,7 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import NOTE, Issue, Opened, Severity
+from schemas.issues import Issue, Severity
+from schemas.sources import NOTE, Opened
 from schemas.texts import SEPARATOR
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.csv.line_census import Shape, census, quoted_reader, scan

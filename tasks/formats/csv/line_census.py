@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, TextIO
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ISSUE_SCHEMA, NOTE, ROW, Issue, Severity, issues_frame
+from schemas.issues import ISSUE_SCHEMA, Issue, Severity, issues_frame
+from schemas.sources import NOTE, ROW
 from tasks.formats.base import Source
 from tasks.formats.csv.chunks import scan_pieces
 from tasks.formats.encoding import Text

@@ -6,7 +6,7 @@ from array import array
 
 import polars as pl
 
-from schemas.reports import Issue, Severity
+from schemas.issues import Issue, Severity
 from tasks.formats.excel.number_formats import Look, NumberFormat
 from tasks.formats.excel.sheet_xml import Area, Marks, place_of, told_of
 from tasks.formats.header import is_number_name

@@ -13,10 +13,11 @@ import fastexcel
 import polars as pl
 
 from schemas.errors import SourceError
+from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
 from schemas.jobs import SheetOptions
-from schemas.reports import LEFT_OUT, ROW, Issue, Opened, Severity, Sheet, issues_frame
 from schemas.resources import named
 from schemas.resources import resource as resource_named
+from schemas.sources import ROW, Opened, Sheet
 from tasks.formats.about import ABOUT
 from tasks.formats.base import NOTHING, Format, Source, column_names, refuse_width
 from tasks.formats.compression import BROKEN_ZIP, lists_too_many

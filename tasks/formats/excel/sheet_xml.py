@@ -17,7 +17,7 @@ from typing import IO
 
 import polars as pl
 
-from schemas.reports import Issue, Severity
+from schemas.issues import Issue, Severity
 from tasks.formats.excel.number_formats import NumberFormat, formats_of_styles
 
 SHEET_ROWS = 1_048_576

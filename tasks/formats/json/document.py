@@ -16,8 +16,9 @@ import orjson
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import NOTE, Issue, Opened, issues_frame
+from schemas.issues import Issue, issues_frame
 from schemas.resources import RESOURCES
+from schemas.sources import NOTE, Opened
 from tasks.formats.aws import inventory
 from tasks.formats.base import Format, Source
 from tasks.formats.encoding import as_text

@@ -20,9 +20,10 @@ import orjson
 import polars as pl
 
 from schemas.errors import SourceError, UnknownType
+from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
 from schemas.model.resource import TAGGED, Resource
-from schemas.reports import LEFT_OUT, ROW, Issue, Opened, Severity, issues_frame
 from schemas.resources import RESOURCES, named
+from schemas.sources import ROW, Opened
 from schemas.spelling import plain
 from tasks.formats.aws import inventory
 from tasks.formats.aws.document import SHAPES, VIEWER, Shape, foreign_id, recognise, shape_of

@@ -20,8 +20,9 @@ import orjson
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW, Issue, issues_frame
+from schemas.issues import Issue, issues_frame
 from schemas.resources import RESOURCES
+from schemas.sources import ROW
 from schemas.spelling import plain
 from tasks.formats.base import ABSENT, MOST_CELLS, MOST_NAMED, Flatten, Source, column_name, refuse_long_names
 from tasks.formats.csv.line_census import too_long

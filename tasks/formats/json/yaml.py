@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import yaml
 
 from schemas.errors import SourceError
-from schemas.reports import Opened
+from schemas.sources import Opened
 from tasks.formats.base import Format, Source
 from tasks.formats.encoding import as_text
 from tasks.formats.json.document import open_at

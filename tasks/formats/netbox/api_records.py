@@ -20,9 +20,10 @@ from uuid import UUID
 import orjson
 
 from schemas.errors import UnknownType
+from schemas.issues import Issue, Severity
 from schemas.model.resource import SOURCE_ID, Resource
-from schemas.reports import UNTOUCHED, Issue, Severity
 from schemas.resources import RESOURCES, named
+from schemas.sources import UNTOUCHED
 from schemas.spelling import plain
 from tasks.formats.json.spool import Chunk, Flat
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from schemas.reports import ROW, Issue, Opened, Severity, issues_frame
+from schemas.issues import Issue, Severity, issues_frame
+from schemas.sources import ROW, Opened
 
 _VLAN = ("vlan.vid", "vlan_vid", "vlan")
 _GROUP = ("vlan_group", "vlan_group.name", "vlan.group", "vlan.group.name", "vlan.vlan_group.name")

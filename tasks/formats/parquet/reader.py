@@ -8,7 +8,8 @@ import orjson
 import polars as pl
 
 from schemas.errors import SourceError
-from schemas.reports import ROW, Opened, issues_frame
+from schemas.issues import issues_frame
+from schemas.sources import ROW, Opened
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.json.spool import odd_cells
 from tasks.formats.parquet.bounds import refuse_expansion

@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from schemas.errors import SourceError
+from schemas.issues import LEFT_OUT, Issue, Severity
 from schemas.model.resource import Resource
-from schemas.reports import LEFT_OUT, MERGED, NOTE, UNTOUCHED, Issue, Opened, Severity
 from schemas.resources import RESOURCES
+from schemas.sources import MERGED, NOTE, UNTOUCHED, Opened
 from tasks.formats.base import NOTHING, Format, Source
 from tasks.formats.encoding import as_text
 from tasks.formats.json.spool import Chunk, Json, Spooling, without_collector

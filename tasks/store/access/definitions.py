@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql
 
 from schemas.errors import Forbidden, UsageError
 from schemas.jobs import SyncJob
+from schemas.mapping import Mapping
 from schemas.model.tables import SAVED_MAPPING, SYNC_DEFINITION
-from schemas.reports import Mapping
 from tasks.store.access import access_log
 from tasks.store.connection.session import name_lock
 

@@ -27,10 +27,10 @@ from sqlalchemy import (
 from sqlalchemy import true as sql_true
 from sqlalchemy.dialects.postgresql import CIDR, INET, JSONB, array
 
+from schemas.issues import Severity
 from schemas.model.connected import BLOCKS, CONNECTIONS, NETWORK, ROUTES
 from schemas.model.rules import STATE, Apart
 from schemas.model.tables import ROW_NUMBER
-from schemas.reports import Severity
 from schemas.resources import RESOURCES
 from tasks.store.checks.cidr_sweep import BLOCK, ISLAND, islands
 from tasks.store.checks.findings import Inquiry, finding

@@ -40,10 +40,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR
 
+from schemas.choices import Mode
+from schemas.issues import Issue, Severity
+from schemas.mapping import Mapping
 from schemas.model.resource import SOURCE_ID
 from schemas.model.rules import STATE, Inside, NoOverlap, Reference
 from schemas.model.tables import IMPORT_ISSUE, KNOWN_AS, RETIRED_AT, ROW_NUMBER, SEEN_AT
-from schemas.reports import Issue, Mapping, Mode, Severity
 from schemas.resources import RESOURCES
 from tasks.store.checks.cidr_sweep import islands
 from tasks.store.checks.findings import Inquiry

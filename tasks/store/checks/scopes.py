@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import CTE, ColumnElement, Text, and_, cast, exists, func, literal, null, or_, select, union
 from sqlalchemy import false as sql_false
 
+from schemas.choices import Empty
 from schemas.model.rules import Reference
 from schemas.model.tables import TABLES
-from schemas.reports import Empty
 from schemas.resources import RESOURCES
 from tasks.store.merge.sides import Target
 

@@ -30,29 +30,13 @@ from sqlalchemy import (
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects import postgresql
 
+from schemas.choices import Mode
 from schemas.errors import UsageError
+from schemas.issues import ISSUE_SCHEMA, Issue, Severity
+from schemas.mapping import Join, Mapping, Match, Measure
 from schemas.model.tables import CHANGE, FOLLOWING, IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, STAGING_SCHEMA
-from schemas.reports import (
-    ISSUE_SCHEMA,
-    ROW,
-    Change,
-    Counts,
-    Extracted,
-    FrozenPlan,
-    Issue,
-    Join,
-    Mapping,
-    Match,
-    Measure,
-    Mode,
-    Origin,
-    PartReport,
-    Report,
-    RuleCount,
-    Severity,
-    Sheet,
-    Status,
-)
+from schemas.reports import Change, Counts, FrozenPlan, PartReport, Report, RuleCount, Status
+from schemas.sources import ROW, Extracted, Origin, Sheet
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.session import Session, is_alive
 

@@ -34,10 +34,12 @@ from sqlalchemy import (
 from sqlalchemy import false as sql_false
 from sqlalchemy.schema import DropTable
 
+from schemas.choices import Missing
+from schemas.issues import Issue, Severity
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE, Reference
 from schemas.model.tables import CHANGE, GONE, GONE_BY, LINEAGE, RETIRED_AT, TABLES
-from schemas.reports import Change, Issue, Missing, Severity
+from schemas.reports import Change
 from schemas.resources import RESOURCES
 from tasks.store.merge.sides import Target, missing_records, records_of
 from tasks.store.merge.tombstones import alive

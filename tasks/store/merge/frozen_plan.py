@@ -30,8 +30,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import DropTable
 
+from schemas.issues import Issue
 from schemas.model.tables import STAGING_SCHEMA
-from schemas.reports import Issue
 from tasks.store.ledger import PLANNED, staging_name
 from tasks.store.merge.deletions import version_of
 from tasks.store.merge.sides import Target, missing_records, source_row

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
 from sqlalchemy import true as sql_true
 
+from schemas.choices import Empty
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE
-from schemas.reports import Empty
 from tasks.store.merge.sides import Target
 
 

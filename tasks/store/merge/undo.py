@@ -31,10 +31,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from schemas.choices import Empty
 from schemas.model.resource import Resource
 from schemas.model.rules import Reference
 from schemas.model.tables import GONE, LINEAGE, RETIRED_AT, TABLES, has_lasting_ids
-from schemas.reports import Change, Empty
+from schemas.reports import Change
 from tasks.store.connection.session import without_joins
 from tasks.store.merge.deletions import naming
 from tasks.store.merge.plan import differing

@@ -27,8 +27,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from schemas.choices import Empty
+from schemas.issues import Severity
 from schemas.model.tables import RETIRED_AT, ROW_NUMBER
-from schemas.reports import Empty, Severity
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.sides import Target
 

@@ -38,10 +38,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from schemas.issues import Severity
 from schemas.model.resource import NATURAL_KEY, Resource
 from schemas.model.rules import Reference
 from schemas.model.tables import ROW_NUMBER, TABLES
-from schemas.reports import Severity
 from schemas.resources import RESOURCES
 from schemas.spelling import nearest_of
 from tasks.store.connection.copy import copy_frame

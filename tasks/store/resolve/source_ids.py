@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, and_, cast, exists, func, literal, select, update
 
+from schemas.issues import Severity
 from schemas.model.resource import SOURCE_ID
 from schemas.model.tables import KNOWN_AS, ROW_NUMBER
-from schemas.reports import Severity
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.sides import Target
 

@@ -13,7 +13,7 @@ import polars as pl
 from schemas.model.kinds import ipv4_blocks
 from schemas.model.resource import Resource
 from schemas.model.rules import Contained, NoOverlap
-from schemas.reports import ROW
+from schemas.sources import ROW
 
 # Rows that are sorted at once; more are sorted in parts, by what they have to share to meet.
 _PART = 2_000_000

@@ -12,7 +12,7 @@ from sqlalchemy.schema import DropTable
 from schemas.errors import Transient
 from schemas.model.resource import NATURAL_KEY, Resource
 from schemas.model.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, UNTOUCHED_FIELDS, staged_columns, staging_table
-from schemas.reports import ROW
+from schemas.sources import ROW
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.session import Session, name_lock
 from tasks.store.ledger import FLAWED, staging_name

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.issues import Severity
 from schemas.model.rules import (
     AMAZON_ASNS,
     Apart,
@@ -26,7 +27,6 @@ from schemas.model.rules import (
     objects_rule,
     private_asn,
 )
-from schemas.reports import Severity
 from tests.laws import law
 
 

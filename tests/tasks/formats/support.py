@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.jobs import ImportJob, ReadOptions
-from schemas.reports import ROW, Extracted
+from schemas.sources import ROW, Extracted
 from tasks.steps.extract import extract
 from tests.support import with_settings
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UnknownType
-from schemas.reports import ROW, Extracted
 from schemas.resources import RESOURCES
+from schemas.sources import ROW, Extracted
 from tasks.mapping.infer_type import detect_type
 from tests.laws import law
 

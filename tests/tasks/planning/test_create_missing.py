@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from schemas.choices import Moved
 from schemas.errors import Forbidden
+from schemas.issues import Severity
 from schemas.permissions import Authority
-from schemas.reports import Moved, Severity, Status
+from schemas.reports import Status
 from tests.flows.support import apply, everything, take_back
 from tests.support import execute, importer, issues_of, stored, with_settings
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from schemas.fetched import Fetched, Unread
-from schemas.reports import Extracted, Issue, Mapping, Severity
+from schemas.issues import Issue, Severity
+from schemas.mapping import Mapping
 from schemas.resources import RESOURCES
+from schemas.sources import Extracted
 from tasks.formats.base import NOTHING
 from tasks.planning.missing_records import judged
 from tasks.runtime.type_load import Part, Tally

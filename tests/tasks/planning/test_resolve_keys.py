@@ -10,7 +10,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.reports import Severity
+from schemas.issues import Severity
 from tests.flows.support import apply, forget_everything, sync, take_back
 from tests.laws import law
 from tests.support import execute, importer, issues_of, stored, write_csv

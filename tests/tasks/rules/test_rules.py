@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import RuleFailed, UsageError
+from schemas.issues import Issue
 from schemas.model.rule_listing import built_in, listed
-from schemas.reports import Issue, Report
+from schemas.reports import Report
 from schemas.resources import RESOURCES
 from tasks.rules.load import GROUP, load_rules
 from tasks.steps.rejects import write_rejects

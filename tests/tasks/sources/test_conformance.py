@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from schemas.choices import Mode
 from schemas.errors import CmdbError, SourceError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.jobs import ImportJob
-from schemas.reports import Mode
 from schemas.resources import RESOURCES
 from tasks.mapping.infer_type import detect_type
 from tasks.security.redaction import without_secrets

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import SourceError, UsageError
 from schemas.jobs import ImportJob
-from schemas.reports import ROW, UNTOUCHED, Extracted
+from schemas.sources import ROW, UNTOUCHED, Extracted
 from tasks.formats.excel.sheet_xml import SHEET_ROWS
 from tasks.steps.extract import extract_all
 from tests.laws import law

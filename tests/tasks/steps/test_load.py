@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 
 from schemas.errors import Transient
+from schemas.issues import Severity
 from schemas.jobs import ImportJob
-from schemas.reports import Change, Counts, Progress, Report, Severity, Status, silent
+from schemas.reports import Change, Counts, Progress, Report, Status, silent
 from schemas.settings import Settings, settings
 from tasks.runtime.context import Run, open_run
 from tasks.steps.load import load

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.choices import Mode, Unknown
 from schemas.errors import MappingError
-from schemas.reports import Issue, Join, Mapping, Match, Measure, Mode, Severity, Unknown, constant
+from schemas.issues import Issue, Severity
+from schemas.mapping import Join, Mapping, Match, Measure, constant
 from schemas.resources import RESOURCES
 from schemas.spelling import distance
 from tasks.steps.map import MapOptions, columns_of_nothing, is_field, is_id, map_columns, notices

@@ -8,10 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from schemas.choices import Empty, Mode
 from schemas.custom import rule
+from schemas.issues import Issue, Severity, issues_frame
+from schemas.mapping import Mapping
 from schemas.model.tables import SEEN_AT
-from schemas.reports import EXAMPLE, ROW, Empty, Extracted, Issue, Mapping, Mode, Severity, issues_frame
 from schemas.resources import RESOURCES
+from schemas.sources import EXAMPLE, ROW, Extracted
 from tasks.steps.map import MapOptions, map_columns
 from tasks.steps.validate import Batch, Validator
 from tests.support import vpc, vpc_id

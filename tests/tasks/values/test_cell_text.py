@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.jobs import ReadOptions
+from schemas.mapping import Measure
 from schemas.model import kinds
 from schemas.model.kinds import Kind
-from schemas.reports import Measure
 from tasks.values.cell_text import (
     has_control,
     has_two_readings,

@@ -10,7 +10,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.reports import MERGED
+from schemas.sources import MERGED
 from tasks.values.partial_fields import Whole, merge_of
 from tests.laws import law
 from tests.support import importer, stored

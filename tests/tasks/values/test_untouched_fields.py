@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas.issues import Severity, issues_frame
 from schemas.model.tables import UNTOUCHED_FIELDS
-from schemas.reports import ROW, UNTOUCHED, Severity, issues_frame
 from schemas.resources import RESOURCES
+from schemas.sources import ROW, UNTOUCHED
 from tasks.values.untouched_fields import Untouched, read_untouched
 
 VPC = RESOURCES["vpc"]

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from schemas.choices import Mode, Unknown
 from schemas.model.resource import TAGGED, Resource
-from schemas.reports import Mode, Unknown
 from schemas.resources import RESOURCES
 from tasks.formats.aws.document import DOCUMENTS, flattener, recognise
 from tasks.steps.map import MapOptions, map_columns

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.choices import Mode
+from schemas.issues import Severity
 from schemas.jobs import ImportJob
-from schemas.reports import Mode, Severity
 from schemas.resources import RESOURCES
 from tasks.steps.extract import extract_all
 from tasks.steps.map import MapOptions, map_columns

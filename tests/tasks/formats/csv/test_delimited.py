@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.errors import SourceError
-from schemas.reports import Extracted
+from schemas.sources import Extracted
 from tests.laws import law
 from tests.tasks.formats.support import faults, read, read_text, rows
 

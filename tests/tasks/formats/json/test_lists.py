@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.choices import Mode
 from schemas.errors import SourceError
 from schemas.jobs import ImportJob, ReadOptions
-from schemas.reports import UNTOUCHED, Extracted, Mode
 from schemas.resources import RESOURCES
+from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats.aws.document import SHAPES
 from tasks.formats.base import Described, Source
 from tasks.formats.json.lists import open_values

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import UnknownType
 from schemas.jobs import ImportJob
-from schemas.reports import ROW, UNTOUCHED, Extracted
+from schemas.sources import ROW, UNTOUCHED, Extracted
 from tasks.formats.netbox.api_records import (
     SHAPES,
     No,

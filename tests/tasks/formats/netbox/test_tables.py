@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from schemas.reports import Extracted
+from schemas.sources import Extracted
 from tasks.formats.netbox.tables import accessor
 from tests.tasks.formats.support import faults, read_text
 

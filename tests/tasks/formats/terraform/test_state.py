@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import SourceError
+from schemas.issues import LEFT_OUT
 from schemas.jobs import ImportJob
-from schemas.reports import LEFT_OUT, MERGED, ROW, UNTOUCHED, Extracted
 from schemas.resources import RESOURCES
+from schemas.sources import MERGED, ROW, UNTOUCHED, Extracted
 from tasks.formats.terraform.aws_resources import ADDITIONS, ENTRIES, Entry
 from tasks.formats.terraform.parser import expanded
 from tasks.formats.terraform.state import ADDRESS

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 from sqlalchemy import text as sql
 
+from schemas.issues import Severity
 from schemas.model.connected import PEERING
 from schemas.model.tables import TABLES
-from schemas.reports import Report, Severity
+from schemas.reports import Report
 from schemas.resources import RESOURCES
 from tasks.store.connection.engine import engine
 from tests.laws import law

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.reports import Severity
+from schemas.issues import Severity
 from tests.laws import law
 from tests.support import execute, importer, issues_of, staging_tables, stored, vpc, vpc_id
 

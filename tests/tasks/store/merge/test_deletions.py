@@ -11,7 +11,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from schemas.reports import Change, Missing, Severity
+from schemas.choices import Missing
+from schemas.issues import Severity
+from schemas.reports import Change
 from tasks.store.merge.deletions import Gone, Missed
 from tests.support import execute, importer, stored, vpc, vpc_id
 from tests.tasks.staged import planner

@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import make_url, text
 
+from schemas.choices import Empty
 from schemas.model.tables import SEEN_AT
-from schemas.reports import Change, Empty
+from schemas.reports import Change
 from tasks.store.connection.engine import close_engine, engine
 from tasks.store.merge.deletions import Gone
 from tasks.store.merge.plan import Plan, differing

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.model.rules import NoOverlap
-from schemas.reports import ROW
 from schemas.resources import RESOURCES
+from schemas.sources import ROW
 from tasks.store.staging import prefilter
 from tasks.store.staging.prefilter import Sketch
 from tests.laws import law

@@ -1,0 +1,60 @@
+"""Issues: what the checks report of a cell, a row or a whole source, alone and in frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import polars as pl
+
+LEFT_OUT = "left_out"
+"""The rule of a notice that names what of a document is not read."""
+
+NOT_WHOLE = "not_whole"
+"""The rule of a warning that a sync takes nothing of a type away, since its source may lack records of it."""
+
+
+class Severity(StrEnum):
+    """How much an issue matters: an error rejects its row, a warning and a repair do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    REPAIR = "repair"
+
+
+ISSUE_SCHEMA: dict[str, pl.DataType] = {
+    "row": pl.UInt32(),
+    "column": pl.String(),
+    "field": pl.String(),
+    "value": pl.String(),
+    "rule": pl.String(),
+    "severity": pl.String(),
+    "message": pl.String(),
+    "suggestion": pl.String(),
+}
+"""The shape of a frame of issues: one per failed rule and cell; `row` is null for what concerns the whole source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing to tell about a cell, a row or the whole source; the fields are those of `ISSUE_SCHEMA`.
+
+    `part` says which of the types of a run it concerns, from 0.
+    """
+
+    rule: str
+    message: str
+    severity: Severity = Severity.ERROR
+    row: int | None = None
+    column: str | None = None
+    field: str | None = None
+    value: str | None = None
+    suggestion: str | None = None
+    part: int = 0
+
+
+def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:
+    """A frame of `ISSUE_SCHEMA` from issues."""
+    return pl.DataFrame(
+        {name: [getattr(issue, name) for issue in issues] for name in ISSUE_SCHEMA}, schema=ISSUE_SCHEMA
+    )
