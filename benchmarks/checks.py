@@ -15,8 +15,8 @@ from schemas.resources import RESOURCES
 from schemas.sources import ROW
 from tasks.store.checks.run import run_checks
 from tasks.store.connection.session import Session
-from tasks.store.ledger import drop_staging
 from tasks.store.merge.sides import target_of
+from tasks.store.staging.names import drop_staging
 from tasks.store.staging.table import Staging
 
 FIELDS = ("vrf", "prefix", "status")

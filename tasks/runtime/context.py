@@ -27,6 +27,7 @@ from schemas.settings import Settings
 from tasks.runtime.type_load import Part, Tally
 from tasks.store import ledger
 from tasks.store.connection.session import Session
+from tasks.store.staging.names import drop_staging
 
 
 class Run:
@@ -180,7 +181,7 @@ def open_run(
             with contextlib.suppress(CmdbError), session.transaction() as connection:
                 for staged in filter(None, (session.run_id, run.plan)):
                     if not ledger.is_kept(connection, staged):
-                        ledger.drop_staging(connection, staged)
+                        drop_staging(connection, staged)
 
 
 def _asked(job: ImportJob | SyncJob | ApplyJob, session: Session) -> tuple[LoadOptions, dict[str, Any]]:

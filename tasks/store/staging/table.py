@@ -15,8 +15,8 @@ from schemas.model.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, UNTOUCHED_
 from schemas.sources import ROW
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.session import Session, name_lock
-from tasks.store.ledger import FLAWED, staging_name
 from tasks.store.resolve.doubts import Doubt
+from tasks.store.staging.names import FLAWED, staging_name
 from tasks.store.staging.prefilter import Sketch
 
 

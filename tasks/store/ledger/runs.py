@@ -1,0 +1,241 @@
+"""The rows of `import_run`: open, describe, close, find and list runs, and close those of dead processes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, cast, exists, func, literal, null, or_, select, text, tuple_, update
+from sqlalchemy import Text as SqlText
+from sqlalchemy.dialects import postgresql
+
+from schemas.choices import Mode
+from schemas.errors import UsageError
+from schemas.issues import Issue
+from schemas.mapping import Mapping
+from schemas.model.tables import CHANGE, FOLLOWING, IMPORT_RUN, STAGING_SCHEMA
+from schemas.reports import Counts, PartReport, Report, Status
+from schemas.sources import Extracted
+from tasks.store.connection.session import Session, is_alive
+from tasks.store.ledger.codec import mapping_to_json, parts_to_json, report_from_row
+from tasks.store.ledger.issues import forget_issues, read_issues
+from tasks.store.ledger.plans import is_kept
+from tasks.store.ledger.rejected import forget_rejected_rows
+from tasks.store.staging.names import drop_staging
+
+DIED = "The process of this run ended before it was done; nothing of it was applied."
+"""The message of a run whose process died."""
+
+LIMITED = "The run was ended, and nothing of it was applied: "
+"""What the message of a run begins with that was ended at a limit; the limit follows."""
+
+NO_MEMORY = f"{LIMITED}it got no more memory. Split what it reads, or see CMDB_RUN_MEMORY_MB."
+"""The message of a run that was refused memory, and could still report it."""
+
+
+def open_run(
+    session: Session, *, source: str, mode: Mode, dry_run: bool, options: dict[str, Any], who: str, **more: Any
+) -> None:
+    """Enter a run in the ledger as running; a retried run replaces its row."""
+    row = {
+        "run_id": session.run_id,
+        "source": source,
+        "mode": mode,
+        "dry_run": dry_run,
+        "options": options,
+        "status": Status.RUNNING,
+        "requested_by": who,
+        **more,
+    }
+    with session.transaction() as connection:
+        forget_issues(connection, session.run_id)
+        forget_rejected_rows(connection, session.run_id)
+        insertion = postgresql.insert(IMPORT_RUN).values(row)
+        connection.execute(insertion.on_conflict_do_update(index_elements=["run_id"], set_=row))
+
+
+def describe_undo(session: Session, parts: list[PartReport], run_id: UUID) -> None:
+    """Enter which run an undo reverses, and the types of its records."""
+    values: dict[str, Any] = {"undoes": run_id, "parts": parts_to_json(parts)}
+    if len(parts) == 1:
+        values = {"undoes": run_id, "resource_type": parts[0].resource_type}
+    with session.transaction() as connection:
+        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(values))
+
+
+def types_of(connection: Connection, run_id: UUID) -> tuple[str, ...]:
+    """Return the types whose records a run wrote."""
+    run = connection.execute(
+        select(IMPORT_RUN.c.resource_type, IMPORT_RUN.c.parts).where(IMPORT_RUN.c.run_id == run_id)
+    ).one()
+    named = [run.resource_type] if run.resource_type else []
+    own = tuple(dict.fromkeys([*named, *(part["resource_type"] for part in run.parts or ())]))
+    # A run that changes the key of a record also updates the records of other types that refer to it.
+    changed = select(CHANGE.c.resource_type).where(CHANGE.c.run_id == run_id)
+    others = [name for name in FOLLOWING if name not in own]
+    followed = [name for name in others if connection.scalar(changed.where(CHANGE.c.resource_type == name).limit(1))]
+    return (*own, *followed)
+
+
+def undone_by(connection: Connection, run_id: UUID) -> UUID | None:
+    """Return the run that undid this one and was not undone itself; None if there is none."""
+    run, again = IMPORT_RUN.c, IMPORT_RUN.alias().c
+    counts = (run.status == Status.COMPLETED, ~run.dry_run)
+    undone = exists().where(again.undoes == run.run_id, again.status == Status.COMPLETED, ~again.dry_run)
+    query = select(run.run_id).where(run.undoes == run_id, *counts, ~undone).limit(1)
+    return connection.scalar(query)
+
+
+def describe_source(session: Session, extracted: Extracted, samples: dict[str, tuple[str, ...]]) -> None:
+    """Enter the origin of the source and its sample values, before the source is mapped."""
+    origin = asdict(replace(extracted.origin, samples=samples))
+    values: dict[str, Any] = {"sha256": func.coalesce(IMPORT_RUN.c.sha256, extracted.sha256), "origin": origin}
+    with session.transaction() as connection:
+        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(values))
+
+
+def describe_matched(session: Session, resource_type: str, mapping: Mapping) -> None:
+    """Enter the type and the mapping of a source that lacks columns for required fields."""
+    values = {"resource_type": resource_type, "mapping": mapping_to_json(mapping)}
+    with session.transaction() as connection:
+        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(values))
+
+
+def describe_run(session: Session, sha256: str, parts: list[PartReport], notices: list[Issue]) -> None:
+    """Enter the types and mappings, and the completed run that imported the same bytes before."""
+    only = parts[0] if len(parts) == 1 else None
+    resource_type = only.resource_type if only else None
+    before = (
+        select(IMPORT_RUN.c.run_id)
+        .where(IMPORT_RUN.c.sha256 == sha256, IMPORT_RUN.c.resource_type.is_not_distinct_from(resource_type))
+        .where(IMPORT_RUN.c.status == Status.COMPLETED, ~IMPORT_RUN.c.dry_run, IMPORT_RUN.c.run_id != session.run_id)
+        .order_by(IMPORT_RUN.c.started_at.desc())
+        .limit(1)
+    )
+    with session.transaction() as connection:
+        values = {
+            "resource_type": resource_type,
+            "mapping": mapping_to_json(only.mapping) if only and only.mapping else null(),
+            "parts": null() if only else parts_to_json(parts),
+            "notices": [asdict(notice) for notice in notices],
+            "repeats": connection.scalar(before),
+        }
+        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(values))
+
+
+def close_run(connection: Connection, run_id: UUID, status: Status, counts: Counts, **more: Any) -> None:
+    """Enter how a run ended; for a completed one, inside the transaction that applies it."""
+    values = {
+        "status": status,
+        "records_read": counts.read,
+        "records_created": counts.create,
+        "records_updated": counts.update,
+        "records_unchanged": counts.unchanged,
+        "records_rejected": counts.rejected,
+        "records_deleted": counts.delete,
+        "records_retired": counts.retire,
+        "warnings": counts.warnings,
+        "repairs": counts.repairs,
+        # The clock of the database decides the order of runs, whichever machines they ran on.
+        "finished_at": func.clock_timestamp(),
+        **more,
+    }
+    connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(values))
+
+
+def is_death(message: str | None) -> bool:
+    """Return whether this is the message of a run whose process died or was ended at a limit."""
+    return message == DIED or (message or "").startswith(LIMITED)
+
+
+def end_limited(connection: Connection, run_id: UUID, message: str) -> None:
+    """Enter which limit ended a run; another run may already have entered that its process died."""
+    open_or_dead = or_(IMPORT_RUN.c.status == Status.RUNNING, IMPORT_RUN.c.message == DIED)
+    ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id, open_or_dead)
+    connection.execute(ended.values(status=Status.FAILED, message=message, finished_at=datetime.now(UTC)))
+
+
+def find_run(connection: Connection, reference: str) -> UUID:
+    """Return the run that an id, the beginning of one, or `last` names; raises UsageError."""
+    runs = select(IMPORT_RUN.c.run_id)
+    if reference == "last":
+        found = list(connection.scalars(runs.order_by(IMPORT_RUN.c.started_at.desc()).limit(1)))
+    else:
+        start = cast(IMPORT_RUN.c.run_id, SqlText).startswith(reference.lower(), autoescape=True)
+        found = list(connection.scalars(runs.where(start).limit(2)))
+    if len(found) != 1:
+        problem = "matches several runs: give more of the id" if found else "matches no run: `cmdb runs` lists them"
+        raise UsageError(f"'{reference}' {problem}.")
+    return UUID(str(found[0]))
+
+
+def list_runs(
+    connection: Connection,
+    *,
+    limit: int,
+    resource_type: str | None = None,
+    status: Status | None = None,
+    requested_by: str | None = None,
+    sync: str | None = None,
+    dry_run: bool | None = None,
+    after: UUID | None = None,
+) -> list[Report]:
+    """Return the newest runs first; with `after`, only those that started before that run."""
+    run = IMPORT_RUN.c
+    query = select(IMPORT_RUN).order_by(run.started_at.desc(), run.run_id.desc()).limit(limit)
+    if resource_type:
+        in_parts = run.parts.contains([{"resource_type": resource_type}])
+        query = query.where(or_(run.resource_type == resource_type, in_parts))
+    for column, wanted in ((run.status, status), (run.requested_by, requested_by), (run.sync, sync)):
+        query = query.where(column == wanted) if wanted else query
+    if dry_run is not None:
+        query = query.where(run.dry_run.is_(dry_run))
+    if after:
+        started = select(run.started_at).where(run.run_id == after).scalar_subquery()
+        query = query.where(tuple_(run.started_at, run.run_id) < tuple_(started, literal(after)))
+    return [report_from_row(row) for row in connection.execute(query)]
+
+
+def read_report(connection: Connection, run_id: UUID, *, samples: int = 10) -> Report:
+    """Return the report of a run with its first issues."""
+    row = connection.execute(select(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id)).one()
+    return report_from_row(row, tuple(read_issues(connection, run_id, limit=samples)))
+
+
+def status_of(connection: Connection, run_id: UUID) -> Status | None:
+    """Return the status of a run; None for one that has not started."""
+    status = connection.scalar(select(IMPORT_RUN.c.status).where(IMPORT_RUN.c.run_id == run_id))
+    return Status(status) if status else None
+
+
+def message_of(connection: Connection, run_id: UUID) -> str | None:
+    """Return the message of how a run ended."""
+    message: str | None = connection.scalar(select(IMPORT_RUN.c.message).where(IMPORT_RUN.c.run_id == run_id))
+    return message
+
+
+def is_completed(connection: Connection, run_id: UUID) -> bool:
+    """Return whether a run was applied: its ledger row is written in the transaction that applies it."""
+    return status_of(connection, run_id) is Status.COMPLETED
+
+
+def reap(session: Session) -> list[UUID]:
+    """Clean up after runs whose process died: drop their staging tables and close their rows in the ledger.
+
+    The staged rows of a frozen plan are kept until it expires.
+    """
+    staged = text("select tablename from pg_tables where schemaname = :schema")
+    running = select(IMPORT_RUN.c.run_id).where(IMPORT_RUN.c.status == Status.RUNNING)
+    with session.transaction() as connection:
+        names = connection.scalars(staged, {"schema": STAGING_SCHEMA})
+        staging = {UUID(name.removeprefix("run_").partition("_")[0]) for name in names}
+        runs = staging | set(connection.scalars(running))
+        dead = [run for run in sorted(runs) if run != session.run_id and not is_alive(connection, run)]
+        for run in dead:
+            if not is_kept(connection, run):
+                drop_staging(connection, run)
+            ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run, IMPORT_RUN.c.status == Status.RUNNING)
+            connection.execute(ended.values(status=Status.FAILED, message=DIED, finished_at=datetime.now(UTC)))
+    return dead

@@ -1,0 +1,25 @@
+"""The names of staging tables, and dropping all those of a run."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from schemas.model.tables import STAGING_SCHEMA
+
+FLAWED, PLANNED = "_flawed", "_plan"
+"""Suffixes of a staging table's name: the table of its rejected rows, and that of its frozen plan."""
+
+
+def staging_name(run_id: UUID, part: int = 0) -> str:
+    """Return the name of the staging table of one of a run's types."""
+    return f"run_{run_id.hex}_{part}"
+
+
+def drop_staging(connection: Connection, run_id: UUID) -> None:
+    """Drop the staging tables of a run, if there are any."""
+    named = text("select tablename from pg_tables where schemaname = :schema and starts_with(tablename, :name)")
+    parameters = {"schema": STAGING_SCHEMA, "name": f"run_{run_id.hex}_"}
+    for name in list(connection.scalars(named, parameters)):
+        connection.execute(text(f'drop table if exists "{STAGING_SCHEMA}"."{name}"'))
