@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import Request
 from sqlalchemy import Connection
 
-from api.cli import render
+from api import json_output
 from api.rest import models
 from api.rest.models import ImportSummary, Issue, Page, Part, PartSummary, PlanDetail, RejectedRow, Result
 from api.rest.problems import Refused
@@ -69,12 +69,12 @@ async def result(
         repeats=report.repeats,
         source_version=report.version,
         parts=[_part(part, report.origin) for part in report.parts],
-        origin=render.origin_json(report) if report.origin else None,
-        mapping=render.mapping_json(report.mapping) if report.mapping else None,
+        origin=json_output.origin_json(report) if report.origin else None,
+        mapping=json_output.mapping_json(report.mapping) if report.mapping else None,
         rules=[{"rule": each.rule, "severity": each.severity, "count": each.count} for each in report.rules],
         notices=issues(report.notices, types(report)),
         issues=page,
-        samples=render.report_json(report)["samples"] if shown else None,
+        samples=json_output.report_json(report)["samples"] if shown else None,
         changes=[_change(change, report) for change in report.changes] if shown else None,
         links=_links(request, here, report),
     )
@@ -146,7 +146,7 @@ def _part(part: reports.PartReport, origin: sources.Origin | None) -> Part:
     sheets = origin.sheets if origin else ()
     return Part(
         **_part_summary(part),
-        mapping=render.mapping_json(part.mapping) if part.mapping else None,
+        mapping=json_output.mapping_json(part.mapping) if part.mapping else None,
         columns=list(part.origin.columns) if part.origin else [],
         sheets=[sheet.name for sheet in sheets if sheet.type == part.resource_type],
     )
@@ -177,14 +177,14 @@ def rejected_row(found: dict[str, Any], names: tuple[str, ...]) -> RejectedRow:
 
 def _change(change: Change, report: Report) -> dict[str, Any]:
     several = {"resourceType": change.resource_type} if report.parts else {}
-    return render.change_json(change) | several
+    return json_output.change_json(change) | several
 
 
 def difference(found: Difference) -> models.Difference:
     """Return what lies between two runs."""
-    seen = {"before": render.seen_json(found.before), "after": render.seen_json(found.after)}
+    seen = {"before": json_output.seen_json(found.before), "after": json_output.seen_json(found.after)}
     changes = [
-        {name: value for name, value in render.change_json(change).items() if name != "row"}
+        {name: value for name, value in json_output.change_json(change).items() if name != "row"}
         | {"resourceType": change.resource_type}
         for change in found.changes
     ]

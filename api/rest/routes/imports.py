@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse, JSONResponse
 
-from api.cli.render import mapping_json, sheets_json
+from api.json_output import mapping_json, sheets_json
 from api.rest import progress as pushing
 from api.rest import results
 from api.rest.accepted import IdempotencyKey, accepted, links, reused

@@ -11,7 +11,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse
 
-from api.cli.render import fields_json
+from api.json_output import fields_json
 from api.rest.downloads import TABLES, declared, sent
 from api.rest.models import ResourceDetail, ResourceSummary, RuleSummary
 from api.rest.problems import responses

@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from api.cli import render
+from api import json_output
 from api.rest import results
 from api.rest.accepted import IdempotencyKey, accepted, check_same
 from api.rest.models import Accepted, Difference, Sync, SyncRequest
@@ -90,7 +90,7 @@ async def syncs(request: Request, caller: AnyKey) -> list[Sync]:
 
     found, defined = await service(request).asked(read)
     planned = await run_sync(scheduled) if caller.admin else []
-    return [Sync.model_validate(row) for row in render.syncs_json(found, planned, defined)]
+    return [Sync.model_validate(row) for row in json_output.syncs_json(found, planned, defined)]
 
 
 @router.get("/import/{import_id}/diff/{later_id}", responses=responses(404))

@@ -1,8 +1,10 @@
-"""The commands `cmdb list` and `cmdb get`: records as people look at them, and as programs read them."""
+"""The commands `cmdb list`, `get`, `history` and `free`: records in the database."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +12,10 @@ import orjson
 import typer
 import yaml
 
-from api.cli import render
+from api.cli.groups import RECORDS
+from api.cli.options import Json, TypeArgument
 from api.cli.piped import wanted_file
+from api.cli.render.records import history_table, record_table, records_table
 from api.cli.terminal import comma_separated, err, out, print_json, print_plain, reading
 from flows.launch import carry_out_export
 from schemas.errors import UsageError
@@ -23,7 +27,11 @@ from schemas.resources import resource
 from schemas.settings import settings
 from tasks.atomic_write import aside
 from tasks.store.read import record_pages
+from tasks.store.read.free_blocks import MOST, Search, find_free
 from tasks.store.read.query import field_name
+
+commands = typer.Typer()
+
 
 _FIRST = 50
 
@@ -38,12 +46,17 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
-Type = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc: `cmdb types`.")]
+RecordType = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc: `cmdb types`.")]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Output format.")]
 
 
+@commands.command(
+    "list",
+    epilog="Example: cmdb list vpc --where region=eu-central-1 --fields vpc_id,cidr_block",
+    rich_help_panel=RECORDS,
+)
 def list_(
-    type: Type,  # the argument's name
+    type: RecordType,  # the argument's name
     where: Annotated[
         list[str] | None,
         typer.Option("--where", "-w", metavar="FILTER", help="FIELD OPERATOR VALUE, and, or, ( ). Repeatable."),
@@ -80,14 +93,15 @@ def list_(
     with reading() as connection:
         total, records = record_pages.page(connection, wanted)
     if records:
-        out.print(render.records_table(chosen, records, names))
+        out.print(records_table(chosen, records, names))
     shown = f"{total:,}" if len(records) == total else f"{len(records):,} of {total:,}"
     more = "" if len(records) == total else "; --limit shows more"
     err.print(f"{shown} {chosen.title} records{more}", style="dim", markup=False)
 
 
+@commands.command(epilog="Example: cmdb get vpc vpc-0a1b2c3d4e5f60718 -o yaml", rich_help_panel=RECORDS)
 def get(
-    type: Type,  # the argument's name
+    type: RecordType,  # the argument's name
     key: Annotated[str, typer.Argument(metavar="KEY", help="The natural key of the record.")],
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -97,7 +111,7 @@ def get(
     record = {name: value for name, value in found["record"].items() if name != "key"}
     match output:
         case Output.TABLE:
-            out.print(render.record_table(chosen, found))
+            out.print(record_table(chosen, found))
         case Output.JSON:
             print_json(record)
         case Output.NDJSON:
@@ -128,3 +142,40 @@ def _print_export(job: ExportJob, *, as_yaml: bool) -> None:
 
 def _yaml(value: Any) -> str:
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
+
+
+@commands.command(epilog="Example: cmdb history vpc vpc-0a1b2c3d4e5f60718", rich_help_panel=RECORDS)
+def history(
+    type: TypeArgument,  # the argument's name
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The natural key of the record.")],
+    json: Json = False,
+) -> None:
+    """Show the history of a record: when it changed, by which run and file, before and after."""
+    found = known_record(resource(type), key)
+    print_json(found) if json else out.print(history_table(found["history"]))
+
+
+@commands.command(
+    epilog="Example: cmdb free 10.0.0.0/8 --size 24 --vrf 65000:1\n\nExample: cmdb free --vpc vpc-0a1b2c3d --size 26",
+    rich_help_panel=RECORDS,
+)
+def free(
+    block: Annotated[
+        str | None, typer.Argument(metavar="[BLOCK]", help="Block to search. Default: the blocks of the VPC.")
+    ] = None,
+    size: Annotated[int, typer.Option("--size", min=0, max=128, help="The prefix length of the blocks.")] = 24,
+    vrf: Annotated[str | None, typer.Option("--vrf", help="VRF. Default: the global table.")] = None,
+    vpc: Annotated[str | None, typer.Option("--vpc", help="Search among the subnets of this VPC.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="How many.")] = 10,
+    json: Json = False,
+) -> None:
+    """List free blocks of a size among the prefixes of a VRF or the subnets of a VPC, lowest first."""
+    with reading() as connection:
+        found = find_free(connection, Search(size, block, vrf, vpc, limit))
+    if json:
+        # A count of IPv6 may have more digits than orjson writes.
+        print_plain(dumps(asdict(found), indent=2))
+        return
+    for each in found.blocks:
+        out.print(each, markup=False)
+    err.print(f"{found.total:,} free blocks of /{size} in {', '.join(found.within)}", markup=False)

@@ -1,0 +1,1 @@
+"""The commands of `cmdb`, a module for each subject."""

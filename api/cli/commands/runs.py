@@ -1,0 +1,115 @@
+"""The commands `cmdb runs`, `show`, `rejects`, `undo` and `diff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from api.cli.execution import Ended, exit_code
+from api.cli.groups import EXIT_CODES, RUNS
+from api.cli.options import Json, RunArgument, Type
+from api.cli.render.reports import runs_table, show_report
+from api.cli.render.syncs import show_difference
+from api.cli.terminal import err, out, print_json, reading
+from api.cli.watch import Watch
+from api.json_output import difference_json, report_json
+from flows.launch import carry_out_undo
+from schemas.jobs import UndoJob
+from schemas.resources import resource
+from schemas.settings import settings
+from tasks.store import ledger
+from tasks.store.read.run_diff import difference
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: cmdb runs --type vpc --limit 5", rich_help_panel=RUNS)
+def runs(
+    type: Type = None,  # the option's name
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")] = 20,
+    json: Json = False,
+) -> None:
+    """List the newest runs."""
+    with reading() as connection:
+        reports = ledger.list_runs(connection, limit=limit, resource_type=resource(type).type if type else None)
+    if json:
+        print_json([report_json(report) for report in reports])
+    else:
+        out.print(runs_table(reports) if reports else "No run yet: cmdb import FILE")
+
+
+@commands.command(epilog="Example: cmdb show last --issues 100", rich_help_panel=RUNS)
+def show(
+    run: RunArgument,
+    issues: Annotated[int, typer.Option("--issues", min=0, help="How many issues to show.")] = 10,
+    json: Json = False,
+) -> None:
+    """Show the report of a run."""
+    with reading() as connection:
+        report = ledger.read_report(connection, ledger.find_run(connection, run), samples=issues)
+    print_json(report_json(report)) if json else show_report(out, report)
+
+
+@commands.command(epilog="Example: cmdb rejects last -o rejects.xlsx", rich_help_panel=RUNS)
+def rejects(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .csv or .xlsx file.")],
+    guard: Annotated[
+        bool, typer.Option("--guard/--no-guard", help="Put an apostrophe before text that looks like a formula.")
+    ] = True,
+) -> None:
+    """Write the rejected rows of a run to a file, to fix and import them.
+
+    A workbook keeps the original columns, marks each wrong cell and explains it in a comment.
+    """
+    from tasks.steps.rejects import write_rejects
+
+    with reading() as connection:
+        count = write_rejects(connection, ledger.find_run(connection, run), output, guard=guard)
+    err.print(f"{count:,} rejected rows → {output}", markup=False)
+
+
+@commands.command(epilog="Example: cmdb undo last --dry-run\n\n" + EXIT_CODES, rich_help_panel=RUNS)
+def undo(
+    run: RunArgument,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be undone; change nothing.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also undo records that were edited since or are referred to.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Undo a run: delete the records it created, and restore those it updated or deleted.
+
+    Records that were edited since, or that others refer to, are left alone and listed.
+
+    An undo is a run as any other, and can be undone.
+    """
+    with reading() as connection:
+        found = ledger.find_run(connection, run)
+    job = UndoJob(run=found, force=force, dry_run=dry_run)
+    with Watch(err, quiet=json) as watch:
+        report = carry_out_undo(job, settings(), watch.progress, watch.say)
+    print_json(report_json(report)) if json else show_report(out, report)
+    raise Ended(exit_code(report))
+
+
+@commands.command(epilog="Example: cmdb diff 3f2a9c1e 81d0b7aa", rich_help_panel=RUNS)
+def diff(
+    before: Annotated[str, typer.Argument(metavar="RUN", help="The earlier run of a sync.")],
+    after: Annotated[str, typer.Argument(metavar="RUN", help="The later one.")],
+    json: Json = False,
+) -> None:
+    """Compare two runs of a sync: what each read, and what changed in between."""
+    with reading() as connection:
+        runs = [ledger.find_run(connection, each) for each in (before, after)]
+        found = difference(connection, *runs)
+    print_json(difference_json(found)) if json else show_difference(out, found)
+
+
+def find_run_id(reference: str) -> UUID:
+    """Return the id of the run that a reference names: its id, the beginning of it, or `last`."""
+    with reading() as connection:
+        return ledger.find_run(connection, reference)

@@ -1,0 +1,44 @@
+"""Run a job while the terminal shows its progress, and end with its exit code."""
+
+from __future__ import annotations
+
+from api.cli.render.reports import show_report
+from api.cli.terminal import err, out, print_json
+from api.cli.watch import Watch
+from api.json_output import report_json
+from flows.launch import carry_out
+from schemas.errors import SourceError
+from schemas.jobs import ApplyJob, ImportJob, SyncJob
+from schemas.reports import Report, Status
+from schemas.settings import settings
+
+DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class Ended(SystemExit):
+    """The end of a command that carried something out: its exit code says what was done, printed or not."""
+
+
+def run_job(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:
+    """Run a job, print its report, and end the command with the exit code of its status."""
+    report = report_of(job, json)
+    if json:
+        print_json(report_json(report))
+    else:
+        show_report(out, report)
+    raise Ended(exit_code(report))
+
+
+def report_of(job: ImportJob | SyncJob | ApplyJob, json: bool) -> Report:
+    """Run a job while the terminal shows its progress, and return its report."""
+    if isinstance(job, ImportJob) and not job.path.exists():
+        raise SourceError(f"{job.path} does not exist: name a file.")
+    with Watch(err, quiet=json) as watch:
+        return carry_out(job, settings(), watch.progress, watch.say)
+
+
+def exit_code(report: Report) -> int:
+    """Return the exit code for the status of a run, and for its rejected rows."""
+    if report.status is not Status.COMPLETED:
+        return FAILED
+    return REJECTS if report.counts.rejected else DONE
