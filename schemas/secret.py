@@ -7,7 +7,7 @@ from functools import cached_property
 
 import orjson
 
-from schemas.model.kinds import HIDDEN
+from schemas.model.kinds.kind import HIDDEN
 from schemas.spelling import plain
 
 # Members of a JSON secret that are none: what they hold may be shown.

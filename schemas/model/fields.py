@@ -13,7 +13,7 @@ from typing import Any
 import pandera.polars as pa
 
 from schemas.model import citations, kinds
-from schemas.model.kinds import Kind
+from schemas.model.kinds.kind import Kind
 
 SPEC = "cmdb"
 """The key of a field's `Spec` in pandera's metadata."""

@@ -16,7 +16,7 @@ from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.connected import CONNECTIONS, NETWORK, ROUTES
 from schemas.model.fields import SPEC, Spec
-from schemas.model.kinds import CODE
+from schemas.model.kinds.text import CODE
 from schemas.model.rules import DEAD_STATES, STATE, Apart, Inside, Reference, RowRule, SetRule, WatchedRule
 from schemas.spelling import plain
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import polars as pl
 
 from schemas.model import kinds
-from schemas.model.kinds import Kind
+from schemas.model.kinds.kind import Kind
 from schemas.sources import ABOUT_NOTE, Opened
 
 # Kinds whose text may begin with anything; the others have a grammar that no formula fits.

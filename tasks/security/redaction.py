@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from schemas.model.kinds import json_without
+from schemas.model.kinds.structured import json_without
 from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.sources import Extracted

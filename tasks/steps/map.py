@@ -14,12 +14,13 @@ from schemas.choices import Mode, Unknown
 from schemas.errors import MappingError
 from schemas.issues import Issue, Severity
 from schemas.mapping import Join, Mapping, Match, constant
-from schemas.model.kinds import BLOCK, MEASURES, STARTS
+from schemas.model.kinds.addresses import BLOCK
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE
 from schemas.sources import NOTE, ROW, UNTOUCHED, Extracted
 from schemas.spelling import misspelt, nearest, plain
 from tasks.formats.base import ABSENT
+from tasks.mapping.block_columns import MEASURES, STARTS
 from tasks.mapping.column_samples import filled, is_like, is_recognisable
 
 

@@ -15,7 +15,8 @@ from schemas.issues import ISSUE_SCHEMA, Severity, issues_frame
 from schemas.jobs import ReadOptions
 from schemas.mapping import Mapping, Match
 from schemas.model.fields import Spec
-from schemas.model.kinds import TEXT, Kind
+from schemas.model.kinds.kind import Kind
+from schemas.model.kinds.text import TEXT
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE, RowRule
 from schemas.model.tables import SEEN_AT

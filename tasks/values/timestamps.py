@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from schemas.model.kinds import fall_back
+from schemas.model.kinds.kind import fall_back
 
 _EXPORTED = "%Y-%m-%dT%H:%M:%S%.fZ"
 

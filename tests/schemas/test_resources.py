@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import UnknownType
 from schemas.model import fields as f
-from schemas.model.kinds import TEXT
+from schemas.model.kinds.text import TEXT
 from schemas.model.resource import AwsRecord, Document, Record, Resource, View
 from schemas.model.rules import AMAZON_ASNS, Inside, NoOverlap, Reference, RowRule
 from schemas.resources import RESOURCES, resource

@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 import pytest
 
-from schemas.model.kinds import ADDRESS, BLOCK
+from schemas.model.kinds.addresses import ADDRESS, BLOCK
 from schemas.resources import RESOURCES
 from tasks.formats.excel.number_formats import formats_of_styles, number_format
 from tasks.formats.excel.sheet_xml import marks_of

@@ -35,7 +35,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 from schemas.errors import UsageError
 from schemas.filters import All, Any_, Condition, Filter, Op
 from schemas.model import kinds
-from schemas.model.kinds import Kind
+from schemas.model.kinds.kind import Kind
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE, RETIRED_AT, TABLES
 from schemas.spelling import nearest, plain

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from schemas.model.kinds import ipv4_blocks
+from schemas.model.kinds.addresses import ipv4_blocks
 from schemas.model.resource import Resource
 from schemas.model.rules import Contained, NoOverlap
 from schemas.sources import ROW

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
 from schemas.model import kinds
-from schemas.model.kinds import Kind
+from schemas.model.kinds.kind import Kind
 from tests.laws import law
 
 SPELT = kinds.enum(("active", "GatewayLoadBalancer"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.jobs import ReadOptions
 from schemas.mapping import Measure
 from schemas.model import kinds
-from schemas.model.kinds import Kind
+from schemas.model.kinds.kind import Kind
 from tasks.values.cell_text import (
     has_control,
     has_two_readings,
