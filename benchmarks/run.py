@@ -23,10 +23,9 @@ from sqlalchemy import text
 
 from benchmarks import checks, data, peers, system
 from benchmarks.bench import ROOT, Bench, Case, report
-from tasks.store.connection import embedded
+from tasks.store.connection import embedded, roles
 from tasks.store.connection.engine import engine
 from tasks.store.connection.migrate import upgrade
-from tasks.store.connection.roles import ACCESS, SUPERUSER
 
 RESULTS = Path(__file__).with_name("results.md")
 
@@ -366,7 +365,7 @@ def main() -> None:
         folder.chmod(0o711)
         os.environ["CMDB_HOME"] = str(folder / "home")
         # The superuser may come in, too: it writes checkpoints between the measurements.
-        embedded.ACCESS = f"{ACCESS}local all {SUPERUSER} trust\n"  # type: ignore[attr-defined]  # as it is imported there
+        roles.ACCESS = f"{roles.ACCESS}local all {roles.SUPERUSER} trust\n"
         with embedded.server(folder) as url:
             upgrade(engine(url))
             bench = Bench(url, folder, 5_000 if small else 1_000_000, 1 if small else 3)

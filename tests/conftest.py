@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from flows.sign_in import CLIENT, SERVER
 from schemas.settings import settings
 from tasks.private_files import OUTER
-from tasks.store.connection import embedded
+from tasks.store.connection import roles
 from tasks.store.connection.embedded import server
 from tasks.store.connection.roles import ACCESS, SUPERUSER
 from tests.api.system import CMDB, Start, System, running
@@ -69,7 +69,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Non
 def keep_server() -> None:
     """Run a server until stdin ends, as it does however pytest ends: the program of `postgres_url`'s process."""
     # For what takes a superuser, such as making another role.
-    embedded.ACCESS = f"{ACCESS}local all {SUPERUSER} trust\n"  # type: ignore[attr-defined]  # as it is imported there
+    roles.ACCESS = f"{ACCESS}local all {SUPERUSER} trust\n"
     memory = Path("/dev/shm")  # noqa: S108 - a database is created there in 0.03 s, on a disk in 0.25 s
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > 4 << 30
     with temporary_home(memory if roomy else None) as folder, server(folder, durable=False) as url:

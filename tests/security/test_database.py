@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from schemas.errors import DatabaseDown, UsageError
 from schemas.settings import settings
-from tasks.store.connection import embedded
+from tasks.store.connection import roles
 from tasks.store.connection.embedded import server
 from tests.flows.support import sync
 from tests.support import execute
@@ -51,9 +51,9 @@ def test_the_application_is_an_ordinary_role(own_postgres: Path) -> None:
 def older(own_postgres: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home whose server was made by an earlier version, which was its superuser, with something of every kind."""
     with monkeypatch.context() as patch:
-        patch.setattr(embedded, "create", lambda: ["create database cmdb", "create database prefect"])
-        patch.setattr(embedded, "ACCESS", "local all all trust\n")
-        patch.setattr(embedded, "ROLE", "cmdb")
+        patch.setattr(roles, "create", lambda: ["create database cmdb", "create database prefect"])
+        patch.setattr(roles, "ACCESS", "local all all trust\n")
+        patch.setattr(roles, "ROLE", "cmdb")
         with server(own_postgres, durable=False) as url:
             for name in ("cmdb", "prefect"):
                 execute(url.replace("/cmdb?", f"/{name}?"), _EVERYTHING)
@@ -90,8 +90,8 @@ def test_an_older_server_is_taken_from_its_superuser(older: Path) -> None:
 def test_a_server_that_an_older_version_runs_is_not_waited_for(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is left to whoever uses it, with what to do."""
     with monkeypatch.context() as patch:
-        patch.setattr(embedded, "ACCESS", "local all all trust\n")
-        patch.setattr(embedded, "ROLE", "cmdb")
+        patch.setattr(roles, "ACCESS", "local all all trust\n")
+        patch.setattr(roles, "ROLE", "cmdb")
         inner = server(older, durable=False)
         inner.__enter__()
     with pytest.raises(DatabaseDown, match="older cmdb"), server(older, durable=False):

@@ -21,19 +21,10 @@ from schemas.sources import MERGED, NOTE, UNTOUCHED, Opened
 from tasks.formats.base import NOTHING, Format, Source
 from tasks.formats.encoding import as_text
 from tasks.formats.json.spool import Chunk, Json, Spooling, without_collector
-from tasks.formats.terraform.aws_resources import (
-    ADDITIONS,
-    CLEARED,
-    ENTRIES,
-    LISTS,
-    NEVER_WHOLE,
-    TAG,
-    Entry,
-    Facts,
-    key_of,
-    learn,
-    value_of,
-)
+from tasks.formats.terraform.aws_resources import ADDITIONS, ENTRIES, learn
+from tasks.formats.terraform.entry import Entry
+from tasks.formats.terraform.facts import CLEARED, TAG, Facts, key_of, value_of
+from tasks.formats.terraform.merged_lists import LISTS, NEVER_WHOLE
 from tasks.formats.terraform.parser import Instance, StateFile, holds_plan, matches
 
 ADDRESS = f"{NOTE} resource"

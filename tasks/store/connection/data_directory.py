@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tasks.store.connection.roles import ACCESS, DATABASES, SUPERUSER, create, transfer
+from tasks.store.connection import roles
 from tasks.store.connection.server_folder import ServerFolder
 from tasks.store.connection.server_programs import run_program
 
@@ -22,10 +22,10 @@ def initialise(place: ServerFolder, programs: Path, alive: int, *, durable: bool
         os.chown(new, *place.owner)
     # Collation by bytes is the fast one; character types are what make an Ü match an ü.
     locale = ["--locale=C", "--lc-ctype=C.UTF-8"] if sys.platform == "linux" else ["--locale=C"]
-    access = ["-U", SUPERUSER, "--auth-local=reject", "--auth-host=reject"]
+    access = ["-U", roles.SUPERUSER, "--auth-local=reject", "--auth-host=reject"]
     sync = [] if durable else ["--no-sync"]
     run_program(place, programs / "initdb", "-D", new, "-E", "UTF8", *locale, *access, *sync, alive=alive)
-    _run_single_user(place, programs, new, "postgres", create(), alive)
+    _run_single_user(place, programs, new, "postgres", roles.create(), alive)
     _write_access_rules(place, new)
     new.rename(place.data)
     folder = os.open(place.folder, os.O_RDONLY)
@@ -40,9 +40,9 @@ def transfer_ownership(place: ServerFolder, programs: Path, alive: int) -> None:
     """
     for stale in place.data.glob("postmaster.pid"):
         stale.unlink()  # we hold `alive`
-    found = _run_single_user(place, programs, place.data, "postgres", [*create(), DATABASES], alive)
+    found = _run_single_user(place, programs, place.data, "postgres", [*roles.create(), roles.DATABASES], alive)
     for name in sorted(set(re.findall(r'datname = "([^"]+)"', found))):
-        _run_single_user(place, programs, place.data, name, transfer(), alive)
+        _run_single_user(place, programs, place.data, name, roles.transfer(), alive)
     _write_access_rules(place, place.data)
 
 
@@ -67,7 +67,7 @@ def _run_single_user(
 def _write_access_rules(place: ServerFolder, data: Path) -> None:
     """Let the ordinary role in, by the socket alone; whoever may enter the folder is trusted."""
     access, new = data / "pg_hba.conf", data / "pg_hba.new"
-    new.write_text(ACCESS)
+    new.write_text(roles.ACCESS)
     new.chmod(0o600)
     if place.owner:
         os.chown(new, *place.owner)

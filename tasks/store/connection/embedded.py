@@ -25,8 +25,8 @@ import psycopg2
 from psycopg2 import errors
 
 from schemas.errors import DatabaseDown
+from tasks.store.connection import roles
 from tasks.store.connection.data_directory import initialise, transfer_ownership
-from tasks.store.connection.roles import ACCESS, ROLE
 from tasks.store.connection.server_folder import (
     PORT,
     ServerFolder,
@@ -86,10 +86,10 @@ def _is_answering(place: ServerFolder) -> bool:
     """Say whether the server answers, having made sure that it has our database."""
     try:
         connection = psycopg2.connect(
-            host=str(place.socket), port=PORT, user=ROLE, dbname="postgres", connect_timeout=5
+            host=str(place.socket), port=PORT, user=roles.ROLE, dbname="postgres", connect_timeout=5
         )
     except psycopg2.OperationalError as error:
-        if f'role "{ROLE}" does not exist' in str(error):
+        if f'role "{roles.ROLE}" does not exist' in str(error):
             raise DatabaseDown(
                 f"The embedded PostgreSQL in {place.folder} was started by an older cmdb: stop that, and try again."
             ) from error
@@ -108,7 +108,7 @@ def _start(place: ServerFolder, binaries: Path | None, alive: int, *, durable: b
     programs = find_programs(place, binaries)
     if place.major is None:
         initialise(place, programs, alive, durable=durable)
-    elif not (place.data / "pg_hba.conf").read_text().startswith(ACCESS):
+    elif not (place.data / "pg_hba.conf").read_text().startswith(roles.ACCESS):
         transfer_ownership(place, programs, alive)
     # We hold `alive`: what stands there is from a crash, and its number may be another process's by now.
     for stale in (place.data / "postmaster.pid", place.socket / f".s.PGSQL.{PORT}.lock"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from schemas.errors import UsageError
-from tasks.store.connection.roles import ROLE
+from tasks.store.connection import roles
 
 if sys.platform != "win32":
     import fcntl
@@ -56,7 +56,7 @@ class ServerFolder:
     @property
     def url(self) -> str:
         """The URL of the database `cmdb`, through the socket of the server."""
-        return f"postgresql+psycopg2://{ROLE}@/cmdb?host={quote(os.fsencode(self.socket))}&port={PORT}"
+        return f"postgresql+psycopg2://{roles.ROLE}@/cmdb?host={quote(os.fsencode(self.socket))}&port={PORT}"
 
 
 def server_folder(home: Path) -> ServerFolder:

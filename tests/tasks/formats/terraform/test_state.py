@@ -17,7 +17,8 @@ from schemas.issues import LEFT_OUT
 from schemas.jobs import ImportJob
 from schemas.resources import RESOURCES
 from schemas.sources import MERGED, ROW, UNTOUCHED, Extracted
-from tasks.formats.terraform.aws_resources import ADDITIONS, ENTRIES, Entry
+from tasks.formats.terraform.aws_resources import ADDITIONS, ENTRIES
+from tasks.formats.terraform.entry import Entry
 from tasks.formats.terraform.parser import expanded
 from tasks.formats.terraform.state import ADDRESS
 from tasks.steps.extract import extract_all

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy
 
 from schemas.errors import DatabaseDown, UsageError
-from tasks.store.connection import embedded
+from tasks.store.connection import server_programs
 from tasks.store.connection.embedded import server
 from tests.conftest import temporary_home
 from tests.waiting import wait_until
@@ -306,7 +306,7 @@ def test_no_binaries_at_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def only_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the PostgreSQL of the machine."""
-    monkeypatch.setattr(embedded, "_INSTALLED", ())
+    monkeypatch.setattr(server_programs, "_INSTALLED", ())
     monkeypatch.setenv("PATH", "")
 
 
