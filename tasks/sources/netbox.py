@@ -15,7 +15,7 @@ from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
 from schemas.resources import RESOURCES
 from tasks.backoff import ATTEMPTS, LONGEST, PASSING, asked_for, pause
-from tasks.formats.netbox.api_records import SHAPES, Shape
+from tasks.formats.netbox.shapes import SHAPES, Shape
 from tasks.sources.base import Connector, Request
 from tasks.sources.output import Lines, free_path, lines
 from tasks.sources.ssrf_guard import checked_addresses, is_public

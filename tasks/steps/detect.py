@@ -22,7 +22,7 @@ from tasks.formats.base import ABSENT
 from tasks.formats.excel.sheet_xml import SHEET_ROWS
 from tasks.formats.header import names_fields
 from tasks.formats.json.spool import one_after_another
-from tasks.formats.netbox.api_records import PAGE, without_whole
+from tasks.formats.netbox.pages import PAGE, gaps_of_missing_pages
 from tasks.mapping.infer_type import detect_type, first_records, has_key
 from tasks.steps.map import MapOptions, fitting, map_columns
 
@@ -301,7 +301,9 @@ def _gaps(parts: Sequence[Extracted]) -> tuple[Issue, ...]:
     ids = [part.frame.select(SOURCE_ID) for part in parts if SOURCE_ID in part.columns]
     if not any(gap.rule == PAGE for gap in gaps) or not ids:
         return tuple(gaps)
-    return without_whole(gaps, pl.concat(ids).select(pl.col(SOURCE_ID).drop_nulls().n_unique()).collect().item())
+    return gaps_of_missing_pages(
+        gaps, pl.concat(ids).select(pl.col(SOURCE_ID).drop_nulls().n_unique()).collect().item()
+    )
 
 
 def with_columns(part: Extracted, columns: tuple[str, ...]) -> Extracted:

@@ -30,7 +30,9 @@ from tasks.formats.aws.document import SHAPES, VIEWER, Shape, foreign_id, recogn
 from tasks.formats.base import ABSENT, NOTHING, Flatten, Source
 from tasks.formats.json.parser import Reader, ValueReader
 from tasks.formats.json.spool import Chunk, Json, Spooled, Spooling, one_after_another, without_collector
-from tasks.formats.netbox import api_records
+from tasks.formats.netbox.pages import page_gaps
+from tasks.formats.netbox.recognition import PAGING, is_page, is_record, recognised_shape
+from tasks.formats.netbox.records import RecordReader
 from tasks.formats.writers import METADATA, RECORDS
 
 CHUNK = 8 << 20
@@ -130,7 +132,7 @@ class Reading:
     shape: Shape | None = None
     whole: bool = False
     flatten: Flatten | None = None
-    rest: api_records.Reading | None = None
+    rest: RecordReader | None = None
 
     @property
     def absent(self) -> bool:
@@ -149,8 +151,8 @@ def reading_of(source: Source, name: str | None, first: Json, page: Json | None 
     if name in SHAPES and source.resource in (None, SHAPES[name].resource):
         shape = SHAPES[name]
         return Reading(shape.resource, shape, whole=True, flatten=shape.flatten)
-    if rest := api_records.recognise(source.name, first, name, page or {}, source.resource):
-        return Reading(rest.resource, rest=api_records.Reading(rest, first, page))
+    if rest := recognised_shape(source.name, first, name, page or {}, source.resource):
+        return Reading(rest.resource, rest=RecordReader(rest, first, page))
     after = source.resource or (named(name) if name else None)
     if inventory.is_row(first) and (found := inventory.row(first)) and after in (None, found[0].resource):
         shape = found[0]
@@ -216,8 +218,8 @@ class _Pages:
         """Note of the lists of a page whether it says that there is another one."""
         token = next((name for name, value in outline.items() if _goes_on(name, value)), None)
         for name in names:
-            if api_records.is_page(outline):
-                page = {each: outline.get(each) for each in api_records.PAGING}
+            if is_page(outline):
+                page = {each: outline.get(each) for each in PAGING}
                 self.of_rest.setdefault((name, self.kind.get(name)), []).append(page)
             self.more.pop((name, place), None)
             if token:
@@ -383,7 +385,7 @@ class Lists:
             self.foreign[foreign] += 1 + sum(1 for _ in records)
             return
         try:
-            rest = api_records.recognise(self.source.name, first, name, self.page, self.source.resource)
+            rest = recognised_shape(self.source.name, first, name, self.page, self.source.resource)
             self.pages.kind[name] = rest.type if rest else None
             listed = self._list(name, lambda: reading_of(self.source, name, first, self.page), self.pages.kind[name])
         except UnknownType as error:  # which matters where nothing else holds records
@@ -517,7 +519,7 @@ class Lists:
                 return (Issue(INCOMPLETE, _GOES_ON.format(name=name or "the list", token=token), Severity.WARNING),)
         rest = reading.rest if reading else None
         pages = self.pages.of_rest.get((name, rest.shape.type if rest else None), [])
-        return api_records.gaps(pages, rest.distinct if rest else 0, self.source.name)
+        return page_gaps(pages, rest.distinct if rest else 0, self.source.name)
 
     def _joined(self, parts: Sequence[tuple[_List, Opened]]) -> Iterator[Opened]:
         """The lists of one type as one; those of no known type each by itself."""
@@ -687,7 +689,7 @@ def holds_lists(source: Source, value: Json) -> bool:
     if value and all(ANYWHERE.within(name) for name in value):
         return True
     held = [name for name, inner in value.items() if isinstance(inner, list)]
-    known = any(name in SHAPES or name in inventory.LISTS for name in held) or api_records.is_page(value)
+    known = any(name in SHAPES or name in inventory.LISTS for name in held) or is_page(value)
     return known and not _is_itself(source, value)
 
 
@@ -723,7 +725,7 @@ def _is_itself(source: Source, value: Json) -> bool:
     """Say whether an object is a record, with the lists in it that are named after types and without them."""
     lists = [name for name, inner in value.items() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
     rest = {name: inner for name, inner in value.items() if name not in lists or not type_of(name)}
-    if api_records.is_record(value) or (rest == value and not source.resource and recognise(None, value)):
+    if is_record(value) or (rest == value and not source.resource and recognise(None, value)):
         return True
     return _is_record(source, value) and _is_record(source, rest)
 

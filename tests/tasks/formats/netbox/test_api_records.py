@@ -13,18 +13,11 @@ from hypothesis import strategies as st
 from schemas.errors import UnknownType
 from schemas.jobs import ImportJob
 from schemas.sources import ROW, UNTOUCHED, Extracted
-from tasks.formats.netbox.api_records import (
-    SHAPES,
-    No,
-    choice_of,
-    endpoint_of,
-    flat,
-    gaps,
-    is_complete,
-    name_of,
-    source_id,
-    values,
-)
+from tasks.formats.netbox.members import NoValue, choice_of, name_of
+from tasks.formats.netbox.pages import page_gaps
+from tasks.formats.netbox.recognition import endpoint_of
+from tasks.formats.netbox.records import flat, is_complete, source_id, values
+from tasks.formats.netbox.shapes import SHAPES
 from tasks.steps.extract import extract_all
 from tests.laws import law
 from tests.support import with_settings
@@ -246,10 +239,10 @@ def test_ids_are_no_values() -> None:
     """An id, a UUID and an address name nothing; a name that looks like a number does."""
     values: list[Any] = [2, UUID, f"https://n.example/api/dcim/sites/{UUID}/", unnamed(), {"id": 3, "url": "x"}]
     for value in values:
-        assert name_of(value) is No.NAME
+        assert name_of(value) is NoValue.NAME
     named: list[Any] = [nested("Bonn"), "Bonn", "2", None, "", {}, []]
     assert [name_of(value) for value in named] == ["Bonn", "Bonn", "2", *[None] * 4]
-    assert name_of([nested("a"), nested("b")]) is No.ONE
+    assert name_of([nested("a"), nested("b")]) is NoValue.ONE
     assert choice_of(nested("Active"), ("active",)) == "active"
     assert endpoint_of("https://api.example/api/v2/devices/5/") is None
 
@@ -362,7 +355,7 @@ def test_a_page_is_whole_or_says_that_it_is_not(held: int, more: int, last: bool
     """No list that is longer than what was read is taken for all of it."""
     following = None if last or not more else "https://n.example/api/dcim/sites/?offset=5"
     outline: dict[str, Any] = {"count": held + more, "next": following, "previous": None, "results": [{}]}
-    assert bool(gaps([outline], held, "a.json")) == bool(more)
+    assert bool(page_gaps([outline], held, "a.json")) == bool(more)
 
 
 def test_a_record_keeps_the_id_of_its_system() -> None:
@@ -370,7 +363,7 @@ def test_a_record_keeps_the_id_of_its_system() -> None:
     assert values(SHAPES["site"], record("dcim/sites", name="Bonn"))["source_id"] == "n.example:1"
     below = record("dcim/devices", id=UUID) | {"url": f"https://u@tools.example/netbox/api/dcim/devices/{UUID}/"}
     assert values(SHAPES["device"], below)["source_id"] == f"tools.example/netbox:{UUID}"
-    assert source_id({"id": 3, "name": "Bonn"}) is No.MEMBER
+    assert source_id({"id": 3, "name": "Bonn"}) is NoValue.MEMBER
     assert source_id({"id": 3, "name": "Bonn"}, "n.example") == "n.example:3"
 
 
@@ -393,9 +386,9 @@ def test_vlans_of_prefixes() -> None:
         (vlan | {"group": nested("Campus"), "site": nested("Bonn")}, "Campus/110"),
         (vlan | {"group": None, "site": nested("Bonn")}, "Bonn/110"),
         (vlan | {"group": None, "site": None}, "/110"),
-        (vlan | {"group": None, "site": unnamed()}, No.NAME),
+        (vlan | {"group": None, "site": unnamed()}, NoValue.NAME),
         (vlan, "110"),
-        ({"id": 7}, No.NAME),
+        ({"id": 7}, NoValue.NAME),
     ]
     for given_, key in wanted:
         assert values(SHAPES["prefix"], record("ipam/prefixes", prefix="10.0.0.0/8", vlan=given_))["vlan"] == key
