@@ -61,10 +61,11 @@ def fetch(run: Run, job: SyncJob) -> Fetched | None:
         if seen:
             ledger.describe_seen(run.session, seen.version, seen.digest)
         return None
-    run.unread += fetched.lacks
-    run.notices += fetched.failures
     # A part that could not be read this time is to be read the next time.
     ledger.describe_seen(run.session, *((fetched.version, fetched.digest) if fetched.whole else (None, None)))
+    # After the last call that may fail and be tried again.
+    run.unread += fetched.lacks
+    run.notices += fetched.failures
     return fetched
 
 

@@ -38,9 +38,9 @@ from tasks.steps.map import (
     fitting,
     is_field,
     map_columns,
-    notices,
     with_untouched,
 )
+from tasks.steps.map import notices as column_notices
 from tasks.steps.validate import Validator
 from tasks.store import ledger
 from tasks.store.access.definitions import load_mapping, save_mapping
@@ -104,10 +104,10 @@ def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the st
     )
     for part in parts:
         part.unread = tuple(each for each in run.unread if each.resource_type in (None, part.resource.type))
-    run.notices += [issue for part in parts for issue in _told(part, job)]
     run.parts = with_referred(parts, job, sources[0].name)
-    run.notices += add_rules(run, run.parts)
-    ledger.describe_run(run.session, sources[0].sha256, run.described, run.notices)
+    # The run keeps its notices as they were: this step may be tried again.
+    notices = [*run.notices, *(issue for part in parts for issue in _told(part, job)), *add_rules(run, run.parts)]
+    ledger.describe_run(run.session, sources[0].sha256, run.described, notices)
     if not job.dry_run:
         keep_mapping(run, job.requested_by or user(), admin=job.authority.admin)
     return run.parts
@@ -182,7 +182,7 @@ def _scope(mapping: Mapping, given: tuple[dict[str, str], ...]) -> tuple[dict[st
 
 
 def _told(part: Part, job: LoadOptions) -> list[Issue]:
-    said = [*(part.extracted.notices if part.extracted else ()), *notices(part.mapping, job.unknown)]
+    said = [*(part.extracted.notices if part.extracted else ()), *column_notices(part.mapping, job.unknown)]
     said += [replace(gap, severity=Severity.WARNING) for gap in (part.extracted.gaps if part.extracted else ())]
     if job.mode is Mode.SYNC and not part.scope:
         text = f"no constants say which {part.resource.title} records this source holds: all are compared with it"

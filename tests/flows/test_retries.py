@@ -1,0 +1,106 @@
+"""A step that is tried again after a lost connection gives what a first attempt gives: records, ledger and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from flows.pipelines import import_file, sync_source
+from schemas.jobs import ImportJob, SyncJob
+from schemas.reports import Counts, Report
+from schemas.settings import settings
+from tasks.steps.registry import Steps
+from tests.faults import Fault, faulty
+from tests.flows.support import everything, forget_everything
+from tests.support import execute, importer, issues_of, staging_tables, vpc, write_csv
+
+BAD = vpc(9, cidr_block="10.0.0.0/99")
+
+
+@dataclass(frozen=True)
+class End:
+    """All that a run leaves: its report but for what is its own, the records, and what the ledger has of it."""
+
+    report: Report
+    issues: list[Any]
+    records: dict[str, list[dict[str, Any]]]
+    rejected: list[Any]
+    changes: list[Any]
+    seen: list[Any]
+    staging: list[str]
+
+
+def end_of(url: str, report: Report) -> End:
+    """Return all that a run has left."""
+    run = UUID(report.run_id)
+    plan = replace(report.plan, hash="", until=None) if report.plan else None
+    return End(
+        replace(report, run_id="", duration=0.0, started=None, repeats=None, plan=plan, undoes=None, applies=None),
+        issues_of(url, report),
+        everything(url),
+        execute(url, "select part, row, data from rejected_row where run_id = :run order by part, row", run=run),
+        execute(url, "select resource_type, key, row, after from change where run_id = :run order by 1, 2", run=run),
+        execute(url, "select source_version is null, sha256, rules from import_run where run_id = :run", run=run),
+        [name.replace(run.hex, "") for name in staging_tables(url)],
+    )
+
+
+Carried = Callable[[Steps], Report]
+
+
+def imported(url: str, folder: Path) -> Carried:
+    """An import that creates, updates, warns, repairs and rejects, with a column that is not known."""
+    rows = [vpc(1, name="new"), vpc(2, cidr_block="10.0.1.0/25"), vpc(3), vpc(3, name="other"), BAD, vpc(4)]
+    rows += [vpc(5, account_id="12345678901")]
+    importer(url, folder)([vpc(1), vpc(4)])
+    path = write_csv(folder / "new.csv", [row | {"flavour": "=1+1"} for row in rows])
+    return lambda steps: import_file(ImportJob(path=path), url, settings(), steps=steps)
+
+
+def synced(url: str, folder: Path) -> Carried:
+    """A sync of a folder of which one file can't be copied and another can't be read."""
+    source = folder / "source"
+    if not source.exists():
+        source.mkdir()
+        write_csv(source / "1.csv", [vpc(1)])
+        write_csv(source / "2.csv", [vpc(2)])
+        (source / "3.csv").symlink_to(source / "nowhere.csv")
+        (source / "4.csv").write_text("a,b\n1,2\n")
+    importer(url, folder)([vpc(1, name="old"), vpc(7)])
+    return lambda steps: sync_source(SyncJob(url=f"file://{source}/"), url, settings(), steps=steps)
+
+
+CASES = {"import": imported, "sync": synced}
+
+
+def tried(url: str, case: str, folder: Path, fault: Fault) -> End:
+    """Run a case in an empty database, with a fault."""
+    forget_everything(url)
+    return end_of(url, CASES[case](url, folder)(faulty(url, fault)))
+
+
+@pytest.mark.parametrize(("case", "step"), [("import", "map"), ("sync", "fetch"), ("sync", "map")])
+def test_a_connection_that_is_lost_at_each_call(database_url: str, tmp_path: Path, case: str, step: str) -> None:
+    """Whichever call of the database it is, the run ends as it does without a fault."""
+    fault = Fault(step)
+    sound = tried(database_url, case, tmp_path, fault)
+    assert fault.calls > 0
+    for at in range(1, fault.calls + 1):
+        lost = Fault(step, at)
+        assert tried(database_url, case, tmp_path, lost) == sound, f"call {at} of {fault.calls}"
+        assert lost.happened
+
+
+def test_what_the_cases_are(database_url: str, tmp_path: Path) -> None:
+    """They have something of everything that could be counted twice."""
+    found = tried(database_url, "import", tmp_path, Fault("map"))
+    assert found.report.counts == Counts(read=7, create=2, update=1, unchanged=1, rejected=3, warnings=1, repairs=1)
+    assert [issue.rule for issue in found.report.notices] == ["unknown_column"]
+    found = tried(database_url, "sync", tmp_path, Fault("map"))
+    assert [issue.rule for issue in found.report.notices] == ["file", "file", "sheet", "scope"]
+    assert found.report.counts.retire == 0
