@@ -9,7 +9,7 @@ from fastapi import Header, Request, Response
 from prefect.client.schemas.objects import FlowRun
 from pydantic import BaseModel
 
-from api.rest.models import Accepted
+from api.rest.models.runs import Accepted
 from api.rest.problems import Refused
 from flows.job_parameter import members
 

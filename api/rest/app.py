@@ -15,7 +15,8 @@ from starlette.types import ASGIApp
 
 from api import pages
 from api.rest import problems
-from api.rest.models import ImportRequest, PlanRequest
+from api.rest.models.imports import ImportRequest
+from api.rest.models.plans import PlanRequest
 from api.rest.problems import Problem
 from api.rest.progress import Watches
 from api.rest.routes import exports, free_blocks, health, imports, keys, plans, records, resources, session, syncs

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi.sse import ServerSentEvent
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.rest.models import PROGRESS, Progress
+from api.rest.models.runs import PROGRESS, Progress
 from flows.runs import Runs
 from schemas.errors import CmdbError
 

@@ -11,8 +11,9 @@ from fastapi import Request
 from sqlalchemy import Connection
 
 from api import json_output
-from api.rest import models
-from api.rest.models import ImportSummary, Issue, Page, Part, PartSummary, PlanDetail, RejectedRow, Result
+from api.rest.models import syncs
+from api.rest.models.plans import PlanDetail
+from api.rest.models.results import ImportSummary, Issue, Page, Part, PartSummary, RejectedRow, Result
 from api.rest.problems import Refused
 from api.rest.service import Service
 from flows.runs import Standing
@@ -180,7 +181,7 @@ def _change(change: Change, report: Report) -> dict[str, Any]:
     return json_output.change_json(change) | several
 
 
-def difference(found: Difference) -> models.Difference:
+def difference(found: Difference) -> syncs.Difference:
     """Return what lies between two runs."""
     seen = {"before": json_output.seen_json(found.before), "after": json_output.seen_json(found.after)}
     changes = [
@@ -188,7 +189,7 @@ def difference(found: Difference) -> models.Difference:
         | {"resourceType": change.resource_type}
         for change in found.changes
     ]
-    return models.Difference.model_validate({**seen, "counts": found.counts, "changes": changes})
+    return syncs.Difference.model_validate({**seen, "counts": found.counts, "changes": changes})
 
 
 def relative(address: Any) -> str | None:

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 from starlette.types import Message, Receive, Scope, Send
 
-from api.rest.models import CountRequest, ExportRequest, ImportOptions
+from api.rest.models.exports import ExportRequest
+from api.rest.models.imports import ImportOptions
+from api.rest.models.records import CountRequest
 from api.rest.problems import Refused
 from api.rest.security.nul import NoNul
 from schemas.errors import UsageError

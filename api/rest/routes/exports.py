@@ -16,7 +16,9 @@ from starlette.responses import FileResponse
 
 from api.rest import progress as pushing
 from api.rest.downloads import declared, sent
-from api.rest.models import Count, CountRequest, ExportAccepted, ExportCancelled, ExportProgress, ExportRequest
+from api.rest.models.exports import ExportRequest
+from api.rest.models.records import Count, CountRequest
+from api.rest.models.runs import ExportAccepted, ExportCancelled, ExportProgress
 from api.rest.problems import Refused, responses
 from api.rest.security.access import AnyKey, Exporter, caller_of
 from api.rest.security.access_log import note

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from api.rest.models import FreeBlocks
+from api.rest.models.records import FreeBlocks
 from api.rest.problems import responses
 from api.rest.security.access import Reader
 from api.rest.service import service

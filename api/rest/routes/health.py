@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import text
 from starlette.datastructures import State
 
-from api.rest.models import Health
+from api.rest.models.session import Health
 from api.rest.problems import responses
 from api.rest.security.access import Reader
 from api.rest.service import Service, service

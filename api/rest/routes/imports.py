@@ -25,23 +25,10 @@ from api.rest import progress as pushing
 from api.rest import results
 from api.rest.accepted import IdempotencyKey, accepted, links, reused
 from api.rest.downloads import TABLES, declared, sent
-from api.rest.models import (
-    Accepted,
-    Day,
-    History,
-    ImportCancelled,
-    ImportOptions,
-    ImportProgress,
-    ImportRequest,
-    PlanRequest,
-    Preview,
-    RejectedPage,
-    RejectedRow,
-    Result,
-    SavedMapping,
-    UndoRequest,
-    UploadDetail,
-)
+from api.rest.models.imports import ImportOptions, ImportRequest
+from api.rest.models.plans import PlanRequest
+from api.rest.models.results import Day, History, Preview, RejectedPage, RejectedRow, Result, SavedMapping, UploadDetail
+from api.rest.models.runs import Accepted, ImportCancelled, ImportProgress, UndoRequest
 from api.rest.problems import Refused, answer, responses
 from api.rest.routes import uploads
 from api.rest.routes.plans import applied

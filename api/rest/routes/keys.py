@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
-from api.rest.models import Asked, Model
+from api.rest.models.base import Model, RequestModel
 from api.rest.problems import responses
 from api.rest.security.access import Admin
 from api.rest.security.access_log import note
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/keys", tags=["keys"])
 _NAME = Field(max_length=64, pattern=r"^[A-Za-z0-9._-]+$", examples=["netops"])
 
 
-class KeyRequest(Asked):
+class KeyRequest(RequestModel):
     """A key that is to be made."""
 
     name: Annotated[str, _NAME]

@@ -10,7 +10,8 @@ from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Connection
 
 from api.rest.accepted import IdempotencyKey, accepted, check_same
-from api.rest.models import Accepted, ApproveRequest, PlanRequest
+from api.rest.models.plans import ApproveRequest, PlanRequest
+from api.rest.models.runs import Accepted
 from api.rest.problems import Refused, responses
 from api.rest.security.access import Caller, Importer
 from api.rest.security.access_log import note

@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from pydantic.alias_generators import to_camel
 
-from api.rest.models import Event, RecordDetail, RecordPage
+from api.rest.models.records import Event, RecordDetail, RecordPage
 from api.rest.problems import Refused, responses
 from api.rest.security.access import Reader
 from api.rest.service import service

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse
 
 from api.json_output import fields_json
 from api.rest.downloads import TABLES, declared, sent
-from api.rest.models import ResourceDetail, ResourceSummary, RuleSummary
+from api.rest.models.resources import ResourceDetail, ResourceSummary, RuleSummary
 from api.rest.problems import responses
 from api.rest.security.access import AnyKey
 from api.rest.service import service

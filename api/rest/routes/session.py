@@ -5,7 +5,7 @@ from __future__ import annotations
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 
-from api.rest.models import Login, Session
+from api.rest.models.session import Login, Session
 from api.rest.problems import responses
 from api.rest.security.access import COOKIE, AnyKey, access
 from schemas.permissions import Permissions

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from api import json_output
 from api.rest import results
 from api.rest.accepted import IdempotencyKey, accepted, check_same
-from api.rest.models import Accepted, Difference, Sync, SyncRequest
+from api.rest.models.runs import Accepted
+from api.rest.models.syncs import Difference, Sync, SyncRequest
 from api.rest.problems import Refused, responses
 from api.rest.security.access import AnyKey, Caller, Importer, Reader
 from api.rest.security.access_log import already_entered, note

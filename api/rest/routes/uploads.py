@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import orjson
 from starlette.datastructures import UploadFile
 
-from api.rest.models import UploadDetail
+from api.rest.models.results import UploadDetail
 from api.rest.problems import Refused
 from api.rest.security.quotas import check_storage
 from schemas.errors import SourceError

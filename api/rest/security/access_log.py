@@ -19,7 +19,7 @@ from pydantic import Field, JsonValue
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.rest.models import Model
+from api.rest.models.base import Model
 from api.rest.problems import answer, responses
 from api.rest.security.access import Admin, address_of
 from api.rest.service import service

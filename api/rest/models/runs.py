@@ -1,0 +1,135 @@
+"""Runs: accepted, in progress, cancelled, undone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    Field,
+)
+
+from api.rest.models.base import Model, RequestModel
+from flows.runs import EXPORT, IMPORT, Standing
+
+
+class Accepted(Model):
+    """A run that was asked for."""
+
+    import_id: UUID = Field(description="The run's id, here, in Prefect and in the ledger.")
+    status: str = Field("initializing", description="As in the answer about its progress.")
+    links: dict[str, str] = Field(description="Where to read on.")
+    upload_id: UUID | None = Field(None, description="Of a preview: the file that was sent, to execute it later.")
+
+
+class UndoRequest(RequestModel):
+    """How an import is taken back."""
+
+    force: bool = Field(False, description="Take back what was edited since or is referred to, too.")
+    dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
+
+
+class ExportAccepted(Model):
+    """An export that was asked for."""
+
+    export_id: UUID = Field(description="The run's id, here and in Prefect.")
+    status: str = Field("initializing", description="As in the answer about its progress.")
+    links: dict[str, str] = Field(description="Where to read on.")
+
+
+State = Literal["initializing", "processing", "completed", "failed", "cancelled"]
+
+
+class Progress(Model):
+    """Where a run stands, as Prefect holds it."""
+
+    status: State = Field(description="initializing while it waits for a worker; the last three are final.")
+    phase: str = Field(
+        description="fetch, extract, waiting (for another run of the type), validate, check, plan, apply; "
+        "query, write; done.",
+        examples=["validate"],
+    )
+    processed_records: int = Field(0, description="Records that were read and validated, or written.")
+    total_records: int | None = Field(None, description="Records in all, once that is known.")
+    rejected_records: int = Field(0, description="Records that are rejected so far.")
+    percent: float = Field(0.0, ge=0, le=100, description="How far the whole run is; 100 only when it is completed.")
+    records_per_second: int = Field(0, description="Since it began.")
+    eta_seconds: float | None = Field(None, description="Seconds that are left, by the pace so far.")
+    started_at: datetime | None = Field(None, description="When its process began.")
+    updated_at: datetime | None = Field(None, description="When it last told something.")
+    message: str | None = Field(None, description="Why it failed, or what it waits for.")
+    prefect_url: str = Field(description="The run in Prefect's page.")
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens."""
+        return self.status in ("completed", "failed", "cancelled")
+
+    @classmethod
+    def id_name(cls) -> str:
+        """The name that the run's id goes by."""
+        return "export_id" if "export_id" in cls.model_fields else "import_id"
+
+    @classmethod
+    def of(cls, standing: Standing, prefect_page: str) -> Self:
+        """Return where a run stands as the API tells it."""
+        return cls(
+            **{cls.id_name(): standing.run_id},
+            status=standing.status,
+            phase=standing.phase,
+            processed_records=standing.processed,
+            total_records=standing.total,
+            rejected_records=standing.rejected,
+            percent=standing.percent,
+            records_per_second=standing.per_second,
+            eta_seconds=standing.eta,
+            started_at=standing.started,
+            updated_at=standing.updated,
+            message=standing.message or _waits_for(standing),
+            prefect_url=f"{prefect_page}/runs/flow-run/{standing.run_id}",
+        )
+
+
+class ImportProgress(Progress):
+    """Where an import stands."""
+
+    import_id: UUID
+
+
+class ExportProgress(Progress):
+    """Where an export stands."""
+
+    export_id: UUID
+
+
+PROGRESS: dict[str, type[ImportProgress] | type[ExportProgress]] = {IMPORT: ImportProgress, EXPORT: ExportProgress}
+"""How the runs of each flow are told."""
+
+
+def _waits_for(standing: Standing) -> str | None:
+    if standing.status == "initializing":
+        return "It waits for a worker with a free place."
+    if standing.phase == "waiting":
+        return "It waits for another run of this type to end."
+    return None
+
+
+class CancelAnswer(Model):
+    """What came of cancelling."""
+
+    status: State = Field(description="Where the run stands now.")
+    in_time: bool = Field(description="Whether it was in time: nothing of the run stays.")
+    message: str = Field(description="The same in words.")
+
+
+class ImportCancelled(CancelAnswer):
+    """What came of cancelling an import."""
+
+    import_id: UUID
+
+
+class ExportCancelled(CancelAnswer):
+    """What came of cancelling an export."""
+
+    export_id: UUID
