@@ -32,6 +32,35 @@ FAR = {
     "at the end of a chunk": f'{" " * ((1 << 20) - 900)}<row{GAP}r{GAP}="1048576"><c r="BH2"><v>1</v></c></row>',
 }
 
+ALONE = '<row r="9000"><c><v>1</v></c></row><row r="2">{}</row>'
+
+ODD = {
+    "rows without an end": "".join(f'<row r="{row}"><c><v>1</v></c>' for row in range(2, 9_000)),
+    "ends of rows alone": "</row>" * 300_000 + f"<row>{'<c><v>1</v></c>' * 60}</row>",
+    "ends of rows that are none": "".join(f'<row r="{row}"><c><v>1</v></c><!--</row>-->' for row in range(2, 9_000)),
+    "ends in a value": "".join(f'<row r="{row}"><c><v>1</v></c><x y="</row>"/>' for row in range(2, 9_000)),
+    "a second place": f'<row r="2">{text_cell("A2", "x")}<c r="A2" r="XFD1048576"><v>1</v></c></row>',
+    "a second place behind a sign": '<row r="2"><c r="A2"/s=">" r="XFD1048576"><v>1</v></c></row>',
+    "a second place after a tag in a value": '<row r="2"><c r="A2" s="<c>" r="XFD1048576"><v>1</v></c></row>',
+    "places with another name": ALONE.format('<c r-x="1"><v>1</v></c>' * 3_000),
+    "a prefix with a sign": ALONE.format("<x-y:c><v>1</v></x-y:c>" * 3_000),
+    "cut at a tag in a value": '<row r="2"><c s="' + "<" * (9 << 20) + '" r="XFD1048576"><v>1</v></c></row>',
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_a_far_cell_in_odd_markup(tmp_path: Path, case: str) -> None:
+    """Calamine reads markup that no spreadsheet writes: what hides where a cell is counts against the workbook."""
+    with pytest.raises(SourceError, match="far away from the table"):
+        read(workbook(tmp_path / "odd.xlsx", HEADER + ROW_2 + ODD[case]))
+
+
+def test_prefixes_and_other_orders_are_read(tmp_path: Path) -> None:
+    """Some programs write a prefix before each name, or the place of a cell after its style."""
+    cells = '<x:c s="0" r="A{0}" t="str" ><x:v>vpc-{0}</x:v></x:c><x:c s="0" r="B{0}"  />'
+    many = "".join(f'<x:row spans="1:2" r="{row}">{cells.format(row)}</x:row>' for row in range(2, 40_002))
+    assert read(workbook(tmp_path / "prefixed.xlsx", HEADER + many)).records == 40_000
+
 
 @pytest.mark.parametrize("case", FAR)
 def test_a_cell_that_is_far_away(tmp_path: Path, case: str) -> None:
@@ -66,6 +95,45 @@ def test_a_text_that_is_used_over_and_over(tmp_path: Path, cell: str) -> None:
     path = workbook(tmp_path / "shared.xlsx", HEADER + many, sharedStrings=shared("x" * 180_000, "y"))
     with pytest.raises(SourceError, match="uses long texts over and over"):
         read(path)
+
+
+HIDDEN = {
+    "an end in a comment": "<si><t>{}</t></si>".format(("x" * 200 + "<!--</si>-->") * 900),
+    "an end in a value": "<si><t>{}</t></si>".format(("x" * 200 + '<b c="</si>"/>') * 900),
+    "an end with another prefix": "<p:si><t>{}</t></p:si>".format(("x" * 200 + "</si>") * 900),
+    "ends before the first item": "</si></si><si><t>{}</t></si>".format("x" * 180_000),
+    "items before the list": None,
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_a_long_text_that_hides(tmp_path: Path, case: str) -> None:
+    """Where an item of the list seems to end earlier, or to be another one, the longest one counts."""
+    many = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(2, 10_002))
+    texts = shared("y", "z").replace("<si>", (HIDDEN[case] or "") + "<si>", 1)
+    if HIDDEN[case] is None:
+        texts = f"<x><si><t>y</t></si>{shared('x' * 180_000)}</x>"
+    path = workbook(tmp_path / "hidden.xlsx", HEADER + many, sharedStrings=texts)
+    with pytest.raises(SourceError, match="uses long texts over and over"):
+        read(path)
+
+
+def test_a_shared_text_behind_a_value(tmp_path: Path) -> None:
+    """The value that a cell seems to have may stand in one of its attributes."""
+    cell = '<c r="A{}" t="s" x="><v>1</v></"><v>0</v></c>'
+    many = "".join(f'<row r="{row}">{cell.format(row)}</row>' for row in range(2, 10_002))
+    path = workbook(tmp_path / "behind.xlsx", HEADER + many, sharedStrings=shared("x" * 180_000, "y"))
+    with pytest.raises(SourceError, match="uses long texts over and over"):
+        read(path)
+
+
+@pytest.mark.parametrize("before", ["", f"<!-- {'<' * 100} -->"])
+def test_a_list_that_declares_too_many_texts(tmp_path: Path, before: str) -> None:
+    """Calamine makes room for as many: a number of ten digits ended the process."""
+    texts = before + shared("vpc-1").replace("<sst ", '<sst uniqueCount = "0099999999999" ')
+    cell = '<row r="2"><c r="A2" t="s"><v>0</v></c></row>'
+    with pytest.raises(SourceError, match="more texts than it can have"):
+        read(workbook(tmp_path / "declared.xlsx", HEADER + cell, sharedStrings=texts))
 
 
 def test_one_long_text_among_others_is_read(tmp_path: Path) -> None:

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import polars as pl
-
 from schemas.issues import Issue, Severity
 from tasks.formats.excel.number_formats import NumberFormat, formats_of_styles
+from tasks.formats.excel.parts import as_series
 
 SHEET_ROWS = 1_048_576
 """The most rows that a sheet has (ECMA-376, part 1, 18.3.1.73)."""
@@ -44,7 +43,7 @@ _MARK = r"""[<:]f|["']e["']"""
 
 # A whole number of more digits than a spreadsheet keeps: 1234567890123456, 1.2345678901234567E+19.
 _LONG = re.compile(rb"<(?:\w+:)?v>-?(?:[1-9]\d{15,}(?:\.\d*)?|[1-9](?:\.\d*)?[eE]\+?(?:1[5-9]|[2-9]\d|\d{3}))</")
-_LONG_MARK = r"(?:>-?\d{16}|>-?\d(?:\.\d+)?[eE]\+?\d+<)"
+_LONG_MARK = r"(?-u)v>-?(?:\d{16}|\d(?:\.\d*)?[eE]\+?\d+<)"
 
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^<>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']")
 
@@ -174,10 +173,11 @@ class _Reader:
     def read(self, text: bytes) -> None:
         """Look for what matters; the rest is passed over at the speed of memory."""
         self._see_first_column(text)
-        whole = pl.Series([text.decode(errors="replace")])
-        if whole.str.contains(f"{_MARK}|{_LONG_MARK}").item() is not False:
+        whole = as_series(text)
+        # One after the other: each begins with few characters that can be searched for quickly.
+        if whole.str.contains(_MARK).item() or whole.str.contains(_LONG_MARK).item():
             self.marks.special += _special_in(text)
-        if self._styled and whole.str.contains(self._style_mark).item() is not False:
+        if self._styled and whole.str.contains(self._style_mark).item():
             self._read_styled(text)
         if b"mergeCell" in text:
             for first, top, last, bottom in _MERGED.findall(text):
