@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
+from fastapi import Depends
 from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Connection
 from starlette.requests import HTTPConnection
@@ -101,7 +102,11 @@ class Service:
         return self.settings.temporary
 
 
-def service(connection: HTTPConnection) -> Service:
-    """Return the service of the application that a request or a WebSocket came to."""
-    found: Service = connection.app.state.service
-    return found
+async def _service_of(connection: HTTPConnection) -> Service:
+    # A coroutine, as FastAPI would call a plain function in a thread.
+    service: Service = connection.app.state.service
+    return service
+
+
+CurrentService = Annotated[Service, Depends(_service_of)]
+"""The service of the application that a request or a WebSocket came to."""

@@ -23,7 +23,7 @@ from api.rest.problems import Refused, responses
 from api.rest.security.access import AnyKey, Exporter, caller_of
 from api.rest.security.access_log import note
 from api.rest.security.quotas import check_storage, owner_file
-from api.rest.service import service
+from api.rest.service import CurrentService
 from flows.job_parameter import members
 from flows.runs import EXPORT, Standing
 from schemas.jobs import ExportJob
@@ -43,6 +43,7 @@ async def export(
     request: Request,
     response: Response,
     asked: ExportRequest,
+    service: CurrentService,
     caller: Exporter,
     idempotency_key: Annotated[
         str | None,
@@ -50,7 +51,6 @@ async def export(
     ] = None,
 ) -> ExportAccepted:
     """Export records of a type, of several or of all to a file, to be fetched when it is done."""
-    here = service(request)
     format = format_named(asked.format)
     if asked.compress and not format.compressible:
         raise Refused(422, f"{format.title} is compressed by itself: leave 'compress' out.", "wrong-request")
@@ -62,13 +62,13 @@ async def export(
     today = datetime.now(UTC).date().isoformat()
     what = chosen[0].table.replace("_", "-") if len(chosen) == 1 else "cmdb"
     name = f"{what}-{today}{format.suffixes[0]}{'.gz' if asked.compress else ''}"
-    folder = here.settings.storage / "exports" / str(uuid4())
+    folder = service.settings.storage / "exports" / str(uuid4())
     job = await run_sync(asked.job, str(folder / name), caller.name)
-    await run_sync(check_storage, here.settings, caller.name)
+    await run_sync(check_storage, service.settings, caller.name)
     with disk_watched():
         await run_sync(_make, folder, caller.name)
     try:
-        run = await here.start(EXPORT, job, caller.name, idempotency_key)
+        run = await service.start(EXPORT, job, caller.name, idempotency_key)
     except BaseException:
         await run_sync(_unmake, folder)
         raise
@@ -101,24 +101,23 @@ def _unmake(folder: Path) -> None:
 
 
 @router.post("/count", responses=responses(404))
-async def count(request: Request, asked: CountRequest, caller: Exporter) -> Count:
+async def count(asked: CountRequest, service: CurrentService, caller: Exporter) -> Count:
     """How many records an export with that filter would have."""
     chosen = resource(asked.resource_type)
     caller.check(Action.EXPORT, [chosen.type])
     selection = Selection(chosen, (), await run_sync(lambda: asked.filter))
-    return Count(records=await service(request).asked(selection.count))
+    return Count(records=await service.asked(selection.count))
 
 
 @router.get("/progress/{export_id}", responses=responses(404))
-async def export_progress(request: Request, export_id: UUID, caller: AnyKey) -> ExportProgress:
+async def export_progress(export_id: UUID, service: CurrentService, caller: AnyKey) -> ExportProgress:
     """Where an export stands."""
-    here = service(request)
-    return ExportProgress.of(await here.visible(export_id, EXPORT, caller), here.prefect_page)
+    return ExportProgress.of(await service.visible(export_id, EXPORT, caller), service.prefect_page)
 
 
-async def visible_export(request: Request, export_id: UUID, caller: AnyKey) -> Standing:
+async def visible_export(export_id: UUID, service: CurrentService, caller: AnyKey) -> Standing:
     """Refuse before the answer begins what this caller may not see."""
-    return await service(request).visible(export_id, EXPORT, caller)
+    return await service.visible(export_id, EXPORT, caller)
 
 
 @router.get(
@@ -128,21 +127,20 @@ async def visible_export(request: Request, export_id: UUID, caller: AnyKey) -> S
     dependencies=[Depends(visible_export)],
 )
 async def export_events(
-    request: Request,
+    service: CurrentService,
     export_id: UUID,
     last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
-    async for event in pushing.events(service(request).watches, export_id, EXPORT, last_event_id):
+    async for event in pushing.events(service.watches, export_id, EXPORT, last_event_id):
         yield event
 
 
 @router.websocket("/progress/{export_id}/ws")
-async def export_socket(socket: WebSocket, export_id: UUID) -> None:
+async def export_socket(socket: WebSocket, service: CurrentService, export_id: UUID) -> None:
     """The same, pushed over a WebSocket."""
-    here = service(socket)
-    await here.visible(export_id, EXPORT, await caller_of(socket))
-    await pushing.push(here.watches, socket, export_id, EXPORT)
+    await service.visible(export_id, EXPORT, await caller_of(socket))
+    await pushing.push(service.watches, socket, export_id, EXPORT)
 
 
 @router.get(
@@ -151,10 +149,9 @@ async def export_socket(socket: WebSocket, export_id: UUID) -> None:
     responses=responses(404, 409, 410)
     | {200: declared("The file.", *_MEDIA), 206: declared("The part that was asked for by Range.", *_MEDIA)},
 )
-async def download(request: Request, export_id: UUID, caller: AnyKey) -> FileResponse:
+async def download(request: Request, export_id: UUID, service: CurrentService, caller: AnyKey) -> FileResponse:
     """The file of an export; a part of it where a Range is asked for."""
-    here = service(request)
-    standing = await here.visible(export_id, EXPORT, caller)
+    standing = await service.visible(export_id, EXPORT, caller)
     caller.check(Action.EXPORT, _types(standing))
     if standing.status != "completed":
         raise Refused(409, standing.message or f"The export is {standing.status}: read its progress.", "not-completed")
@@ -166,14 +163,13 @@ async def download(request: Request, export_id: UUID, caller: AnyKey) -> FileRes
 
 
 @router.delete("/{export_id}", responses=responses(404))
-async def cancel_export(request: Request, export_id: UUID, caller: AnyKey) -> ExportCancelled:
+async def cancel_export(export_id: UUID, service: CurrentService, caller: AnyKey) -> ExportCancelled:
     """Cancel an export, or remove its file when it is done."""
-    here = service(request)
-    standing = await here.visible(export_id, EXPORT, caller)
+    standing = await service.visible(export_id, EXPORT, caller)
     if standing.status == "completed":
         message = await _removed(standing)
         return ExportCancelled(export_id=export_id, status="completed", in_time=False, message=message)
-    status, in_time, message = await here.cancelled(export_id, EXPORT, caller)
+    status, in_time, message = await service.cancelled(export_id, EXPORT, caller)
     return ExportCancelled(export_id=export_id, status=status, in_time=in_time, message=message)
 
 

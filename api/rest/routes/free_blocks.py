@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from api.rest.models.records import FreeBlocks
 from api.rest.problems import responses
 from api.rest.security.access import Reader
-from api.rest.service import service
+from api.rest.service import CurrentService
 from schemas.permissions import Action
 from tasks.store.read.free_blocks import MOST, Search, find_free
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/free", tags=["records"])
 
 @router.get("", responses=responses())
 async def free(
-    request: Request,
+    service: CurrentService,
     caller: Reader,
     size: Annotated[int, Query(ge=0, le=128, description="The prefix length of the blocks.")],
     block: Annotated[
@@ -33,5 +33,5 @@ async def free(
     """The lowest free blocks of a size, aligned, and how many are free in all."""
     caller.check(Action.READ, ["vpc", "subnet"] if vpc else ["prefix"])
     search = Search(size, block, vrf, vpc, limit)
-    found = await service(request).asked(lambda connection: find_free(connection, search))
+    found = await service.asked(lambda connection: find_free(connection, search))
     return FreeBlocks(size=found.size, within=list(found.within), blocks=list(found.blocks), total=found.total)

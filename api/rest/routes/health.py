@@ -18,7 +18,7 @@ from starlette.datastructures import State
 from api.rest.models.session import Health
 from api.rest.problems import responses
 from api.rest.security.access import Reader
-from api.rest.service import Service, service
+from api.rest.service import CurrentService, Service
 from deployments.definitions import POOL
 from schemas.errors import CmdbError
 from schemas.permissions import Action
@@ -35,9 +35,9 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses={503: {"model": Health, "description": "A part of the system does not answer."}})
-async def readyz(request: Request, response: Response) -> Health:
+async def readyz(request: Request, response: Response, service: CurrentService) -> Health:
     """Whether an import would be carried out now: the database, Prefect and a worker answer."""
-    found = await _looked(request.app.state, service(request))
+    found = await _looked(request.app.state, service)
     response.status_code = 200 if found.status == "ok" else 503
     return found
 
@@ -46,36 +46,40 @@ async def readyz(request: Request, response: Response) -> Health:
 _HOLDS = 0.5
 
 
-async def _looked(state: State, here: Service) -> Health:
+async def _looked(state: State, service: Service) -> Health:
     """Look at all parts, once for all who ask within a moment."""
     if not hasattr(state, "looking"):
         state.looking, state.looked = asyncio.Lock(), (0.0, None)
     async with state.looking:
         at, found = state.looked
         if found is None or time.monotonic() - at > _HOLDS:
-            checks = {"database": await _database(here), "prefect": await _prefect(here), "worker": await _worker(here)}
+            checks = {
+                "database": await _database(service),
+                "prefect": await _prefect(service),
+                "worker": await _worker(service),
+            }
             found = Health(status="ok" if set(checks.values()) == {"ok"} else "failing", checks=checks)
             state.looked = time.monotonic(), found
         result: Health = found
     return result
 
 
-async def _database(here: Service) -> str:
+async def _database(service: Service) -> str:
     try:
-        await here.asked(lambda connection: connection.execute(text("select 1")))
+        await service.asked(lambda connection: connection.execute(text("select 1")))
     except CmdbError as error:
         return str(error)
     return "ok"
 
 
-async def _prefect(here: Service) -> str:
-    wrong = await here.runs.client.api_healthcheck()
+async def _prefect(service: Service) -> str:
+    wrong = await service.runs.client.api_healthcheck()
     return "The Prefect server does not answer." if wrong else "ok"
 
 
-async def _worker(here: Service) -> str:
+async def _worker(service: Service) -> str:
     try:
-        workers = await here.runs.client.read_workers_for_work_pool(POOL)
+        workers = await service.runs.client.read_workers_for_work_pool(POOL)
     except ObjectNotFound:
         workers = []
     except Exception:  # whatever keeps Prefect from answering is told as such beside this
@@ -85,10 +89,10 @@ async def _worker(here: Service) -> str:
 
 
 @router.get("/metrics", response_class=Response, responses=responses() | {200: {"content": {"text/plain": {}}}})
-async def metrics(request: Request, caller: Reader) -> Response:
+async def metrics(service: CurrentService, caller: Reader) -> Response:
     """Figures of all imports, as the ledger has them; the same from every process."""
     caller.check(Action.READ, RESOURCES)
-    figures = await service(request).asked(ledger.figures)
+    figures = await service.asked(ledger.figures)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(figures))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

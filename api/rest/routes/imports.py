@@ -35,7 +35,7 @@ from api.rest.routes.plans import applied
 from api.rest.routes.uploads import Upload
 from api.rest.security.access import AnyKey, Caller, Importer, Previewer, caller_of
 from api.rest.security.access_log import note, note_also
-from api.rest.service import Service, service
+from api.rest.service import CurrentService, Service
 from flows.job_parameter import members
 from flows.runs import IMPORT, UNDO, Standing
 from schemas.issues import Severity
@@ -85,26 +85,25 @@ def _body(*models: str) -> dict[str, Any]:
     | {202: {"model": Accepted, "description": "It takes longer: read its progress."}},
     response_model=Preview,
 )
-async def preview(request: Request, caller: Previewer) -> Any:
+async def preview(request: Request, service: CurrentService, caller: Previewer) -> Any:
     """Send a file and learn what it holds and what importing it would do; nothing is changed.
 
     The answer has the plan's id, by which exactly that is executed, and the upload's id, by which it is previewed with
     other options.
     """
-    here = service(request)
-    options, upload = await _asked(request, here, caller)
+    options, upload = await _asked(request, service, caller)
     authority = _authority(options, caller, Action.PREVIEW)
     job = options.job(upload.path, upload.name, caller.name, authority, dry_run=True, keep_plan=True)
-    run = await here.start(IMPORT, job, caller.name)
+    run = await service.start(IMPORT, job, caller.name)
     note(request, run.id, upload=upload.id, file=upload.name)
-    standing = await _end_of(here, run)
+    standing = await _end_of(service, run)
     if standing is None:
         begun = Accepted(import_id=run.id, links=links(request, run.id), upload_id=UUID(upload.id))
         headers = {"Location": begun.links["progress"]}
         return JSONResponse(begun.model_dump(mode="json", by_alias=True), 202, headers=headers)
     if standing.status != "completed":
-        return await _failed(request, here, standing, upload)
-    found = await results.result(request, here, standing)
+        return await _failed(request, service, standing, upload)
+    found = await results.result(request, service, standing)
     plan = found.plan
     if plan is None or plan.until is None:
         raise Refused(409, "The plan of this preview was applied before it was told: see its result.", "plan-applied")
@@ -112,14 +111,14 @@ async def preview(request: Request, caller: Previewer) -> Any:
     return Preview(**upload.shown().model_dump(), **kept, result=found)
 
 
-async def _failed(request: Request, here: Service, standing: Standing, upload: Upload) -> JSONResponse:
+async def _failed(request: Request, service: Service, standing: Standing, upload: Upload) -> JSONResponse:
     """A preview that could not be made is a problem, which has the file's columns and what they were matched with."""
 
     def read(connection: Connection) -> Report | None:
         there = ledger.status_of(connection, standing.run_id)
         return ledger.read_report(connection, standing.run_id, samples=0) if there else None
 
-    report = await here.asked(read)
+    report = await service.asked(read)
     found = upload.shown().model_dump(mode="json", by_alias=True)
     if report and report.origin:
         found |= {"columns": list(report.origin.columns), "samples": report.origin.samples}
@@ -134,12 +133,12 @@ async def _failed(request: Request, here: Service, standing: Standing, upload: U
 _PART = 1 << 19
 
 
-async def _end_of(here: Service, run: FlowRun) -> Standing | None:
+async def _end_of(service: Service, run: FlowRun) -> Standing | None:
     """Wait for a run's end for as long as a preview may take."""
-    with move_on_after(here.settings.preview_seconds):
-        async for progress in here.watches.follow(run.id, IMPORT):
+    with move_on_after(service.settings.preview_seconds):
+        async for progress in service.watches.follow(run.id, IMPORT):
             if progress and progress.ended:
-                return await here.runs.standing(run.id, IMPORT)
+                return await service.runs.standing(run.id, IMPORT)
     return None
 
 
@@ -150,23 +149,26 @@ async def _end_of(here: Service, run: FlowRun) -> Standing | None:
     responses=responses(404, 409, 410, 413, 415, 507),
 )
 async def execute(
-    request: Request, response: Response, caller: Importer, idempotency_key: IdempotencyKey = None
+    request: Request,
+    response: Response,
+    service: CurrentService,
+    caller: Importer,
+    idempotency_key: IdempotencyKey = None,
 ) -> Accepted:
     """Import a file that is sent along, one that was sent before, or exactly what a preview said (its `planId`).
 
     The answer comes before it is done. An import of a plan fails, and changes nothing, where records that it speaks of
     were changed since; `moved` says what to do about them.
     """
-    here = service(request)
     if plan := await _plan_asked(request):
-        return accepted(request, response, await applied(request, plan, caller, idempotency_key))
-    options, upload = await _asked(request, here, caller)
+        return accepted(request, response, await applied(request, service, plan, caller, idempotency_key))
+    options, upload = await _asked(request, service, caller)
     authority = _authority(options, caller, Action.PREVIEW if options.dry_run else Action.IMPORT)
-    await _check_mapping(here, options, caller)
+    await _check_mapping(service, options, caller)
     job = options.job(upload.path, upload.name, caller.name, authority)
-    run = await here.start(IMPORT, job, caller.name, idempotency_key)
+    run = await service.start(IMPORT, job, caller.name, idempotency_key)
     note(request, run.id, upload=upload.id, file=upload.name, sha256=upload.sha256, dryRun=options.dry_run)
-    await _check_same(here, run, job, upload)
+    await _check_same(service, run, job, upload)
     return accepted(request, response, run)
 
 
@@ -176,10 +178,10 @@ def _authority(options: ImportOptions, caller: Caller, action: Action) -> Author
     return caller.authority(action)
 
 
-async def _check_mapping(here: Service, options: ImportOptions, caller: Caller) -> None:
+async def _check_mapping(service: Service, options: ImportOptions, caller: Caller) -> None:
     """Refuse to save over the mapping of another owner."""
     if name := options.save_mapping:
-        await here.asked(lambda connection: check_mapping(connection, name, caller.name, admin=caller.admin))
+        await service.asked(lambda connection: check_mapping(connection, name, caller.name, admin=caller.admin))
 
 
 async def _plan_asked(request: Request) -> PlanRequest | None:
@@ -199,21 +201,21 @@ def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").startswith("multipart/form-data")
 
 
-async def _asked(request: Request, here: Service, caller: Caller) -> tuple[ImportOptions, Upload]:
+async def _asked(request: Request, service: Service, caller: Caller) -> tuple[ImportOptions, Upload]:
     """What a request asks for, and the file that it sends or names."""
     if _is_form(request):
         async with request.form(max_files=1, max_fields=60, max_part_size=_PART) as form:
             options = _options(form)
             if "file" in form:
-                upload = await _kept(here, form, caller)
+                upload = await _kept(service, form, caller)
                 note_also(request, "upload", upload.id, file=upload.name, size=upload.size, sha256=upload.sha256)
                 return options, upload
-            return options, await _found(here, str(form.get("uploadId", "")), caller)
+            return options, await _found(service, str(form.get("uploadId", "")), caller)
     try:
         asked = ImportRequest.model_validate_json(await request.body())
     except ValidationError as error:
         raise _invalid(error, "body") from error
-    return asked, await _found(here, str(asked.upload_id), caller)
+    return asked, await _found(service, str(asked.upload_id), caller)
 
 
 def _invalid(error: ValidationError, where: str) -> RequestValidationError:
@@ -246,16 +248,16 @@ def _json(name: str, text: str) -> Any:
         raise Refused(422, f"The part '{name}' is not JSON: {error}", "wrong-request") from error
 
 
-async def _kept(here: Service, form: FormData, caller: Caller) -> Upload:
+async def _kept(service: Service, form: FormData, caller: Caller) -> Upload:
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise Refused(422, "Send the file as a form's part 'file', with its name.", "wrong-request")
-    return await run_sync(uploads.keep, file, caller.name, here.settings)
+    return await run_sync(uploads.keep, file, caller.name, service.settings)
 
 
-async def _found(here: Service, upload_id: str, caller: Caller) -> Upload:
+async def _found(service: Service, upload_id: str, caller: Caller) -> Upload:
     try:
-        upload = await run_sync(uploads.find, UUID(upload_id), here.settings)
+        upload = await run_sync(uploads.find, UUID(upload_id), service.settings)
     except ValueError:
         raise Refused(422, "Send the file as 'file', or the id of an upload as 'uploadId'.", "wrong-request") from None
     if upload is None or not caller.sees(upload.owner):
@@ -263,12 +265,12 @@ async def _found(here: Service, upload_id: str, caller: Caller) -> Upload:
     return upload
 
 
-async def _check_same(here: Service, run: FlowRun, job: ImportJob, upload: Upload) -> None:
+async def _check_same(service: Service, run: FlowRun, job: ImportJob, upload: Upload) -> None:
     """A key that was used before has to come with the same request: the same options and the same bytes."""
     before = ImportJob.model_validate(members(run.parameters["job"]))
     if before == job:
         return
-    known = await run_sync(uploads.find, UUID(before.path.parent.name), here.settings)
+    known = await run_sync(uploads.find, UUID(before.path.parent.name), service.settings)
     same = before.model_copy(update={"path": job.path}) == job
     if not same or known is None or known.sha256 != upload.sha256:
         raise reused()
@@ -278,15 +280,14 @@ async def _check_same(here: Service, run: FlowRun, job: ImportJob, upload: Uploa
 
 
 @router.get("/import/progress/{import_id}", responses=responses(404))
-async def import_progress(request: Request, import_id: UUID, caller: AnyKey) -> ImportProgress:
+async def import_progress(import_id: UUID, service: CurrentService, caller: AnyKey) -> ImportProgress:
     """Where an import stands."""
-    here = service(request)
-    return ImportProgress.of(await here.visible(import_id, IMPORT, caller, approving=True), here.prefect_page)
+    return ImportProgress.of(await service.visible(import_id, IMPORT, caller, approving=True), service.prefect_page)
 
 
-async def visible_import(request: Request, import_id: UUID, caller: AnyKey) -> Standing:
+async def visible_import(import_id: UUID, service: CurrentService, caller: AnyKey) -> Standing:
     """Refuse before the answer begins what this caller may not see."""
-    return await service(request).visible(import_id, IMPORT, caller, approving=True)
+    return await service.visible(import_id, IMPORT, caller, approving=True)
 
 
 @router.get(
@@ -296,21 +297,20 @@ async def visible_import(request: Request, import_id: UUID, caller: AnyKey) -> S
     dependencies=[Depends(visible_import)],
 )
 async def import_events(
-    request: Request,
+    service: CurrentService,
     import_id: UUID,
     last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
-    async for event in pushing.events(service(request).watches, import_id, IMPORT, last_event_id):
+    async for event in pushing.events(service.watches, import_id, IMPORT, last_event_id):
         yield event
 
 
 @router.websocket("/import/progress/{import_id}/ws")
-async def import_socket(socket: WebSocket, import_id: UUID) -> None:
+async def import_socket(socket: WebSocket, service: CurrentService, import_id: UUID) -> None:
     """The same, pushed over a WebSocket."""
-    here = service(socket)
-    await here.visible(import_id, IMPORT, await caller_of(socket), approving=True)
-    await pushing.push(here.watches, socket, import_id, IMPORT)
+    await service.visible(import_id, IMPORT, await caller_of(socket), approving=True)
+    await pushing.push(service.watches, socket, import_id, IMPORT)
 
 
 # Result ---------------------------------------------------------------------------------------------------------------
@@ -320,6 +320,7 @@ async def import_socket(socket: WebSocket, import_id: UUID) -> None:
 async def import_result(
     request: Request,
     import_id: UUID,
+    service: CurrentService,
     caller: AnyKey,
     limit: Annotated[int, Query(ge=0, le=1000, description="How many issues.")] = 100,
     offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
@@ -327,24 +328,23 @@ async def import_result(
     rule: Annotated[str | None, Query(description="Only issues of this rule.", max_length=100)] = None,
 ) -> Result:
     """What an import did; of a dry run, what it would have done."""
-    here = service(request)
-    standing = await here.visible(import_id, IMPORT, caller, approving=True)
-    await here.check_known(import_id, caller)
-    return await results.result(request, here, standing, limit=limit, offset=offset, severity=severity, rule=rule)
+    standing = await service.visible(import_id, IMPORT, caller, approving=True)
+    await service.check_known(import_id, caller)
+    return await results.result(request, service, standing, limit=limit, offset=offset, severity=severity, rule=rule)
 
 
 @router.get("/import/result/{import_id}/rejects", responses=responses(404, 409))
 async def rejected(
     request: Request,
     import_id: UUID,
+    service: CurrentService,
     caller: AnyKey,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many rows.")] = 50,
     offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
 ) -> RejectedPage:
     """The rejected rows as they stood in the source, with what is wrong with each."""
-    here = service(request)
-    results.check_ended(await here.visible(import_id, IMPORT, caller, approving=True))
-    await here.check_known(import_id, caller)
+    results.check_ended(await service.visible(import_id, IMPORT, caller, approving=True))
+    await service.check_known(import_id, caller)
 
     def read(connection: Connection) -> tuple[int, list[RejectedRow]]:
         # Rows of a plan that was applied were rejected as it was made.
@@ -353,7 +353,7 @@ async def rejected(
         names = results.types(ledger.read_report(connection, made, samples=0)) if found else ()
         return total, [results.rejected_row(each, names) for each in found]
 
-    total, rows = await here.asked(read)
+    total, rows = await service.asked(read)
     more = request.url.include_query_params(limit=limit, offset=offset + limit) if offset + limit < total else None
     return RejectedPage(items=rows, total=total, next=results.relative(more))
 
@@ -364,18 +364,17 @@ async def rejected(
     responses=responses(404, 409) | {200: declared("The rejected rows, to fix and import.", *TABLES)},
 )
 async def rejects(
-    request: Request,
     import_id: UUID,
     ending: Literal["csv", "xlsx"],
+    service: CurrentService,
     caller: AnyKey,
     guard: Annotated[bool, Query(description="Write what looks like a formula with an apostrophe before it.")] = True,
 ) -> FileResponse:
     """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""
-    here = service(request)
-    results.check_ended(await here.visible(import_id, IMPORT, caller, approving=True))
-    await here.check_known(import_id, caller)
-    path = Path(tempfile.mkdtemp(dir=here.temporary()), f"rejects.{ending}")
-    await here.asked(lambda connection: write_rejects(connection, import_id, path, guard=guard))
+    results.check_ended(await service.visible(import_id, IMPORT, caller, approving=True))
+    await service.check_known(import_id, caller)
+    path = Path(tempfile.mkdtemp(dir=service.temporary()), f"rejects.{ending}")
+    await service.asked(lambda connection: write_rejects(connection, import_id, path, guard=guard))
     return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)
 
 
@@ -383,16 +382,20 @@ async def rejects(
 
 
 @router.delete("/import/{import_id}", responses=responses(404))
-async def cancel_import(request: Request, import_id: UUID, caller: Importer) -> ImportCancelled:
+async def cancel_import(import_id: UUID, service: CurrentService, caller: Importer) -> ImportCancelled:
     """Cancel an import: nothing of it stays, if this is in time."""
-    here = service(request)
-    status, in_time, message = await here.cancelled(import_id, IMPORT, caller)
+    status, in_time, message = await service.cancelled(import_id, IMPORT, caller)
     return ImportCancelled(import_id=import_id, status=status, in_time=in_time, message=message)
 
 
 @router.post("/import/{import_id}/undo", status_code=202, responses=responses(404, 409))
 async def undo_import(
-    request: Request, response: Response, import_id: UUID, caller: Importer, asked: UndoRequest | None = None
+    request: Request,
+    response: Response,
+    import_id: UUID,
+    service: CurrentService,
+    caller: Importer,
+    asked: UndoRequest | None = None,
 ) -> Accepted:
     """Take an import back: what it created goes, what it updated is as before.
 
@@ -400,34 +403,33 @@ async def undo_import(
 
     The undo is an import in its turn, with progress and a result, and can be undone.
     """
-    here = service(request)
-    standing = await here.visible(import_id, IMPORT, caller)
+    standing = await service.visible(import_id, IMPORT, caller)
     if standing.status != "completed":
         raise Refused(409, f"The import is {standing.status}: only a completed one can be taken back.", "not-completed")
     wanted = asked or UndoRequest()
-    caller.check(Action.IMPORT, await here.types_of(import_id))
+    caller.check(Action.IMPORT, await service.types_of(import_id))
     job = UndoJob(run=import_id, force=wanted.force, dry_run=wanted.dry_run, requested_by=caller.name)
-    run = await here.start(UNDO, job, caller.name)
+    run = await service.start(UNDO, job, caller.name)
     note(request, import_id, run=str(run.id), force=wanted.force, dryRun=wanted.dry_run)
     return accepted(request, response, run)
 
 
 @router.get("/uploads/{upload_id}", responses=responses(404))
-async def upload(request: Request, upload_id: UUID, caller: AnyKey) -> UploadDetail:
+async def upload(upload_id: UUID, service: CurrentService, caller: AnyKey) -> UploadDetail:
     """A file that was sent before, while it is kept."""
-    return (await _found(service(request), str(upload_id), caller)).shown()
+    return (await _found(service, str(upload_id), caller)).shown()
 
 
 @router.get("/mappings", responses=responses())
-async def mappings(request: Request, caller: AnyKey) -> list[SavedMapping]:
+async def mappings(service: CurrentService, caller: AnyKey) -> list[SavedMapping]:
     """The saved mappings of the types that the key may do something with."""
-    found = await service(request).asked(saved_mappings)
+    found = await service.asked(saved_mappings)
     return [SavedMapping.model_validate(each) for each in found if caller.knows([each["resource_type"]])]
 
 
 @router.get("/imports/daily", responses=responses())
 async def daily(
-    request: Request,
+    service: CurrentService,
     caller: AnyKey,
     days: Annotated[int, Query(ge=1, le=366, description="How many days, today included.")] = 30,
 ) -> list[Day]:
@@ -436,13 +438,14 @@ async def daily(
     For a key that may not read all types, of the imports that were asked for with it.
     """
     owner = caller.name if caller.permissions.lacks(Action.READ, RESOURCES) else None
-    found = await service(request).asked(lambda connection: ledger.daily(connection, days=days, requested_by=owner))
+    found = await service.asked(lambda connection: ledger.daily(connection, days=days, requested_by=owner))
     return [Day.model_validate(each) for each in found]
 
 
 @router.get("/imports", responses=responses(404))
 async def imports(
     request: Request,
+    service: CurrentService,
     caller: AnyKey,
     type: Annotated[str | None, Query(description="Only imports of this type.", max_length=100)] = None,
     status: Annotated[Status | None, Query(description="Only those that stand there.")] = None,
@@ -454,7 +457,6 @@ async def imports(
     after: Annotated[UUID | None, Query(description="Those that began before this one.")] = None,
 ) -> History:
     """The imports that were asked for with this key, or with any by a key that may see all; the newest first."""
-    here = service(request)
     chosen = resource(type).type if type else None
     owner = None if caller.admin else caller.name
 
@@ -470,6 +472,6 @@ async def imports(
             after=after,
         )
 
-    found = await here.asked(read)
+    found = await service.asked(read)
     more = request.url.include_query_params(after=found[-1].run_id) if len(found) == limit else None
     return History(items=[results.summary(report) for report in found], next=results.relative(more))

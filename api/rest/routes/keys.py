@@ -10,9 +10,9 @@ from pydantic import Field
 
 from api.rest.models.base import Model, RequestModel
 from api.rest.problems import responses
-from api.rest.security.access import Admin
+from api.rest.security.access import ADMIN, Admin
 from api.rest.security.access_log import note
-from api.rest.service import service
+from api.rest.service import CurrentService
 from tasks.store.access import keys
 from tasks.store.access.keys import NewKey
 
@@ -67,49 +67,45 @@ class KeySecret(Model):
     key: str = Field(description="To be sent as 'Authorization: Bearer …'.")
 
 
-@router.get("", responses=responses())
-async def list_keys(request: Request, caller: Admin) -> list[KeyDetail]:
+@router.get("", dependencies=[ADMIN], responses=responses())
+async def list_keys(service: CurrentService) -> list[KeyDetail]:
     """The keys in the database, the revoked ones too; those of the settings are not among them."""
-    del caller
-    found = await service(request).asked(keys.all_keys)
+    found = await service.asked(keys.all_keys)
     return [KeyDetail(**{name: getattr(each, name) for name in KeyDetail.model_fields}) for each in found]
 
 
 @router.post("", status_code=201, responses=responses())
-async def create_key(request: Request, asked: KeyRequest, caller: Admin) -> KeySecret:
+async def create_key(request: Request, asked: KeyRequest, service: CurrentService, caller: Admin) -> KeySecret:
     """Make a key; from then on, every caller needs one."""
-    here = service(request)
     days = asked.expires_in_days
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
     new = NewKey(asked.name, asked.scope, asked.permissions, expires, asked.addresses)
     note(request, asked.name, **asked.model_dump(mode="json", exclude={"name"}, exclude_defaults=True))
-    taken = [each.name for each in here.settings.api_keys]
-    secret = await here.asked(lambda connection: keys.create(connection, new, caller.name, taken))
+    taken = [each.name for each in service.settings.api_keys]
+    secret = await service.asked(lambda connection: keys.create(connection, new, caller.name, taken))
     return KeySecret(name=asked.name, key=secret)
 
 
 _KeyName = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9._-]+$", description="The name of the key.")]
 
 
-@router.post("/{name}/rotate", responses=responses())
+@router.post("/{name}/rotate", dependencies=[ADMIN], responses=responses())
 async def rotate_key(
     request: Request,
     name: _KeyName,
-    caller: Admin,
+    service: CurrentService,
     keep_minutes: Annotated[
         float, Query(alias="keepMinutes", ge=0, le=100_000, description="How long the key before may still be used.")
     ] = 0,
 ) -> KeySecret:
     """Give a key another secret; its sessions end with the one before."""
-    del caller
     note(request, name, keepMinutes=keep_minutes)
-    secret = await service(request).asked(lambda connection: keys.rotate(connection, name, keep_minutes))
+    secret = await service.asked(lambda connection: keys.rotate(connection, name, keep_minutes))
     return KeySecret(name=name, key=secret)
 
 
-@router.delete("/{name}", status_code=204, responses=responses())
-async def revoke_key(request: Request, name: _KeyName, caller: Admin) -> None:
+@router.delete("/{name}", status_code=204, dependencies=[ADMIN], responses=responses())
+async def revoke_key(request: Request, name: _KeyName, service: CurrentService) -> None:
     """End a key and its sessions, at once and for good."""
-    del caller
     note(request, name)
-    await service(request).asked(lambda connection: keys.revoke(connection, name))
+    await service.asked(lambda connection: keys.revoke(connection, name))

@@ -15,7 +15,7 @@ from api.rest.models.runs import Accepted
 from api.rest.problems import Refused, responses
 from api.rest.security.access import Caller, Importer
 from api.rest.security.access_log import note
-from api.rest.service import service
+from api.rest.service import CurrentService, Service
 from flows.runs import APPLY, IMPORT
 from schemas.jobs import ApplyJob
 from schemas.permissions import Action
@@ -31,6 +31,7 @@ async def approve(
     request: Request,
     response: Response,
     import_id: UUID,
+    service: CurrentService,
     caller: Importer,
     asked: ApproveRequest | None = None,
     idempotency_key: IdempotencyKey = None,
@@ -38,27 +39,26 @@ async def approve(
     """Say yes to a sync that was held back, because it would change too much: exactly its plan is applied."""
     wanted = asked or ApproveRequest()
     plan = PlanRequest(plan_id=import_id, hash=wanted.hash, moved=wanted.moved)
-    return accepted(request, response, await applied(request, plan, caller, idempotency_key))
+    return accepted(request, response, await applied(request, service, plan, caller, idempotency_key))
 
 
-async def applied(request: Request, asked: PlanRequest, caller: Caller, key: str | None) -> FlowRun:
+async def applied(request: Request, service: Service, asked: PlanRequest, caller: Caller, key: str | None) -> FlowRun:
     """Ask for a plan to be applied; raises Refused where the caller sees none, or it can't be applied any more.
 
     One's own preview is imported; what was held back, and what somebody else previewed, is approved.
     """
-    here = service(request)
-    standing = await here.visible(asked.plan_id, IMPORT, caller, approving=True)
+    standing = await service.visible(asked.plan_id, IMPORT, caller, approving=True)
     note(request, asked.plan_id, hash=asked.hash, moved=asked.moved.value)
     own_preview = standing.owner == caller.name and bool((standing.job or {}).get("dry_run"))
-    caller.check(Action.IMPORT if own_preview else Action.APPROVE, await here.types_of(asked.plan_id))
-    if here.settings.four_eyes and standing.owner == caller.name:
+    caller.check(Action.IMPORT if own_preview else Action.APPROVE, await service.types_of(asked.plan_id))
+    if service.settings.four_eyes and standing.owner == caller.name:
         raise Refused(403, FOUR_EYES)
     job = ApplyJob(plan=asked.plan_id, hash=asked.hash, moved=asked.moved, requested_by=caller.name)
     # Asked again with its key, an import that has applied its plan by now is given again.
-    run = await here.runs.asked_before(APPLY, caller.name, key)
+    run = await service.runs.asked_before(APPLY, caller.name, key)
     if run is None:
-        _check(await here.asked(lambda connection: _plan(connection, asked.plan_id)), asked)
-        run = await here.start(APPLY, job, caller.name, key)
+        _check(await service.asked(lambda connection: _plan(connection, asked.plan_id)), asked)
+        run = await service.start(APPLY, job, caller.name, key)
         note(request, run=str(run.id))
     check_same(run, job)
     return run

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from api.rest.models.records import Event, RecordDetail, RecordPage
 from api.rest.problems import Refused, responses
 from api.rest.security.access import Reader
-from api.rest.service import service
+from api.rest.service import CurrentService
 from schemas.filters import parse
 from schemas.permissions import Action
 from schemas.resources import resource
@@ -25,6 +25,7 @@ router = APIRouter(prefix="/api/records", tags=["records"])
 async def records(
     request: Request,
     resource_type: str,
+    service: CurrentService,
     caller: Reader,
     search: Annotated[str | None, Query(description="A text that the record holds somewhere.", max_length=200)] = None,
     where: Annotated[str | None, Query(description="A filter as text.", max_length=10_000)] = None,
@@ -42,7 +43,7 @@ async def records(
     # In a thread, as a long filter would hold up every other request.
     chosen_by = await run_sync(parse, where) if where else None
     wanted = record_pages.Wanted(chosen, chosen_by, search, order, limit, offset, retired)
-    total, items = await service(request).asked(lambda connection: record_pages.page(connection, wanted))
+    total, items = await service.asked(lambda connection: record_pages.page(connection, wanted))
     following = request.url.include_query_params(limit=limit, offset=offset + limit)
     shown = [
         {(to_camel(name) if name in ("created_at", "updated_at") else name): v for name, v in i.items()} for i in items
@@ -53,15 +54,15 @@ async def records(
 
 @router.get("/{resource_type}/record", responses=responses(404))
 async def record(
-    request: Request,
     resource_type: str,
+    service: CurrentService,
     caller: Reader,
     key: Annotated[str, Query(description="The natural key.", max_length=1000)],
 ) -> RecordDetail:
     """One record, and the runs that made and changed it."""
     chosen = resource(resource_type)
     caller.check(Action.READ, [chosen.type])
-    found = await service(request).asked(lambda connection: record_pages.record(connection, chosen, key))
+    found = await service.asked(lambda connection: record_pages.record(connection, chosen, key))
     if found is None:
         raise Refused(404, f"There is no {chosen.title} '{key}'.")
     history = [Event.model_validate({**each, "run_id": UUID(each["run_id"])}) for each in found["history"]]

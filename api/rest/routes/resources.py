@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import FileResponse
 
 from api.json_output import fields_json
 from api.rest.downloads import TABLES, declared, sent
 from api.rest.models.resources import ResourceDetail, ResourceSummary, RuleSummary
 from api.rest.problems import responses
-from api.rest.security.access import AnyKey
-from api.rest.service import service
+from api.rest.security.access import ANY_KEY
+from api.rest.service import CurrentService
 from schemas.model.json_schema import json_schema
 from schemas.model.resource import Resource
 from schemas.model.rule_listing import listed
@@ -27,17 +27,15 @@ from tasks.steps.templates import template_name, write_template
 router = APIRouter(prefix="/api", tags=["resources"])
 
 
-@router.get("/resources", responses=responses())
-async def resources(caller: AnyKey) -> list[ResourceSummary]:
+@router.get("/resources", dependencies=[ANY_KEY], responses=responses())
+async def resources() -> list[ResourceSummary]:
     """The resource types."""
-    del caller  # what the types are is no secret among those who have a key
     return [ResourceSummary(**_named(each), fields=len(each.fields)) for each in RESOURCES.values()]
 
 
-@router.get("/resources/{resource_type}", responses=responses(404))
-async def resource_detail(resource_type: str, caller: AnyKey) -> ResourceDetail:
+@router.get("/resources/{resource_type}", dependencies=[ANY_KEY], responses=responses(404))
+async def resource_detail(resource_type: str) -> ResourceDetail:
     """One resource type: its fields, and the JSON Schema of a record."""
-    del caller  # what the types are is no secret among those who have a key
     chosen = resource(resource_type)
     fields = fields_json(chosen)["fields"]
     return ResourceDetail(
@@ -49,16 +47,14 @@ async def resource_detail(resource_type: str, caller: AnyKey) -> ResourceDetail:
     )
 
 
-@router.get("/rules", responses=responses(404))
+@router.get("/rules", dependencies=[ANY_KEY], responses=responses(404))
 async def rules(
-    request: Request,
-    caller: AnyKey,
+    service: CurrentService,
     resource_type: Annotated[str | None, Query(alias="resourceType", description="Only those of this type.")] = None,
 ) -> list[RuleSummary]:
     """The rules of rows and records: the built-in ones, then the user's own."""
-    del caller  # what the types are is no secret among those who have a key
     chosen = resource(resource_type).type if resource_type else None
-    own = await run_sync(load_rules, service(request).settings.rules)
+    own = await run_sync(load_rules, service.settings.rules)
     return [RuleSummary.model_validate(asdict(each)) for each in listed(own, chosen)]
 
 
@@ -69,15 +65,15 @@ def _named(chosen: Resource) -> dict[str, object]:
 @router.get(
     "/templates/{format}/{resource_type}",
     response_class=FileResponse,
+    dependencies=[ANY_KEY],
     responses=responses(404) | {200: declared("The template.", *TABLES, "application/json")},
 )
 async def template(
-    request: Request, format: Literal["csv", "xlsx", "excel", "json"], resource_type: str, caller: AnyKey
+    format: Literal["csv", "xlsx", "excel", "json"], resource_type: str, service: CurrentService
 ) -> FileResponse:
     """An empty file of a type that says what each column takes, and imports once it is filled in."""
-    del caller  # what the types are is no secret among those who have a key
     chosen = resource(resource_type)
     name = template_name(chosen, format)
-    path = Path(tempfile.mkdtemp(dir=service(request).temporary()), name)
+    path = Path(tempfile.mkdtemp(dir=service.temporary()), name)
     await run_sync(write_template, chosen, format, path)
     return sent(path, name, once=True)

@@ -17,7 +17,7 @@ from api.rest.models.syncs import Difference, Sync, SyncRequest
 from api.rest.problems import Refused, responses
 from api.rest.security.access import AnyKey, Caller, Importer, Reader
 from api.rest.security.access_log import already_entered, note
-from api.rest.service import service
+from api.rest.service import CurrentService, Service
 from flows.runs import IMPORT, SYNC
 from flows.syncs import scheduled
 from schemas.errors import Forbidden
@@ -40,6 +40,7 @@ async def sync(
     request: Request,
     response: Response,
     asked: SyncRequest,
+    service: CurrentService,
     caller: Importer,
     idempotency_key: IdempotencyKey = None,
 ) -> Accepted:
@@ -48,29 +49,27 @@ async def sync(
     A sync that would take away or update too much changes nothing: its result has a plan, which is approved. Files,
     object stores, AWS accounts, databases and NetBox, and any source with credentials, take the scope admin.
     """
-    here = service(request)
     _check_source(asked, caller)
     action = Action.PREVIEW if asked.dry_run else Action.IMPORT
     named = [*asked.types, *([asked.resource_type] if asked.resource_type else [])]
     caller.check(action, [resource(name).type for name in named])
     job = asked.sync(caller.name, caller.authority(action))
-    await _define(request, job, caller)
-    run = await here.start(SYNC, job, caller.name, idempotency_key)
+    await _define(request, service, job, caller)
+    run = await service.start(SYNC, job, caller.name, idempotency_key)
     note(request, run.id, sync=job.source, url=job.url, dryRun=job.dry_run)
     check_same(run, job)
     return accepted(request, response, run)
 
 
-async def _define(request: Request, job: SyncJob, caller: Caller) -> None:
+async def _define(request: Request, service: Service, job: SyncJob, caller: Caller) -> None:
     """Keep what the sync is under its name; refuses the name of another key's, or of one on schedule."""
-    here = service(request)
     if not caller.admin:
         planned = await run_sync(scheduled)
         if job.source in {name for each in planned for name in (each.deployment, each.job.source)}:
             raise Forbidden(
                 f"The sync '{job.source}' is on schedule, and only 'admin' may change it: choose another name."
             )
-    already_entered(request, await here.asked(lambda connection: define(connection, job, caller.name)))
+    already_entered(request, await service.asked(lambda connection: define(connection, job, caller.name)))
 
 
 def _check_source(asked: SyncRequest, caller: Caller) -> None:
@@ -82,30 +81,29 @@ def _check_source(asked: SyncRequest, caller: Caller) -> None:
 
 
 @router.get("/syncs", responses=responses())
-async def syncs(request: Request, caller: AnyKey) -> list[Sync]:
+async def syncs(service: CurrentService, caller: AnyKey) -> list[Sync]:
     """The syncs that were asked for with this key; with the scope admin all, those on schedule too."""
     owner = None if caller.admin else caller.name
 
     def read(connection: Connection) -> tuple[list[ledger.SyncState], list[Definition]]:
         return ledger.list_syncs(connection, requested_by=owner), definitions(connection, owner)
 
-    found, defined = await service(request).asked(read)
+    found, defined = await service.asked(read)
     planned = await run_sync(scheduled) if caller.admin else []
     return [Sync.model_validate(row) for row in json_output.syncs_json(found, planned, defined)]
 
 
 @router.get("/import/{import_id}/diff/{later_id}", responses=responses(404))
 async def diff(
-    request: Request,
     import_id: UUID,
     later_id: UUID,
+    service: CurrentService,
     caller: Reader,
     limit: Annotated[int, Query(ge=0, le=1000, description="How many of the changes.")] = 100,
 ) -> Difference:
     """What lies between two runs, the earlier one first: what each saw of its source, and what was changed since."""
-    here = service(request)
     for run_id in (import_id, later_id):
-        await here.visible(run_id, IMPORT, caller)
+        await service.visible(run_id, IMPORT, caller)
     # What was changed between them may be of any type.
     caller.check(Action.READ, RESOURCES)
 
@@ -115,4 +113,4 @@ async def diff(
                 raise Refused(404, f"The import {run_id} never began: there is nothing to compare.")
         return run_diff.difference(connection, import_id, later_id, most=limit)
 
-    return results.difference(await here.asked(compared))
+    return results.difference(await service.asked(compared))

@@ -260,14 +260,18 @@ def _administers(request: Request, given: _Given = None) -> Caller:
     return found
 
 
-AnyKey = Annotated[Caller, Depends(may())]
+ANY_KEY = Depends(may())
+ADMIN = Depends(_administers)
+"""The same permissions as `AnyKey` and `Admin`, for an operation that has no use for its caller."""
+
+AnyKey = Annotated[Caller, ANY_KEY]
 """Whoever has a key, for what says nothing of records, or only to the owner of a run."""
 Reader = Annotated[Caller, Depends(may(Action.READ))]
 Previewer = Annotated[Caller, Depends(may(Action.PREVIEW))]
 Importer = Annotated[Caller, Depends(may(Action.PREVIEW, Action.APPROVE, Action.IMPORT))]
 """Whoever may write something: which of the three it takes depends on the request, which is checked next."""
 Exporter = Annotated[Caller, Depends(may(Action.EXPORT))]
-Admin = Annotated[Caller, Depends(_administers)]
+Admin = Annotated[Caller, ADMIN]
 
 
 async def caller_of(connection: HTTPConnection) -> Caller:

@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.rest.models.base import Model
 from api.rest.problems import answer, responses
-from api.rest.security.access import Admin, address_of
-from api.rest.service import service
+from api.rest.security.access import ADMIN, address_of
+from api.rest.service import CurrentService
 from schemas.settings import Settings
 from tasks.runtime.context import user
 from tasks.store.access import access_log
@@ -263,18 +263,17 @@ class AuditCheck(Model):
     hash: str = Field(description="The last entry's hash: keep it elsewhere to detect a log that was rewritten.")
 
 
-@router.get("", responses=responses())
+@router.get("", dependencies=[ADMIN], responses=responses())
 async def audit_entries(
     request: Request,
-    caller: Admin,
+    service: CurrentService,
     who: Annotated[str | None, Query(description="Only of this caller.", max_length=255)] = None,
     what: Annotated[str | None, Query(description="Only of this kind, such as import.", max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 100,
     before: Annotated[int | None, Query(ge=1, le=2**62, description="Those before this number.")] = None,
 ) -> AuditPage:
     """The access log, the newest entries first; takes the scope admin."""
-    del caller
-    found = await service(request).asked(
+    found = await service.asked(
         lambda connection: access_log.entries(connection, limit=limit, before=before, who=who, what=what)
     )
     more = request.url.include_query_params(before=found[-1].number) if len(found) == limit else None
@@ -282,11 +281,10 @@ async def audit_entries(
     return AuditPage(items=items, next=f"{more.path}?{more.query}" if more else None)
 
 
-@router.get("/verify", responses=responses())
-async def verify_audit(request: Request, caller: Admin) -> AuditCheck:
+@router.get("/verify", dependencies=[ADMIN], responses=responses())
+async def verify_audit(service: CurrentService) -> AuditCheck:
     """Check that no entry of the access log was altered or removed; takes the scope admin."""
-    del caller
-    found = await service(request).asked(access_log.verify)
+    found = await service.asked(access_log.verify)
     return AuditCheck(
         intact=found.wrong is None,
         message=found.wrong,
