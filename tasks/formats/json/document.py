@@ -22,21 +22,15 @@ from schemas.sources import NOTE, Opened
 from tasks.formats.aws import inventory
 from tasks.formats.base import Format, Source
 from tasks.formats.encoding import as_text
+from tasks.formats.json.absent_fields import single_list_with_unset_fields
 from tasks.formats.json.flat_ndjson import FlatReader
-from tasks.formats.json.lists import (
-    ANYWHERE,
-    CHUNK,
-    SHOWN,
-    Lists,
-    holds_lists,
-    open_document,
-    reading_of,
-    record_of,
-    settled_alone,
-    type_of,
-    with_told,
-)
+from tasks.formats.json.found_lists import CHUNK, FoundLists
+from tasks.formats.json.lists import Lists, open_document
+from tasks.formats.json.opened_lists import MAX_NAMES, open_empty, open_found
 from tasks.formats.json.parser import DECODER, LONGEST, JsonReader, Reader
+from tasks.formats.json.place import ANYWHERE
+from tasks.formats.json.reading import reading_of, record_of, type_of, with_reader_issues
+from tasks.formats.json.record_or_lists import holds_lists
 from tasks.formats.json.spool import Chunk, Flat, Json, spool, without_collector
 from tasks.formats.writers import write_json, write_lists, write_ndjson
 
@@ -75,7 +69,7 @@ def open_at(source: Source, reader: Reader, path: str) -> Opened:
     names: dict[str, None] = {}
     ends: list[str] = []
     key = path.rpartition(".")[2]
-    lists = Lists(source, asked=True)
+    lists = Lists(source, named=True)
     walk = _Walk(names, ends, partial(lists.note_page, key))
     values = (value for _ in _each(reader) for value in walk.at(reader, path.split(".")))
     records = (record_of(source.name, value, number) for number, value in enumerate(values, start=1))
@@ -86,9 +80,9 @@ def open_at(source: Source, reader: Reader, path: str) -> Opened:
             f"{source.name} has no records at '{path}': it holds {held}. Name one, or leave --records out."
         )
     if first is None:
-        return lists.emptied(key, source.resource or type_of(key))
+        return open_empty(lists.found, key, source.resource or type_of(key))
     lists.take(key, itertools.chain([first], records), ANYWHERE, reader)
-    return lists.opened(several=False)[0]
+    return open_found(lists.found, several=False)[0]
 
 
 def _each(reader: Reader) -> Iterator[str]:
@@ -127,7 +121,7 @@ class _Walk:
         # The list stands for itself, as the records are taken by whoever walks.
         outline: Json = {path[0]: None}
         for name in reader.members():
-            if len(self.names) < SHOWN:
+            if len(self.names) < MAX_NAMES:
                 self.names[name] = None
             if name in (path[0], ".".join(path)):
                 yield from self.at(reader, path[1:] if name == path[0] else [])
@@ -173,7 +167,7 @@ def _lines_of(source: Source) -> Opened | None:
                 opened = replace(_opened(source, itertools.chain(head, chunks), first), metadata=said)
                 if said and opened.records == 1 and source.emptied:
                     resource = source.resource or RESOURCES.get(str(said.get("resourceType")))
-                    return replace(Lists(source).emptied(None, resource), metadata=said)
+                    return replace(open_empty(FoundLists(source), None, resource), metadata=said)
                 if said and opened.records == 1:
                     raise SourceError(f"{source.name} has metadata and no records: nothing to import.")
                 return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))
@@ -208,7 +202,7 @@ def _opened(source: Source, chunks: Iterator[Chunk | Flat], first: Json) -> Open
         resource_type=reading.resource.type if reading.resource else None,
         faults=spooled.faults,
     )
-    return settled_alone(source, with_told(opened, reading), reading)
+    return single_list_with_unset_fields(source, with_reader_issues(opened, reading), reading)
 
 
 def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk | Flat]:
