@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-system test-loaded test-order coverage coverage-report mutants lint format audit bench corpus lock migration clean
+.PHONY: help demo test test-fast test-system test-loaded test-order coverage coverage-report mutants lint format audit bench corpus generate sessions docs lock migration clean
 
 # The lanes of the tests; the markers follow from the fixtures that a test uses (tests/conftest.py). COVERAGE=1 measures
 # what they run, subprocesses included.
@@ -55,7 +55,7 @@ lint: .venv/.installed ## style, types and the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples/demo.py examples/python_api.py docs/generate.py
+	$(BIN)/mypy examples/demo.py examples/python_api.py
 	$(BIN)/lint-imports
 
 format: .venv/.installed ## put the code into shape
@@ -68,12 +68,26 @@ bench: .venv/.installed ## measure imports and exports against COPY and their ri
 corpus: .venv/.installed ## measure how well made-up files of every shape are read (SEED=20261)
 	$(BIN)/python -m benchmarks.corpus $(SEED)
 
+generate: .venv/.installed ## write the generated reference pages and prefect.yaml again
+	$(BIN)/python -m generators
+
+sessions: .venv/.installed ## run the terminal sessions in the documents again, and write what they print
+	$(BIN)/python -m generators.sessions
+
+docs: .venv/.docs-installed ## build the documentation site in build/site
+	$(BIN)/zensical build --strict
+
+.venv/.docs-installed: requirements-docs.lock .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements-docs.lock
+	touch $@
+
 # What is developed with has everything; the image and what builds it have the same versions of less.
 LOCK := uv pip compile --universal --generate-hashes --no-header
 lock: ## resolve the dependencies again (needs uv)
 	$(LOCK) --group dev pyproject.toml -o requirements-dev.lock
 	$(LOCK) --constraint requirements-dev.lock pyproject.toml -o requirements.lock
 	$(LOCK) --constraint requirements-dev.lock --group build -o requirements-build.lock
+	$(LOCK) --constraint requirements-dev.lock --group docs -o requirements-docs.lock
 
 audit: .venv/.installed ## look for known vulnerabilities in what is locked, where their data are reached
 	$(BIN)/python -m tests.audit

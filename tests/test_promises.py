@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from docs.generate import RULES, TARGET, rules_markdown, types_markdown
+from generators.pages import PAGES
+from generators.reference import REFERENCE, RULES, TARGET, rules_markdown, types_markdown
+from generators.sessions import DOCUMENTS, commands
 from tests.api.conftest import cli  # noqa: F401  # a fixture
 from tests.api.support import Cli
 
@@ -19,43 +22,55 @@ ROOT = Path(__file__).parents[1]
 def without_chance(text: str) -> list[str]:
     """Return the lines of an output without run ids, times and the width of columns."""
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "RUN", text)
-    text = re.sub(r"cmdb (rejects|show) [0-9a-f]{8}", r"cmdb \1 RUN", text)
     text = re.sub(r"\d+\.\d s", "TIME", text)
     text = re.sub(r"[\d,]+ bytes, TIME", "SIZE", text)
+    text = re.sub(r"\b[0-9a-f]{8}\b", "RUN", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d\.\d+\+00:00)?", "MOMENT", text)
+    text = re.sub(r"\S*/examples/", "", text)
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
-def session() -> list[tuple[str, str]]:
-    """Return (command, output) of the README's session."""
-    block = re.search(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert block
-    parts = block[1].split("$ cmdb ")[1:]
-    return [(part.partition("\n")[0], part.partition("\n")[2]) for part in parts]
-
-
-def test_the_readmes_session_runs_and_prints_that(
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_sessions_of_a_document_run_and_print_that(
+    document: str,
     cli: Cli,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each command of the session gives the lines that stand below it."""
+    """Each command gives the lines that stand below it, and the exit code that the lines imply."""
     monkeypatch.chdir(shutil.copytree(ROOT / "examples", tmp_path / "examples"))
-    assert session()
-    for command, output in session():
-        done = cli(*shlex.split(command))
-        rejected = re.search(r"[1-9]\d* rejected", output) is not None
-        assert done.code == (3 if rejected else 0), done.err
-        assert without_chance(done.out) == without_chance(output)
+    shown = commands((ROOT / document).read_text(encoding="utf-8"))
+    assert shown
+    for command, output in shown:
+        if not command.startswith("cmdb "):
+            subprocess.run(["bash", "-c", command], check=True)
+            continue
+        done = cli(*shlex.split(command.removeprefix("cmdb ")))
+        assert done.code == expected_code(output), done.err
+        assert without_chance(done.out or done.err) == without_chance(output)
+
+
+def expected_code(output: str) -> int:
+    """Return the exit code of a command that prints this."""
+    if output.startswith("failed"):
+        return 1
+    return 3 if re.search(r"[1-9]\d* rejected  ", output) else 0
 
 
 def test_the_list_of_types_is_up_to_date() -> None:
-    """`docs/reference/types.md` is what `python docs/generate.py` writes."""
+    """`docs/reference/types.md` is what `make generate` writes."""
     assert TARGET.read_text(encoding="utf-8") == types_markdown()
 
 
 def test_the_sources_of_rules_are_up_to_date() -> None:
-    """`docs/reference/rules.md` lists the rules as `python docs/generate.py` writes them, each with its source."""
+    """`docs/reference/rules.md` lists the rules as `make generate` writes them, each with its source."""
     assert RULES.read_text(encoding="utf-8") == rules_markdown()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_reference_is_up_to_date(name: str) -> None:
+    """The pages of commands, settings and the Python API are what `make generate` writes."""
+    assert (REFERENCE / name).read_text(encoding="utf-8") == PAGES[name]()
 
 
 def test_every_example_is_shown_by_the_demo() -> None:

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from deployments.definitions import DEPLOYMENTS, EXAMPLES
-from docs.generate import PREFECT_YAML, prefect_yaml
 from flows.maintenance import remove_old
 from flows.sign_in import CLIENT
+from generators.reference import PREFECT_YAML, prefect_yaml
 from schemas.jobs import SyncJob
 from tasks.sources import SOURCES, source_named
 from tests.api.system import System

@@ -1,0 +1,5 @@
+"""Write the generated reference pages and `deployments/prefect.yaml`: `make generate`."""
+
+from generators.reference import main
+
+main()
