@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import polars as pl
 
@@ -55,6 +56,14 @@ class Issue:
 
 def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:
     """A frame of `ISSUE_SCHEMA` from issues."""
+    if not issues:
+        return _no_issues()
     return pl.DataFrame(
         {name: [getattr(issue, name) for issue in issues] for name in ISSUE_SCHEMA}, schema=ISSUE_SCHEMA
     )
+
+
+@cache
+def _no_issues() -> pl.DataFrame:
+    # Most of what is looked at finds nothing: one frame for all of that.
+    return pl.DataFrame(schema=ISSUE_SCHEMA)

@@ -206,6 +206,18 @@ class Resource:
         }
 
     @cached_property
+    def key_words(self) -> frozenset[str]:
+        """What else names the key of a type of one key, plainly: the type and, where the key is an id, that it is."""
+        if len(self.key) > 1:
+            return frozenset()
+        return frozenset({plain(self.type), plain(self.title), *(["id"] if self.id_form else [])})
+
+    @cached_property
+    def every_spelling(self) -> frozenset[str]:
+        """Every plain name by which a column is known to be one of its fields."""
+        return self.key_words.union(*(spelt for both in self.spellings.values() for spelt in both))
+
+    @cached_property
     def example(self) -> dict[str, str]:
         """One record as text: the examples of its fields, but for those that its own rules refuse beside the others."""
         row = {name: spec.example for name, spec in self.fields.items() if spec.example}
@@ -278,7 +290,7 @@ class Resource:
         unlike = {name for name, rule in alone if self._breaks({name: value}, rule)}
         return next((name for name in others if name not in unlike), last)
 
-    @property
+    @cached_property
     def references(self) -> tuple[str, ...]:
         """The fields that name another record."""
         ids = [
@@ -291,8 +303,14 @@ class Resource:
 
     def pattern(self, name: str) -> str | None:
         """Return the pattern that values of a field match; None where it has none."""
-        checks = self.schema.columns[name].checks
-        return next((str(check.statistics["pattern"]) for check in checks if check.name == "str_matches"), None)
+        return self._patterns[name]
+
+    @cached_property
+    def _patterns(self) -> dict[str, str | None]:
+        return {
+            name: next((str(each.statistics["pattern"]) for each in column.checks if each.name == "str_matches"), None)
+            for name, column in self.schema.columns.items()
+        }
 
     @property
     def id_form(self) -> str | None:

@@ -103,23 +103,29 @@ def detect_type(extracted: Extracted) -> Resource:
     columns = _telling(extracted.columns)
     if (by_id := _by_id(columns, head)) is not None:
         return by_id
-    candidates = [_candidate(resource, columns, head) for resource in RESOURCES.values()]
-    left = _certain(candidates)
+    left = _certain(columns, head)
     if len(left) == 1:
         return left[0].resource
-    raise _unknown(extracted, left or candidates, columns)
+    raise _unknown(extracted, left or [_candidate(each, columns, head) for each in RESOURCES.values()], columns)
 
 
-def _certain(candidates: list[Candidate]) -> list[Candidate]:
-    """The candidates that are certain, without those whose key is but a reference of another."""
-    certain = [candidate for candidate in candidates if candidate.is_certain]
+def _certain(columns: list[str], head: Head) -> list[Candidate]:
+    """The types that the columns are certainly of, without those whose key is but a reference of another."""
+    # By their names alone most types have no key here, and the cells need not be read as theirs.
+    keyed = [each for each in RESOURCES.values() if not set(_keys(each)).isdisjoint(_filled(columns, each))]
+    certain = [candidate for resource in keyed if (candidate := _candidate(resource, columns, head)).is_certain]
     return [each for each in certain if not any(_contains(other, each) for other in certain if other is not each)]
+
+
+def _filled(columns: list[str], resource: Resource) -> set[str]:
+    """The fields of a type that columns fill by their names."""
+    return {match.field for match in matched(columns, resource)}
 
 
 def tells_type(resource: Resource, head: pl.DataFrame) -> bool:
     """Say whether columns, and their first values as text, say by themselves that their records are of a type."""
     columns, seen = _telling(head.columns), Head(head)
-    left = _certain([_candidate(each, columns, seen) for each in RESOURCES.values()])
+    left = _certain(columns, seen)
     return [each.resource for each in left] == [resource]
 
 

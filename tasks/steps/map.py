@@ -305,6 +305,9 @@ def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
     called = {plain(name) for name in (resource.type, *resource.aliases)}
     own = {spelt.removeprefix(name) for name in called if spelt != name}
     accessor = _ACCESSOR.fullmatch(column.lower())
+    related = plain(accessor[1]) if accessor else spelt
+    if not close and resource.every_spelling.isdisjoint((spelt, related, *own)):
+        return []
     matches = []
     for name, spec in resource.fields.items():
         names, aliases = resource.spellings[name]
@@ -316,11 +319,11 @@ def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
             how, confidence = "title", 0.97
         elif spelt in aliases:
             how, confidence = "alias", 0.95
-        elif spelt in _key_words(resource, name):
+        elif resource.key == (name,) and spelt in resource.key_words:
             how, confidence = "alias", 0.93
         elif not own.isdisjoint(names | aliases):
             how, confidence = "alias", 0.92
-        elif accessor and plain(accessor[1]) in names | aliases:
+        elif accessor and related in names | aliases:
             how, confidence = "alias", 0.91 if accessor[2] != "label" else 0.9
         elif close and (misses := _misses(column, spelt, resource, name)):
             how, confidence = "spelling", _SPELLING - misses / 20
@@ -334,14 +337,6 @@ def _candidates(column: str, resource: Resource, close: bool) -> list[Match]:
 _ACCESSOR = re.compile(r"(.+)(?:\.|__)(name|value|label)")
 _SPELLING = 0.85
 _VALUES = 0.6
-
-
-def _key_words(resource: Resource, name: str) -> set[str]:
-    """What else names the key of a type of one key: the type itself and, where the key is an id, that it is one."""
-    if resource.key != (name,):
-        return set()
-    titles = {plain(resource.type), plain(resource.title)}
-    return titles | {"id"} if resource.id_form else titles
 
 
 def _misses(column: str, spelt: str, resource: Resource, name: str) -> int | None:

@@ -54,20 +54,21 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection for good, which frees the locks: in the pool it would keep them."""
+        """Give the connection back to the pool without locks; where that is not sure, close it, which frees them."""
         if self._connection is not None:
-            if not self._connection.closed:
-                self._free_all(self._connection)
+            if not self._connection.closed and (kind is not None or not self._freed(self._connection)):
                 self._connection.invalidate()
             self._connection.close()
 
     @staticmethod
-    def _free_all(connection: Connection) -> None:
-        """Free the locks now: the server notices a closed connection later, and a next sync would be refused."""
+    def _freed(connection: Connection) -> bool:
+        """Free the locks and drop the temporary tables; says whether that is done."""
         if connection.invalidated or connection.in_transaction():
-            return
+            return False
         with suppress(SQLAlchemyError), connection.begin():
-            connection.execute(select(func.pg_advisory_unlock_all()))
+            connection.execute(text("select pg_advisory_unlock_all(); discard temp"))
+            return True
+        return False
 
     def _open(self) -> None:
         with told_plainly():
