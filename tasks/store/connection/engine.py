@@ -36,8 +36,8 @@ _lock = Lock()
 def engine(url: str) -> Engine:
     """Return the engine of a database, one per address and process; raises UsageError for an unusable address.
 
-    A pooled connection is checked before it is used, so a restart of the server goes unnoticed. A connection that
-    holds locks must not go back to the pool: see `Session`.
+    A pooled connection is checked before it is used, so a restart of the server goes unnoticed. A connection must
+    go back to the pool without locks: see `Session`.
     """
     with _lock:
         if url not in _engines:

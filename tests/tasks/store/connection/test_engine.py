@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from schemas.errors import UsageError
 from tasks.store.connection.engine import close_engine, engine
 from tasks.store.connection.session import Session, is_alive
 from tests.conftest import OwnProcess
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 BACKEND = text("select pg_backend_pid()")
 
@@ -40,14 +41,31 @@ def test_a_connection_that_the_server_has_ended_is_replaced(database_url: str) -
         assert ended not in {one.scalar(BACKEND), other.scalar(BACKEND)}
 
 
-def test_a_run_leaves_no_lock_in_the_pool(database_url: str) -> None:
-    """Its connection is closed at the end, and another run does not get it."""
-    run = uuid4()
-    with Session(database_url, run) as session, session.transaction() as connection:
+LOCKS = text("select count(*) from pg_locks where locktype = 'advisory' and pid = :pid")
+THERE = text("select count(*) from pg_stat_activity where pid = :pid")
+
+
+def test_a_run_leaves_nothing_in_the_pool(database_url: str) -> None:
+    """The next one gets its connection, without its locks and temporary tables."""
+    with Session(database_url, uuid4()) as session, session.transaction() as connection:
         held = connection.scalar(BACKEND)
+        connection.execute(text("create temporary table left_over (number integer)"))
+        assert connection.scalar(LOCKS, {"pid": held}) == 1
     with engine(database_url).begin() as connection:
+        assert connection.scalar(BACKEND) == held
+        assert connection.scalar(LOCKS, {"pid": held}) == 0
+        assert connection.scalar(text("select to_regclass('pg_temp.left_over')")) is None
+
+
+def test_the_connection_of_a_run_that_fails_is_closed(database_url: str) -> None:
+    """Nobody knows what it was in the middle of."""
+    run = uuid4()
+    with suppress(UsageError), Session(database_url, run) as session, session.transaction() as connection:
+        held = connection.scalar(BACKEND)
+        raise UsageError("It can't go on.")
+    with engine(database_url).connect() as connection:
         assert not is_alive(connection, run)
-        assert connection.scalar(text("select count(*) from pg_stat_activity where pid = :pid"), {"pid": held}) == 0
+        wait_until(lambda: connection.scalar(THERE, {"pid": held}) == 0)
 
 
 FORK = """
