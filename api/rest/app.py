@@ -19,7 +19,19 @@ from api.rest.models.imports import ImportRequest
 from api.rest.models.plans import PlanRequest
 from api.rest.problems import Problem
 from api.rest.progress import Watches
-from api.rest.routes import exports, free_blocks, health, imports, keys, plans, records, resources, session, syncs
+from api.rest.routes import (
+    exports,
+    free_blocks,
+    health,
+    import_runs,
+    imports,
+    keys,
+    plans,
+    records,
+    resources,
+    session,
+    syncs,
+)
 from api.rest.security import access_log
 from api.rest.security.access import Access
 from api.rest.security.access_log import Audited, AuditLog
@@ -68,7 +80,20 @@ def create(settings: Settings, url: str) -> ASGIApp:
     app.state.settings = settings
     app.state.access = access
     app.state.audit = AuditLog(url, stdout=settings.audit_stdout)
-    for part in (imports, plans, syncs, exports, records, free_blocks, resources, session, keys, access_log, health):
+    for part in (
+        imports,
+        import_runs,
+        plans,
+        syncs,
+        exports,
+        records,
+        free_blocks,
+        resources,
+        session,
+        keys,
+        access_log,
+        health,
+    ):
         app.include_router(part.router)
     pages.mount(app)
     problems.install(app)

@@ -1,0 +1,214 @@
+"""Runs of imports over HTTP: progress, result, rejected rows, cancel, undo and history."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy import Connection
+from starlette.responses import FileResponse
+
+from api.rest import progress as pushing
+from api.rest import results
+from api.rest.accepted import accepted
+from api.rest.downloads import TABLES, declared, sent
+from api.rest.models.results import Day, History, RejectedPage, RejectedRow, Result
+from api.rest.models.runs import Accepted, ImportCancelled, ImportProgress, UndoRequest
+from api.rest.problems import Refused, responses
+from api.rest.security.access import AnyKey, Importer, caller_of
+from api.rest.security.access_log import note
+from api.rest.service import CurrentService
+from flows.runs import IMPORT, UNDO, Standing
+from schemas.issues import Severity
+from schemas.jobs import UndoJob
+from schemas.permissions import Action
+from schemas.reports import Report, Status
+from schemas.resources import RESOURCES, resource
+from tasks.steps.rejects import write_rejects
+from tasks.store import ledger
+
+router = APIRouter(prefix="/api", tags=["imports"])
+
+
+@router.get("/import/progress/{import_id}", responses=responses(404))
+async def import_progress(import_id: UUID, service: CurrentService, caller: AnyKey) -> ImportProgress:
+    """Where an import stands."""
+    return ImportProgress.of(await service.visible(import_id, IMPORT, caller, approving=True), service.prefect_page)
+
+
+async def visible_import(import_id: UUID, service: CurrentService, caller: AnyKey) -> Standing:
+    """Refuse before the answer begins what this caller may not see."""
+    return await service.visible(import_id, IMPORT, caller, approving=True)
+
+
+@router.get(
+    "/import/progress/{import_id}/events",
+    response_class=EventSourceResponse,
+    responses=responses(404),
+    dependencies=[Depends(visible_import)],
+)
+async def import_events(
+    service: CurrentService,
+    import_id: UUID,
+    last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
+    async for event in pushing.events(service.watches, import_id, IMPORT, last_event_id):
+        yield event
+
+
+@router.websocket("/import/progress/{import_id}/ws")
+async def import_socket(socket: WebSocket, service: CurrentService, import_id: UUID) -> None:
+    """The same, pushed over a WebSocket."""
+    await service.visible(import_id, IMPORT, await caller_of(socket), approving=True)
+    await pushing.push(service.watches, socket, import_id, IMPORT)
+
+
+@router.get("/import/result/{import_id}", responses=responses(404, 409))
+async def import_result(
+    request: Request,
+    import_id: UUID,
+    service: CurrentService,
+    caller: AnyKey,
+    limit: Annotated[int, Query(ge=0, le=1000, description="How many issues.")] = 100,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
+    severity: Annotated[Severity | None, Query(description="Only issues of this severity.")] = None,
+    rule: Annotated[str | None, Query(description="Only issues of this rule.", max_length=100)] = None,
+) -> Result:
+    """What an import did; of a dry run, what it would have done."""
+    standing = await service.visible(import_id, IMPORT, caller, approving=True)
+    await service.check_known(import_id, caller)
+    return await results.result(request, service, standing, limit=limit, offset=offset, severity=severity, rule=rule)
+
+
+@router.get("/import/result/{import_id}/rejects", responses=responses(404, 409))
+async def rejected(
+    request: Request,
+    import_id: UUID,
+    service: CurrentService,
+    caller: AnyKey,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many rows.")] = 50,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
+) -> RejectedPage:
+    """The rejected rows as they stood in the source, with what is wrong with each."""
+    results.check_ended(await service.visible(import_id, IMPORT, caller, approving=True))
+    await service.check_known(import_id, caller)
+
+    def read(connection: Connection) -> tuple[int, list[RejectedRow]]:
+        # Rows of a plan that was applied were rejected as it was made.
+        made = ledger.plan_run(connection, import_id)
+        total, found = ledger.rejected_page(connection, made, limit=limit, offset=offset)
+        names = results.types(ledger.read_report(connection, made, samples=0)) if found else ()
+        return total, [results.rejected_row(each, names) for each in found]
+
+    total, rows = await service.asked(read)
+    more = request.url.include_query_params(limit=limit, offset=offset + limit) if offset + limit < total else None
+    return RejectedPage(items=rows, total=total, next=results.relative(more))
+
+
+@router.get(
+    "/import/result/{import_id}/rejects.{ending}",
+    response_class=FileResponse,
+    responses=responses(404, 409) | {200: declared("The rejected rows, to fix and import.", *TABLES)},
+)
+async def rejects(
+    import_id: UUID,
+    ending: Literal["csv", "xlsx"],
+    service: CurrentService,
+    caller: AnyKey,
+    guard: Annotated[bool, Query(description="Write what looks like a formula with an apostrophe before it.")] = True,
+) -> FileResponse:
+    """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""
+    results.check_ended(await service.visible(import_id, IMPORT, caller, approving=True))
+    await service.check_known(import_id, caller)
+    path = Path(tempfile.mkdtemp(dir=service.temporary()), f"rejects.{ending}")
+    await service.asked(lambda connection: write_rejects(connection, import_id, path, guard=guard))
+    return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)
+
+
+@router.delete("/import/{import_id}", responses=responses(404))
+async def cancel_import(import_id: UUID, service: CurrentService, caller: Importer) -> ImportCancelled:
+    """Cancel an import: nothing of it stays, if this is in time."""
+    status, in_time, message = await service.cancelled(import_id, IMPORT, caller)
+    return ImportCancelled(import_id=import_id, status=status, in_time=in_time, message=message)
+
+
+@router.post("/import/{import_id}/undo", status_code=202, responses=responses(404, 409))
+async def undo_import(
+    request: Request,
+    response: Response,
+    import_id: UUID,
+    service: CurrentService,
+    caller: Importer,
+    asked: UndoRequest | None = None,
+) -> Accepted:
+    """Take an import back: what it created goes, what it updated is as before.
+
+    What was edited since, or is referred to by others, stays.
+
+    The undo is an import in its turn, with progress and a result, and can be undone.
+    """
+    standing = await service.visible(import_id, IMPORT, caller)
+    if standing.status != "completed":
+        raise Refused(409, f"The import is {standing.status}: only a completed one can be taken back.", "not-completed")
+    wanted = asked or UndoRequest()
+    caller.check(Action.IMPORT, await service.types_of(import_id))
+    job = UndoJob(run=import_id, force=wanted.force, dry_run=wanted.dry_run, requested_by=caller.name)
+    run = await service.start(UNDO, job, caller.name)
+    note(request, import_id, run=str(run.id), force=wanted.force, dryRun=wanted.dry_run)
+    return accepted(request, response, run)
+
+
+@router.get("/imports/daily", responses=responses())
+async def daily(
+    service: CurrentService,
+    caller: AnyKey,
+    days: Annotated[int, Query(ge=1, le=366, description="How many days, today included.")] = 30,
+) -> list[Day]:
+    """What became of the records of each day's imports (UTC); days without any are left out.
+
+    For a key that may not read all types, of the imports that were asked for with it.
+    """
+    owner = caller.name if caller.permissions.lacks(Action.READ, RESOURCES) else None
+    found = await service.asked(lambda connection: ledger.daily(connection, days=days, requested_by=owner))
+    return [Day.model_validate(each) for each in found]
+
+
+@router.get("/imports", responses=responses(404))
+async def imports(
+    request: Request,
+    service: CurrentService,
+    caller: AnyKey,
+    type: Annotated[str | None, Query(description="Only imports of this type.", max_length=100)] = None,
+    status: Annotated[Status | None, Query(description="Only those that stand there.")] = None,
+    sync: Annotated[str | None, Query(description="Only runs of this sync.", max_length=255)] = None,
+    dry_run: Annotated[
+        bool | None, Query(alias="dryRun", description="Only previews and other dry runs, or only others.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50,
+    after: Annotated[UUID | None, Query(description="Those that began before this one.")] = None,
+) -> History:
+    """The imports that were asked for with this key, or with any by a key that may see all; the newest first."""
+    chosen = resource(type).type if type else None
+    owner = None if caller.admin else caller.name
+
+    def read(connection: Connection) -> list[Report]:
+        return ledger.list_runs(
+            connection,
+            limit=limit,
+            resource_type=chosen,
+            status=status,
+            requested_by=owner,
+            sync=sync,
+            dry_run=dry_run,
+            after=after,
+        )
+
+    found = await service.asked(read)
+    more = request.url.include_query_params(after=found[-1].run_id) if len(found) == limit else None
+    return History(items=[results.summary(report) for report in found], next=results.relative(more))
