@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from schemas.errors import SourceError
 from tasks.formats.base import Source
 from tasks.formats.compression import BROKEN_ZIP, refuse_bomb
+from tasks.formats.excel import legacy, records
 from tasks.formats.excel.extent import most_cells, refuse_far_cells
+from tasks.formats.excel.legacy import OLE
 from tasks.formats.excel.parts import Part
 from tasks.formats.excel.shared_texts import refuse_repeated_texts
 
@@ -34,10 +36,17 @@ def refuse_bombs(source: Source) -> None:
 
 def refuse_expansion(source: Source) -> None:
     """Refuse a workbook that takes far more memory than its file; raises SourceError."""
+    with source.path.open("rb") as file:
+        if file.read(len(OLE)) == OLE:
+            legacy.refuse_far_records(source)
+    # A file may be both, and its name decides how Calamine reads it.
     if not zipfile.is_zipfile(source.path):
         return
     with _package(source) as archive:
         parts = [Part(source, archive, item) for item in archive.infolist()]
+        if records.is_binary(parts):
+            records.refuse_far_records(source, parts)
+            return
         for part in parts:
             refuse_far_cells(part)
             if part.name.endswith(_CONTENT_PART):
