@@ -22,7 +22,16 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"schemas/model/kinds/{name}.py": ("tests/schemas/model/test_kinds.py",)
         for name in ("addresses", "kind", "numbers", "structured", "text")
     },
-    "tasks/steps/map.py": ("tests/tasks/steps/test_map.py",),
+    **{
+        f"tasks/{name}.py": ("tests/tasks/steps/test_map.py",)
+        for name in (
+            "mapping/lineage_columns",
+            "mapping/match_names",
+            "mapping/match_values",
+            "mapping/options",
+            "steps/map",
+        )
+    },
     "tasks/store/merge/plan.py": ("tests/flows/test_plan.py", "tests/flows/test_undo.py", "tests/flows/test_sync.py"),
     "tasks/store/merge/undo.py": ("tests/flows/test_undo.py",),
     "tasks/store/merge/deletions.py": (
@@ -33,7 +42,7 @@ TESTS: dict[str, tuple[str, ...]] = {
 }
 """The tests of each module: to run all of them for each mutant would take days."""
 
-PURE = tuple(name for name in TESTS if name.startswith(("schemas/", "tasks/steps/")))
+PURE = tuple(name for name in TESTS if name.startswith(("schemas/", "tasks/mapping/", "tasks/steps/")))
 """Modules whose tests need no fixture, and run without the second that tests/conftest.py takes to import."""
 
 # What a test process imports of others, so that it is imported once; nothing of ours, which is mutated, and nothing

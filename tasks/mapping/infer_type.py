@@ -22,7 +22,7 @@ from schemas.spelling import plain
 from tasks.formats.header import names_fields
 from tasks.mapping.block_columns import MEASURES
 from tasks.mapping.column_samples import are_ids, filled, is_like, is_readable
-from tasks.steps.map import is_id, matched
+from tasks.mapping.match_names import exact_matches, is_id
 
 HEAD = 200
 """How many records are looked at."""
@@ -155,7 +155,7 @@ def _by_id(columns: list[str], head: Head) -> Resource | None:
 
 def _candidate(resource: Resource, columns: list[str], head: Head) -> Candidate:
     keys = _keys(resource)
-    found = matched(columns, resource)
+    found = exact_matches(columns, resource)
     block = next((name for name in keys if resource.fields[name].kind.name == BLOCK.name), None)
     masks = [column for column in columns if block and plain(column) in MEASURES[Measure.MASK]]
     sound = [match for match in found if _is_sound(match, resource, head, block if masks else None)]

@@ -13,7 +13,8 @@ from schemas.mapping import Mapping, Match
 from schemas.model.resource import Resource
 from schemas.sources import ROW, Extracted
 from tasks.mapping.infer_type import first_records
-from tasks.steps.map import MapOptions, map_columns
+from tasks.mapping.options import MapOptions
+from tasks.steps.map import map_columns
 
 
 def map_anyway(

@@ -19,6 +19,7 @@ from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats import FORMATS
 from tasks.formats.formula_guard import SOURCE_GUARDED
 from tasks.mapping.infer_type import detect_type, first_records
+from tasks.mapping.options import MapOptions, fitting, is_field, with_stored_mapping
 from tasks.mapping.unmapped import map_anyway
 from tasks.planning.create_missing import created_types, with_referred
 from tasks.prefetch import ahead
@@ -31,15 +32,7 @@ from tasks.steps import extract as reading
 from tasks.steps import fetch as fetching
 from tasks.steps import load as loading
 from tasks.steps.detect import with_columns
-from tasks.steps.map import (
-    MapOptions,
-    as_said,
-    columns_of_nothing,
-    fitting,
-    is_field,
-    map_columns,
-    with_untouched,
-)
+from tasks.steps.map import columns_of_nothing, map_columns, with_untouched
 from tasks.steps.map import notices as column_notices
 from tasks.steps.validate import Validator
 from tasks.store import ledger
@@ -144,7 +137,7 @@ def _mapped(
         given = fitting(given, source.columns, chosen)
     if source.given is not None:
         given = replace(given, columns=source.given)
-    given = as_said(given, source, chosen)
+    given = with_stored_mapping(given, source, chosen)
     if source.records == 0 and not source.columns:
         given = replace(given, columns={})
         source = with_columns(source, columns_of_nothing(chosen, given))

@@ -27,7 +27,7 @@ from tasks.formats import FORMATS
 from tasks.formats.about import about_cell, add_about
 from tasks.formats.excel.sheet_xml import SHEET_ROWS
 from tasks.formats.formula_guard import GUARD, SOURCE_GUARDED, guarded_text
-from tasks.steps.map import MAPPINGS, mapping_said
+from tasks.mapping.options import MAPPINGS, stored_mapping
 from tasks.store import ledger
 
 NOTES = (f"{NOTE} row", f"{NOTE} reason")
@@ -108,7 +108,7 @@ def _said_of(connection: Connection, run_id: UUID) -> Said:
     return {
         **({SOURCE_GUARDED: False} if unguarded else {}),
         "schemas": schemas,
-        MAPPINGS: {name: mapping_said(mapping, columns[name]) for name, mapping in mappings.items()},
+        MAPPINGS: {name: stored_mapping(mapping, columns[name]) for name, mapping in mappings.items()},
     }
 
 

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandera.polars as pa
 import polars as pl
-from pandera.errors import SchemaErrors
 
 from schemas.choices import Empty, Mode
 from schemas.custom import Rule
-from schemas.issues import ISSUE_SCHEMA, Severity, issues_frame
+from schemas.issues import Severity, issues_frame
 from schemas.jobs import ReadOptions
 from schemas.mapping import Mapping, Match
-from schemas.model.fields import Spec
 from schemas.model.kinds.kind import Kind
 from schemas.model.kinds.text import TEXT
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE, RowRule
 from schemas.model.tables import SEEN_AT
 from schemas.sources import EXAMPLE, NOTE, ROW, Extracted
-from schemas.spelling import nearest
 from tasks.formats.formula_guard import is_free, unguarded
 from tasks.rules.evaluate import broken_cells
+from tasks.values.cell_checks import CellChecks
 from tasks.values.cell_text import Note, is_empty_word, joined, read_cells, without_control
+from tasks.values.issue_frames import cell_issues, row_issues, without_unread
 from tasks.values.timestamps import moments
 from tasks.values.untouched_fields import read_untouched
-
-# What pandera calls the checks that `schemas.model.fields` names as pandera's keywords do.
-_KEYWORDS = {"greater_than_or_equal_to": "ge", "less_than_or_equal_to": "le"}
-
-# A message shows this many characters of a value.
-_SHOWN = 80
-
-# How Excel shows a number of more than 11 digits, and writes it into a CSV file.
-_SHORTENED = r"^[1-9]\.\d+E\+\d\d$"
-# A function of a spreadsheet, or cells that are added or joined: =HYPERLINK("…"), =A1&B1.
-_FORMULA = r"^=(?:[A-Z][A-Z0-9.]+\(.*\)|\$?[A-Z]{1,3}\$?[0-9]+(?:[-+*/&].*)?)$"
-_ENTER_AGAIN = "format the column as text, enter the value again"
 
 
 @dataclass(frozen=True)
@@ -86,6 +74,11 @@ class Validator:
     own: tuple[Rule, ...] = ()
     options: ReadOptions = field(default_factory=ReadOptions)
 
+    @cached_property
+    def checks(self) -> CellChecks:
+        """The checks of single cells."""
+        return CellChecks(self.resource, self.mapping, self.guarded)
+
     def batches(self, extracted: Extracted, size: int) -> Iterator[Batch]:
         """Read a source in batches of `size` rows, in its order, and validate each."""
         schema = self.schema()
@@ -107,24 +100,35 @@ class Validator:
         left = read_untouched(records, self.resource, text, self.mapping.constants)
         text = left.cleared(text)
         typed = self._typed(text).with_columns(left.columns)
-        unreadable = [self._unreadable(text, typed, name) for name in self.mapping.fields]
-        cells = pl.concat([self._faulty_cells(records, extracted), self._digits_lost(text)])
+        unreadable = [self.checks.unreadable(text, typed, name) for name in self.mapping.fields]
+        cells = pl.concat([self._faulty_cells(records, extracted), self.checks.digits_lost(text)])
         unreadable = [each.join(cells, on=["row", "field"], how="anti") for each in unreadable if len(each)]
         wrong = pl.concat([told, cells, *found.errors, *unreadable])
-        failed = left.spared(self._failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti"))
+        failed = left.spared(self.checks.failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti"))
         rules = [left.spared(self._broken(text, typed, rule, wrong), rule.fields) for rule in self.resource.row_rules]
         rules += [
-            _spared(broken_cells(rule, self.resource, self.mapping, typed), wrong, rule.fields) for rule in self.own
+            without_unread(broken_cells(rule, self.resource, self.mapping, typed), wrong, rule.fields)
+            for rule in self.own
         ]
-        altered = [*found.repairs, *(self._repairs(text, typed, name) for name in self.mapping.fields)]
+        altered = [*found.repairs, *(self.checks.repairs(text, typed, name) for name in self.mapping.fields)]
         faults = pl.concat([wrong, failed])
         # A rejected cell is reported once.
         repairs = pl.concat(altered).join(faults, on=["row", "field"], how="anti") if altered else issues_frame()
-        strange = [self._unknown_choices(text, typed, name) for name in self.mapping.fields]
-        kept = [self._kept(text, typed, found.own, name) for name in found.own]
-        no_key = _spared(self._no_key(typed), wrong, self.resource.known_by)
+        strange = [self.checks.unknown_choices(text, typed, name) for name in self.mapping.fields]
+        kept = [self.checks.kept(text, typed, found.own, name) for name in found.own]
+        no_key = without_unread(self._no_key(typed), wrong, self.resource.known_by)
         issues = pl.concat(
-            [faults, *strange, *rules, no_key, left.issues, *self._formulas(records), *found.warnings, *kept, repairs]
+            [
+                faults,
+                *strange,
+                *rules,
+                no_key,
+                left.issues,
+                *self.checks.formulas(records),
+                *found.warnings,
+                *kept,
+                repairs,
+            ]
         )
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
         faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
@@ -161,7 +165,7 @@ class Validator:
             noted = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.len_bytes() > 0 for note in notes))
             blank = frame.filter(empty & ~noted.fill_null(value=False))[ROW]
             frame = frame.filter(~empty)
-        blanks = _issues(
+        blanks = row_issues(
             blank, rule="blank", severity=Severity.WARNING, message=pl.format("row {} is blank and is left out", "row")
         )
         return frame, pl.concat([faults, examples, blanks])
@@ -178,7 +182,7 @@ class Validator:
         is_example = self._images(self._text(rows)[0]).is_in(self._images(self._examples()).implode())
         left_out, others = rows[ROW].filter(is_example), rows[ROW].filter(~is_example)
         issues = [
-            _issues(rows, rule="example", severity=Severity.WARNING, message=pl.format(f"row {{}} {says}", "row"))
+            row_issues(rows, rule="example", severity=Severity.WARNING, message=pl.format(f"row {{}} {says}", "row"))
             for rows, says in (
                 (left_out, "is an example of the template and is left out"),
                 (others, "differs from the template's example and is imported, though its note still says 'example'"),
@@ -208,28 +212,6 @@ class Validator:
         fields = {match.column: match.field for match in self.mapping.matches}
         faults = extracted.faults.filter(pl.col("column").is_in(fields), pl.col("row").is_in(records[ROW].implode()))
         return faults.with_columns(field=pl.col("column").replace_strict(fields, default=None, return_dtype=pl.String))
-
-    def _formulas(self, records: pl.DataFrame) -> list[pl.DataFrame]:
-        """Cells of text that hold a spreadsheet's formula, of which the file does not have the value."""
-        found = []
-        for match in self.mapping.matches if self.guarded else ():
-            cells = records[match.column]
-            if not is_free(self.resource.fields[match.field].kind) or not cells.str.starts_with("=").any():
-                continue
-            rows = records.select(ROW, pl.col(match.column).alias(match.field)).filter(cells.str.contains(_FORMULA))
-            said = pl.lit("is a formula of a spreadsheet, and is kept as text: put the value in its place")
-            found.append(self._cells(rows, match.field, "formula", said, Severity.WARNING))
-        return found
-
-    def _digits_lost(self, text: pl.DataFrame) -> pl.DataFrame:
-        """Texts such as 1.23457E+11, by which a spreadsheet wrote a long number of which only these digits are left."""
-        names = [name for name in self.mapping.fields if self.guarded and is_free(self.resource.fields[name].kind)]
-        found = [name for name in names if text[name].str.contains("E+", literal=True).any()]
-        said = pl.lit("is how a spreadsheet writes a long number, and digits are lost: " + _ENTER_AGAIN)
-        cells = [
-            self._cells(text.filter(pl.col(name).str.contains(_SHORTENED)), name, "digits_lost", said) for name in found
-        ]
-        return pl.concat(cells) if cells else issues_frame()
 
     def _text(self, records: pl.DataFrame) -> tuple[pl.DataFrame, Found]:
         """Return `ROW` and one column of text for each field, null where it is empty, and what was found in the cells.
@@ -281,19 +263,7 @@ class Validator:
         rows = pl.DataFrame({ROW: records[ROW], name: before}).filter(note.where)
         rows = rows.with_columns(without_control(rows[name]).alias(name))
         said = note.said.filter(note.where) if isinstance(note.said, pl.Series) else pl.lit(note.said)
-        return self._cells(rows, name, note.rule, said, note.severity)
-
-    def _kept(self, text: pl.DataFrame, typed: pl.DataFrame, own: dict[str, pl.Series], name: str) -> pl.DataFrame:
-        """Cells that keep their own value, which is another than the constant of their field."""
-        kind = self.resource.fields[name].kind
-        value = self.mapping.constants[name]
-        constant = kind.read(pl.Series([value], dtype=pl.String))
-        same = _as_text(typed[name]) == _as_text(constant)[0]
-        where = own[name].is_not_null() & typed[name].is_not_null() & ~same.fill_null(value=False)
-        if not where.any():
-            return issues_frame()
-        said = f"is kept: the constant {value} only fills empty cells; {name}={value}! overrides"
-        return self._cells(text.filter(where), name, "constant", pl.lit(said), Severity.WARNING)
+        return cell_issues(self.mapping, rows, name, note.rule, said, note.severity)
 
     def _seen(self) -> list[str]:
         return [SEEN_AT] if self.mapping.seen else []
@@ -307,7 +277,7 @@ class Validator:
         where = values.is_not_null() & read.is_null()
         said = "'{}' is not a time that can be read: write it as 2026-11-24T08:30:00.123456Z, or leave it empty"
         found.errors.append(
-            _issues(
+            row_issues(
                 records.filter(where)[ROW],
                 rule="time",
                 message=pl.format(said, "value"),
@@ -323,80 +293,6 @@ class Validator:
             return pl.Series(name, [None] * len(values), dtype=kind.dtype)
         return kind.read(values).alias(name)
 
-    # What is wrong with a cell ------------------------------------------------------------------------------------
-
-    def _unreadable(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
-        """Cells that hold text which is no value of the field's kind."""
-        where = text[name].is_not_null() & typed[name].is_null()
-        if not where.any():
-            return issues_frame()
-        kind = self.resource.fields[name].kind
-        said: pl.Expr = pl.lit(f"is not {kind.wants}")
-        for pattern, hint in reversed(kind.hints):
-            said = pl.when(pl.col("value").str.contains(pattern)).then(pl.lit(hint)).otherwise(said)
-        return self._cells(text.filter(where), name, kind.name, said)
-
-    def _failures(self, text: pl.DataFrame, typed: pl.DataFrame, schema: pa.DataFrameSchema) -> pl.DataFrame:
-        """Cells that pandera's checks reject."""
-        try:
-            schema.validate(typed.select(*self.mapping.fields), lazy=True)
-        except SchemaErrors as error:
-            cases = error.failure_cases.filter(pl.col("index").is_not_null())
-            groups = cases.group_by("column", "check", maintain_order=True)
-            return pl.concat([self._failed(text, str(key[0]), str(key[1]), rows["index"]) for key, rows in groups])
-        return issues_frame()
-
-    def _failed(self, text: pl.DataFrame, name: str, check: str, index: pl.Series) -> pl.DataFrame:
-        spec = self.resource.fields[name]
-        rows = text[index.cast(pl.UInt32)]
-        if check == "not_nullable":
-            rule, message = "required", f"{spec.title} is required, and the cell is empty"
-        else:
-            keyword = check.partition("(")[0]
-            rule, message = spec.says[_KEYWORDS.get(keyword, keyword)]
-        return self._suggested(self._cells(rows, name, rule, pl.lit(message)), spec)
-
-    def _unknown_choices(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
-        """Values that an enum does not list: kept, as whoever made the source may have added them since."""
-        spec = self.resource.fields[name]
-        if not spec.kind.choices:
-            return issues_frame()
-        distinct = typed[name].drop_nulls().unique()
-        unknown = distinct.filter(~distinct.is_in(list(spec.kind.choices)))
-        if unknown.is_empty():
-            return issues_frame()
-        rows = text.filter(typed[name].is_in(unknown.implode()))
-        said = f"is not one of {', '.join(spec.choices)}: it is kept; correct it if it is misspelt"
-        return self._suggested(self._cells(rows, name, "choice", pl.lit(said), Severity.WARNING), spec)
-
-    def _suggested(self, issues: pl.DataFrame, spec: Spec) -> pl.DataFrame:
-        if not spec.choices:
-            return issues
-        values = issues["value"].drop_nulls().unique()
-        near = {value: nearest(value, spec.choices, cutoff=0.7) for value in values}
-        suggestions = {value: choice for value, choice in near.items() if choice}
-        return issues.with_columns(
-            suggestion=pl.col("value").replace_strict(suggestions, default=None, return_dtype=pl.String)
-        )
-
-    def _repairs(self, text: pl.DataFrame, typed: pl.DataFrame, name: str) -> pl.DataFrame:
-        """Cells whose value was altered on reading, for the report."""
-        kind = self.resource.fields[name].kind
-        if not kind.repair:
-            return issues_frame()
-        stored = _as_text(typed[name])
-        spelt = text[name]
-        if isinstance(kind.dtype, pl.List):
-            spelt = spelt.str.replace_all(r"[\[\]\"\s]", "").str.replace_all(";", ",")
-        elif kind.dtype.is_integer():  # 12.0 is how many programs write 12
-            spelt = spelt.str.replace(r"^(\d+)\.0$", "$1")
-        where = (stored != spelt).fill_null(value=False)
-        if not where.any():
-            return issues_frame()
-        rows = text.filter(where).with_columns(stored.filter(where).alias("stored"))
-        said = pl.format("read as '{}': {}", rows["stored"], pl.lit(kind.repair))
-        return self._cells(rows, name, f"{kind.name}_repaired", said, Severity.REPAIR)
-
     # What is wrong with a row -------------------------------------------------------------------------------------
 
     def _broken(self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule, wrong: pl.DataFrame) -> pl.DataFrame:
@@ -409,8 +305,10 @@ class Validator:
             where = where & ~typed[STATE].is_in(list(self.resource.dead)).fill_null(value=False)
         if not where.any():
             return issues_frame()
-        found = self._cells(text.filter(where), rule.field, rule.name, pl.lit(rule.message), rule.severity)
-        return _spared(found, wrong, rule.fields)
+        found = cell_issues(
+            self.mapping, text.filter(where), rule.field, rule.name, pl.lit(rule.message), rule.severity
+        )
+        return without_unread(found, wrong, rule.fields)
 
     def _no_key(self, typed: pl.DataFrame) -> pl.DataFrame:
         """Rows without a natural key, where it may come from several optional fields."""
@@ -419,30 +317,11 @@ class Validator:
         present = [name for name in self.resource.known_by if name in self.mapping.fields]
         titles = " or ".join(self.resource.fields[name].title for name in self.resource.known_by)
         rows = typed.filter(pl.all_horizontal(pl.col(name).is_null() for name in present))[ROW]
-        return _issues(
+        return row_issues(
             rows,
             rule="required",
             field=self.resource.known_by[0],
             message=pl.lit(f"{titles} is required, and the cells are empty"),
-        )
-
-    def _cells(
-        self, rows: pl.DataFrame, name: str, rule: str, said: pl.Expr | pl.Series, severity: Severity = Severity.ERROR
-    ) -> pl.DataFrame:
-        """Issues for one cell of each of these rows of text; `said` continues after the quoted value."""
-        values = rows[name] if name in rows.columns else pl.Series([None] * len(rows), dtype=pl.String)
-        shown = pl.col("value").str.slice(0, _SHOWN) + pl.when(pl.col("value").str.len_chars() > _SHOWN).then(
-            pl.lit("…")
-        ).otherwise(pl.lit(""))
-        message = pl.coalesce(pl.format("'{}' {}", shown, said), said)
-        return _issues(
-            rows[ROW],
-            rule=rule,
-            severity=severity,
-            field=name,
-            column=self.mapping.column_of(name),
-            value=values,
-            message=message,
         )
 
 
@@ -452,40 +331,3 @@ def _blank(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
     rest = frame.filter(pl.col(columns[0]).str.strip_chars().fill_null("") == "") if columns else frame
     filled = pl.any_horizontal(pl.col(column).str.strip_chars().str.len_bytes() > 0 for column in columns)
     return rest.filter(~filled.fill_null(value=False))[ROW] if columns else rest[ROW]
-
-
-def _as_text(values: pl.Series) -> pl.Series:
-    """Typed values as text, to be held against what stood in their cells."""
-    return values.list.join(",") if isinstance(values.dtype, pl.List) else values.cast(pl.String)
-
-
-def _spared(issues: pl.DataFrame, wrong: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
-    """Leave out the rows of which one of these fields could not be read: it only looks as if it were empty."""
-    if issues.is_empty() or wrong.is_empty():
-        return issues
-    return issues.join(wrong.filter(pl.col("field").is_in(list(fields))), on="row", how="anti")
-
-
-def _issues(
-    rows: pl.Series,
-    *,
-    rule: str,
-    message: pl.Expr,
-    severity: Severity = Severity.ERROR,
-    field: str | None = None,
-    column: str | None = None,
-    value: pl.Series | None = None,
-) -> pl.DataFrame:
-    """A frame of `ISSUE_SCHEMA` for these rows; `message` may use `row` and `value`."""
-    if rows.is_empty():
-        return issues_frame()
-    values = value if value is not None else pl.Series([None] * len(rows), dtype=pl.String)
-    frame = pl.DataFrame({"row": rows.cast(pl.UInt32), "value": values})
-    return frame.with_columns(
-        column=pl.lit(column, pl.String),
-        field=pl.lit(field, pl.String),
-        rule=pl.lit(rule),
-        severity=pl.lit(str(severity)),
-        message=message,
-        suggestion=pl.lit(None, pl.String),
-    ).select(*(pl.col(name).cast(dtype) for name, dtype in ISSUE_SCHEMA.items()))
