@@ -16,7 +16,9 @@ from schemas.issues import Issue, Severity
 from schemas.sources import NOTE, Opened
 from schemas.texts import SEPARATOR
 from tasks.formats.base import Format, Source, column_names
-from tasks.formats.csv.line_census import Shape, census, quoted_reader, scan
+from tasks.formats.csv.line_census import census, scan
+from tasks.formats.csv.record_census import quoted_reader
+from tasks.formats.csv.shape import Shape
 from tasks.formats.encoding import BOMS, Text, as_text, marked_encoding
 from tasks.formats.header import (
     OUR_NOTES,
@@ -41,7 +43,7 @@ def open_delimited(source: Source) -> Opened:
     """Open delimited text: find encoding, delimiter and header, and count the fields of every record."""
     text = as_text(source)
     shape = shape_of(source, text)
-    names, told = column_names(source, shape.cells, shape.header_row)
+    names, header_issues = column_names(source, shape.cells, shape.header_row)
     counted = census(source, text, shape)
     if counted.records <= 0 and not source.emptied:
         raise SourceError(f"{source.name} has a header and no records: nothing to import.")
@@ -55,7 +57,7 @@ def open_delimited(source: Source) -> Opened:
         header_row=shape.header_row if shape.header is not None else None,
         records=counted.records,
         faults=counted.faults,
-        notices=(*text.notices, *shape.notices, *told, *counted.notices, *formulas),
+        notices=(*text.notices, *shape.notices, *header_issues, *counted.notices, *formulas),
         metadata=_metadata(text, shape.lines),
     )
 
@@ -132,8 +134,8 @@ def _with_header(
         titles = [(r.before + 1 - bool(hidden), " ".join(" ".join(r.cells).split())) for r in records[:at]]
         notices += titles_notice("line", [title for title in titles if title[1] and not title[1].startswith(NOTE)])
         if cells[0].startswith(NOTE) and (bare := cells[0].removeprefix(NOTE).strip()).lower() not in OUR_NOTES:
-            told = f"line {row} is taken as the header, without the '#' that it begins with"
-            notices += [Issue("header", told, Severity.REPAIR, row=row)] if is_field_name(bare) else []
+            message = f"line {row} is taken as the header, without the '#' that it begins with"
+            notices += [Issue("header", message, Severity.REPAIR, row=row)] if is_field_name(bare) else []
             cells[0] = bare if is_field_name(bare) else cells[0]
         refuse_a_record(source.name, "line", row, cells)
     spare = _unused(cells, records[at + 1 :])
@@ -251,9 +253,9 @@ def without_text_formulas(frame: pl.LazyFrame, names: tuple[str, ...]) -> tuple[
     if not found:
         return frame, []
     shown = ", ".join(f"'{name}' ({count:,})" for name, count in list(found.items())[:5])
-    told = f'cells such as ="00045" are read as the text 00045: {shown}'
+    message = f'cells such as ="00045" are read as the text 00045: {shown}'
     text = cells.str.extract(_TEXT_FORMULA).str.replace_all('""', '"', literal=True)
-    return frame.with_columns(text.fill_null(cells)), [Issue("text_formula", told, Severity.REPAIR)]
+    return frame.with_columns(text.fill_null(cells)), [Issue("text_formula", message, Severity.REPAIR)]
 
 
 CSV = Format(

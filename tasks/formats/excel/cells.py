@@ -8,7 +8,7 @@ import polars as pl
 
 from schemas.issues import Issue, Severity
 from tasks.formats.excel.number_formats import Look, NumberFormat
-from tasks.formats.excel.sheet_xml import Area, Marks, place_of, told_of
+from tasks.formats.excel.sheet_xml import Area, Marks, place_of, special_cell_issues
 from tasks.formats.header import is_number_name
 
 
@@ -70,7 +70,7 @@ def as_shown(
 
     if not marks.known:
         return cells.with_columns(_without_midnight(pl.all())), [], []
-    faults, told = told_of(marks.special, header, column)
+    faults, notices = special_cell_issues(marks.special, header, column)
     changed: list[tuple[str, str, str]] = []
     count = 0
     unknown: list[str] = []
@@ -95,7 +95,7 @@ def as_shown(
             (f"{place}{row}", old, new) for row, old, new in zip(where[:3], before.filter(differs), texts, strict=False)
         ]
         cells = cells.with_columns(cells.to_series(index).scatter(where - 1, texts))
-    return cells, faults, [*told, *_changed(changed, count, sheet), *_unknown(unknown, sheet)]
+    return cells, faults, [*notices, *_changed(changed, count, sheet), *_unknown(unknown, sheet)]
 
 
 def _without_midnight(text: pl.Expr) -> pl.Expr:
@@ -125,13 +125,13 @@ def _changed(changed: list[tuple[str, str, str]], count: int, sheet: str) -> lis
         return []
     shown = ", ".join(f"{cell} '{new}' (stored: {old})" for cell, old, new in changed[:3])
     more = f" and {count - min(len(changed), 3):,} more" if count > 3 else ""
-    told = f"sheet '{sheet}': numbers and dates are read as they are shown, dates as year-month-day: {shown}{more}"
-    return [Issue("number_format", told, Severity.REPAIR)]
+    message = f"sheet '{sheet}': numbers and dates are read as they are shown, dates as year-month-day: {shown}{more}"
+    return [Issue("number_format", message, Severity.REPAIR)]
 
 
 def _unknown(cells: list[str], sheet: str) -> list[Issue]:
     if not cells:
         return []
     shown = ", ".join(cells[:3])
-    told = f"sheet '{sheet}': cells have a number format that is not known, and are read as the number: {shown}"
-    return [Issue("number_format", told, Severity.WARNING)]
+    message = f"sheet '{sheet}': cells have a number format that is not known, and are read as the number: {shown}"
+    return [Issue("number_format", message, Severity.WARNING)]

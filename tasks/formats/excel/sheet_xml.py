@@ -88,7 +88,7 @@ def place_of(cell: str) -> tuple[int, int]:
     return int(cell[len(letters) :]), column_number(letters)
 
 
-def told_of(
+def special_cell_issues(
     special: list[Special], header: int, column: Callable[[str], str | None]
 ) -> tuple[list[Issue], list[Issue]]:
     """Return the faults of cells without a value that can be read, and what to tell of formulas that have one.
@@ -120,8 +120,8 @@ def told_of(
     if not computed:
         return faults, []
     more = f" and {len(computed) - 3:,} more" if len(computed) > 3 else ""
-    told = f"cells hold formulas, whose last computed values are read: {', '.join(computed[:3])}{more}"
-    return faults, [Issue("formula", told, Severity.WARNING)]
+    message = f"cells hold formulas, whose last computed values are read: {', '.join(computed[:3])}{more}"
+    return faults, [Issue("formula", message, Severity.WARNING)]
 
 
 def marks_of(path: Path, sheet: int) -> Marks:
