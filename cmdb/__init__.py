@@ -29,7 +29,7 @@ from schemas.settings import Settings
 from schemas.settings import settings as settings_of_the_process
 from tasks.steps import undo as undoing
 from tasks.store.connection.database import database
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 from tasks.store.read import record_pages
 
 __all__ = [
@@ -151,7 +151,7 @@ def list_records(
     """
     asked = parse(where) if isinstance(where, str) else where
     wanted = record_pages.Wanted(resource(type), asked, sort=sort, limit=_ALL if limit is None else limit)
-    with database(settings or settings_of_the_process()) as url, told_plainly(), engine(url).connect() as connection:
+    with database(settings or settings_of_the_process()) as url, database_errors(), engine(url).connect() as connection:
         return record_pages.page(connection, wanted)[1]
 
 

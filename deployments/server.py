@@ -17,7 +17,7 @@ from flows.launch import answers
 from flows.sign_in import SERVER, server_secret
 from schemas.settings import Settings
 from tasks.store.connection.database import address
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def page_address(settings: Settings, port: int) -> str:
 
 def _own_database(url: str, name: str) -> str:
     """Create the server's database when it is not there; returns its address for asyncpg, which Prefect uses."""
-    with told_plainly(), engine(url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with database_errors(), engine(url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         there = text("select 1 from pg_database where datname = :name")
         if not connection.scalar(there, {"name": name}):
             connection.execute(text(f'create database "{name}"'))

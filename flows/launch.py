@@ -21,7 +21,7 @@ from tasks.runtime.context import user
 from tasks.steps.undo import undo
 from tasks.store.access import access_log
 from tasks.store.connection.database import database
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 
 Say = Callable[[str], None]
 Job = ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob
@@ -98,7 +98,7 @@ def _entered(url: str, flow: str, job: Job, run: Callable[[], Result]) -> Result
 
 
 def _enter(url: str, event: access_log.Event) -> None:
-    with told_plainly(), engine(url).begin() as connection:
+    with database_errors(), engine(url).begin() as connection:
         access_log.add(connection, [event])
 
 

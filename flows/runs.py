@@ -42,7 +42,7 @@ from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Status
 from schemas.settings import Settings
 from tasks.store import ledger
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.session import interrupt, is_alive
 
 Found = TypeVar("Found")
@@ -251,7 +251,7 @@ class Runs:
         """Ask the database, in a thread."""
 
         def ask() -> Found:
-            with told_plainly(), engine(self.url).begin() as connection:
+            with database_errors(), engine(self.url).begin() as connection:
                 return question(connection)
 
         return await run_sync(ask)

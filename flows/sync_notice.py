@@ -24,7 +24,7 @@ from schemas.settings import settings
 from tasks.notifications.notifications import Circumstances, Event, tell
 from tasks.store import ledger
 from tasks.store.connection.database import database
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.session import is_alive
 
 # PostgreSQL sees within seconds that a process is gone, once the statement that it asked for is over.
@@ -39,7 +39,7 @@ def sync_notice(run: Annotated[UUID, Field(description="The run that Prefect tak
         return
     with database(settings()) as url:
         for _ in range(_LOOKS):
-            with told_plainly(), engine(url).begin() as connection:
+            with database_errors(), engine(url).begin() as connection:
                 goes_on = is_alive(connection, run)
                 is_told, report = _known(connection, run)
             if not goes_on:

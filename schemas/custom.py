@@ -87,11 +87,11 @@ def rule(
     def made(function: RowFunction | RecordsFunction) -> Rule:
         called = name or str(getattr(function, "__name__", ""))
         try:
-            listed = _fields(fields)
-            chosen = tuple(resource(each).type for each in types) or _with_all(listed)
-            _check_fields(chosen, listed)
+            names = _fields(fields)
+            chosen = tuple(resource(each).type for each in types) or _with_all(names)
+            _check_fields(chosen, names)
             _check_function(function, scope)
-            found = Rule(called, chosen, listed, message, _severity(severity), scope, function)
+            found = Rule(called, chosen, names, message, _severity(severity), scope, function)
             _check_words(found)
         except (UnknownType, ValueError) as error:
             raise RuleFailed(f"The rule '{called}' can't be asked: {error}") from error

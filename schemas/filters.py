@@ -110,8 +110,8 @@ class Condition(_Node):
 
     def __str__(self) -> str:
         values = [_quoted(value) for value in self.value]
-        listed = f"({', '.join(values)})" if self.op in _MANY else " and ".join(values)
-        return f"{_quoted(self.field)} {self.op} {listed}".strip()
+        text = f"({', '.join(values)})" if self.op in _MANY else " and ".join(values)
+        return f"{_quoted(self.field)} {self.op} {text}".strip()
 
 
 class _Group(_Node):

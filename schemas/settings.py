@@ -32,7 +32,7 @@ class ApiKey(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _written(cls, value: Any) -> Any:
+    def _parsed_key(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         name, _, rest = value.partition(":")
@@ -41,7 +41,7 @@ class ApiKey(BaseModel):
 
     @field_validator("scopes")
     @classmethod
-    def _known(cls, value: frozenset[str]) -> frozenset[str]:
+    def _checked_scopes(cls, value: frozenset[str]) -> frozenset[str]:
         if not value or value - set(SCOPES):
             raise ValueError(f"scopes are {', '.join(SCOPES)}, joined by +")
         return frozenset(SCOPES[: max(SCOPES.index(scope) for scope in value) + 1])
@@ -268,11 +268,11 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        told = [_what_is_wrong(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+        messages = [_what_is_wrong(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
-        told = [_what_is_wrong((field[1] if field else "",), "write it as JSON")]
-    raise UsageError(f"The settings can't be used. {'; '.join(told)}.")
+        messages = [_what_is_wrong((field[1] if field else "",), "write it as JSON")]
+    raise UsageError(f"The settings can't be used. {'; '.join(messages)}.")
 
 
 def _what_is_wrong(place: tuple[int | str, ...], message: str) -> str:

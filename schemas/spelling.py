@@ -83,7 +83,9 @@ def near_misses(words: Iterable[str], choices: Iterable[str]) -> dict[str, str]:
     found = {}
     for word in words:
         distances = {
-            choice: far for choice in alike.get(_sort_of(word), ()) if (far := _apart(word, choice)) is not None
+            choice: far
+            for choice in alike.get(_sort_of(word), ())
+            if (far := _misspelling_distance(word, choice)) is not None
         }
         if distances:
             found[word] = min(distances, key=lambda choice: distances[choice])
@@ -95,7 +97,7 @@ def _sort_of(name: str) -> tuple[str, str]:
     return plain(name)[:1] or name[:1], "".join(_DIGITS.findall(name))
 
 
-def _apart(name: str, other: str) -> int | None:
+def _misspelling_distance(name: str, other: str) -> int | None:
     """Return the distance of two names where one may be the other misspelt; None where it may be another name."""
     if name.lower() == other.lower():
         return 0

@@ -1,4 +1,4 @@
-"""Files are written aside and renamed when they are whole, so that nobody ever finds half of one."""
+"""Atomic writes: a file is written under a hidden name and renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from schemas.errors import UsageError
-from tasks.private_files import open_as_asked
+from tasks.private_files import apply_umask
 
 
 @contextmanager
-def aside(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; at the end it takes the place of `path`, after an error it is gone."""
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a hidden path next to `path` to write to, which replaces `path` at the end; after an error it is deleted."""
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder '{path.parent}'.")
     if path.is_dir():
@@ -21,7 +21,7 @@ def aside(path: Path) -> Iterator[Path]:
     hidden = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
         yield hidden
-        open_as_asked(hidden)
+        apply_umask(hidden)
         hidden.replace(path)
     finally:
         hidden.unlink(missing_ok=True)

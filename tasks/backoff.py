@@ -1,4 +1,4 @@
-"""Patience: how long to wait before another attempt."""
+"""Backoff: how long to wait before another attempt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pause(attempt: int) -> float:
     return min(LONGEST, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
-def asked_for(header: str | None) -> float | None:
+def retry_after_seconds(header: str | None) -> float | None:
     """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None where it says nothing."""
     if not header:
         return None

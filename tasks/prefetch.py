@@ -1,4 +1,4 @@
-"""Work ahead: the next item is produced in a thread while this one is used."""
+"""Prefetch: the next item is produced in a thread while this one is used."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pushed(produce: Callable[[Callable[[Item], None]], None], depth: int = 1) ->
             except BaseException as error:  # raised again where it is waited for
                 put(_Failure(error))
 
-    thread = Thread(target=work, name="ahead", daemon=True)
+    thread = Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
         while not isinstance(item := queue.get(), _End):
@@ -59,7 +59,7 @@ def pushed(produce: Callable[[Callable[[Item], None]], None], depth: int = 1) ->
         thread.join()
 
 
-def ahead(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
+def prefetched(items: Iterator[Item], depth: int = 1) -> Iterator[Item]:
     """Yield the items of an iterator that runs up to `depth` items ahead in a thread."""
 
     def produce(put: Callable[[Item], None]) -> None:

@@ -20,7 +20,7 @@ def keep_private() -> None:
     os.environ.setdefault(OUTER, f"{outer:o}")
 
 
-def open_as_asked(path: Path) -> None:
+def apply_umask(path: Path) -> None:
     """Give a file that is written where others may look, such as an export, the mode of the caller's umask."""
     outer = os.environ.get(OUTER)
     if outer is not None and path.parent.stat().st_mode & _CLOSED & ~0o011:

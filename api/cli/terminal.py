@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from api.cli.streams import can_encode
 from schemas.settings import settings
 from tasks.store.connection.database import database
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 
 # Into a file or a pipe, tables are as wide as they need to be.
 _WIDE = None if sys.stdout and sys.stdout.isatty() else 200
@@ -26,14 +26,14 @@ err = Console(stderr=True, highlight=False, width=_WIDE)
 @contextmanager
 def reading() -> Iterator[Connection]:
     """Give a connection to the database, to read from it."""
-    with database(settings()) as url, told_plainly(), engine(url).connect() as connection:
+    with database(settings()) as url, database_errors(), engine(url).connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing() -> Iterator[Connection]:
     """Give a connection to the database in a transaction."""
-    with database(settings()) as url, told_plainly(), engine(url).begin() as connection:
+    with database(settings()) as url, database_errors(), engine(url).begin() as connection:
         yield connection
 
 

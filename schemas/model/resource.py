@@ -243,8 +243,8 @@ class Resource:
     @cached_property
     def fingerprint(self) -> str:
         """A short hash of the fields and their kinds: another one means that the type has changed since."""
-        said = [(name, spec.kind.name, spec.required, spec.choices) for name, spec in self.fields.items()]
-        return hashlib.sha256(repr((self.type, self.key, said)).encode()).hexdigest()[:12]
+        facts = [(name, spec.kind.name, spec.required, spec.choices) for name, spec in self.fields.items()]
+        return hashlib.sha256(repr((self.type, self.key, facts)).encode()).hexdigest()[:12]
 
     @property
     def related(self) -> tuple[str, ...]:
@@ -371,8 +371,8 @@ class Resource:
             pl.coalesce(pl.col(name).cast(pl.String) if name in present else pl.lit(None, pl.String) for name in part)
             for part in self.key_parts
         )
-        pieces = [
+        parts = [
             (part if names[0] in self.omitted else part.fill_null("")) + "/"
             for part, names in zip(before, self.key_parts, strict=False)
         ]
-        return pl.concat_str([*(piece.fill_null("") for piece in pieces), last]) if pieces else last
+        return pl.concat_str([*(part.fill_null("") for part in parts), last]) if parts else last

@@ -12,7 +12,7 @@ from schemas.resources import RESOURCES
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedRule:
     """One rule as it is listed; `source` is the file and line of one of the user's own."""
 
     name: str
@@ -25,29 +25,30 @@ class Listed:
 
 
 @cache
-def built_in() -> tuple[Listed, ...]:
+def built_in() -> tuple[ListedRule, ...]:
     """Return the built-in rules of rows and records; what a single cell takes is the field's own affair."""
-    found: dict[Listed, tuple[str, ...]] = {}
+    found: dict[ListedRule, tuple[str, ...]] = {}
     for name, resource in RESOURCES.items():
         for each in _of(resource):
             found[each] = (*found.get(each, ()), name)
     return tuple(replace(each, types=types) for each, types in found.items())
 
 
-def _of(resource: Resource) -> list[Listed]:
+def _of(resource: Resource) -> list[ListedRule]:
     key = "is the key of several rows: copies are left out, rows that differ are all rejected"
-    rules = [Listed("duplicate_key", (), resource.key, Severity.ERROR, key, "records")]
+    rules = [ListedRule("duplicate_key", (), resource.key, Severity.ERROR, key, "records")]
     for row in resource.row_rules:
         fields = tuple(dict.fromkeys((row.field, *row.fields)))
-        rules.append(Listed(row.name, (), fields, row.severity, row.message, "row"))
+        rules.append(ListedRule(row.name, (), fields, row.severity, row.message, "row"))
     for each in resource.set_rules:
-        rules.append(Listed(each.name, (), (each.field,), each.severity, each.says, "records"))
+        rules.append(ListedRule(each.name, (), (each.field,), each.severity, each.says, "records"))
     return rules
 
 
-def listed(own: tuple[Rule, ...], resource_type: str | None = None) -> list[Listed]:
+def list_rules(own: tuple[Rule, ...], resource_type: str | None = None) -> list[ListedRule]:
     """Return the rules, or those of one type: the built-in ones, then the user's own."""
     found = [
-        Listed(rule.name, rule.types, rule.fields, rule.severity, rule.message, rule.scope, rule.where) for rule in own
+        ListedRule(rule.name, rule.types, rule.fields, rule.severity, rule.message, rule.scope, rule.where)
+        for rule in own
     ]
     return [each for each in (*built_in(), *found) if resource_type is None or resource_type in each.types]

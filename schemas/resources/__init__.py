@@ -65,20 +65,20 @@ _SPELLINGS = {
 }
 
 
-def named(name: str) -> Resource | None:
+def find_resource(name: str) -> Resource | None:
     """Return the type that a sheet or a list is named after, however spelt (`VPCs`); None where it is none."""
     return _SPELLINGS.get(plain(name))
 
 
 def creatable(chosen: Resource) -> list[str]:
     """Return the types that a type's records refer to and of which a reference holds all that a new record needs."""
-    named = [rule.to for rule in chosen.set_rules if isinstance(rule, Reference)]
-    return [name for name in dict.fromkeys(named) if not RESOURCES[name].beyond_reference]
+    find_resource = [rule.to for rule in chosen.set_rules if isinstance(rule, Reference)]
+    return [name for name in dict.fromkeys(find_resource) if not RESOURCES[name].beyond_reference]
 
 
 def resource(name: str) -> Resource:
     """Return the type of that name however spelt (`transit-gateway`, `TGW`); raises UnknownType."""
-    found = named(name)
+    found = find_resource(name)
     if found:
         return found
     near = nearest(plain(name), _SPELLINGS)

@@ -33,32 +33,32 @@ def on_one_line(value: Any) -> str:
     return " ".join((value if isinstance(value, str) else orjson.dumps(value).decode()).split())
 
 
-def about_rows(said: dict[str, Any]) -> list[dict[str, str]]:
+def about_rows(metadata: dict[str, Any]) -> list[dict[str, str]]:
     """Return the rows of the sheet."""
-    return [{"": name, "value": on_one_line(value)} for name, value in said.items()]
+    return [{"": name, "value": on_one_line(value)} for name, value in metadata.items()]
 
 
-def add_about(book: Workbook, said: dict[str, Any]) -> None:
+def add_about(book: Workbook, metadata: dict[str, Any]) -> None:
     """Add the sheet, hidden, to a workbook that is made for a person."""
     sheet = book.create_sheet(ABOUT)
     sheet.sheet_state = "hidden"
     sheet.append(("", "value"))
-    for row in about_rows(said):
+    for row in about_rows(metadata):
         sheet.append((*row.values(),))
 
 
-def about_cell(said: dict[str, Any]) -> str:
+def about_cell(metadata: dict[str, Any]) -> str:
     """Return a cell of the column of notes."""
-    return orjson.dumps(said).decode()
+    return orjson.dumps(metadata).decode()
 
 
 def described(opened: Opened) -> Opened:
     """Return a source with what it says of itself, wherever that stands in it."""
-    said = {name: _decoded(value) for name, value in opened.metadata.items()}
-    return replace(opened, metadata=_in_column(opened) | said)
+    metadata = {name: _decoded(value) for name, value in opened.metadata.items()}
+    return replace(opened, metadata=_metadata_of_column(opened) | metadata)
 
 
-def _in_column(opened: Opened) -> dict[str, Any]:
+def _metadata_of_column(opened: Opened) -> dict[str, Any]:
     if ABOUT_NOTE not in opened.columns:
         return {}
     cells = opened.frame.select(ABOUT_NOTE).filter(pl.col(ABOUT_NOTE).str.len_bytes() > 0).head(1).collect()

@@ -141,7 +141,7 @@ def column_names(source: Source, cells: Sequence[str], row: int) -> tuple[tuple[
     refuse_long_names(source, cells)
     names: dict[str, None] = {}
     copies: dict[str, int] = {}
-    told: list[Issue] = []
+    issues: list[Issue] = []
     for number, cell in enumerate(cells, start=1):
         name = wanted = column_name(cell, number)
         while name in names:
@@ -149,9 +149,9 @@ def column_names(source: Source, cells: Sequence[str], row: int) -> tuple[tuple[
             name = f"{wanted} ({copies[wanted]})"
         if name != wanted:
             message = f"row {row}: column {number} has the name '{wanted}' of an earlier one and is called '{name}'"
-            told.append(Issue("duplicate_header", message, Severity.WARNING, row=row, column=name))
+            issues.append(Issue("duplicate_header", message, Severity.WARNING, row=row, column=name))
         names[name] = None
-    return tuple(names), tuple(told)
+    return tuple(names), tuple(issues)
 
 
 def refuse_long_names(source: Source, names: Iterable[str]) -> None:

@@ -65,7 +65,7 @@ def _gunzip(source: Source) -> Source:
     inner = source.name[:-3] if source.name.lower().endswith(".gz") else source.name
     try:
         with gzip.open(source.path) as file:
-            return _copied(source, file, inner)
+            return _unpacked_copy(source, file, inner)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(f"{source.name} is a broken or cut-off gzip file: transfer it again. ({error})") from error
 
@@ -75,25 +75,27 @@ def _unzip(source: Source) -> Source:
         raise SourceError(f"{source.name} is to hold one file, and holds very many: unpack it and import each.")
     try:
         with zipfile.ZipFile(source.path) as archive:
-            names = [item for item in archive.infolist() if not _is_aside(item)]
+            names = [item for item in archive.infolist() if not _is_auxiliary(item)]
             if len(names) != 1:
-                held = ", ".join(item.filename for item in names[:5]) or "nothing"
-                raise SourceError(f"{source.name} is to hold one file, and holds {held}: unpack it and import each.")
+                names_inside = ", ".join(item.filename for item in names[:5]) or "nothing"
+                raise SourceError(
+                    f"{source.name} is to hold one file, and holds {names_inside}: unpack it and import each."
+                )
             if names[0].flag_bits & 1:
                 raise SourceError(f"{source.name} is protected by a password: unpack it first.")
             with archive.open(names[0]) as file:
-                return _copied(source, file, PurePosixPath(names[0].filename.replace("\\", "/")).name)
+                return _unpacked_copy(source, file, PurePosixPath(names[0].filename.replace("\\", "/")).name)
     except (*BROKEN_ZIP, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise  # EINVAL: the file tells a place before its beginning
         raise SourceError(f"{source.name} is a broken zip file: transfer or pack it again. ({error})") from error
 
 
-def _is_aside(item: zipfile.ZipInfo) -> bool:
+def _is_auxiliary(item: zipfile.ZipInfo) -> bool:
     return item.is_dir() or item.filename.startswith("__MACOSX/") or item.filename.endswith(".DS_Store")
 
 
-def _copied(source: Source, file: IO[bytes] | gzip.GzipFile, inner: str) -> Source:
+def _unpacked_copy(source: Source, file: IO[bytes] | gzip.GzipFile, inner: str) -> Source:
     """Copy a stream into the run's folder; its name is only ever shown, never a path."""
     target = source.workdir / "unpacked"
     size, packed = 0, source.path.stat().st_size

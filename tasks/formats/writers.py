@@ -193,8 +193,8 @@ def write_parquet(target: Target, frames: Frames) -> None:
     """Write Parquet: lists as lists, tags and JSON as text; metadata among the file's own key-value pairs."""
     empty = pl.LazyFrame(schema={n: spec.kind.dtype if spec else pl.String() for n, spec in target.columns.items()})
     parts = _spooled(target, frames) or [empty]
-    said = {key: on_one_line(value) for key, value in target.metadata.items()}
-    pl.concat(parts).sink_parquet(target.path, metadata=said or None, compression="zstd")
+    metadata = {key: on_one_line(value) for key, value in target.metadata.items()}
+    pl.concat(parts).sink_parquet(target.path, metadata=metadata or None, compression="zstd")
 
 
 def write_excel(target: Target, frames: Frames) -> None:

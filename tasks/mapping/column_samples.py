@@ -27,7 +27,7 @@ def is_recognisable(resource: Resource, name: str) -> bool:
     )
 
 
-def is_like(cells: pl.Series, resource: Resource, name: str) -> bool:
+def resembles_field(cells: pl.Series, resource: Resource, name: str) -> bool:
     """Say whether each of these cells has the form of a field, and there are some."""
     if cells.is_empty():
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import polars as pl
@@ -21,7 +21,7 @@ from schemas.sources import EXAMPLE, NOTE, Extracted
 from schemas.spelling import plain
 from tasks.formats.header import names_fields
 from tasks.mapping.block_columns import MEASURES
-from tasks.mapping.column_samples import are_ids, filled, is_like, is_readable
+from tasks.mapping.column_samples import are_ids, filled, is_readable, resembles_field
 from tasks.mapping.match_names import exact_matches, is_id
 
 HEAD = 200
@@ -52,11 +52,11 @@ class Head:
 
     def is_readable(self, column: str, resource: Resource, name: str, *, ending: str = "") -> bool:
         """Say whether a field can be read from the cells of a column, with this ending."""
-        asked = (column, ending, resource.fields[name].kind.read, resource.pattern(name))
-        if asked not in self._readable:
+        key = (column, ending, resource.fields[name].kind.read, resource.pattern(name))
+        if key not in self._readable:
             cells = self.cells(column)
-            self._readable[asked] = is_readable(cells + ending if ending else cells, resource, name)
-        return self._readable[asked]
+            self._readable[key] = is_readable(cells + ending if ending else cells, resource, name)
+        return self._readable[key]
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _by_id(columns: list[str], head: Head) -> Resource | None:
     """The type whose ids a column called just `id` holds."""
     for column in columns:
         cells = head.cells(column) if plain(column) == "id" else pl.Series(dtype=pl.String)
-        found = [r for r in RESOURCES.values() if r.id_form and is_like(cells, r, r.key[0])]
+        found = [r for r in RESOURCES.values() if r.id_form and resembles_field(cells, r, r.key[0])]
         if len(found) == 1:
             return found[0]
     return None
@@ -168,8 +168,8 @@ def _candidate(resource: Resource, columns: list[str], head: Head) -> Candidate:
         specific = (*specific, block)
         found += [Match(masks[0], block, 1.0, "alias")]
     missing = tuple(name for name in resource.required if name not in fields)
-    told = Candidate(resource, tuple(found), key if whole else (), own_key, specific, missing, ())
-    return Candidate(**{**vars(told), "doubts": tuple(_doubts(told, columns, head))}) if whole else told
+    candidate = Candidate(resource, tuple(found), key if whole else (), own_key, specific, missing, ())
+    return replace(candidate, doubts=tuple(_reasons_to_doubt(candidate, columns, head))) if whole else candidate
 
 
 def _is_sound(match: Match, resource: Resource, head: Head, masked: str | None) -> bool:
@@ -184,26 +184,26 @@ def _keys(resource: Resource) -> tuple[str, ...]:
     return tuple(name for name in resource.key if name in resource.required)
 
 
-def _doubts(candidate: Candidate, columns: list[str], head: Head) -> list[str]:
+def _reasons_to_doubt(candidate: Candidate, columns: list[str], head: Head) -> list[str]:
     """Say what speaks against a type whose key is there."""
     resource = candidate.resource
     known = {match.column for match in candidate.matches}
     unknown = [column for column in columns if column not in known]
-    said = []
+    reasons = []
     # What else is said of a related object, such as `site.id` next to `site.name`, speaks for no other type.
     related = {_related(column) for column in known}
     strange = [column for column in unknown if _related(column) not in related]
     if len(known) < len(strange):
-        said.append(f"most columns are none of its fields, such as '{strange[0][:60]}'")
+        reasons.append(f"most columns are none of its fields, such as '{strange[0][:60]}'")
     if candidate.missing and unknown:
-        said.append(f"lacks {', '.join(resource.fields[name].title for name in candidate.missing)}")
+        reasons.append(f"lacks {', '.join(resource.fields[name].title for name in candidate.missing)}")
     if resource.id_form and _mostly_repeats(head.cells(candidate.key[0].column)):
-        said.append(f"the values of '{candidate.key[0].column}' repeat, as those of a reference do")
+        reasons.append(f"the values of '{candidate.key[0].column}' repeat, as those of a reference do")
     if stranger := _key_of_others(candidate, unknown, columns, head):
-        said.append(f"'{stranger}' looks like the id of something else, which refers to it")
+        reasons.append(f"'{stranger}' looks like the id of something else, which refers to it")
     if not candidate.own_key and any(_names_type(resource, column) for column in unknown):
-        said.append(f"a column refers to a {resource.title}")
-    return said
+        reasons.append(f"a column refers to a {resource.title}")
+    return reasons
 
 
 def _related(column: str) -> str:

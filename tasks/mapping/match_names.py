@@ -13,15 +13,15 @@ from schemas.spelling import misspelt, plain
 def duplicate_columns(matches: list[Match]) -> list[str]:
     """Say of each column after the first of its field what to do about it."""
     seen: dict[str, str] = {}
-    said = []
+    messages = []
     for match in matches:
         if match.field in seen:
-            said.append(
+            messages.append(
                 f"Columns '{seen[match.field]}' and '{match.column}' are both mapped to {match.field}: "
                 f'keep one, and leave the other out with --map "{match.column}=".'
             )
         seen.setdefault(match.field, match.column)
-    return said
+    return messages
 
 
 def exact_matches(columns: list[str], resource: Resource) -> list[Match]:

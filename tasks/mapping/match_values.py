@@ -11,7 +11,7 @@ from schemas.model.kinds.addresses import BLOCK
 from schemas.model.resource import Resource
 from schemas.spelling import plain
 from tasks.mapping.block_columns import MEASURES, STARTS
-from tasks.mapping.column_samples import filled, is_like, is_recognisable
+from tasks.mapping.column_samples import filled, is_recognisable, resembles_field
 
 _VALUES_CONFIDENCE = 0.6
 
@@ -39,7 +39,7 @@ def account_of_owner(match: Match, resource: Resource, taken: set[str], head: pl
     """Take a column called Owner for that of the account where its cells say so, as in lists of AWS's console."""
     if match.field != "owner" or head is None or "account_id" in taken or "account_id" not in resource.fields:
         return match
-    if not is_like(filled(head[match.column]), resource, "account_id"):
+    if not resembles_field(filled(head[match.column]), resource, "account_id"):
         return match
     return Match(match.column, "account_id", 0.8, "values")
 
@@ -56,7 +56,7 @@ def match_by_values(free: list[str], resource: Resource, taken: set[str], head: 
         return []
     fields = [name for name in resource.fields if name not in taken and is_recognisable(resource, name)]
     cells = {column: filled(head[column]) for column in free}
-    fits = [(column, name) for column in free for name in fields if is_like(cells[column], resource, name)]
+    fits = [(column, name) for column in free for name in fields if resembles_field(cells[column], resource, name)]
     # What repeats is no key of these records.
     fits = [(column, name) for column, name in fits if resource.key != (name,) or cells[column].is_unique().all()]
     columns, names = Counter(column for column, _ in fits), Counter(name for _, name in fits)

@@ -40,8 +40,8 @@ def stored_mapping(mapping: Mapping, columns: Sequence[str]) -> dict[str, dict[s
 
 def with_stored_mapping(options: MapOptions, extracted: Extracted, resource: Resource) -> MapOptions:
     """Return the options with the mapping that a file of rejected rows says; what the caller says comes before it."""
-    said = extracted.metadata.get(MAPPINGS)
-    own = said.get(resource.type) if isinstance(said, dict) else None
+    stored = extracted.metadata.get(MAPPINGS)
+    own = stored.get(resource.type) if isinstance(stored, dict) else None
     if not isinstance(own, dict):
         return options
     columns, constants = _texts(own.get("columns")), _texts(own.get("constants"))
@@ -60,7 +60,7 @@ def _texts(value: object) -> dict[str, str]:
     return {name: text for name, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
 
 
-def fitting(options: MapOptions, columns: tuple[str, ...], resource: Resource) -> MapOptions:
+def options_for_type(options: MapOptions, columns: tuple[str, ...], resource: Resource) -> MapOptions:
     """Return what of the options holds for one of several tables: the fields of its type, and the columns it has."""
     spelt = {plain(column) for column in columns}
     return replace(

@@ -60,9 +60,9 @@ def _with_columns(source: Extracted, names: tuple[str, ...]) -> Extracted:
 
 def _all_faulty(source: Extracted, message: str) -> Extracted:
     rows = source.frame.select(pl.col(ROW).alias("row")).collect()
-    said = {"rule": "mapping", "severity": Severity.ERROR.value, "message": message}
+    columns = {"rule": "mapping", "severity": Severity.ERROR.value, "message": message}
     faults = rows.with_columns(
-        pl.lit(said.get(name), dtype).alias(name) for name, dtype in ISSUE_SCHEMA.items() if name != "row"
+        pl.lit(columns.get(name), dtype).alias(name) for name, dtype in ISSUE_SCHEMA.items() if name != "row"
     ).select(*ISSUE_SCHEMA)
     return replace(source, faults=faults)
 

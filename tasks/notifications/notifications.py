@@ -23,7 +23,7 @@ from tasks.runtime.context import status_after
 from tasks.security.secrets import secret_named
 from tasks.steps.fetch import UNCHANGED
 from tasks.store import ledger
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 from tasks.store.ledger.sync_locks import Before, before
 
 # Issues that a notice shows.
@@ -81,7 +81,7 @@ def noticed(job: SyncJob, url: str, run_id: UUID, seen: Circumstances) -> Iterat
 def _ended(url: str, job: SyncJob, run_id: UUID) -> tuple[Report | None, Before | None]:
     """The report of a run, and how things stood before it; nothing where the database does not answer."""
     try:
-        with told_plainly(), engine(url).connect() as connection:
+        with database_errors(), engine(url).connect() as connection:
             if ledger.status_of(connection, run_id) is None:
                 return None, None
             report = ledger.read_report(connection, run_id, samples=_ISSUES)
@@ -149,12 +149,12 @@ def _payload(
 
 
 def _summary(report: Report) -> dict[str, Any]:
-    told = [issue.message for issue in (*report.notices, *report.issues) if issue.severity is not Severity.REPAIR]
+    messages = [issue.message for issue in (*report.notices, *report.issues) if issue.severity is not Severity.REPAIR]
     return {
         "status": report.status,
         "resourceType": report.resource_type,
         "started": report.started,
         "duration": report.duration,
         "counts": asdict(report.counts),
-        "issues": told[:_ISSUES],
+        "issues": messages[:_ISSUES],
     }

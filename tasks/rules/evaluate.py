@@ -70,11 +70,11 @@ def _check_alone(rule: Rule, cells: pl.DataFrame, answer: pl.Series, part: slice
 
 
 def _answer(rule: Rule, cells: pl.DataFrame) -> pl.Series:
-    with _told(rule):
-        asked = rule.function()
-        if not isinstance(asked, pl.Expr):
-            raise _failed(rule, f"it returns {type(asked).__name__}, and no Polars expression")
-        found = cells.select(asked)
+    with _rule_failures(rule):
+        function = rule.function()
+        if not isinstance(function, pl.Expr):
+            raise _failed(rule, f"it returns {type(function).__name__}, and no Polars expression")
+        found = cells.select(function)
     if found.width != 1:
         raise _failed(rule, f"its expression gives {found.width} columns, and not one")
     answer = found.to_series()
@@ -87,7 +87,7 @@ def _answer(rule: Rule, cells: pl.DataFrame) -> pl.Series:
 
 def _broken_records(rule: Rule, records: pl.LazyFrame) -> pl.DataFrame:
     """The rows that break a rule over all records, once each, with the columns that its message shows."""
-    with _told(rule):
+    with _rule_failures(rule):
         found = rule.function(records)
         if not isinstance(found, pl.LazyFrame | pl.DataFrame):
             raise _failed(rule, f"it returns {type(found).__name__}, and no frame")
@@ -103,7 +103,7 @@ def _broken_records(rule: Rule, records: pl.LazyFrame) -> pl.DataFrame:
 
 
 @contextmanager
-def _told(rule: Rule) -> Iterator[None]:
+def _rule_failures(rule: Rule) -> Iterator[None]:
     """Turn what a rule's own code raises into its name and what went wrong."""
     try:
         yield
@@ -113,8 +113,8 @@ def _told(rule: Rule) -> Iterator[None]:
         # Ctrl-C in the middle of a call of Polars is no fault of the rule.
         if isinstance(error, PanicException) and "KeyboardInterrupt" in str(error):
             raise
-        said = str(error).strip().partition("\n")[0]
-        raise _failed(rule, f"{type(error).__name__}: {said} (its fields are {', '.join(rule.fields)})") from error
+        message = str(error).strip().partition("\n")[0]
+        raise _failed(rule, f"{type(error).__name__}: {message} (its fields are {', '.join(rule.fields)})") from error
 
 
 def _failed(rule: Rule, what: str) -> RuleFailed:

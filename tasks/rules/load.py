@@ -34,8 +34,8 @@ def rules_for(
     for name in without:
         _check_known(name, loaded)
     chosen = [rule for rule in loaded if resource.type in rule.types]
-    told = "the rule '{}' was switched off for this run and is not asked"
-    left_out = [Issue(name, told.format(name), Severity.WARNING) for name in dict.fromkeys(without)]
+    message = "the rule '{}' was switched off for this run and is not asked"
+    left_out = [Issue(name, message.format(name), Severity.WARNING) for name in dict.fromkeys(without)]
     return tuple(rule for rule in chosen if rule.name not in without), left_out
 
 
@@ -58,7 +58,7 @@ def load_rules(named: tuple[str, ...]) -> tuple[Rule, ...]:
 
     Raises RuleFailed, with the file, the line and the rule, where one can't be loaded or two have the same name.
     """
-    found = [rule for name in named for rule in _named(name)]
+    found = [rule for name in named for rule in _rules_of_file(name)]
     found += [rule for entry in sorted(entry_points(group=GROUP)) for rule in _packaged(entry)]
     distinct = list(dict.fromkeys(found))
     known = {rule.name: "built in" for rule in built_in()}
@@ -69,7 +69,7 @@ def load_rules(named: tuple[str, ...]) -> tuple[Rule, ...]:
     return tuple(distinct)
 
 
-def _named(name: str) -> list[Rule]:
+def _rules_of_file(name: str) -> list[Rule]:
     what = f"{name}, which CMDB_RULES names,"
     found = _rules(vars(_imported(name, what)).values())
     if not found:
@@ -125,10 +125,10 @@ def _from_file(path: Path) -> ModuleType:
 def _failure(what: str, error: BaseException) -> RuleFailed:
     """Say what went wrong, and where in the user's own code."""
     place = _place(error)
-    said = str(error) if isinstance(error, RuleFailed) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, RuleFailed) else f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
-        said = f"{type(error).__name__}: {error.msg}"
-    return RuleFailed(f"{what} can't be loaded{f' ({place})' if place else ''}: {said}")
+        message = f"{type(error).__name__}: {error.msg}"
+    return RuleFailed(f"{what} can't be loaded{f' ({place})' if place else ''}: {message}")
 
 
 def _place(error: BaseException) -> str | None:

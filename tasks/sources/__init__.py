@@ -56,13 +56,13 @@ def fetch(request: Request) -> Fetched | None:
     source = source_named(request.url)
     asked = request
 
-    def told(files: int, records: int, size: int) -> None:
+    def report_progress(files: int, records: int, size: int) -> None:
         asked.refuse_late()
         asked.told(files, records, size)
 
-    request = replace(request, told=told)
+    request = replace(request, told=report_progress)
     mark = hashlib.sha256(request.url.encode()).hexdigest()[:16]
-    fetched = _untold(source, replace(request, known=_known(request, mark)))
+    fetched = _without_secrets(source, replace(request, known=_known_version(request, mark)))
     if fetched is None:
         return None
     failures = tuple(replace(issue, message=_hidden(issue.message, request.secret)) for issue in fetched.failures)
@@ -75,7 +75,7 @@ def fetch(request: Request) -> Fetched | None:
     return replace(fetched, failures=failures, unread=unread, version=version, digest=_digest(fetched.files))
 
 
-def _known(request: Request, mark: str) -> str | None:
+def _known_version(request: Request, mark: str) -> str | None:
     """The version as the source gave it, if it was this address that gave it."""
     before, _, version = (request.known or "").partition(":")
     return version if before == mark else None
@@ -90,13 +90,13 @@ def _digest(files: tuple[FetchedFile, ...]) -> str:
     return total.hexdigest()
 
 
-def _untold(source: Connector, request: Request) -> Fetched | None:
+def _without_secrets(source: Connector, request: Request) -> Fetched | None:
     """Fetch, and keep the secret out of an error: what is raised has neither it nor the error that told it."""
     try:
         return source.fetch(request)
     except Exception as error:
-        told = "".join(traceback.format_exception(error))
-        if _hidden(told, request.secret) == told:
+        trace = "".join(traceback.format_exception(error))
+        if _hidden(trace, request.secret) == trace:
             raise
         clean = (type(error) if isinstance(error, CmdbError) else SourceError)(_hidden(str(error), request.secret))
     raise clean

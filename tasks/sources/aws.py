@@ -19,9 +19,9 @@ from schemas.issues import Issue
 from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
-from tasks.atomic_write import aside
+from tasks.atomic_write import atomic_path
 from tasks.formats.aws.document import without
-from tasks.sources.aws_client import client, meaning, session, told_plainly
+from tasks.sources.aws_client import aws_errors, client, meaning, session
 from tasks.sources.base import Connector, Request
 from tasks.sources.output import free_path, lines
 
@@ -100,9 +100,9 @@ def fetch(request: Request) -> Fetched:
 def _types(request: Request) -> list[Resource]:
     """The types that AWS describes, of those that are wanted."""
     wanted = request.types or tuple(RESOURCES.values())
-    foreign = [resource.type for resource in request.types if not resource.document]
-    if foreign:
-        raise UsageError(f"aws:// has no {', '.join(foreign)}: it has {', '.join(CALLS)}.")
+    unsupported = [resource.type for resource in request.types if not resource.document]
+    if unsupported:
+        raise UsageError(f"aws:// has no {', '.join(unsupported)}: it has {', '.join(CALLS)}.")
     return [resource for resource in wanted if resource.document]
 
 
@@ -122,7 +122,7 @@ def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue], list[Unrea
     for role in asked:
         name = role or f"the AWS account of '{profile}'"
         try:
-            with told_plainly(name):
+            with aws_errors(name):
                 of = _assumed(request, first, role) if role else first
                 found[_identity(request, of)] = of
         except CmdbError as error:
@@ -159,8 +159,8 @@ def _partition(request: Request) -> str:
 
 
 def _regions(request: Request) -> list[str]:
-    said = request.address.path.strip("/")
-    regions = list(dict.fromkeys(said.split(",")))
+    given = request.address.path.strip("/")
+    regions = list(dict.fromkeys(given.split(",")))
     wrong = next((each for each in regions if each != "*" and not _REGION.fullmatch(each)), None)
     if wrong is not None:
         raise UsageError(
@@ -194,9 +194,9 @@ def _places(request: Request, account: str, of: Any) -> Iterator[Place]:
     }
     regions = _regions(request)
     if "*" in regions:
-        with told_plainly(f"the list of regions of {account}"):
-            listed = client(of, "ec2", None, endpoint).describe_regions()["Regions"]
-        regions = sorted(region["RegionName"] for region in listed)
+        with aws_errors(f"the list of regions of {account}"):
+            regions = client(of, "ec2", None, endpoint).describe_regions()["Regions"]
+        regions = sorted(region["RegionName"] for region in regions)
     for region in regions:
         yield Place(account, region, endpoint, access)
 
@@ -328,7 +328,7 @@ def _without_doubles(types: list[Resource], files: list[FetchedFile]) -> Iterato
 def _first_seen(file: FetchedFile, resource: Resource, seen: set[str]) -> FetchedFile:
     """Take the records that were seen before out of a file, and note those that were not."""
     path, kept, dropped = resource.fields[resource.key[0]].aws, 0, 0
-    with aside(file.path) as hidden, file.path.open("rb") as source, hidden.open("wb") as target:
+    with atomic_path(file.path) as hidden, file.path.open("rb") as source, hidden.open("wb") as target:
         for line in source:
             key = _at(orjson.loads(line), path)
             if key in seen:

@@ -57,7 +57,7 @@ def client(of: Any, service: str, region: str | None, endpoint: str | None) -> A
 
 
 @contextmanager
-def told_plainly(what: str) -> Iterator[None]:
+def aws_errors(what: str) -> Iterator[None]:
     """Turn the errors of boto3 into ours: what to do, and whether trying again may help."""
     try:
         yield
@@ -79,13 +79,13 @@ def meaning(what: str, error: BotoCoreError | ClientError) -> CmdbError:
 
 
 def _answered(what: str, error: dict[str, Any]) -> CmdbError:
-    code, said = str(error.get("Code", "")), error.get("Message") or "no reason given"
+    code, message = str(error.get("Code", "")), error.get("Message") or "no reason given"
     if any(sign in code for sign in _PASSING):
-        return Transient(f"{what} asks for patience, after {ATTEMPTS} attempts ({code}: {said})")
+        return Transient(f"{what} asks for patience, after {ATTEMPTS} attempts ({code}: {message})")
     for to_do, signs in _TO_DO.items():
         if any(sign in code for sign in signs):
-            return SourceError(f"{what} {to_do} ({code}: {said})")
-    return SourceError(f"{what} can't be read: {said} ({code})")
+            return SourceError(f"{what} {to_do} ({code}: {message})")
+    return SourceError(f"{what} can't be read: {message} ({code})")
 
 
 def _first_line(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from typing import IO
 from schemas.errors import CmdbError, SourceError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
-from tasks.atomic_write import aside
+from tasks.atomic_write import atomic_path
 from tasks.sources.base import Request
 from tasks.sources.output import free_path, refuse_size
 
@@ -66,7 +66,7 @@ def _copy(request: Request, entry: Entry, path: Path, copy: Copy) -> None:
     refuse_size(entry.name, entry.size, request.limit)
     if entry.size == 0:
         raise SourceError(f"{entry.name} is empty: is it still being written?")
-    with aside(path) as hidden:
+    with atomic_path(path) as hidden:
         copy(entry, hidden)
         if hidden.stat().st_size != entry.size:
             raise SourceError(f"{entry.name} was changed while it was read: it is read whole at the next sync.")

@@ -16,8 +16,8 @@ import orjson
 from schemas.errors import CmdbError, SourceError, Transient, UsageError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.secret import Secret
-from tasks.atomic_write import aside
-from tasks.backoff import ATTEMPTS, LONGEST, PASSING, asked_for, pause
+from tasks.atomic_write import atomic_path
+from tasks.backoff import ATTEMPTS, LONGEST, PASSING, pause, retry_after_seconds
 from tasks.formats import FORMATS
 from tasks.sources.base import Connector, Request
 from tasks.sources.output import free_path, refuse_size
@@ -44,7 +44,7 @@ def fetch(request: Request) -> Fetched | None:
     transport = PacedTransport(httpx.create_ssl_context(), lambda: _pace(request))
     with httpx.Client(transport=transport, trust_env=False, timeout=_TIMES) as client:
         download = _Download(request, client)
-        with aside(path) as hidden:
+        with atomic_path(path) as hidden:
             changed = download.whole(hidden)
     if not changed:
         path.unlink()
@@ -63,9 +63,9 @@ def _pace(request: Request) -> Pace:
 class _Dropped(Exception):
     """An attempt that may be made again, after as many seconds as the server asks for."""
 
-    def __init__(self, why: str, after: float | None = None) -> None:
+    def __init__(self, why: str, retry_after: float | None = None) -> None:
         super().__init__(why)
-        self.after = after
+        self.retry_after = retry_after
 
 
 class _Download:
@@ -92,20 +92,20 @@ class _Download:
                 return self._attempt(path)
             except (_Dropped, httpx.TransportError) as error:
                 failed = 1 if self.size > before else failed + 1
-                after = error.after if isinstance(error, _Dropped) else None
+                retry_after = error.retry_after if isinstance(error, _Dropped) else None
                 why = str(error) or type(error).__name__
                 if "CERTIFICATE_VERIFY_FAILED" in why:
                     raise SourceError(
                         f"{self._request.shown} has a certificate that is not trusted here: is the name right? "
                         f"An authority of your own is named in SSL_CERT_FILE. ({why})"
                     ) from error
-                if failed == ATTEMPTS or (after or 0) > LONGEST:
-                    raise self._given_up(why, after) from error
-                self._request.wait(pause(failed) if after is None else after)
+                if failed == ATTEMPTS or (retry_after or 0) > LONGEST:
+                    raise self._given_up(why, retry_after) from error
+                self._request.wait(pause(failed) if retry_after is None else retry_after)
         raise self._given_up("the connection broke again and again", None)
 
-    def _given_up(self, why: str, after: float | None) -> CmdbError:
-        asks = f" It asks to be left alone for {after:,.0f} seconds." if after else ""
+    def _given_up(self, why: str, retry_after: float | None) -> CmdbError:
+        asks = f" It asks to be left alone for {retry_after:,.0f} seconds." if retry_after else ""
         return Transient(f"{self._request.shown} could not be fetched: {why}.{asks}")
 
     def _attempt(self, path: Path) -> bool:
@@ -196,7 +196,8 @@ class _Download:
         status, shown = answer.status_code, self._request.shown
         if status in PASSING:
             raise _Dropped(
-                f"the server answers {status} {answer.reason_phrase}", asked_for(answer.headers.get("Retry-After"))
+                f"the server answers {status} {answer.reason_phrase}",
+                retry_after_seconds(answer.headers.get("Retry-After")),
             )
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and self.size:
             self._begin(httpx.Headers())
@@ -240,13 +241,13 @@ class _Download:
     @property
     def version(self) -> str | None:
         """What the server says of the file's state."""
-        said = {name: self._headers[name] for name in ("ETag", "Last-Modified") if name in self._headers}
-        return orjson.dumps(said).decode() if said else None
+        headers = {name: self._headers[name] for name in ("ETag", "Last-Modified") if name in self._headers}
+        return orjson.dumps(headers).decode() if headers else None
 
     @property
     def name(self) -> str:
         """What the file is called, with an ending that tells what it is."""
-        name = _told_name(self._headers) or PurePosixPath(unquote(self._url.path)).name or self._url.host
+        name = _attachment_name(self._headers) or PurePosixPath(unquote(self._url.path)).name or self._url.host
         media = self._headers.get("Content-Type", "").partition(";")[0].strip().lower()
         endings = {format.media: format.suffixes[0] for format in FORMATS.values()} | _ENDINGS
         known = {suffix for format in FORMATS.values() for suffix in format.suffixes} | {*_ENDINGS.values(), ".txt"}
@@ -269,16 +270,16 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _length(answer: httpx.Response) -> int:
-    said = answer.headers.get("Content-Length", "")
-    return int(said) if said.isdigit() else 0
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else 0
 
 
-def _told_name(headers: httpx.Headers) -> str | None:
+def _attachment_name(headers: httpx.Headers) -> str | None:
     """The name of Content-Disposition (RFC 6266), which may be a path that is none of ours."""
     message = Message()
     message["Content-Disposition"] = headers.get("Content-Disposition", "")
-    told = message.get_filename()
-    return PurePosixPath(told.replace("\\", "/")).name if told else None
+    name = message.get_filename()
+    return PurePosixPath(name.replace("\\", "/")).name if name else None
 
 
 HTTP = Connector("http", "A file of the web", ("https", "http"), "https://ipam.example.com/export/prefixes.csv", fetch)

@@ -21,7 +21,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 def fetch(request: Request) -> Fetched | None:
     """Copy the files, so that what is imported is what was found, whoever writes on."""
     pattern = local_path(request.url)
-    base, found = _found(pattern)
+    base, found = _matching_files(pattern)
     entries = [entry for path in found if (entry := _entry(base, path, request.settings))]
 
     def copy(entry: Entry, target: Path) -> None:
@@ -30,12 +30,12 @@ def fetch(request: Request) -> Fetched | None:
             _refuse_special(Path(entry.key).stat(), entry.name)
             with Path(entry.key).open("rb") as file:
                 copied(file, target, entry.name, request)
-                after = os.fstat(file.fileno())
+                status = os.fstat(file.fileno())
         except OSError as error:
             if error.errno in _FULL:
                 raise
             raise SourceError(f"{entry.name} can't be read: {(error.strerror or str(error)).lower()}.") from error
-        if _state(after) != entry.state:
+        if _state(status) != entry.state:
             raise SourceError(f"{entry.name} was changed while it was read: it is read whole at the next sync.")
 
     return fetch_listed(request, entries, copy)
@@ -54,7 +54,7 @@ def local_path(url: str) -> str:
     return unquote(path)
 
 
-def _found(pattern: str) -> tuple[Path, list[Path]]:
+def _matching_files(pattern: str) -> tuple[Path, list[Path]]:
     """The folder that names are told from, and the paths that fit; hidden files are none."""
     path = Path(pattern)
     if path.is_dir():

@@ -14,7 +14,7 @@ from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
 from schemas.resources import RESOURCES
-from tasks.backoff import ATTEMPTS, LONGEST, PASSING, asked_for, pause
+from tasks.backoff import ATTEMPTS, LONGEST, PASSING, pause, retry_after_seconds
 from tasks.formats.netbox.shapes import SHAPES, Shape
 from tasks.sources.base import Connector, Request
 from tasks.sources.output import Lines, free_path, lines
@@ -41,9 +41,9 @@ def fetch(request: Request) -> Fetched:
 
 
 def _types(request: Request) -> list[str]:
-    foreign = [resource.type for resource in request.types if resource.type not in SHAPES]
-    if foreign:
-        raise UsageError(f"netbox:// has no {', '.join(foreign)}: it has {', '.join(SHAPES)}.")
+    unsupported = [resource.type for resource in request.types if resource.type not in SHAPES]
+    if unsupported:
+        raise UsageError(f"netbox:// has no {', '.join(unsupported)}: it has {', '.join(SHAPES)}.")
     wanted = {resource.type for resource in request.types} or set(SHAPES)
     return [name for name in RESOURCES if name in wanted]
 
@@ -55,7 +55,7 @@ class _Reading:
         self._request = request
         self.http = requests.Session()
         for scheme in ("http://", "https://"):
-            self.http.mount(scheme, _Patient(request))
+            self.http.mount(scheme, _RetryingAdapter(request))
         self._api = pynetbox.api(_base(request), token=request.secret.text.strip() if request.secret else None)
         self._api.http_session = self.http
         self._vlans: dict[int, Object] | None = None
@@ -85,19 +85,19 @@ class _Reading:
 
     def _write(self, name: str, written: Lines) -> int:
         """Write the records, each once; returns how many NetBox says there are."""
-        listed = self._listed(name)
+        pages = self._record_pages(name)
         seen: set[Any] = set()
-        for record in _records(listed):
+        for record in _records(pages):
             # Where records come and go between two pages, one is listed again in the place of one that is passed over.
             if record["id"] in seen:
                 continue
             seen.add(record["id"])
-            written.write(_kept(SHAPES[name], self._with_vlan(record)))
+            written.write(_read_members(SHAPES[name], self._with_vlan(record)))
             if written.count % _PAGE == 0:
                 self._request.told(self._files, self._records + written.count, self._size + written.size)
-        return len(listed)
+        return len(pages)
 
-    def _listed(self, name: str) -> Any:
+    def _record_pages(self, name: str) -> Any:
         application, _, endpoint = SHAPES[name].endpoints[0].partition("/")
         return getattr(getattr(self._api, application), endpoint).all(limit=_PAGE)
 
@@ -107,20 +107,20 @@ class _Reading:
         if not isinstance(vlan, dict) or "id" not in vlan:
             return record
         if self._vlans is None:
-            found = _records(self._listed("vlan"))
-            self._vlans = {each["id"]: _kept(SHAPES["vlan"], each) for each in found}
+            found = _records(self._record_pages("vlan"))
+            self._vlans = {each["id"]: _read_members(SHAPES["vlan"], each) for each in found}
         return record | {"vlan": vlan | self._vlans.get(vlan["id"], {})}
 
 
-def _records(listed: Any) -> Iterator[Object]:
+def _records(pages: Any) -> Iterator[Object]:
     """Yield the records as the API gives them: pynetbox makes objects of its own of them, which we have no use for."""
-    for record in listed.response:
+    for record in pages.response:
         if not isinstance(record, dict) or "id" not in record:
             raise SourceError("The answer is no list of records: is this the address of a NetBox?")
         yield record
 
 
-def _kept(shape: Shape, record: Object) -> Object:
+def _read_members(shape: Shape, record: Object) -> Object:
     """Return the members that are read, and the custom fields: counts of other objects change with each of those."""
     names = (*shape.reads, "id", "url", "custom_fields", "last_updated")
     return {name: _without_counts(record[name]) for name in names if name in record}
@@ -136,7 +136,7 @@ def _without_counts(value: Any) -> Any:
     }
 
 
-class _Patient(HTTPAdapter):
+class _RetryingAdapter(HTTPAdapter):
     """Sends a request with time limits, and again where what went wrong passes."""
 
     def __init__(self, request: Request) -> None:
@@ -147,18 +147,18 @@ class _Patient(HTTPAdapter):
         """Send a request of `requests`."""
         options["timeout"] = _TIMES
         for attempt in range(1, ATTEMPTS + 1):
-            after = None
+            retry_after = None
             try:
                 answer = super().send(request, **options)
             except (requests.ConnectionError, requests.Timeout):
                 if attempt == ATTEMPTS:
                     raise
             else:
-                after = asked_for(answer.headers.get("Retry-After"))
-                if answer.status_code not in PASSING or attempt == ATTEMPTS or (after or 0) > LONGEST:
+                retry_after = retry_after_seconds(answer.headers.get("Retry-After"))
+                if answer.status_code not in PASSING or attempt == ATTEMPTS or (retry_after or 0) > LONGEST:
                     return answer
                 answer.close()
-            self._wait(pause(attempt) if after is None else after)
+            self._wait(pause(attempt) if retry_after is None else retry_after)
         raise AssertionError("the last attempt returns or raises")
 
 
@@ -177,15 +177,15 @@ def _base(request: Request) -> str:
 
 def _meaning(what: str, error: Exception, read: int) -> str:
     """What an error means, in a sentence that repeats nothing of the server's page of it."""
-    after = f" after {read:,} records" if read else ""
+    progress = f" after {read:,} records" if read else ""
     if isinstance(error, RequestError):
         status = error.req.status_code
         if status in (401, 403):
             return f"{what} may not be read with this token ({status}): give credentials=NAME of one that may."
-        return f"{what} can't be read{after}: NetBox answers {status} {error.req.reason}."
+        return f"{what} can't be read{progress}: NetBox answers {status} {error.req.reason}."
     if isinstance(error, ContentError):
-        return f"{what} can't be read{after}: the answer is no JSON; is this the address of a NetBox?"
-    return f"{what} can't be read{after}: NetBox does not answer ({type(error).__name__})."
+        return f"{what} can't be read{progress}: the answer is no JSON; is this the address of a NetBox?"
+    return f"{what} can't be read{progress}: NetBox does not answer ({type(error).__name__})."
 
 
 NETBOX = Connector("netbox", "NetBox", ("netbox", "netbox+http"), "netbox://netbox.example.com", fetch)

@@ -13,7 +13,7 @@ from typing import IO, Any
 import orjson
 
 from schemas.errors import SourceError
-from tasks.atomic_write import aside
+from tasks.atomic_write import atomic_path
 
 _LONGEST = 100
 
@@ -52,7 +52,7 @@ class Lines:
 @contextmanager
 def lines(path: Path, name: str, limit: int) -> Iterator[Lines]:
     """Give a file of records to write, which is there when it is whole."""
-    with aside(path) as hidden, hidden.open("wb") as file:
+    with atomic_path(path) as hidden, hidden.open("wb") as file:
         yield Lines(file, name, limit)
 
 

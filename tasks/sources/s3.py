@@ -17,7 +17,7 @@ from fsspec.utils import glob_translate
 from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched
 from tasks.backoff import ATTEMPTS, pause
-from tasks.sources.aws_client import client, session, told_plainly
+from tasks.sources.aws_client import aws_errors, client, session
 from tasks.sources.base import Connector, Request
 from tasks.sources.file_listing import Entry, fetch_listed
 
@@ -33,7 +33,7 @@ def fetch(request: Request) -> Fetched | None:
         raise UsageError("The address names no bucket: write s3://bucket/folder/*.csv.")
     s3 = _client(request)
     try:
-        with told_plainly(request.shown):
+        with aws_errors(request.shown):
             entries = list(_entries(s3, bucket, key))
         return fetch_listed(request, entries, partial(_copy, request, s3, bucket))
     finally:
@@ -58,21 +58,21 @@ def _entries(s3: Any, bucket: str, key: str) -> Iterator[Entry]:
     if magic:
         start = key[: magic.start()]
         fits = re.compile(glob_translate(key))
-        listed = _listed(s3, bucket, start, deep="/" in key[len(start) :] or "**" in key)
-        found = [each for each in listed if fits.match(each["Key"])]
+        objects = _objects_below(s3, bucket, start, deep="/" in key[len(start) :] or "**" in key)
+        found = [each for each in objects if fits.match(each["Key"])]
     else:
         start = key
-        found = [each for each in _listed(s3, bucket, key) if each["Key"] == key] if key else []
+        found = [each for each in _objects_below(s3, bucket, key) if each["Key"] == key] if key else []
         if not found:
             start = f"{key.rstrip('/')}/" if key else ""
-            found = list(_listed(s3, bucket, start))
+            found = list(_objects_below(s3, bucket, start))
     base = start[: start.rfind("/") + 1]
     for each in found:
         if not each["Key"].endswith("/"):
             yield Entry(each["Key"].removeprefix(base), each["Key"], each["Size"], each["ETag"])
 
 
-def _listed(s3: Any, bucket: str, start: str, *, deep: bool = False) -> Iterator[dict[str, Any]]:
+def _objects_below(s3: Any, bucket: str, start: str, *, deep: bool = False) -> Iterator[dict[str, Any]]:
     """What is listed of a bucket, a thousand objects a page."""
     level = {} if deep else {"Delimiter": "/"}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start, **level):
@@ -101,7 +101,7 @@ _BROKEN = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 
 def _read_on(s3: Any, bucket: str, entry: Entry, file: IO[bytes]) -> None:
     rest = {"Range": f"bytes={file.tell()}-"} if file.tell() else {}
-    with told_plainly(entry.name):
+    with aws_errors(entry.name):
         body = s3.get_object(Bucket=bucket, Key=entry.key, IfMatch=entry.state, **rest)["Body"]
     try:
         for chunk in body.iter_chunks(_CHUNK):

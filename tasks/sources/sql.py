@@ -141,8 +141,8 @@ def _statement(url: URL, engine: Engine) -> str:
         raise UsageError("A database is read by one ?query=select… or one ?table=name: give one of the two.")
     if isinstance(named, str) and named:
         schema, _, name = named.rpartition(".")
-        asked = select(text("*")).select_from(table(name, schema=schema or None))
-        return str(asked.compile(engine))
+        statement = select(text("*")).select_from(table(name, schema=schema or None))
+        return str(statement.compile(engine))
     statement = str(query).strip().removesuffix(";").strip()
     if not _READS.match(statement):
         raise UsageError("The query of a source begins with select, with, values or table: it may only read.")
@@ -182,9 +182,9 @@ def _finite(value: Any) -> Any:
 
 def _meaning(request: Request, error: Exception) -> SourceError | Transient:
     """What an error of the database means: the server's own words in one line."""
-    said = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    line = (str(said).strip() or type(said).__name__).splitlines()[0]
-    if isinstance(error, DBAPIError) and (error.connection_invalidated or "closed the connection" in str(said)):
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or "closed the connection" in str(cause)):
         return Transient(f"The connection to {request.shown} was lost: {line}")
     return SourceError(f"{request.shown} can't be read: {line}")
 

@@ -14,8 +14,7 @@ from schemas.issues import LEFT_OUT, Issue, Severity
 from schemas.jobs import ImportJob
 from schemas.mapping import Mapping
 from schemas.model.resource import SOURCE_ID, Resource
-from schemas.resources import RESOURCES
-from schemas.resources import named as type_named
+from schemas.resources import RESOURCES, find_resource
 from schemas.sources import ROW, UNTOUCHED, Extracted, Sheet
 from schemas.spelling import plain
 from tasks.formats.base import ABSENT
@@ -24,7 +23,7 @@ from tasks.formats.header import names_fields
 from tasks.formats.json.spool import one_after_another
 from tasks.formats.netbox.pages import PAGE, gaps_of_missing_pages
 from tasks.mapping.infer_type import detect_type, first_records, has_key
-from tasks.mapping.options import MapOptions, fitting
+from tasks.mapping.options import MapOptions, options_for_type
 from tasks.steps.map import map_columns
 
 
@@ -109,7 +108,7 @@ def _fits(part: Extracted, resource: Resource, job: ImportJob) -> bool:
 
 
 def _mapped(part: Extracted, resource: Resource, job: ImportJob) -> Mapping:
-    given = fitting(MapOptions(job.columns, job.constants), part.columns, resource)
+    given = options_for_type(MapOptions(job.columns, job.constants), part.columns, resource)
     given = replace(given, columns=_given(part, resource, job))
     return map_columns(part.columns, resource, given, job.mode, first_records(part))
 
@@ -126,7 +125,7 @@ def _mapping(part: Extracted, resource: Resource, job: ImportJob) -> Mapping:
 
 def _given(part: Extracted, resource: Resource, job: ImportJob) -> dict[str, str]:
     """What the caller says of the columns of a part: of all that have such a column, and of this part alone."""
-    for_all = fitting(MapOptions(job.columns), part.columns, resource).columns
+    for_all = options_for_type(MapOptions(job.columns), part.columns, resource).columns
     return {**for_all, **(part.given or {})}
 
 
@@ -155,7 +154,7 @@ def _lost(
 
 def by_sheet(part: Extracted) -> Extracted:
     """Return a part with the type that its sheet is named after, where its columns tell none and have its key."""
-    after = type_named(part.sheet) if part.sheet and part.resource_type is None else None
+    after = find_resource(part.sheet) if part.sheet and part.resource_type is None else None
     if after is None or _detected(part) or not has_key(part, after):
         return part
     return replace(part, resource_type=after.type)

@@ -30,14 +30,14 @@ from schemas.reports import Exported, Progress, silent
 from schemas.resources import RESOURCES, resource
 from schemas.settings import Settings
 from schemas.sources import ABOUT_NOTE
-from tasks.atomic_write import aside
+from tasks.atomic_write import atomic_path
 from tasks.formats import FORMATS, format_named
 from tasks.formats.about import about_cell, stamp
 from tasks.formats.base import Format, Frames, Target
 from tasks.mapping.infer_type import HEAD, tells_type
 from tasks.runtime.context import disk_watched, user
 from tasks.store.access.definitions import load_mapping
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 from tasks.store.read.as_of import as_of, is_known
 from tasks.store.read.query import Selection, field_name, moment, snapshot
 
@@ -120,7 +120,7 @@ def open_export(
     chosen, form = _types(job), format_of(job)
     run = run_id or uuid4()
     workdir = settings.temporary / run.hex
-    with told_plainly(), engine(url).connect() as connection:
+    with database_errors(), engine(url).connect() as connection:
         try:
             with disk_watched():
                 workdir.mkdir(parents=True, exist_ok=True)
@@ -269,7 +269,7 @@ def write(export: Export, tables: Sequence[Table]) -> Exported:
     tables = [table for table in tables if table.queried.records] or tables
     total = sum(table.queried.records for table in tables)
     room = f"'{job.path}', or for the run's temporary files under CMDB_HOME: make room, or choose a larger disk"
-    with disk_watched(room), aside(job.path) as path:
+    with disk_watched(room), atomic_path(job.path) as path:
         metadata = _metadata(export, tables) if job.metadata else _stamp(export, tables)
         tables, notices = (tables, ()) if metadata or job.several else _described(tables[0])
         count = _Count(export.progress, total)

@@ -19,10 +19,10 @@ from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats import FORMATS
 from tasks.formats.formula_guard import SOURCE_GUARDED
 from tasks.mapping.infer_type import detect_type, first_records
-from tasks.mapping.options import MapOptions, fitting, is_field, with_stored_mapping
+from tasks.mapping.options import MapOptions, is_field, options_for_type, with_stored_mapping
 from tasks.mapping.unmapped import map_anyway
 from tasks.planning.create_missing import created_types, with_referred
-from tasks.prefetch import ahead
+from tasks.prefetch import prefetched
 from tasks.rules.evaluate import of_cells, try_out
 from tasks.rules.load import load_rules, rules_for
 from tasks.runtime.context import Run, disk_watched, user
@@ -134,7 +134,7 @@ def _mapped(
     A source that shows no columns, as it has no records, is one with those that the type needs.
     """
     if not alone:
-        given = fitting(given, source.columns, chosen)
+        given = options_for_type(given, source.columns, chosen)
     if source.given is not None:
         given = replace(given, columns=source.given)
     given = with_stored_mapping(given, source, chosen)
@@ -213,7 +213,7 @@ def validate(run: Run, part: Part) -> None:
     before = sum(other.tally.passed for other in takewhile(lambda other: other is not part, run.parts))
     total = _records(run)
     with disk_watched():
-        for batch in ahead(validator.batches(whole, size)):
+        for batch in prefetched(validator.batches(whole, size)):
             staging.add(batch.valid, batch.flawed)
             keep = run.settings.max_issues - run.kept + part.tally.kept
             run.keep_issues(part, part.tally.add(batch, keep))

@@ -22,7 +22,7 @@ from schemas.errors import UsageError
 from schemas.issues import Issue
 from schemas.resources import RESOURCES
 from schemas.sources import ABOUT_NOTE, NOTE
-from tasks.atomic_write import aside
+from tasks.atomic_write import atomic_path
 from tasks.formats import FORMATS
 from tasks.formats.about import about_cell, add_about
 from tasks.formats.excel.sheet_xml import SHEET_ROWS
@@ -94,7 +94,7 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bo
     ]
     is_table = path.suffix.lower() == ".csv"
     said = _said_of(connection, run_id) | ({GUARD: guard} if is_table else {})
-    with aside(path) as hidden:
+    with atomic_path(path) as hidden:
         return writers[path.suffix.lower()](sheets, hidden, said)
 
 

@@ -21,7 +21,7 @@ from schemas.model.fields import Spec
 from schemas.model.json_schema import DIALECT, example, json_schema
 from schemas.model.resource import Resource
 from schemas.sources import EXAMPLE, NOTE
-from tasks.atomic_write import aside
+from tasks.atomic_write import atomic_path
 from tasks.formats.about import add_about, stamp
 from tasks.formats.excel.sheet_xml import SHEET_ROWS
 from tasks.formats.writers import FIELDS, RECORDS
@@ -42,7 +42,7 @@ def write_template(resource: Resource, format: str | None = None, path: Path | N
     if asked not in WRITERS:
         raise UsageError(f"There is no template as '{asked}': there are {', '.join(WRITERS)}.")
     file = path or Path(template_name(resource, asked))
-    with aside(file) as hidden:
+    with atomic_path(file) as hidden:
         WRITERS[asked](resource, hidden)
     return file
 

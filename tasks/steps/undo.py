@@ -18,7 +18,7 @@ from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.runtime.context import status_after, user
 from tasks.store import ledger
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.session import Session
 from tasks.store.merge.undo import Undoing, Undone
 
@@ -48,7 +48,7 @@ def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent
 
 def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
     """The types of a run that can be taken back, those first that refer to others; and whether it changed anything."""
-    with told_plainly(), engine(url).begin() as connection:
+    with database_errors(), engine(url).begin() as connection:
         if ledger.status_of(connection, job.run) is None:
             raise UsageError(f"There is no run {job.run}: `cmdb runs` lists them.")
         report = ledger.read_report(connection, job.run, samples=0)

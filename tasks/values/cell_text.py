@@ -141,14 +141,14 @@ def has_two_readings(values: pl.Series, kind: Kind, options: ReadOptions) -> pl.
     """Say which whole numbers have a sign that may be one of thousands or of decimals, where nobody says which."""
     if kind.name not in _WHOLE or options.decimal_comma or options.thousands:
         return values.is_null() & False
-    doubt = values.str.contains(_TWO_READINGS) & ~values.str.contains(_NOTHING_AFTER_ZERO)
-    return doubt.fill_null(value=False)
+    ambiguous = values.str.contains(_TWO_READINGS) & ~values.str.contains(_NOTHING_AFTER_ZERO)
+    return ambiguous.fill_null(value=False)
 
 
 def readings(values: pl.Series, kind: Kind) -> pl.Series:
     """Return what is to be said of numbers with two readings."""
 
-    def said(text: str) -> str:
+    def shown(text: str) -> str:
         sign = "." if "." in text else ","
         head, _, tail = text.partition(sign)
         other = head if not int(tail) else f"{head}.{tail}"
@@ -157,7 +157,7 @@ def readings(values: pl.Series, kind: Kind) -> pl.Series:
         option = "--thousands ," if sign == "." else "--decimal-comma"
         return f"may be {head}{tail} or {other}: say which with --thousands {sign} or {option}"
 
-    return each(values, said)
+    return each(values, shown)
 
 
 # Blocks of two columns ------------------------------------------------------------------------------------------------
@@ -204,11 +204,11 @@ def read_cells(before: pl.Series, kind: Kind, options: ReadOptions, *, named: bo
     text = _without_words(text, kind, options, notes, refers=refers)
     if is_number(kind):
         text = _numbers(text, kind, options, notes)
-    told = {
+    notes = {
         severity: tuple(note for note in notes if note.severity is severity)
         for severity in (Severity.ERROR, Severity.REPAIR, Severity.WARNING)
     }
-    return Cells(before, text, told[Severity.ERROR], told[Severity.REPAIR], told[Severity.WARNING])
+    return Cells(before, text, notes[Severity.ERROR], notes[Severity.REPAIR], notes[Severity.WARNING])
 
 
 def _visible(text: pl.Series, notes: list[Note], *, fold: bool) -> pl.Series:
@@ -220,8 +220,8 @@ def _visible(text: pl.Series, notes: list[Note], *, fold: bool) -> pl.Series:
     altered = (clean != text).fill_null(value=False)
     if not altered.any():
         return text
-    said = "written without signs that do not show, in composed letters, with single spaces"
-    read = pl.DataFrame({"text": clean}).select(said=pl.format("read as '{}': {}", "text", pl.lit(said)))["said"]
+    message = "written without signs that do not show, in composed letters, with single spaces"
+    read = pl.DataFrame({"text": clean}).select(said=pl.format("read as '{}': {}", "text", pl.lit(message)))["said"]
     notes.append(Note("text_repaired", altered, read, Severity.REPAIR))
     return clean.set(clean == "", None)
 
@@ -232,8 +232,8 @@ def _without_words(text: pl.Series, kind: Kind, options: ReadOptions, notes: lis
     if kind.name == TEXT.name and not refers:
         kept = words & ~given
         if kept.any():
-            said = "is kept as text: give it with --null if it stands for an empty cell"
-            notes.append(Note("empty_word", kept, said, Severity.WARNING))
+            message = "is kept as text: give it with --null if it stands for an empty cell"
+            notes.append(Note("empty_word", kept, message, Severity.WARNING))
         words = words & False
     empty = words | given
     if not empty.any():
@@ -244,8 +244,8 @@ def _without_words(text: pl.Series, kind: Kind, options: ReadOptions, notes: lis
 
 def _numbers(text: pl.Series, kind: Kind, options: ReadOptions, notes: list[Note]) -> pl.Series:
     text = plain_numbers(text, kind, options)
-    doubt = has_two_readings(text, kind, options)
-    if not doubt.any():
+    ambiguous = has_two_readings(text, kind, options)
+    if not ambiguous.any():
         return text
-    notes.append(Note("ambiguous", doubt, readings(text.set(~doubt, None), kind)))
-    return text.set(doubt, None)
+    notes.append(Note("ambiguous", ambiguous, readings(text.set(~ambiguous, None), kind)))
+    return text.set(ambiguous, None)

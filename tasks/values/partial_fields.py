@@ -61,8 +61,8 @@ def _new(column: str) -> str:
 
 def _without(names: dict[str, str]) -> pl.Expr:
     """The fields that rows leave untouched, but for those of a constant."""
-    told = pl.col(UNTOUCHED).str.split(",").list.eval(pl.element().filter(~pl.element().is_in(list(names))))
-    return told.list.join(",").alias(UNTOUCHED)
+    kept = pl.col(UNTOUCHED).str.split(",").list.eval(pl.element().filter(~pl.element().is_in(list(names))))
+    return kept.list.join(",").alias(UNTOUCHED)
 
 
 def _changed(
@@ -75,7 +75,7 @@ def _changed(
         batch = rows[at : at + _AT_ONCE]
         with session.transaction() as connection:
             known = _stored(connection, resource, some.drop_nulls().to_list())
-            named = _named(connection, resource, columns, batch)
+            named = _referenced_values(connection, resource, columns, batch)
         for key, row in zip(some, batch.iter_rows(named=True), strict=True):
             merged = named.get(row[ROW], {}) | dict(_merged(resource, columns, row, known.get(key, {})))
             if merged:
@@ -85,7 +85,7 @@ def _changed(
 _OF = re.compile(r"(?:^|,)(\w+)=fill:(\w+)")
 
 
-def _named(
+def _referenced_values(
     connection: Connection, resource: Resource, columns: dict[str, str], rows: pl.DataFrame
 ) -> dict[int, dict[str, str]]:
     """The empty fields of rows that a record which they refer to has, by row: a subnet's VPC of what stands in it."""

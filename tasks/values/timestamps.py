@@ -35,7 +35,7 @@ def moments(values: pl.Series) -> pl.Series:
 def _moment(text: str) -> str | None:
     for form in _FORMS:
         if found := form.fullmatch(text.strip()):
-            return _written(found.groupdict())
+            return _iso_text(found.groupdict())
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -43,7 +43,7 @@ def _moment(text: str) -> str | None:
     return _text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def _written(parts: dict[str, str | None]) -> str | None:
+def _iso_text(parts: dict[str, str | None]) -> str | None:
     day = _date(parts)
     if day is None:
         return None

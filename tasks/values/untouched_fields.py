@@ -55,8 +55,10 @@ def read_untouched(
     if UNTOUCHED not in records.columns:
         return Untouched()
     notes = records[UNTOUCHED].fill_null("")
-    told = {note: _names(note) for note in notes.unique()}
-    known = {note: [name for name in names if _is_left(name, resource, constants)] for note, names in told.items()}
+    names_by_note = {note: _names(note) for note in notes.unique()}
+    known = {
+        note: [name for name in names if _is_left(name, resource, constants)] for note, names in names_by_note.items()
+    }
     lists = pl.DataFrame(
         {"note": list(known), UNTOUCHED_FIELDS: [names or None for names in known.values()]},
         schema={"note": pl.String, UNTOUCHED_FIELDS: pl.List(pl.String)},
@@ -64,7 +66,7 @@ def read_untouched(
     joined = notes.to_frame("note").join(lists, on="note", how="left", maintain_order="left")
     named = joined[UNTOUCHED_FIELDS]
     rows = pl.DataFrame([records[ROW].cast(pl.UInt32), named])
-    wrong = {note: why for note, names in told.items() if (why := _wrong(names, resource))}
+    wrong = {note: why for note, names in names_by_note.items() if (why := _wrong(names, resource))}
     return Untouched(rows, pl.concat([_wrong_names(rows, notes, wrong), *_filled(rows, text)]))
 
 
@@ -101,8 +103,8 @@ def _filled(rows: pl.DataFrame, text: pl.DataFrame) -> list[pl.DataFrame]:
         if name in text.columns and name != ROW:
             where = named.list.contains(name).fill_null(value=False) & text[name].is_not_null()
             cells = pl.DataFrame([rows[ROW].alias("row"), text[name].alias("value")]).filter(where)
-            said = pl.lit(f"the value of {name} is not read: '{UNTOUCHED}' leaves the field as it is stored")
-            found.append(_issues(cells, said, Severity.WARNING, name))
+            message = pl.lit(f"the value of {name} is not read: '{UNTOUCHED}' leaves the field as it is stored")
+            found.append(_issues(cells, message, Severity.WARNING, name))
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.prefetch import ahead
+from tasks.prefetch import prefetched
 
 
 def test_items_come_in_order() -> None:
@@ -19,8 +19,8 @@ def test_items_come_in_order() -> None:
             threads.add(threading.current_thread().name)
             yield number
 
-    assert list(ahead(items())) == list(range(100))
-    assert threads == {"ahead"}
+    assert list(prefetched(items())) == list(range(100))
+    assert threads == {"prefetch"}
 
 
 def test_an_error_is_raised_where_it_is_waited_for() -> None:
@@ -30,7 +30,7 @@ def test_an_error_is_raised_where_it_is_waited_for() -> None:
         yield 1
         raise ValueError("broken")
 
-    produced = ahead(items())
+    produced = prefetched(items())
     assert next(produced) == 1
     with pytest.raises(ValueError, match="broken"):
         next(produced)
@@ -47,8 +47,8 @@ def test_a_consumer_that_stops_ends_the_thread() -> None:
             yield number
             number += 1
 
-    produced = ahead(items())
+    produced = prefetched(items())
     assert next(produced) == 0
     produced.close()  # type: ignore[attr-defined]  # a generator has it
     assert len(made) <= 4
-    assert "ahead" not in {thread.name for thread in threading.enumerate()}
+    assert "prefetch" not in {thread.name for thread in threading.enumerate()}

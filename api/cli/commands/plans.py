@@ -47,7 +47,7 @@ from schemas.choices import Empty, Missing, Mode, Moved, OnError, Stale
 from schemas.errors import UsageError
 from schemas.jobs import ApplyJob, ImportJob
 from schemas.settings import settings
-from tasks.atomic_write import aside
+from tasks.atomic_write import atomic_path
 
 commands = typer.Typer()
 
@@ -119,7 +119,7 @@ def plan(
             ),
         )
         report = report_of(job, json)
-    with aside(output) as hidden:
+    with atomic_path(output) as hidden:
         hidden.write_bytes(orjson.dumps(plan_json(report), option=orjson.OPT_INDENT_2, default=str))
     print_json(plan_json(report)) if json else show_report(out, report)
     if report.plan and report.plan.until:

@@ -25,7 +25,7 @@ from schemas.model.resource import Resource
 from schemas.reports import silent
 from schemas.resources import resource
 from schemas.settings import settings
-from tasks.atomic_write import aside
+from tasks.atomic_write import atomic_path
 from tasks.store.read import record_pages
 from tasks.store.read.free_blocks import MOST, Search, find_free
 from tasks.store.read.query import field_name
@@ -136,7 +136,7 @@ def _print_export(job: ExportJob, *, as_yaml: bool) -> None:
     with wanted_file(job.path, settings()) as path:
         carry_out_export(job.model_copy(update={"path": path}), settings(), silent, lambda _: None)
         if as_yaml:
-            with aside(path) as hidden:
+            with atomic_path(path) as hidden:
                 hidden.write_text(_yaml(orjson.loads(path.read_bytes())), encoding="utf-8")
 
 

@@ -9,12 +9,12 @@ from rich.table import Table
 
 from api.cli.render.tables import SEVERITY_COLOURS, new_table
 from schemas.model.resource import Resource
-from schemas.model.rule_listing import Listed
+from schemas.model.rule_listing import ListedRule
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
 
 
-def rules_listed(rules: list[Listed]) -> Table:
+def rules_listed(rules: list[ListedRule]) -> Table:
     """The rules of rows and records, and where each is from."""
     table = new_table("rule", "", "of", "what", "from")
     for rule in rules:

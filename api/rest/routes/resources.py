@@ -19,7 +19,7 @@ from api.rest.security.access import ANY_KEY
 from api.rest.service import CurrentService
 from schemas.model.json_schema import json_schema
 from schemas.model.resource import Resource
-from schemas.model.rule_listing import listed
+from schemas.model.rule_listing import list_rules
 from schemas.resources import RESOURCES, creatable, resource
 from tasks.rules.load import load_rules
 from tasks.steps.templates import template_name, write_template
@@ -55,7 +55,7 @@ async def rules(
     """The rules of rows and records: the built-in ones, then the user's own."""
     chosen = resource(resource_type).type if resource_type else None
     own = await run_sync(load_rules, service.settings.rules)
-    return [RuleSummary.model_validate(asdict(each)) for each in listed(own, chosen)]
+    return [RuleSummary.model_validate(asdict(each)) for each in list_rules(own, chosen)]
 
 
 def _named(chosen: Resource) -> dict[str, object]:

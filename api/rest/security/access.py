@@ -21,7 +21,7 @@ from schemas.errors import CmdbError
 from schemas.permissions import Action, Authority, Permissions
 from schemas.settings import SCOPES, Settings
 from tasks.store.access import keys
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 
 COOKIE = "cmdb_session"
 """The cookie of the page: a session's random id, never a key. No script reads it, no other site's page has it sent."""
@@ -109,7 +109,7 @@ class Access:
 
     def needed(self) -> bool:
         """Say whether a key is needed: there is one, or there was one in the database."""
-        with told_plainly(), engine(self.url).begin() as database:
+        with database_errors(), engine(self.url).begin() as database:
             return self._needed(database)
 
     def _needed(self, database: Connection) -> bool:
@@ -136,7 +136,7 @@ class Access:
         given = keys.hashed(bearer) if scheme.lower() == "bearer" and bearer else None
         if given and (found := self._in_settings(given)):
             return _noted(connection, found)
-        with told_plainly(), engine(self.url).begin() as database:
+        with database_errors(), engine(self.url).begin() as database:
             if not self._needed(database):
                 return _noted(connection, LOCAL)
             if given is None:
@@ -179,7 +179,7 @@ class Access:
 
     def sign_in(self, key: str, connection: HTTPConnection) -> str | None:
         """Open a session of a key and return its id; None where no key is needed. Raises Refused."""
-        with told_plainly(), engine(self.url).begin() as database:
+        with database_errors(), engine(self.url).begin() as database:
             if not self._needed(database):
                 _noted(connection, LOCAL)
                 return None
@@ -195,7 +195,7 @@ class Access:
         session = connection.cookies.get(COOKIE)
         if not session:
             return
-        with told_plainly(), engine(self.url).begin() as database:
+        with database_errors(), engine(self.url).begin() as database:
             sha256 = keys.key_of_session(database, session, self.settings.session_idle_minutes)
             found = self._in_settings(sha256) or keys.find(database, sha256) if sha256 else None
             connection.state.who = found.name if found else None

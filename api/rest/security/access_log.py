@@ -27,7 +27,7 @@ from schemas.settings import Settings
 from tasks.runtime.context import user
 from tasks.store.access import access_log
 from tasks.store.access.access_log import Event, Outcome
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 
 log = logging.getLogger("cmdb.api")
 
@@ -122,7 +122,7 @@ class AuditLog:
 
     def add(self, events: list[Event]) -> list[access_log.Entry]:
         """Add events now."""
-        with told_plainly(), engine(self.url).begin() as connection:
+        with database_errors(), engine(self.url).begin() as connection:
             return access_log.add(connection, events)
 
     def print(self, entries: list[access_log.Entry]) -> None:
@@ -208,7 +208,7 @@ class Audited:
 def enter_settings(url: str, settings: Settings) -> None:
     """Enter the settings with which the API starts, where they are not those of its last start."""
     shown = {name: _shown(value) for name, value, _ in settings.shown()}
-    with told_plainly(), engine(url).begin() as connection:
+    with database_errors(), engine(url).begin() as connection:
         before = access_log.last(connection, "settings")
         known = before.detail["settings"] if before else {}
         if known != shown:

@@ -182,8 +182,8 @@ def _permission(rule: Json) -> Json:
     for direction in ("Source", "Destination"):
         if group := rule.get(f"{direction}SecurityGroupId"):
             found["UserIdGroupPairs"] = [{"GroupId": group, **more}]
-        if listed := rule.get(f"{direction}PrefixListId"):
-            found["PrefixListIds"] = [{"PrefixListId": listed, **more}]
+        if prefix_list := rule.get(f"{direction}PrefixListId"):
+            found["PrefixListIds"] = [{"PrefixListId": prefix_list, **more}]
     if rule.get("CidrIp"):
         found["IpRanges"] = [{"CidrIp": rule["CidrIp"], **more}]
     if rule.get("CidrIpv6"):
@@ -220,8 +220,8 @@ def row(record: Json) -> tuple[Shape, Json] | None:
     if (shape := by_key(found)) is None:
         return None
     if isinstance(record.get("tags_src"), list) or "tags" in record:
-        listed = record.get("tags_src")
-        found["Tags"] = listed if isinstance(listed, list) else _tags(record["tags"])
+        source_tags = record.get("tags_src")
+        found["Tags"] = source_tags if isinstance(source_tags, list) else _tags(record["tags"])
     account, region = found.pop("AccountId", None), found.pop("Region", None)
     shape.put(found, account, region)
     return shape, found

@@ -16,7 +16,7 @@ from polars.io.plugins import register_io_source
 from schemas.sources import ROW
 from tasks.plain_text import plain_text
 
-_PIECE = 8 << 20
+_CHUNK = 8 << 20
 
 
 def scan_pieces(path: Path, skip: int, row: int, columns: tuple[str, ...], **options: Any) -> pl.LazyFrame:
@@ -32,8 +32,8 @@ def scan_pieces(path: Path, skip: int, row: int, columns: tuple[str, ...], **opt
         wanted: list[str] | None, predicate: pl.Expr | None, most: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         first, left = row, most
-        for piece in _pieces(path, skip, quoted=quoted):
-            frame = pl.scan_csv(plain_text(piece), row_index_offset=first, **how).collect(engine="streaming")
+        for chunk in _record_chunks(path, skip, quoted=quoted):
+            frame = pl.scan_csv(plain_text(chunk), row_index_offset=first, **how).collect(engine="streaming")
             first += len(frame)
             if left is not None:
                 frame = frame.head(left)
@@ -49,28 +49,28 @@ def scan_pieces(path: Path, skip: int, row: int, columns: tuple[str, ...], **opt
     return register_io_source(frames, schema={ROW: pl.UInt32, **schema}, explain_name="pieces")
 
 
-def _pieces(path: Path, skip: int, *, quoted: bool) -> Iterator[bytes]:
+def _record_chunks(path: Path, skip: int, *, quoted: bool) -> Iterator[bytes]:
     """Read on to the end of a record each time; one that is longer than a piece makes a larger one."""
     with path.open("rb") as file:
         for _ in range(skip):
             file.readline()
         rest = b""
-        while chunk := file.read(max(_PIECE, len(rest))):
-            piece = rest + chunk
-            end = _end(piece) if quoted else piece.rfind(b"\n") + 1
-            rest = piece[end:]
+        while chunk := file.read(max(_CHUNK, len(rest))):
+            chunk = rest + chunk
+            end = _end(chunk) if quoted else chunk.rfind(b"\n") + 1
+            rest = chunk[end:]
             if end:
-                yield piece[:end]
+                yield chunk[:end]
         if rest:
             yield rest
 
 
-def _end(piece: bytes) -> int:
+def _end(chunk: bytes) -> int:
     """Where the last whole record ends: at a line feed with pairs of quotes before it."""
-    end = len(piece)
-    quotes = piece.count(b'"')
-    while (feed := piece.rfind(b"\n", 0, end)) >= 0:
-        quotes -= piece.count(b'"', feed, end)
+    end = len(chunk)
+    quotes = chunk.count(b'"')
+    while (feed := chunk.rfind(b"\n", 0, end)) >= 0:
+        quotes -= chunk.count(b'"', feed, end)
         if quotes % 2 == 0:
             return feed + 1
         end = feed

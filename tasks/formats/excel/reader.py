@@ -13,7 +13,7 @@ import polars as pl
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
 from schemas.jobs import SheetOptions
-from schemas.resources import named
+from schemas.resources import find_resource
 from schemas.resources import resource as resource_named
 from schemas.sources import ROW, Opened, Sheet
 from tasks.formats.base import NOTHING, Format, Source, column_names, refuse_width
@@ -56,10 +56,10 @@ def open_excel(source: Source) -> Opened:
     with open_workbook(source) as book:
         opened, read = _open_sheet(source, book, chosen_sheet(source, book))
         others = [name for name in data_sheets(book) if name not in read]
-        held = [name for name in others if len(sheet_cells(book, name, rows=2).to_polars()) > 1]
+        others_with_records = [name for name in others if len(sheet_cells(book, name, rows=2).to_polars()) > 1]
         alone = "one sheet is read; name another with --sheet"
-        left = [] if source.options.sheet else [_skipped_sheet(name, alone) for name in held]
-        sheets = _sheets(book, read, None, opened.columns) | _sheets(book, held)
+        left = [] if source.options.sheet else [_skipped_sheet(name, alone) for name in others_with_records]
+        sheets = _sheets(book, read, None, opened.columns) | _sheets(book, others_with_records)
     return replace(opened, notices=(*opened.notices, *left), sheets=sheets)
 
 
@@ -129,8 +129,8 @@ def _type_of_sheet(name: str, options: SheetOptions | None) -> str | None:
     """The type that the caller gives a sheet, or that it is named after."""
     if options and options.type:
         return resource_named(options.type).type
-    after = named(name)
-    return after.type if after else None
+    resource = find_resource(name)
+    return resource.type if resource else None
 
 
 def _reason_to_skip(sheet: LoadedSheet, *, wanted: bool, bare: bool) -> str | None:
@@ -265,10 +265,10 @@ def _following_sheets(
     number = 2
     while not source.options.sheet:
         spelt = (f"{name} {number}", f"{name} ({number})")
-        after = next((each for each in book.sheet_names if each in spelt), None)
-        if after is None:
+        following = next((each for each in book.sheet_names if each in spelt), None)
+        if following is None:
             return
-        sheet = load_sheet(source, book, after)
+        sheet = load_sheet(source, book, following)
         cells = sheet.cells
         if cells.width < head.width or not cells.head(len(head)).select(cells.columns[: head.width]).equals(head):
             return

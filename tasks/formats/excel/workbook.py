@@ -12,7 +12,7 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.issues import Issue
-from schemas.resources import named
+from schemas.resources import find_resource
 from tasks.formats.about import ABOUT
 from tasks.formats.base import Source
 from tasks.formats.compression import BROKEN_ZIP
@@ -94,7 +94,7 @@ def chosen_sheet(source: Source, book: fastexcel.ExcelReader) -> LoadedSheet:
         if same:
             return load_sheet(source, book, same[0])
         raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
-    own = {name for name in names if source.resource and named(name) is source.resource}
+    own = {name for name in names if source.resource and find_resource(name) is source.resource}
     # A header alone is enough where it is named after the type, or where no sheet has more.
     for bare in (own, set(names)) if source.emptied else (set(),):
         for name in sorted(data_sheets(book), key=lambda name: name not in own):

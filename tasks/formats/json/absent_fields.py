@@ -49,16 +49,16 @@ def with_unset_fields(part: Opened, reading: Reading, viewer: str | None, consta
         new = [name for name in shape.unset if name not in columns and plain(name) not in constants]
         frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in new)
         columns += new
-    said = [pl.col(ABSENT)] if ABSENT in columns else []
+    absent = [pl.col(ABSENT)] if ABSENT in columns else []
     notes = [name for name in (VIEWER, *(note.name for note in shape.notes)) if name in columns]
     plains = [name for name in columns if name != ABSENT and name not in notes]
-    said += _rarely_present(frame, shape, plains) if reading.whole else []
+    absent += _rarely_present(frame, shape, plains) if reading.whole else []
     of_others, notice = _rows_of_other_accounts(part, shape, viewer)
     if of_others is not None:
         empty = [pl.when(of_others & _is_empty(name)).then(pl.lit(name)) for name in plains]
-        said.append(pl.concat_str(empty, separator="\n", ignore_nulls=True))
-    if said:
-        whole = pl.concat_str(said, separator="\n", ignore_nulls=True)
+        absent.append(pl.concat_str(empty, separator="\n", ignore_nulls=True))
+    if absent:
+        whole = pl.concat_str(absent, separator="\n", ignore_nulls=True)
         frame = frame.with_columns(pl.when(whole != "").then(whole).alias(ABSENT))
         plains.append(ABSENT)
     return replace(part, frame=frame.select(ROW, *plains), columns=tuple(plains), notices=(*part.notices, *notice))

@@ -75,9 +75,9 @@ def open_at(source: Source, reader: Reader, path: str) -> Opened:
     records = (record_of(source.name, value, number) for number, value in enumerate(values, start=1))
     first = next(records, None)
     if first is None and not (ends and source.emptied):
-        held = ", ".join(names) or "a list"
+        found = ", ".join(names) or "a list"
         raise SourceError(
-            f"{source.name} has no records at '{path}': it holds {held}. Name one, or leave --records out."
+            f"{source.name} has no records at '{path}': it holds {found}. Name one, or leave --records out."
         )
     if first is None:
         return open_empty(lists.found, key, source.resource or type_of(key))
@@ -163,12 +163,12 @@ def _lines_of(source: Source) -> Opened | None:
         for chunk in chunks:
             head.append(chunk)
             if first := next((record for record in chunk.records if record), None):
-                said = first[NOTE] if list(first) == [NOTE] and isinstance(first[NOTE], dict) else {}
-                opened = replace(_opened(source, itertools.chain(head, chunks), first), metadata=said)
-                if said and opened.records == 1 and source.emptied:
-                    resource = source.resource or RESOURCES.get(str(said.get("resourceType")))
-                    return replace(open_empty(FoundLists(source), None, resource), metadata=said)
-                if said and opened.records == 1:
+                metadata = first[NOTE] if list(first) == [NOTE] and isinstance(first[NOTE], dict) else {}
+                opened = replace(_opened(source, itertools.chain(head, chunks), first), metadata=metadata)
+                if metadata and opened.records == 1 and source.emptied:
+                    resource = source.resource or RESOURCES.get(str(metadata.get("resourceType")))
+                    return replace(open_empty(FoundLists(source), None, resource), metadata=metadata)
+                if metadata and opened.records == 1:
                     raise SourceError(f"{source.name} has metadata and no records: nothing to import.")
                 return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))
     raise SourceError(f"{source.name} has no line that is a JSON object.")

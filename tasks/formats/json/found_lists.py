@@ -37,24 +37,24 @@ class RecordList:
     reading: Reading
     spooling: Spooling
     is_named: bool
-    held: list[Json] = field(default_factory=list)
+    waiting: list[Json] = field(default_factory=list)
     at: int = 0
 
     def add(self, records: Iterable[Json], reader: Reader) -> None:
         """Take records; those of a text are written when so many bytes of it were read."""
-        held = self.held
+        waiting = self.waiting
         for record in records:
-            held.append(record)
-            if len(held) >= MAX_RECORDS or reader.read - self.at > CHUNK:
+            waiting.append(record)
+            if len(waiting) >= MAX_RECORDS or reader.read - self.at > CHUNK:
                 self.flush(reader.read)
 
     def flush(self, read: int = 0) -> None:
         """Let the records that are held become columns."""
-        if self.held:
+        if self.waiting:
             first = self.spooling.records + 1
-            chunk = Chunk(list(range(first, first + len(self.held))), list(self.held))
+            chunk = Chunk(list(range(first, first + len(self.waiting))), list(self.waiting))
             self.spooling.add(self.reading.rest.chunk(chunk) if self.reading.rest else chunk)
-            self.held.clear()
+            self.waiting.clear()
         self.at = read
 
 

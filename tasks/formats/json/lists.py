@@ -107,8 +107,8 @@ class Lists:
         bare = [name for name, inner in outline.items() if inner == []]
         if not keyed and is_single_record(self.source, outline):
             return False
-        if isinstance(said := outline.get(METADATA), dict):
-            self.found.metadata = said
+        if isinstance(metadata := outline.get(METADATA), dict):
+            self.found.metadata = metadata
         if "$schema" in outline:
             self.found.schema_members = _SCHEMA_MEMBERS
         self.found.empty |= dict.fromkeys(bare)
@@ -118,12 +118,12 @@ class Lists:
         for name in single:
             self.items(ValueReader([[objects.pop(name)]], self.source.name), name, place)
         keyed |= any(self._by_place(name, objects, place) for name in list(objects))
-        aside = [name for name in objects if plain(name) not in _DOCUMENT_MEMBERS]
+        others = [name for name in objects if plain(name) not in _DOCUMENT_MEMBERS]
         if lists or keyed or single or bare:
-            self.found.objects += [name for name in aside if lists or keyed or single]
+            self.found.objects += [name for name in others if lists or keyed or single]
             return True
-        if len(aside) == 1:
-            return self._alone(aside[0], objects[aside[0]], place)
+        if len(others) == 1:
+            return self._alone(others[0], objects[others[0]], place)
         return False
 
     def _by_place(self, name: str, objects: Json, place: Place) -> bool:
@@ -181,13 +181,13 @@ class Lists:
         if name in inventory.LISTS or name in inventory.SINGLE or inventory.is_item(first):
             self._inventory(name, itertools.chain([first], records), place)
             return
-        if foreign := self._foreign(name, first):
-            self.found.unknown[foreign] += 1 + sum(1 for _ in records)
+        if unknown := self._unknown_list_name(name, first):
+            self.found.unknown[unknown] += 1 + sum(1 for _ in records)
             return
         try:
             rest = recognised_shape(self.source.name, first, name, self.page, self.source.resource)
             self.found.pages.kind[name] = rest.type if rest else None
-            listed = self._list(
+            record_list = self._list(
                 name, lambda: reading_of(self.source, name, first, self.page), self.found.pages.kind[name]
             )
         except UnknownType as error:  # which matters where nothing else holds records
@@ -195,9 +195,9 @@ class Lists:
             self.found.unknown[name or "a list without a name"] += 1 + sum(1 for _ in records)
             return
         whole = itertools.chain([first], records)
-        listed.add(_with_place(whole, listed.reading.shape, place), reader)
+        record_list.add(_with_place(whole, record_list.reading.shape, place), reader)
 
-    def _foreign(self, name: str | None, first: Json) -> str | None:
+    def _unknown_list_name(self, name: str | None, first: Json) -> str | None:
         """Return what to call a list of AWS that is none of those that are read; None for any other.
 
         It is known by the looks of its name and its records or, without a name, by the id of what it is about.
@@ -210,8 +210,8 @@ class Lists:
         return name if _PASCAL.fullmatch(name) else None
 
     def _list(self, name: str | None, reading: Callable[[], Reading], kind: str | None = None) -> RecordList:
-        known = self.found.lists.get((name, kind))
-        if known is None:
+        record_list = self.found.lists.get((name, kind))
+        if record_list is None:
             workdir = self.source.workdir / f"list-{len(self.found.lists)}"
             workdir.mkdir(exist_ok=True)
             how = reading()
@@ -219,8 +219,8 @@ class Lists:
             is_named = bool(kind or (name and type_of(name)))
             if is_named and not kind and name:
                 how = replace(how, resource=type_of(name))
-            known = self.found.lists[name, kind] = RecordList(name, how, spooling, is_named)
-        return known
+            record_list = self.found.lists[name, kind] = RecordList(name, how, spooling, is_named)
+        return record_list
 
     def _inventory(self, name: str | None, items: Iterable[Json], place: Place) -> None:
         """Take items of an inventory, each a record of its own type."""
@@ -232,8 +232,8 @@ class Lists:
                 self.found.deleted += 1
             else:
                 reading = Reading(shape.resource, shape, flatten=shape.flatten)
-                listed = self._list(name, lambda reading=reading: reading, shape.key)  # type: ignore[misc]
-                listed.add(_with_place(iter([found.record]), shape, place), ValueReader([], ""))
+                record_list = self._list(name, lambda reading=reading: reading, shape.key)  # type: ignore[misc]
+                record_list.add(_with_place(iter([found.record]), shape, place), ValueReader([], ""))
 
     def note_page(self, name: str, outline: Json) -> None:
         """Note what a page says of the next page of a list."""
@@ -265,9 +265,9 @@ def _completed_records(records: Iterator[Json], shape: Shape | None, place: Plac
         if shape:
             shape.put(record, place.account, place.region)
         else:
-            said = {plain(name) for name in record}
+            members = {plain(name) for name in record}
             for name, value in (("account_id", place.account), ("region", place.region)):
-                if value and plain(name) not in said:
+                if value and plain(name) not in members:
                     record[name] = value
         yield record
 

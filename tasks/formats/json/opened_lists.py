@@ -39,8 +39,8 @@ def open_found(found: FoundLists, *, several: bool) -> tuple[Opened, ...]:
 
     Unless `several` are wanted, the one that the caller named or the only one. Raises SourceError where there is none.
     """
-    for listed in found.lists.values():
-        listed.flush()
+    for record_list in found.lists.values():
+        record_list.flush()
     chosen = _chosen_lists(found, several=several)
     empty = _empty_lists(found, chosen) if several or not chosen else []
     if not chosen and not empty:
@@ -77,22 +77,22 @@ def _chosen_parts(found: FoundLists, chosen: Sequence[RecordList]) -> list[Opene
     return [with_unset_fields(part, reading, viewer, found.source.constants) for part, reading in parts]
 
 
-def _opened(found: FoundLists, listed: RecordList) -> Opened:
-    spooled = listed.spooling.spooled()
-    resource = listed.reading.resource
+def _opened(found: FoundLists, record_list: RecordList) -> Opened:
+    spooled = record_list.spooling.spooled()
+    resource = record_list.reading.resource
     kind = resource.type if resource else None
-    spooled = _newest_versions(found, spooled, listed.reading.shape)
+    spooled = _newest_versions(found, spooled, record_list.reading.shape)
     opened = Opened(
         frame=spooled.frame,
         columns=spooled.columns,
         encoding="utf-8",
-        document=listed.name,
+        document=record_list.name,
         records=spooled.records,
         resource_type=kind,
         faults=spooled.faults,
-        gaps=_gaps(found, listed.name, listed.reading),
+        gaps=_gaps(found, record_list.name, record_list.reading),
     )
-    return with_reader_issues(opened, listed.reading)
+    return with_reader_issues(opened, record_list.reading)
 
 
 def _newest_versions(found: FoundLists, spooled: Spooled, shape: Shape | None) -> Spooled:
@@ -155,8 +155,8 @@ def _type_of_empty_list(found: FoundLists, name: str | None) -> Resource | None:
     """
     of_file = RESOURCES.get(str(found.metadata.get("resourceType"))) if name == RECORDS else None
     wanted = found.source.resource or of_file
-    if name and (after := type_of(name)):
-        return after if wanted in (None, after) else None
+    if name and (named_after := type_of(name)):
+        return named_after if wanted in (None, named_after) else None
     return wanted if name is None or plain(name) in GENERIC else None
 
 
@@ -214,10 +214,10 @@ def _refuse_document(found: FoundLists) -> NoReturn:
             f"--records {first} --type TYPE."
         )
     if found.other_types or found.deleted:
-        told = "; ".join(issue.message for issue in _left_out_issues(found, ()))
-        raise SourceError(f"{name} has nothing to import: {told}.")
-    held = [str(each.name or "the list") for each in found.lists.values()]
-    if held and found.source.resource:
+        reasons = "; ".join(issue.message for issue in _left_out_issues(found, ()))
+        raise SourceError(f"{name} has nothing to import: {reasons}.")
+    names = [str(each.name or "the list") for each in found.lists.values()]
+    if names and found.source.resource:
         of = ", ".join(
             f"{each.reading.resource.type if each.reading.resource else 'unknown'} ({each.name or 'a list'})"
             for each in found.lists.values()
@@ -253,9 +253,9 @@ def _names_with_counts(names: dict[str, int] | Counter[str]) -> str:
 
 def _lists_of_type(lists: Sequence[RecordList], wanted: Resource, found: FoundLists) -> list[RecordList]:
     """The lists of the type that was asked for: those that are named so or, where none is, those that fit it."""
-    after = [each for each in lists if each.is_named and each.reading.resource is wanted]
-    if after:
-        return after
+    named_after = [each for each in lists if each.is_named and each.reading.resource is wanted]
+    if named_after:
+        return named_after
     free = [each for each in lists if not each.is_named]
     if len(free) < 2:
         return free

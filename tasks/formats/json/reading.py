@@ -12,7 +12,7 @@ import polars as pl
 from schemas.errors import SourceError
 from schemas.issues import issues_frame
 from schemas.model.resource import Resource
-from schemas.resources import named
+from schemas.resources import find_resource
 from schemas.sources import Opened
 from tasks.formats.aws import inventory
 from tasks.formats.aws.document import SHAPES, Shape, recognise, shape_of
@@ -31,7 +31,7 @@ def record_of(name: str, value: Any, number: int) -> Json:
     """Return a value that is a record; raises SourceError for any other."""
     if isinstance(value, dict):
         return value
-    kind = next(said for kinds, said in _KINDS if isinstance(value, kinds))
+    kind = next(word for kinds, word in _KINDS if isinstance(value, kinds))
     raise SourceError(f"{name}: record {number} is no object, but {kind}.")
 
 
@@ -47,7 +47,7 @@ _KINDS: list[tuple[type | tuple[type, ...], str]] = [
 def type_of(name: str) -> Resource | None:
     """Return the type that a list is named after: as AWS does, or however a type is spelt."""
     shape = SHAPES.get(name)
-    return shape.resource if shape else named(name)
+    return shape.resource if shape else find_resource(name)
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,13 @@ def reading_of(source: Source, name: str | None, first: Json, page: Json | None 
         return Reading(shape.resource, shape, whole=True, flatten=shape.flatten)
     if rest := recognised_shape(source.name, first, name, page or {}, source.resource):
         return Reading(rest.resource, rest=RecordReader(rest, first, page))
-    after = source.resource or (named(name) if name else None)
-    if inventory.is_row(first) and (found := inventory.row(first)) and after in (None, found[0].resource):
+    expected = source.resource or (find_resource(name) if name else None)
+    if inventory.is_row(first) and (found := inventory.row(first)) and expected in (None, found[0].resource):
         shape = found[0]
         return Reading(shape.resource, shape, flatten=_row_flattener(shape))
-    found_shape = shape_of(after, first) if after else recognise(None, first)
+    found_shape = shape_of(expected, first) if expected else recognise(None, first)
     if found_shape is None:
-        return Reading(after)
+        return Reading(expected)
     return Reading(found_shape.resource, found_shape, flatten=found_shape.flatten)
 
 

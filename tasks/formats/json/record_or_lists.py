@@ -27,9 +27,9 @@ def holds_lists(source: Source, value: Json) -> bool:
     """Say whether an item is a page with lists in it, and no record."""
     if value and all(ANYWHERE.within(name) for name in value):
         return True
-    held = [name for name, inner in value.items() if isinstance(inner, list)]
-    known = any(name in SHAPES or name in inventory.LISTS for name in held) or is_page(value)
-    return known and not is_single_record(source, value)
+    lists = [name for name, inner in value.items() if isinstance(inner, list)]
+    is_known = any(name in SHAPES or name in inventory.LISTS for name in lists) or is_page(value)
+    return is_known and not is_single_record(source, value)
 
 
 def fits_type(resource: Resource, columns: Iterable[str]) -> bool:

@@ -157,10 +157,10 @@ def one_after_another(frames: Sequence[pl.LazyFrame], columns: tuple[str, ...]) 
 def _with_absent(frame: pl.LazyFrame, names: Sequence[str], columns: Sequence[str]) -> pl.LazyFrame:
     """The frame with `ABSENT`, in which the columns that all its rows lack are named, too."""
     missing = "\n".join(name for name in columns if name not in names)
-    said = [pl.col(ABSENT)] if ABSENT in names else []
+    absent = [pl.col(ABSENT)] if ABSENT in names else []
     lit = pl.lit(missing or None, pl.String)
     return frame.with_columns(
-        pl.concat_str([*said, lit], separator="\n", ignore_nulls=True).replace("", None).alias(ABSENT)
+        pl.concat_str([*absent, lit], separator="\n", ignore_nulls=True).replace("", None).alias(ABSENT)
     )
 
 
@@ -184,10 +184,10 @@ def odd_cells(frame: pl.DataFrame, most: int) -> list[Issue]:
         return []
     sizes = frame.select(ROW, size=pl.max_horizontal(text.str.len_chars())).filter(pl.col("size") > most)
     nuls = frame.filter(pl.any_horizontal(nul))[ROW]
-    told = "row {} has a cell with a NUL character, which is no text: take it out"
+    message = "row {} has a cell with a NUL character, which is no text: take it out"
     return [
         *(too_long(row, size, most) for row, size in sizes.iter_rows()),
-        *(Issue("nul", told.format(row), row=row) for row in nuls),
+        *(Issue("nul", message.format(row), row=row) for row in nuls),
     ]
 
 
@@ -254,18 +254,18 @@ def _columns(records: list[Json], *, exact: bool, absent: bool, most: int) -> di
         twice |= {name} & columns.keys()
         columns[name] = values if name not in columns else _either(values, columns[name])
     if lacking:
-        said = ["\n".join(filter(None, names)) or None for names in zip(*lacking, strict=True)]
-        columns[ABSENT] = pl.Series(ABSENT, _without_filled(said, columns, twice), dtype=pl.String)
+        absent = ["\n".join(filter(None, names)) or None for names in zip(*lacking, strict=True)]
+        columns[ABSENT] = pl.Series(ABSENT, _without_filled(absent, columns, twice), dtype=pl.String)
     return columns
 
 
-def _without_filled(said: list[str | None], columns: dict[str, pl.Series], twice: set[str]) -> list[str | None]:
+def _without_filled(absent: list[str | None], columns: dict[str, pl.Series], twice: set[str]) -> list[str | None]:
     """The names of absent columns without those that another member of the same name fills."""
     for name in twice:
-        for row, (names, value) in enumerate(zip(said, columns[name], strict=True)):
+        for row, (names, value) in enumerate(zip(absent, columns[name], strict=True)):
             if names and value is not None:
-                said[row] = "\n".join(other for other in names.split("\n") if other != name) or None
-    return said
+                absent[row] = "\n".join(other for other in names.split("\n") if other != name) or None
+    return absent
 
 
 def _either(values: pl.Series, others: pl.Series) -> pl.Series:
@@ -307,13 +307,13 @@ def _lacking(
     records: list[Json], shapes: Iterable[tuple[str, ...]], names: dict[str, str], *, empty: bool
 ) -> list[str | None]:
     """The columns that each record lacks, a line each; `empty` says that records without members lack them all."""
-    said: dict[tuple[str, ...], str] = {}
+    absent: dict[tuple[str, ...], str] = {}
     for shape in shapes:
         there = set(shape)
-        said[shape] = "\n".join(name for key, name in names.items() if key not in there)
+        absent[shape] = "\n".join(name for key, name in names.items() if key not in there)
     if not empty:
-        said[()] = ""
-    return [said[tuple(record)] or None for record in records]
+        absent[()] = ""
+    return [absent[tuple(record)] or None for record in records]
 
 
 def _by_member(records: list[Json], keys: Iterable[str], *, alike: bool) -> Iterable[tuple[str, Sequence[Any]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.errors import UnknownType
 from schemas.model.resource import Resource
-from schemas.resources import named
+from schemas.resources import find_resource
 from tasks.formats.netbox.members import Json
 from tasks.formats.netbox.shapes import ENDPOINTS, MODELS, SHAPES, Shape
 
@@ -45,13 +45,13 @@ def recognised_shape(name: str, record: Json, key: str | None, page: Json, resou
     None where they are none of NetBox or Nautobot. Raises UnknownType where they are, and of no type that is known
     here, or of another than `resource`, the one that was given.
     """
-    if said := _declared_kind(record, page):
-        return _declared_shape(name, said, record, resource)
+    if declared := _declared_kind(record, page):
+        return _declared_shape(name, declared, record, resource)
     if not (is_page(page) or _is_related(record)):
         return None
-    told = resource or (named(key) if key else None)
-    if told:
-        shape = SHAPES.get(told.type)
+    expected = resource or (find_resource(key) if key else None)
+    if expected:
+        shape = SHAPES.get(expected.type)
         return shape if shape and shape.marks <= record.keys() else None
     fitting = [shape for shape in SHAPES.values() if shape.marks <= record.keys() and shape.either & record.keys()]
     if len(fitting) != 1 and {"id", "name", "slug"} <= record.keys():  # as any of their types has them
@@ -61,15 +61,15 @@ def recognised_shape(name: str, record: Json, key: str | None, page: Json, resou
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _declared_shape(name: str, said: str, record: Json, resource: Resource | None) -> Shape | None:
-    shape = _shape_of_kind(record, said)
+def _declared_shape(name: str, declared: str, record: Json, resource: Resource | None) -> Shape | None:
+    shape = _shape_of_kind(record, declared)
     if resource and shape and shape.type != resource.type:
-        raise UnknownType(f"{name} holds {said} of NetBox or Nautobot: give --type {shape.type}.")
+        raise UnknownType(f"{name} holds {declared} of NetBox or Nautobot: give --type {shape.type}.")
     if resource:
         return SHAPES.get(resource.type)
     if shape is None:
         known = ", ".join(SHAPES)
-        raise UnknownType(f"{name} holds {said} of NetBox or Nautobot, which is none of the types known: {known}.")
+        raise UnknownType(f"{name} holds {declared} of NetBox or Nautobot, which is none of the types known: {known}.")
     return shape
 
 
@@ -82,9 +82,9 @@ def _declared_kind(record: Json, page: Json) -> str | None:
     return found or (model if isinstance(model, str) and model in MODELS else None)
 
 
-def _shape_of_kind(record: Json, said: str) -> Shape | None:
-    shape = ENDPOINTS.get(said) or MODELS.get(said)
-    is_part_of_a_site = "locations" in said.rpartition("/")[2] and "location_type" not in record
+def _shape_of_kind(record: Json, kind: str) -> Shape | None:
+    shape = ENDPOINTS.get(kind) or MODELS.get(kind)
+    is_part_of_a_site = "locations" in kind.rpartition("/")[2] and "location_type" not in record
     return None if is_part_of_a_site or ("site" in record and shape is SHAPES["site"]) else shape
 
 

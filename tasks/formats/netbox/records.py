@@ -190,8 +190,8 @@ class RecordReader:
             names = {name: count for (name, reason), count in self._unknown.items() if reason is why}
             if names:
                 most = max(names.values())
-                told = f"{', '.join(names)} of {most:,} record{'' if most == 1 else 's'} stay as they are stored"
-                found.append(Issue("unknown_value", f"{told}: each {_WHY[why]}. {_ADVICE}", Severity.WARNING))
+                fields = f"{', '.join(names)} of {most:,} record{'' if most == 1 else 's'} stay as they are stored"
+                found.append(Issue("unknown_value", f"{fields}: each {_WHY[why]}. {_ADVICE}", Severity.WARNING))
         return tuple(found)
 
 

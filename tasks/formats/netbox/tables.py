@@ -61,8 +61,8 @@ def _text(column: str) -> pl.Expr:
 
 def _with(opened: Opened, name: str, value: pl.Expr, used: Iterable[str], message: str) -> Opened:
     """Return a table with a column in the place of those that it is read from, and a notice that says so."""
-    gone = [column for column in used if column != name]
-    columns = tuple(dict.fromkeys([*(column for column in opened.columns if column not in gone), name]))
+    replaced = [column for column in used if column != name]
+    columns = tuple(dict.fromkeys([*(column for column in opened.columns if column not in replaced), name]))
     frame = opened.frame.with_columns(value.alias(name)).select(ROW, *columns)
     notice = Issue("joined", message, Severity.WARNING, column=name)
     return replace(opened, frame=frame, columns=columns, notices=(*opened.notices, notice))
@@ -78,8 +78,8 @@ def _no_objects(opened: Opened) -> Opened:
     if not found:
         return opened
     frame = opened.frame.with_columns(pl.when(pl.col(column) != NO_OBJECT).then(pl.col(column)) for column in found)
-    told = ", ".join(f"'{column}' ({count:,})" for column, count in found.items())
-    message = f"'{NO_OBJECT}' is read as empty, as Nautobot writes it for what is not there: {told}"
+    columns = ", ".join(f"'{column}' ({count:,})" for column, count in found.items())
+    message = f"'{NO_OBJECT}' is read as empty, as Nautobot writes it for what is not there: {columns}"
     return replace(opened, frame=frame, notices=(*opened.notices, Issue("empty_word", message, Severity.WARNING)))
 
 
@@ -141,8 +141,8 @@ def _namespaces(opened: Opened, spelt: dict[str, str]) -> Opened:
     other = opened.frame.filter(_text(space).fill_null("Global") != "Global").select(ROW, space).collect()
     if other.is_empty():
         return opened
-    told = "is in the namespace '{}', and no column has its VRF: add one, called vrf"
-    found = [Issue("namespace", told.format(name), row=row, column=space, value=name) for row, name in other.rows()]
+    message = "is in the namespace '{}', and no column has its VRF: add one, called vrf"
+    found = [Issue("namespace", message.format(name), row=row, column=space, value=name) for row, name in other.rows()]
     gap = Issue(
         "namespace", f"{len(found):,} prefixes are in a namespace, and no column has their VRF", Severity.WARNING
     )

@@ -34,7 +34,7 @@ def open_parquet(source: Source) -> Opened:
         refuse_expansion(source)
         frame = pl.scan_parquet(source.path, glob=False)
         schema = frame.collect_schema()
-        names, told = column_names(source, list(schema), 1)
+        names, header_issues = column_names(source, list(schema), 1)
         texts = [_as_text(name, dtype) for name, dtype in zip(names, schema.values(), strict=True)]
         frame.rename(dict(zip(schema, names, strict=True))).select(*texts).with_row_index(ROW, offset=1).sink_ipc(
             copy, compression="lz4"
@@ -48,8 +48,15 @@ def open_parquet(source: Source) -> Opened:
     faults = [
         fault for part in records.collect_batches(chunk_size=50_000) for fault in odd_cells(part, source.max_cell)
     ]
-    said = pl.read_parquet_metadata(source.path)
-    return Opened(frame=records, columns=names, records=count, notices=told, faults=issues_frame(faults), metadata=said)
+    metadata = pl.read_parquet_metadata(source.path)
+    return Opened(
+        frame=records,
+        columns=names,
+        records=count,
+        notices=header_issues,
+        faults=issues_frame(faults),
+        metadata=metadata,
+    )
 
 
 def _first(error: BaseException) -> str:

@@ -92,13 +92,13 @@ def _together(resource_type: str, name: str, own: list[Any], more: list[Any]) ->
 
 
 @lru_cache(1024)
-def _untouched(resource_type: str, told: frozenset[str]) -> str | None:
+def _untouched(resource_type: str, declared: frozenset[str]) -> str | None:
     """The fields that a resource does not tell, of those that some resource tells of the type."""
     reads = [
         name for entries in ENTRIES.values() for each in entries if each.type == resource_type for name in each.reads
     ]
     added = [each.field for additions in ADDITIONS.values() for each in additions if each.type == resource_type]
-    return ",".join(dict.fromkeys(name for name in (*reads, *added) if name not in told)) or None
+    return ",".join(dict.fromkeys(name for name in (*reads, *added) if name not in declared)) or None
 
 
 def _cell(name: str, value: Any) -> Any:
@@ -275,8 +275,8 @@ _PLANNED = {"update": "change", "replace": "replace", "delete": "delete"}
 
 
 def _planned(changes: Counter[str]) -> str:
-    said = [f"{_PLANNED[name]} {number:,}" for name, number in changes.items()]
-    return f"{', '.join(said)} of its resources"
+    changed = [f"{_PLANNED[name]} {number:,}" for name, number in changes.items()]
+    return f"{', '.join(changed)} of its resources"
 
 
 def _is_left(instance: Instance) -> str | None:
@@ -312,8 +312,8 @@ def open_states(source: Source) -> tuple[Opened, ...]:
 
 
 def _refused(state: _State) -> NoReturn:
-    told = "; ".join(issue.message for issue in state.notices()) or "it has no resources"
-    raise SourceError(f"{state.source.name} holds nothing to import: {told}.")
+    reasons = "; ".join(issue.message for issue in state.notices()) or "it has no resources"
+    raise SourceError(f"{state.source.name} holds nothing to import: {reasons}.")
 
 
 def _read(source: Source) -> _State:

@@ -87,7 +87,7 @@ def _new_engine(url: str) -> Engine:
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
+def database_errors() -> Iterator[None]:
     """Turn the database's errors into ours: what to do, and whether trying again may help."""
     try:
         yield

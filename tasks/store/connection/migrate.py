@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, func, inspect, select, text
 from schemas.errors import UsageError
 from schemas.model.tables import CHANGE, CHANGES, GONE, REVISION
 from schemas.resources import RESOURCES
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 
 SCRIPTS = Path(__file__).parents[1] / "migrations"
 
@@ -27,7 +27,7 @@ def revision(connection: Connection) -> str | None:
 
 def upgrade(database: Engine) -> bool:
     """Apply the migrations that are missing; says whether there were any. Safe to call from several processes."""
-    with told_plainly(), database.begin() as connection:
+    with database_errors(), database.begin() as connection:
         if revision(connection) == REVISION:
             return False
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.model.resource import Resource
 from schemas.reports import Progress
-from tasks.store.connection.engine import engine, told_plainly
+from tasks.store.connection.engine import database_errors, engine
 
 # The first of the two numbers of every resource type's advisory lock; a run's own lock is one 64-bit number.
 _TYPE_LOCKS = 0x636D6462
@@ -71,13 +71,13 @@ class Session:
         return False
 
     def _open(self) -> None:
-        with told_plainly():
+        with database_errors():
             self._connection = engine(self.url).connect()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Give the connection inside one transaction: all of it, or nothing; reconnects first after a loss."""
-        with told_plainly():
+        with database_errors():
             if self._connection is None or self._connection.closed or self._connection.invalidated:
                 self._reopen()
             assert self._connection is not None  # noqa: S101  # for the type checker
@@ -131,7 +131,7 @@ class Session:
 @contextmanager
 def alone(url: str, what: str) -> Iterator[None]:
     """Let one process at a time do something, whichever machine each is on."""
-    with told_plainly(), engine(url).begin() as connection:
+    with database_errors(), engine(url).begin() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(name_lock("alone", what))))
         yield
 

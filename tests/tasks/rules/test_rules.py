@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import RuleFailed, UsageError
 from schemas.issues import Issue
-from schemas.model.rule_listing import built_in, listed
+from schemas.model.rule_listing import built_in, list_rules
 from schemas.reports import Report
 from schemas.resources import RESOURCES
 from tasks.rules.load import GROUP, load_rules
@@ -325,10 +325,10 @@ def test_settings_name_files_and_modules(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_the_list() -> None:
     """Every built-in rule of every type with words for it; the user's own with their place; a rule can be called."""
     own = load_rules((str(EXAMPLES),))
-    found = listed(own)
+    found = list_rules(own)
     assert {name for each in found for name in each.types} == set(RESOURCES)
     assert [each.name for each in found if not each.message or not each.fields] == []
     assert [each.source for each in found[-3:]] == [rule.where for rule in own]
-    assert {each.name for each in listed(own, "site")} == {"duplicate_key", "has_an_owner"}
+    assert {each.name for each in list_rules(own, "site")} == {"duplicate_key", "has_an_owner"}
     frame = pl.DataFrame({"name": ["a-x", "a"], "environment": ["x", "x"]})
     assert frame.select(own[0]())["name"].to_list() == [False, True]

@@ -14,7 +14,7 @@ import openpyxl
 import pytest
 
 from schemas.errors import SourceError
-from tasks.formats.excel.sheet_xml import SHEET_ROWS, marks_of, told_of
+from tasks.formats.excel.sheet_xml import SHEET_ROWS, marks_of, special_cell_issues
 from tests.tasks.formats.support import faults, read, read_text, rows
 
 
@@ -60,7 +60,7 @@ def test_formulas_however_they_are_written(tmp_path: Path, edit: Callable[[bytes
     """Programs write the attributes of a cell in any order, and some a prefix before every name."""
     path = tmp_path / "t.xlsx"
     path.write_bytes(workbook(*TABLE, edit=edit))
-    assert [issue.rule for issue in told_of(marks_of(path, 0).special, 1, lambda _: None)[0]] == ["formula"]
+    assert [issue.rule for issue in special_cell_issues(marks_of(path, 0).special, 1, lambda _: None)[0]] == ["formula"]
 
 
 def test_values_to_the_right_of_the_header(tmp_path: Path) -> None:
