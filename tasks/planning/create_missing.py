@@ -24,7 +24,7 @@ from tasks.runtime.type_load import Part
 from tasks.steps.validate import Batch, Validator
 from tasks.store import ledger
 from tasks.store.merge.sides import Target
-from tasks.store.resolve.doubts import Doubt
+from tasks.store.resolve.doubts import AmbiguousValue
 from tasks.store.resolve.missing_references import (
     Referred,
     drop_unreferred,
@@ -88,9 +88,9 @@ class Creating:
         self.parts = {other.resource.type: other for other in named}
         self.created: dict[str, int] = {}
 
-    def create(self, target: Target, doubts: list[Doubt]) -> dict[tuple[str, str], Doubt]:
+    def create(self, target: Target, doubts: list[AmbiguousValue]) -> dict[tuple[str, str], AmbiguousValue]:
         """Stage the records that the rows refer to and that do not exist; returns why the others are not created."""
-        refused: dict[tuple[str, str], Doubt] = {}
+        refused: dict[tuple[str, str], AmbiguousValue] = {}
         unclear = {(doubt.field, doubt.value) for doubt in doubts if doubt.message}
         for name, part in self.parts.items():
             for rule in referring(target, name):
@@ -100,7 +100,7 @@ class Creating:
                 refused |= {(doubt.field, doubt.value): doubt for doubt in left}
         return refused
 
-    def _created(self, target: Target, rule: Reference, part: Part, values: list[str]) -> list[Doubt]:
+    def _created(self, target: Target, rule: Reference, part: Part, values: list[str]) -> list[AmbiguousValue]:
         """Stage the records of these keys, but for those that may be misspelt and those that break the type's rules."""
         title = part.resource.title
         known = known_keys(self.connection, target, rule.to, _MOST_NAMES) if part.resource.other_names else []
@@ -158,8 +158,8 @@ def _errors(batch: Batch) -> list[tuple[int, str]]:
     return list(errors.select("row", "message").iter_rows())
 
 
-def _doubt(rule: Reference, value: str, said: str, suggestion: str | None = None) -> Doubt:
-    return Doubt(rule.field, value, None, f"'{value}' {said}", suggestion, ambiguous=False)
+def _doubt(rule: Reference, value: str, said: str, suggestion: str | None = None) -> AmbiguousValue:
+    return AmbiguousValue(rule.field, value, None, f"'{value}' {said}", suggestion, ambiguous=False)
 
 
 def settle_created(run: Run, targets: Sequence[Target]) -> None:

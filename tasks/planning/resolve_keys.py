@@ -15,7 +15,7 @@ from tasks.runtime.context import Run
 from tasks.runtime.type_load import Part
 from tasks.store.merge.sides import Target
 from tasks.store.resolve import partial_keys, references
-from tasks.store.resolve.doubts import Doubt
+from tasks.store.resolve.doubts import AmbiguousValue
 from tasks.store.resolve.source_ids import find_renamed
 
 
@@ -28,7 +28,7 @@ def settle(run: Run, part: Part, target: Target) -> None:
         return
     staging = part.staging
     tables = [staging.table, *([staging.flawed] if staging.any_flawed else [])]
-    found: list[Doubt] = []
+    found: list[AmbiguousValue] = []
     with run.session.transaction() as connection:
         settling = _Settling(run, part, connection)
         for table in tables:
@@ -53,9 +53,9 @@ class _Settling:
         self.unclear = 0
         self.creating = Creating(run, part, connection)
 
-    def references(self, target: Target) -> list[Doubt]:
+    def references(self, target: Target) -> list[AmbiguousValue]:
         """Read other names as keys; returns what can be said of those that are left."""
-        left: list[Doubt] = []
+        left: list[AmbiguousValue] = []
         for rule in references.references(target):
             found = references.named(self.connection, target, rule)
             if found is None:
@@ -67,7 +67,7 @@ class _Settling:
             left += references.doubts(self.connection, target, found)
         return left
 
-    def records(self, target: Target, left: list[Doubt]) -> list[Doubt]:
+    def records(self, target: Target, left: list[AmbiguousValue]) -> list[AmbiguousValue]:
         """Create what the references that are left name, where the run may; returns what can be said of the others."""
         refused = self.creating.create(target, left)
         if self.creating.created:

@@ -24,7 +24,7 @@ from schemas.mapping import Mapping
 from schemas.model.fields import Spec
 from schemas.model.resource import Resource
 from schemas.sources import ROW
-from tasks.store.checks.projected_rows import would_be
+from tasks.store.checks.projected_rows import projected_rows
 from tasks.store.merge.sides import Target
 
 # A message shows this many characters of a value.
@@ -199,7 +199,7 @@ class OfRecords:
             return
         names = tuple(dict.fromkeys(name for rule in self.rules for name in rule.fields))
         files = []
-        for number, frame in enumerate(would_be(connection, target, names, self.size)):
+        for number, frame in enumerate(projected_rows(connection, target, names, self.size)):
             files.append(self.folder / f"records-{number}.arrow")
             frame.write_ipc(files[-1])
         if not files:

@@ -195,8 +195,8 @@ def _places(request: Request, account: str, of: Any) -> Iterator[Place]:
     regions = _regions(request)
     if "*" in regions:
         with aws_errors(f"the list of regions of {account}"):
-            regions = client(of, "ec2", None, endpoint).describe_regions()["Regions"]
-        regions = sorted(region["RegionName"] for region in regions)
+            described = client(of, "ec2", None, endpoint).describe_regions()["Regions"]
+        regions = sorted(region["RegionName"] for region in described)
     for region in regions:
         yield Place(account, region, endpoint, access)
 

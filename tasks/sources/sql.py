@@ -141,8 +141,7 @@ def _statement(url: URL, engine: Engine) -> str:
         raise UsageError("A database is read by one ?query=select… or one ?table=name: give one of the two.")
     if isinstance(named, str) and named:
         schema, _, name = named.rpartition(".")
-        statement = select(text("*")).select_from(table(name, schema=schema or None))
-        return str(statement.compile(engine))
+        return str(select(text("*")).select_from(table(name, schema=schema or None)).compile(engine))
     statement = str(query).strip().removesuffix(";").strip()
     if not _READS.match(statement):
         raise UsageError("The query of a source begins with select, with, values or table: it may only read.")

@@ -359,7 +359,7 @@ class Planned:
             if part.plan:
                 planner.apply(part.plan)
         for missed in reversed(list(self.missed.values())):
-            missed.take_away()
+            missed.remove()
         self.following.apply()
         if self.run.plan:
             ledger.end_plan(self.connection, self.run.plan, self.run.run_id)

@@ -86,7 +86,7 @@ def _delete(session: Session, types: list[Resource], oldest: datetime) -> None:
             ledger.add_issues(connection, run_id, issues_frame(told), number)
             spared += len(told)
             parts.append(PartReport(chosen.type, SOURCE, Counts(warnings=len(told), delete=missed.count(0).delete)))
-            missed.take_away()
+            missed.remove()
         ending: dict[str, Any] = {"duration": round(time.monotonic() - began, 3)}
         ending |= {"rules": [["referred_to", Severity.WARNING, spared]]} if spared else {}
         one = len(parts) == 1

@@ -20,7 +20,7 @@ from tasks.runtime.context import status_after, user
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.session import Session
-from tasks.store.merge.undo import Undoing, Undone
+from tasks.store.merge.undo import TypeUndo, UndoCounts
 
 # Records that somebody has edited since are told one by one up to this many.
 _MOST = 10_000
@@ -90,11 +90,11 @@ def _take_back(
     with session.transaction() as connection:
         parts: list[PartReport] = []
         changes: list[Change] = []
-        undoings: list[Undoing] = []
+        undoings: list[TypeUndo] = []
         rules: Counter[str] = Counter()
         for number, chosen in enumerate(types):
             undoings.append(
-                Undoing(
+                TypeUndo(
                     connection, chosen, job.run, session.run_id, force=job.force, part=number, before=tuple(undoings)
                 )
             )
@@ -123,7 +123,7 @@ def _take_back(
     progress("done", done, done)
 
 
-def _conflicts(undoing: Undoing) -> list[Issue]:
+def _conflicts(undoing: TypeUndo) -> list[Issue]:
     """What stays as it is, and why; told one by one up to a number of each kind."""
     force = "--force takes it back all the same"
     edited = f"'{{}}' was edited since: it stays as it is; {force}"
@@ -134,7 +134,7 @@ def _conflicts(undoing: Undoing) -> list[Issue]:
     ]
 
 
-def _counts(found: Undone) -> Counts:
+def _counts(found: UndoCounts) -> Counts:
     stay = found.moved + found.kept
     read = found.delete + found.update + found.create + stay
     return Counts(read=read, create=found.create, update=found.update, rejected=stay, delete=found.delete)

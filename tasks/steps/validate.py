@@ -26,7 +26,7 @@ from tasks.values.cell_checks import CellChecks
 from tasks.values.cell_text import Note, is_empty_word, joined, read_cells, without_control
 from tasks.values.issue_frames import cell_issues, row_issues, without_unread
 from tasks.values.timestamps import moments
-from tasks.values.untouched_fields import read_untouched
+from tasks.values.untouched_fields import Untouched, read_untouched
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,7 @@ class Validator:
         unreadable = [each.join(cells, on=["row", "field"], how="anti") for each in unreadable if len(each)]
         wrong = pl.concat([told, cells, *found.errors, *unreadable])
         failed = left.spared(self.checks.failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti"))
-        rules = [left.spared(self._broken(text, typed, rule, wrong), rule.fields) for rule in self.resource.row_rules]
-        rules += [
-            without_unread(broken_cells(rule, self.resource, self.mapping, typed), wrong, rule.fields)
-            for rule in self.own
-        ]
+        rules = self._broken_rules(text, typed, wrong, left)
         altered = [*found.repairs, *(self.checks.repairs(text, typed, name) for name in self.mapping.fields)]
         faults = pl.concat([wrong, failed])
         # A rejected cell is reported once.
@@ -294,6 +290,19 @@ class Validator:
         return kind.read(values).alias(name)
 
     # What is wrong with a row -------------------------------------------------------------------------------------
+
+    def _broken_rules(
+        self, text: pl.DataFrame, typed: pl.DataFrame, wrong: pl.DataFrame, left: Untouched
+    ) -> list[pl.DataFrame]:
+        """The issues of the type's rules of rows and the user's own rules of cells."""
+        built_in = [
+            left.spared(self._broken(text, typed, rule, wrong), rule.fields) for rule in self.resource.row_rules
+        ]
+        own = [
+            without_unread(broken_cells(rule, self.resource, self.mapping, typed), wrong, rule.fields)
+            for rule in self.own
+        ]
+        return [*built_in, *own]
 
     def _broken(self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule, wrong: pl.DataFrame) -> pl.DataFrame:
         absent = set(rule.fields) - set(self.mapping.fields)

@@ -32,7 +32,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Cells:
-    """The text of one column, null where it is empty or can't be read, and what to tell of it.
+    """The text of one column, null where it is empty or can't be read, and what to report of it.
 
     `before` is the text as the source has it.
     """
@@ -192,7 +192,7 @@ def _counted(text: str) -> str:
 
 
 def read_cells(before: pl.Series, kind: Kind, options: ReadOptions, *, named: bool, refers: bool) -> Cells:
-    """Return the text of a column, which has no spaces around it, and what to tell of it.
+    """Return the text of a column, which has no spaces around it, and what to report of it.
 
     `named` says that the column holds names, keys or references, in which spaces are folded, `refers` that a word for
     "empty" is none of its names.
@@ -204,11 +204,11 @@ def read_cells(before: pl.Series, kind: Kind, options: ReadOptions, *, named: bo
     text = _without_words(text, kind, options, notes, refers=refers)
     if is_number(kind):
         text = _numbers(text, kind, options, notes)
-    notes = {
-        severity: tuple(note for note in notes if note.severity is severity)
+    errors, repairs, warnings = (
+        tuple(note for note in notes if note.severity is severity)
         for severity in (Severity.ERROR, Severity.REPAIR, Severity.WARNING)
-    }
-    return Cells(before, text, notes[Severity.ERROR], notes[Severity.REPAIR], notes[Severity.WARNING])
+    )
+    return Cells(before, text, errors, repairs, warnings)
 
 
 def _visible(text: pl.Series, notes: list[Note], *, fold: bool) -> pl.Series:

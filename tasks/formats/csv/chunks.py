@@ -19,7 +19,7 @@ from tasks.plain_text import plain_text
 _CHUNK = 8 << 20
 
 
-def scan_pieces(path: Path, skip: int, row: int, columns: tuple[str, ...], **options: Any) -> pl.LazyFrame:
+def scan_chunks(path: Path, skip: int, row: int, columns: tuple[str, ...], **options: Any) -> pl.LazyFrame:
     """Return the records of a file after `skip` lines as text columns, with their rows from `row` on.
 
     `options` are those of `polars.scan_csv`. Without a `quote_char`, each line is a record.
@@ -46,17 +46,17 @@ def scan_pieces(path: Path, skip: int, row: int, columns: tuple[str, ...], **opt
             if left == 0:
                 return
 
-    return register_io_source(frames, schema={ROW: pl.UInt32, **schema}, explain_name="pieces")
+    return register_io_source(frames, schema={ROW: pl.UInt32, **schema}, explain_name="chunks")
 
 
 def _record_chunks(path: Path, skip: int, *, quoted: bool) -> Iterator[bytes]:
-    """Read on to the end of a record each time; one that is longer than a piece makes a larger one."""
+    """Read on to the end of a record each time; one that is longer than a chunk makes a larger one."""
     with path.open("rb") as file:
         for _ in range(skip):
             file.readline()
         rest = b""
-        while chunk := file.read(max(_CHUNK, len(rest))):
-            chunk = rest + chunk
+        while data := file.read(max(_CHUNK, len(rest))):
+            chunk = rest + data
             end = _end(chunk) if quoted else chunk.rfind(b"\n") + 1
             rest = chunk[end:]
             if end:

@@ -15,7 +15,7 @@ import polars as pl
 from schemas.issues import ISSUE_SCHEMA, Severity, issues_frame
 from schemas.sources import NOTE, ROW
 from tasks.formats.base import Source
-from tasks.formats.csv.chunks import scan_pieces
+from tasks.formats.csv.chunks import scan_chunks
 from tasks.formats.csv.record_census import census_by_record
 from tasks.formats.csv.shape import (
     COMMENT,
@@ -64,7 +64,7 @@ def census(source: Source, text: Text, shape: Shape) -> Census:
 
 def scan(path: Path, shape: Shape, skip: int, names: tuple[str, ...]) -> pl.LazyFrame:
     """Return the records of a file after `skip` lines, as text columns with their rows."""
-    return scan_pieces(
+    return scan_chunks(
         path,
         skip,
         shape.header_row + 1,
@@ -76,7 +76,7 @@ def scan(path: Path, shape: Shape, skip: int, names: tuple[str, ...]) -> pl.Lazy
 
 
 def _lines(text: Text, shape: Shape) -> pl.LazyFrame:
-    return scan_pieces(
+    return scan_chunks(
         text.path, shape.lines, shape.header_row + 1, ("line",), separator=_NO_SEPARATOR, quote_char=None
     )
 

@@ -254,8 +254,8 @@ def _columns(records: list[Json], *, exact: bool, absent: bool, most: int) -> di
         twice |= {name} & columns.keys()
         columns[name] = values if name not in columns else _either(values, columns[name])
     if lacking:
-        absent = ["\n".join(filter(None, names)) or None for names in zip(*lacking, strict=True)]
-        columns[ABSENT] = pl.Series(ABSENT, _without_filled(absent, columns, twice), dtype=pl.String)
+        names_absent = ["\n".join(filter(None, names)) or None for names in zip(*lacking, strict=True)]
+        columns[ABSENT] = pl.Series(ABSENT, _without_filled(names_absent, columns, twice), dtype=pl.String)
     return columns
 
 

@@ -48,9 +48,9 @@ class Entry(Event):
 
     def hashed(self) -> str:
         """Return the hash that the entry must have after the one before it."""
-        told = asdict(self)
-        del told["hash"]
-        text = orjson.dumps(told | {"at": self.at.astimezone(UTC)}, option=orjson.OPT_SORT_KEYS)
+        values = asdict(self)
+        del values["hash"]
+        text = orjson.dumps(values | {"at": self.at.astimezone(UTC)}, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(text).hexdigest()
 
 
@@ -83,12 +83,12 @@ def add(connection: Connection, events: Iterable[Event]) -> list[Entry]:
 
 
 def _entry(event: Event, number: int, previous: str) -> Entry:
-    told = asdict(event)
+    values = asdict(event)
     for name in ("what", "who", "target", "address", "session"):
-        told[name] = None if told[name] is None else _storable(told[name])
-    told["detail"] = _storable(told["detail"])
-    entry = Entry(**told, number=number, previous=previous)
-    return Entry(**told, number=number, previous=previous, hash=entry.hashed())
+        values[name] = None if values[name] is None else _storable(values[name])
+    values["detail"] = _storable(values["detail"])
+    entry = Entry(**values, number=number, previous=previous)
+    return Entry(**values, number=number, previous=previous, hash=entry.hashed())
 
 
 def _storable(value: Any) -> Any:
@@ -192,5 +192,5 @@ def remove_old(connection: Connection, days: int, who: str) -> int:
 
 def as_line(entry: Entry) -> bytes:
     """Return an entry as one line of JSON."""
-    told: Sequence[str] = ("number", "at", "who", "session", "address", "what", "target", "result", "detail", "hash")
-    return orjson.dumps({name: getattr(entry, name) for name in told})
+    names: Sequence[str] = ("number", "at", "who", "session", "address", "what", "target", "result", "detail", "hash")
+    return orjson.dumps({name: getattr(entry, name) for name in names})

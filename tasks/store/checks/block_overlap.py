@@ -30,7 +30,7 @@ from tasks.store.checks.cidr_sweep import islands
 from tasks.store.connection.copy import listed
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.diff import Comparison, planned_updates
-from tasks.store.merge.projected import FRESH, KEY, after
+from tasks.store.merge.projected import CHANGED, KEY, projected_records
 from tasks.store.merge.sides import Target
 from tasks.store.merge.tombstones import alive, staged_alive
 from tasks.store.staging.prefilter import Sketch
@@ -104,11 +104,11 @@ def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, stored: T
 
 def _projected_blocks(target: Target, rule: NoOverlap, comparison: Comparison) -> Subquery:
     """The blocks of all records in the scopes of those that are new or have moved, where rows do not say all of it."""
-    everything = after(target, comparison, rule.watched)
-    touched = select(*(everything.c[name] for name in rule.within)).where(everything.c[FRESH]).distinct().subquery()
+    everything = projected_records(target, comparison, rule.watched)
+    touched = select(*(everything.c[name] for name in rule.within)).where(everything.c[CHANGED]).distinct().subquery()
     columns = (everything.c[ROW_NUMBER], everything.c[KEY], everything.c[rule.field].label("block"))
     within = (everything.c[name] for name in rule.within)
-    query = select(*columns, *within, everything.c[FRESH].label("fresh"))
+    query = select(*columns, *within, everything.c[CHANGED].label("changed"))
     query = query.join_from(everything, touched, _same_scope(everything, touched, rule))
     return query.where(*(everything.c[name].is_not(None) for name in rule.watched)).subquery()
 
@@ -143,7 +143,7 @@ def _overlap_findings(target: Target, rule: NoOverlap, blocks: Subquery) -> Sele
             other_key,
             within,
         ),
-    ).where(seen.c.fresh, seen.c.size > 1)
+    ).where(seen.c.changed, seen.c.size > 1)
 
 
 def _blocks_to_compare(target: Target, rule: NoOverlap, suspects: Table, stored: Table, *, alone: bool) -> Subquery:
@@ -158,7 +158,7 @@ def _blocks_to_compare(target: Target, rule: NoOverlap, suspects: Table, stored:
             cast(target.staged_key, Text).label("key"),
             s.c[rule.field].label("block"),
             *(s.c[name] for name in rule.within),
-            suspects.c.row_number.is_not(None).label("fresh"),
+            suspects.c.row_number.is_not(None).label("changed"),
         )
         .select_from(s.join(scopes, _same_scope(scopes, s, rule)).join(suspects, is_suspect, isouter=not alone))
         .where(*(s.c[name].is_not(None) for name in names), staged_alive(target))

@@ -34,7 +34,7 @@ from schemas.model.tables import ROW_NUMBER
 from schemas.resources import RESOURCES
 from tasks.store.checks.cidr_sweep import BLOCK, ISLAND, islands
 from tasks.store.checks.findings import Inquiry, finding
-from tasks.store.merge.projected import FRESH, KEY
+from tasks.store.merge.projected import CHANGED, KEY
 from tasks.store.merge.tombstones import alive
 
 _OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -70,7 +70,7 @@ class _Given:
             return self._asked.after(names)
         there = self._asked.records(resource_type)
         key = there.c[RESOURCES[resource_type].key_column].label(KEY)
-        silent = [cast(null(), Integer).label(ROW_NUMBER), literal(value=False).label(FRESH)]
+        silent = [cast(null(), Integer).label(ROW_NUMBER), literal(value=False).label(CHANGED)]
         return select(key, *(there.c[name].label(name) for name in names), *silent).subquery()
 
 
@@ -88,13 +88,13 @@ def apart(asked: Inquiry, rule: Apart) -> Iterator[Select[Any]]:
         says = "'%s' overlaps %s of %s, which %s connects with it: %s"
         said = [conflicts.c.block, conflicts.c.other_block, conflicts.c.other, conflicts.c.hub]
         row, met = networks.c[ROW_NUMBER], conflicts.c.network == networks.c[KEY]
-        side, fresh = networks, and_(networks.c[FRESH])
+        side, fresh = networks, and_(networks.c[CHANGED])
     else:
         says = "'%s' has %s, which overlaps %s of %s, and %s connects the two: %s"
         said = [members.c.network, conflicts.c.block, conflicts.c.other_block, conflicts.c.other, conflicts.c.hub]
         same_hub, same_network = conflicts.c.hub == members.c.hub, conflicts.c.network == members.c.network
         row, met = members.c[ROW_NUMBER], and_(same_hub, same_network)
-        side, fresh = members, and_(members.c[FRESH], members.c.field == rule.field)
+        side, fresh = members, and_(members.c[CHANGED], members.c.field == rule.field)
     value, *names = (cast(part, Text) for part in said)
     severe = conflicts.c.severe
     advice = case((severe, literal(_REFUSED)), else_=literal(_AMBIGUOUS))
@@ -121,7 +121,7 @@ def _members(given: _Given) -> Subquery:
         for end in each.ends:
             hub, network = links.c[each.hub].label("hub"), links.c[end].label("network")
             strict = literal(each.strict).label("strict")
-            columns = [hub, network, literal(end).label("field"), strict, links.c[ROW_NUMBER], links.c[FRESH]]
+            columns = [hub, network, literal(end).label("field"), strict, links.c[ROW_NUMBER], links.c[CHANGED]]
             parts.append(select(*columns).where(in_service, chosen, network.is_not(None)))
     return union_all(*parts).subquery()
 
@@ -132,7 +132,7 @@ def _conflicts(given: _Given, members: Subquery, networks: Subquery) -> Subquery
     `severe` where AWS refuses it. A strict hub connects two networks, whose blocks are compared pair by pair.
     """
     meeting = members.join(networks, networks.c[KEY] == members.c.network)
-    touched = select(members.c.hub).select_from(meeting).where(or_(members.c[FRESH], networks.c[FRESH]))
+    touched = select(members.c.hub).select_from(meeting).where(or_(members.c[CHANGED], networks.c[CHANGED]))
     listed = array([networks.c[BLOCKS[0]]]).op("||")(networks.c[BLOCKS[1]]).op("||")(networks.c[BLOCKS[2]])
     each_block = func.unnest(listed, type_=CIDR).label(BLOCK)
     first = networks.c[BLOCKS[0]].label("first")

@@ -34,7 +34,7 @@ from schemas.model.tables import ROW_NUMBER
 from tasks.store.checks.cidr_sweep import BLOCK, STARTS, swept
 from tasks.store.checks.findings import Inquiry, finding
 from tasks.store.connection.copy import listed
-from tasks.store.merge.projected import FRESH
+from tasks.store.merge.projected import CHANGED
 
 
 def contained(asked: Inquiry, rule: Contained) -> Iterator[Select[Any]]:
@@ -94,7 +94,7 @@ def _outside(
     if suspects is not None:
         of_import = of_import.join(suspects, suspects.c.row_number == row)
     blocks = select(scopes.c.number, row, block.label(BLOCK), cast(null(), CIDR).label("holder")).select_from(of_import)
-    blocks = blocks.where(everything.c[FRESH], everything.c[name].is_distinct_from(value))
+    blocks = blocks.where(everything.c[CHANGED], everything.c[name].is_distinct_from(value))
     own_scope = and_(scopes.c.scope == scope, scopes.c.family == family)
     block_of, silent = containers.c[BLOCK], cast(null(), Integer)
     holders = select(scopes.c.number, silent, block_of, block_of).select_from(containers.join(scopes, own_scope))

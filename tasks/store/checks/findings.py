@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import INET
 
 from schemas.model.rules import WatchedRule
 from tasks.store.merge.diff import Comparison
-from tasks.store.merge.projected import Records, after
+from tasks.store.merge.projected import Records, projected_records
 from tasks.store.merge.sides import Target
 from tasks.store.staging.prefilter import Sketch
 
@@ -27,9 +27,9 @@ class Inquiry:
     rows: int
     records: Records
 
-    def after(self, names: tuple[str, ...]) -> Subquery:
+    def projected_records(self, names: tuple[str, ...]) -> Subquery:
         """Return fields of the records of the import's own type as it will leave them."""
-        return after(self.target, self.comparison, names)
+        return projected_records(self.target, self.comparison, names)
 
 
 Check = Callable[[Inquiry, Any], Iterator[Select[Any]]]

@@ -14,16 +14,16 @@ from schemas.model.tables import ROW_NUMBER
 from tasks.store.connection.session import set_local
 from tasks.store.merge.diff import SORTING
 from tasks.store.merge.sides import Target
-from tasks.store.read.query import frames_of, written
+from tasks.store.read.query import frames_of, text_of
 
 
-def would_be(
+def projected_rows(
     connection: Connection, target: Target, names: tuple[str, ...], size: int
 ) -> Generator[pl.DataFrame, None, None]:
     """Read these fields of all staged rows, with the row's number, in typed frames of up to `size`, in any order."""
     s, t = target.s, target.t
     columns: dict[str, ColumnElement[Any]] = {NUMBER: s.c[ROW_NUMBER]}
-    columns |= {name: written(target.value(name)) for name in names}
+    columns |= {name: text_of(target.value(name)) for name in names}
     query = select(*(column.label(name) for name, column in columns.items()))
     alone = target.whole and all(name in s.c for name in names)
     both = s if alone else s.join(t, target.stored_key == target.match_key, isouter=True)

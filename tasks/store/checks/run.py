@@ -32,7 +32,7 @@ from tasks.store.checks.staged_rows import blocked_moves, staged_row_checks, sta
 from tasks.store.connection.copy import copy_frame
 from tasks.store.ledger import read_issues
 from tasks.store.merge.diff import Comparison, compare
-from tasks.store.merge.projected import records_beside
+from tasks.store.merge.projected import other_records
 from tasks.store.merge.sides import Target
 from tasks.store.resolve import partial_keys
 from tasks.store.resolve.references import keep_doubts
@@ -201,6 +201,6 @@ class _CheckRun:
         target, sketch = self.target, self.staging.sketch
         left = self.staging.rows - self.rejected
         queries = [*block_overlaps(self.connection, target, sketch, left, self.comparison)]
-        beside = records_beside(target)
+        beside = other_records(target)
         queries += network_checks(Inquiry(self.connection, target, self.comparison, sketch, left, beside))
         return self.run(queries)

@@ -18,7 +18,7 @@ from schemas.model.resource import Resource
 from schemas.model.rules import STATE, Unique
 from schemas.model.tables import ROW_NUMBER
 from tasks.store.checks.findings import Inquiry, finding, shown
-from tasks.store.merge.projected import FRESH, KEY
+from tasks.store.merge.projected import CHANGED, KEY
 from tasks.store.merge.tombstones import alive
 
 
@@ -34,13 +34,13 @@ def unique(asked: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
         conditions.append(everything.c[rule.field] == rule.only)
     first, last = func.min(everything.c[KEY]), func.max(everything.c[KEY])
     groups = select(*held, first.label("first"), last.label("last")).where(*conditions).group_by(*held)
-    several = groups.having(first != last, func.bool_or(everything.c[FRESH])).subquery()
+    several = groups.having(first != last, func.bool_or(everything.c[CHANGED])).subquery()
     other = case((several.c.first == everything.c[KEY], several.c.last), else_=several.c.first)
     says, row = _says(resource, rule), everything.c[ROW_NUMBER]
     yield (
         finding(rule, row, shown(everything.c[rule.field]), says, other)
         .join_from(everything, several, and_(*(several.c[name] == everything.c[name] for name in rule.watched)))
-        .where(everything.c[FRESH], *conditions)
+        .where(everything.c[CHANGED], *conditions)
     )
 
 

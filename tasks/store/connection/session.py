@@ -79,18 +79,18 @@ class Session:
         """Give the connection inside one transaction: all of it, or nothing; reconnects first after a loss."""
         with database_errors():
             if self._connection is None or self._connection.closed or self._connection.invalidated:
-                self._reopen()
+                self._reconnect()
             assert self._connection is not None  # noqa: S101  # for the type checker
             with self._connection.begin():
                 yield self._connection
 
-    def _reopen(self) -> None:
+    def _reconnect(self) -> None:
         """Connect again after a loss, and take the same locks in the same order."""
         if self._connection is not None:
             self._connection.close()
         self._open()
-        held, self._locks = self._locks, []
-        for function, key in held:
+        locks, self._locks = self._locks, []
+        for function, key in locks:
             self._hold(function, key)
 
     def _hold(self, function: str, key: tuple[int, ...]) -> None:

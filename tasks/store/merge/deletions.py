@@ -130,17 +130,17 @@ class Missed:
         Until the rows are `checked`, one that refers to a listed record keeps it only where that is no error: where it
         is, the row will be rejected.
         """
-        told = []
+        issues = []
         for other, left in naming(self.target.resource, self.keys, self._beside, self._going, checked=checked):
             query = delete(self.keys).where(self.keys.c.key == left.c.named).returning(self.keys.c.key, left.c.key)
             spared = dict(self.connection.execute(query).tuples().all())
             title = self.target.resource.title
-            said = f"{title} '{{}}' is gone from the source and stays: {other.title} '{{}}' refers to it"
-            told += [
-                Issue("referred_to", said.format(key, by), Severity.WARNING, value=key, part=self.target.part)
+            message = f"{title} '{{}}' is gone from the source and stays: {other.title} '{{}}' refers to it"
+            issues += [
+                Issue("referred_to", message.format(key, by), Severity.WARNING, value=key, part=self.target.part)
                 for key, by in list(spared.items())[:_MOST]
             ]
-        return told
+        return issues
 
     @property
     def _beside(self) -> dict[str, Target]:
@@ -152,26 +152,26 @@ class Missed:
     def count(self, there: int) -> Gone:
         """Say what the list comes to."""
         taken = select(func.count()).select_from(self.keys).where(~self.keys.c.retired)
-        listed = int(self.connection.scalar(taken) or 0)
+        count = int(self.connection.scalar(taken) or 0)
         deleted = self.policy is Missing.DELETE
-        return Gone(listed if deleted else 0, 0 if deleted else listed, there)
+        return Gone(count if deleted else 0, 0 if deleted else count, there)
 
     def changes(self, most: int) -> list[Change]:
         """Return the first of them with what they hold."""
         action = "delete" if self.policy is Missing.DELETE else "retire"
         record = func.to_jsonb(text(f'"{self.target.t.name}".*'))
-        query = self._listed(self.keys.c.key, record).order_by(self.keys.c.key).limit(most)
+        query = self._join_listed(self.keys.c.key, record).order_by(self.keys.c.key).limit(most)
         kind = self.target.resource.type
         return [
             Change(key, action, None, {name: (value, None) for name, value in row.items() if _shown(name, value)}, kind)
             for key, row in self.connection.execute(query)
         ]
 
-    def _listed(self, *columns: ColumnElement[Any]) -> Select[Any]:
+    def _join_listed(self, *columns: ColumnElement[Any]) -> Select[Any]:
         is_listed = self.keys.c.key == cast(self.target.stored_key, Text)
         return select(*columns).select_from(self.keys.join(self.target.t, is_listed)).where(~self.keys.c.retired)
 
-    def take_away(self) -> None:
+    def remove(self) -> None:
         """Delete or retire the listed records, once their before-images are kept."""
         if self.policy is Missing.DELETE:
             self._delete()
@@ -179,10 +179,10 @@ class Missed:
             self._retire()
 
     def _delete(self) -> None:
-        t, gone = self.target.t, GONE[self.target.resource.type]
+        t, deleted = self.target.t, GONE[self.target.resource.type]
         names = t.columns.keys()
-        rows = self._listed(*t.columns, literal(self.run_id))
-        self.connection.execute(insert(gone).from_select([*names, GONE_BY], rows))
+        rows = self._join_listed(*t.columns, literal(self.run_id))
+        self.connection.execute(insert(deleted).from_select([*names, GONE_BY], rows))
         self.connection.execute(delete(t).where(self.keys.c.key == cast(self.target.stored_key, Text)))
 
     def _retire(self) -> None:
@@ -196,7 +196,7 @@ class Missed:
             "before": func.to_jsonb(text(f'"{t.name}".*')),
             "after": retired,
         }
-        rows = self._listed(*(value.label(name) for name, value in image.items()))
+        rows = self._join_listed(*(value.label(name) for name, value in image.items()))
         self.connection.execute(insert(CHANGE).from_select(list(image), rows))
         is_listed = and_(self.keys.c.key == cast(self.target.stored_key, Text), ~self.keys.c.retired)
         values = {RETIRED_AT: func.now(), "updated_at": func.now(), "updated_by_run": self.run_id}
@@ -208,24 +208,24 @@ def _shown(name: str, value: Any) -> bool:
 
 
 def naming(
-    resource: Resource, gone: FromClause, beside: dict[str, Target], going: Going, *, checked: bool = True
+    resource: Resource, removed: FromClause, targets: dict[str, Target], removed_with: Going, *, checked: bool = True
 ) -> Iterator[Naming]:
     """Yield, for each rule by which a type refers to this one, which of the records that go are `named`, and by whom.
 
-    `gone` has the keys of the records that go, and `key` of what is yielded is one of those that stay and name it.
+    `removed` has the keys of the records that go, and `key` of what is yielded is one of those that stay and name it.
     Rows that are not `checked` do not count where naming a record that goes is an error; dead records never do.
     """
     for other, rule in _referring(resource):
         staged = checked or rule.severity is not Severity.ERROR
         names = (*rule.asked, *([STATE] if other.dead else ()))
-        stays = records_of(other, names, beside, staged=staged)
+        stays = records_of(other, names, targets, staged=staged)
         query = select(stays.c[rule.field].label("named"), func.min(cast(stays.c.key, Text)).label("key"))
-        query = query.where(cast(stays.c[rule.field], Text).in_(select(gone.c.key)))
+        query = query.where(cast(stays.c[rule.field], Text).in_(select(removed.c.key)))
         if other.dead:
             query = query.where(alive(other, stays.c[STATE]))
         if rule.when:
             query = query.where(stays.c[rule.when[0]] == rule.when[1])
-        if (also := going(other.type)) is not None:
+        if (also := removed_with(other.type)) is not None:
             query = query.where(~exists(select(literal(1)).where(also.c.key == cast(stays.c.key, Text))))
         yield other, query.group_by(stays.c[rule.field]).subquery()
 

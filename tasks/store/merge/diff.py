@@ -68,21 +68,21 @@ def compare(connection: Connection, target: Target) -> Comparison:
     if not target.any_stored(connection):
         return Comparison()
     set_local(connection, "work_mem", SORTING)
-    known = _known(connection, target)
+    known = _staged_with_record(connection, target)
     # A record that was set aside, and is seen again, comes back.
     back = target.t.c[RETIRED_AT].is_not(None)
     differs = _any([back, target.renamed, *(target.differs(name) for name in target.written)])
-    moved = _any([back, *(target.differs(name) for name in target.written if name in _watched(target))])
+    moved = _any([back, *(target.differs(name) for name in target.written if name in _checked_fields(target))])
     row = target.s.c.row_number
     pairs = target.joined(row, differs.label("differs"), moved.label("moved"))
     both = (pairs if known is None else pairs.where(row.in_(select(known.c.row_number)))).cte("both")
     changed = select(both.c.row_number, both.c.moved).where(both.c.differs)
-    listed = insert(planned).from_select(["row_number", "moved"], changed).cte("listed")
+    insert_updates = insert(planned).from_select(["row_number", "moved"], changed).cte("listed")
     counts = select(func.count(), func.count().filter(both.c.differs), func.count().filter(both.c.moved))
-    return Comparison(*connection.execute(counts.select_from(both).add_cte(listed)).one())
+    return Comparison(*connection.execute(counts.select_from(both).add_cte(insert_updates)).one())
 
 
-def _known(connection: Connection, target: Target) -> Table | None:
+def _staged_with_record(connection: Connection, target: Target) -> Table | None:
     """List the staged rows that have a record, where a sample says that few have one; None where it says otherwise.
 
     To look each key up in the index of keys, in its order, takes as long as the rows are many; to join all rows with
@@ -110,7 +110,7 @@ def _estimate(connection: Connection, table: Table) -> int:
     return int(connection.scalar(query, {"name": name}) or 0)
 
 
-def _watched(target: Target) -> set[str]:
+def _checked_fields(target: Target) -> set[str]:
     rules = [rule for rule in target.resource.set_rules if isinstance(rule, WatchedRule)]
     return {name for rule in rules for name in target.resource.watched(rule)}
 

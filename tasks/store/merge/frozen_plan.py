@@ -67,9 +67,9 @@ class Frozen:
         seen = target.joined(target.s.c.row_number, cast(target.stored_key, Text), version_of(target.t))
         self.connection.execute(insert(self.table).from_select(self.table.c.keys(), seen))
         if missing:
-            gone = missing_records(target.part)
-            listed = select(null(), gone.c.key, gone.c.version).where(~gone.c.retired)
-            self.connection.execute(insert(self.table).from_select(self.table.c.keys(), listed))
+            removed = missing_records(target.part)
+            removals = select(null(), removed.c.key, removed.c.version).where(~removed.c.retired)
+            self.connection.execute(insert(self.table).from_select(self.table.c.keys(), removals))
         return self.checksum()
 
     def is_there(self) -> bool:
@@ -106,13 +106,13 @@ class Frozen:
         """Return (row, key, what) of the records that are no longer as they were when the plan was made."""
         s, t, p = self.target.s, self.target.t, self.table
         is_it = p.c.key == cast(self.target.stored_key, Text)
-        gone = self.target.stored_key.is_(None)
-        what = case((gone, "was deleted"), else_="was changed")
+        is_removed = self.target.stored_key.is_(None)
+        what = case((is_removed, "was deleted"), else_="was changed")
         changed = (
             select(p.c.row_number, p.c.key, what.label("what"))
             .select_from(p.join(t, is_it, isouter=True))
             # What was to be taken away, and is gone, is as the plan would have it.
-            .where(or_(and_(gone, p.c.row_number.is_not(None)), version_of(t) != p.c.version))
+            .where(or_(and_(is_removed, p.c.row_number.is_not(None)), version_of(t) != p.c.version))
         )
         known = exists(select(literal(1)).select_from(p).where(p.c.row_number == s.c.row_number))
         created = self.target.joined(s.c.row_number, cast(self.target.staged_key, Text), literal("was created"))
@@ -126,18 +126,19 @@ class Frozen:
         count = int(self.connection.scalar(select(func.count()).select_from(moved)) or 0)
         if not count:
             return 0, []
-        told = select(source_row(moved.c.row_number), moved.c.key, moved.c.what)
-        rows = self.connection.execute(told.order_by(moved.c.row_number, moved.c.key).limit(most))
-        said = "'{}' {} since the plan was made"
+        conflicts = select(source_row(moved.c.row_number), moved.c.key, moved.c.what)
+        rows = self.connection.execute(conflicts.order_by(moved.c.row_number, moved.c.key).limit(most))
+        message = "'{}' {} since the plan was made"
         return count, [
-            Issue("moved", said.format(key, what), row=row, value=key, part=self.target.part) for row, key, what in rows
+            Issue("moved", message.format(key, what), row=row, value=key, part=self.target.part)
+            for row, key, what in rows
         ]
 
     def leave_out(self) -> int:
         """Take what moved out of the plan; returns how many staged rows that were."""
         moved = self.moved().cte("moved")
         self.connection.execute(text("drop table if exists moved_records"))
-        listed = Table(
+        excluded = Table(
             "moved_records",
             MetaData(),
             Column("row_number", Integer),
@@ -145,23 +146,23 @@ class Frozen:
             Column("what", Text),
             prefixes=["TEMPORARY"],
         )
-        listed.create(self.connection, checkfirst=False)
-        self.connection.execute(insert(listed).from_select(listed.c.keys(), select(moved)))
-        rows = delete(self.target.s).where(self.target.s.c.row_number.in_(select(listed.c.row_number)))
+        excluded.create(self.connection, checkfirst=False)
+        self.connection.execute(insert(excluded).from_select(excluded.c.keys(), select(moved)))
+        rows = delete(self.target.s).where(self.target.s.c.row_number.in_(select(excluded.c.row_number)))
         taken = self.connection.execute(rows).rowcount
-        self.connection.execute(delete(self.table).where(self.table.c.key.in_(select(listed.c.key))))
-        listed.drop(self.connection)
+        self.connection.execute(delete(self.table).where(self.table.c.key.in_(select(excluded.c.key))))
+        excluded.drop(self.connection)
         return taken
 
     def recall_missing(self) -> None:
         """List again what the plan takes away."""
-        gone = missing_records(self.target.part)
-        self.connection.execute(DropTable(gone, if_exists=True))
-        gone.create(self.connection, checkfirst=False)
+        removed = missing_records(self.target.part)
+        self.connection.execute(DropTable(removed, if_exists=True))
+        removed.create(self.connection, checkfirst=False)
         columns = (self.table.c.key, self.table.c.version, literal(value=False))
         planned = select(*columns).where(self.table.c.row_number.is_(None))
         still = self.target.t
         there = planned.where(
             exists(select(literal(1)).select_from(still).where(cast(self.target.stored_key, Text) == self.table.c.key))
         )
-        self.connection.execute(insert(gone).from_select(gone.c.keys(), there))
+        self.connection.execute(insert(removed).from_select(removed.c.keys(), there))

@@ -140,13 +140,13 @@ class Planner:
 
     def _update(self) -> None:
         s = self.target.s
-        written = {name: self.target.value(name) for name in self.written}
+        values = {name: self.target.value(name) for name in self.written}
         if KNOWN_AS in s.c:
-            written[self.target.staged_key.name] = self.target.staged_key
+            values[self.target.staged_key.name] = self.target.staged_key
         change = (
             update(self.target.t)
             .where(self.target.stored_key == self.target.match_key, s.c.row_number == self.updates.c.row_number)
-            .values(written)
+            .values(values)
             .values(updated_at=func.now(), updated_by_run=self.staging.session.run_id, **{RETIRED_AT: None})
         )
         self.connection.execute(change)

@@ -1,4 +1,4 @@
-"""The records of a type as an import will leave them: what is staged, and what is stored beside it."""
+"""The records of a type as an import will leave them: the staged rows and the other stored records."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from schemas.resources import RESOURCES
 from tasks.store.merge.diff import Comparison, planned_updates
 from tasks.store.merge.sides import Target, known_records, records_of
 
-KEY, FRESH = "key", "fresh"
-"""Columns beside the fields: the natural key, and whether the record is new or one of its watched fields changes."""
+KEY, CHANGED = "key", "changed"
+"""Columns in addition to the fields: the natural key, and whether the record is new or a field of a rule changes."""
 
 Records = Callable[[str], FromClause]
 """Gives the records of a type that is not the import's own."""
 
 
-def records_beside(target: Target) -> Records:
+def other_records(target: Target) -> Records:
     """Return what gives the records of another type that are in service, as the same run will leave them."""
 
     def records(resource_type: str) -> FromClause:
@@ -45,10 +45,10 @@ def records_beside(target: Target) -> Records:
     return records
 
 
-def after(target: Target, comparison: Comparison, names: tuple[str, ...]) -> Subquery:
-    """Return `names` of every record there will be, with its row (null where the import is silent), `KEY` and `FRESH`.
+def projected_records(target: Target, comparison: Comparison, names: tuple[str, ...]) -> Subquery:
+    """Return `names` of each record as it will be, with its row (null for one not imported), `KEY` and `CHANGED`.
 
-    A condition on it is asked of the staged rows and of the stored records by themselves.
+    A condition on it is evaluated for the staged rows and the stored records separately.
     """
     staged = _staged_alone(target, names) if not comparison.known else _staged_over_stored(target, names)
     t = target.t
@@ -67,13 +67,13 @@ def after(target: Target, comparison: Comparison, names: tuple[str, ...]) -> Sub
 def _staged_alone(target: Target, names: tuple[str, ...]) -> Select[Any]:
     fields = [_staged(target, name).label(name) for name in names]
     key = cast(target.staged_key, Text).label(KEY)
-    return select(target.s.c[ROW_NUMBER], key, *fields, literal(value=True).label(FRESH))
+    return select(target.s.c[ROW_NUMBER], key, *fields, literal(value=True).label(CHANGED))
 
 
 def _staged_over_stored(target: Target, names: tuple[str, ...]) -> Select[Any]:
     s, t, moved = target.s, target.t, planned_updates(target.part).alias("moved")
     fields = [target.value(name).label(name) for name in names]
-    fresh = or_(target.stored_key.is_(None), moved.c[ROW_NUMBER].is_not(None)).label(FRESH)
+    fresh = or_(target.stored_key.is_(None), moved.c[ROW_NUMBER].is_not(None)).label(CHANGED)
     known = s.outerjoin(t, target.stored_key == target.match_key)
     joined = known.outerjoin(moved, (moved.c[ROW_NUMBER] == s.c[ROW_NUMBER]) & moved.c.moved)
     return select(s.c[ROW_NUMBER], cast(target.staged_key, Text).label(KEY), *fields, fresh).select_from(joined)

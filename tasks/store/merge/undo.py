@@ -7,7 +7,7 @@ have no such row: they are those that bear its id.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -160,7 +160,7 @@ _SPARED = "update {plan} p set action = 'kept' from {kept} k where k.key = p.key
 
 
 @dataclass(frozen=True)
-class Undone:
+class UndoCounts:
     """How many records would be deleted, restored and created again.
 
     `moved` is how many somebody has edited since, `kept` how many stay as others refer to them.
@@ -173,7 +173,7 @@ class Undone:
     kept: int
 
 
-class Undoing:
+class TypeUndo:
     """Taking back what one run did with one type, inside the transaction that does it.
 
     `part` tells the types of a run apart. `before` has those that are planned already, which refer to this one: what
@@ -189,18 +189,18 @@ class Undoing:
         *,
         force: bool,
         part: int,
-        before: Sequence[Undoing] = (),
+        before: Sequence[TypeUndo] = (),
     ) -> None:
         self.connection = connection
         self.resource = resource
         self.ids: dict[str, Any] = {"run": run, "undo": undo, "type": resource.type}
         self.force = force
         self.part = part
-        self.before = {undoing.resource.type: undoing for undoing in before}
+        self.before = {undo.resource.type: undo for undo in before}
         self.parts = _parts(connection, resource, part, force=force)
         self.spared = _spared(part)
 
-    def plan(self) -> Undone:
+    def plan(self) -> UndoCounts:
         """Find out what would be done; it holds until the transaction ends."""
         self._execute(_PLAN)
         self._execute("analyze {plan}")
@@ -209,7 +209,7 @@ class Undoing:
         found = self._execute("select action, count(*) from {plan} group by action")
         counts = {action: int(count) for action, count in found}
         deleted, moved = self._execute(_COUNT_CREATED).one()
-        return Undone(
+        return UndoCounts(
             counts.get("delete", 0) + deleted,
             counts.get("update", 0),
             counts.get("create", 0),
@@ -222,8 +222,8 @@ class Undoing:
         if self._execute(f"{_GOING} limit 1").first() is None:
             return 0
         own = self.resource.type
-        beside = {name: undoing.after for name, undoing in self.before.items() if own in undoing.resource.related}
-        for other, left in naming(self.resource, self.going(), beside, self._also_going):
+        targets = {name: undo.projected for name, undo in self.before.items() if own in undo.resource.related}
+        for other, left in naming(self.resource, self.going(), targets, self._also_going):
             rows = select(cast(left.c.named, Text), literal(other.title), left.c.key)
             columns = self.spared.columns.keys()
             self.connection.execute(insert(self.spared).from_select(columns, rows).on_conflict_do_nothing())
@@ -238,7 +238,7 @@ class Undoing:
         return self.before[other].going() if other in self.before else None
 
     @cached_property
-    def after(self) -> Target:
+    def projected(self) -> Target:
         """The records as they would be, but for those that would be deleted; made when it is asked for."""
         self._execute(_AFTER)
         stored = TABLES[self.resource.type]
@@ -311,19 +311,8 @@ def _parts(connection: Connection, resource: Resource, part: int, *, force: bool
     columns = [column.name for column in TABLES[resource.type].columns]
     kept = [name for name in LINEAGE if name != RETIRED_AT]
     fields = [name for name in columns if name != resource.key_column and name not in kept]
-    whole = f"c.before - array[{', '.join(repr(name) for name in LINEAGE)}]"
     # A record that was created is as it was while nobody but its run has written it.
     as_made = "true" if force else "(t.updated_by_run is not distinct from :run)"
-    same = [f"(not c.after ? '{name}' or t.{quote(name)} is not distinct from a.{quote(name)})" for name in fields]
-    written = f"case when c.after = 'null' then {whole} else c.after end"
-    references = dict.fromkeys(
-        name for rule in resource.set_rules if isinstance(rule, Reference) for name in rule.asked
-    )
-    written_back = "p.action = 'create' or c.after = 'null' or c.after ? '{}'"
-    after = [
-        f"case when {written_back.format(name)} then b.{quote(name)} else t.{quote(name)} end as {quote(name)}"
-        for name in references
-    ]
     back = [
         f"{column} = case when c.after = 'null' or c.after ? '{name}' then b.{column} else t.{column} end"
         for name, column in ((name, quote(name)) for name in fields)
@@ -336,14 +325,11 @@ def _parts(connection: Connection, resource: Resource, part: int, *, force: bool
         taken = f"({renamed} <> c.key and exists (select 1 from {quote(resource.table)} o where o.{key} = c.key))"  # noqa: S608  # names of ours
         back.append(f"{key} = case when c.after ? '{resource.key_column}' then b.{key} else t.{key} end")
     return {
+        **_parts_of_plan(resource, part),
+        **_parts_of_references(resource, quote),
+        **_parts_of_fields(fields, quote),
         "now": now,
         "taken": taken,
-        "type": resource.type,
-        "plan": f"undo_plan_{part}",
-        "kept": _spared(part).name,
-        "after": f"undo_after_{part}",
-        "references": " ".join(references),
-        "fields_after": ", ".join(after),
         "table": quote(resource.table),
         "key": key,
         "forced": "true" if force else "false",
@@ -352,8 +338,39 @@ def _parts(connection: Connection, resource: Resource, part: int, *, force: bool
         "columns": ", ".join(map(quote, columns)),
         "of_t": ", ".join(f"t.{quote(name)}" for name in columns),
         "of_b": ", ".join(f"b.{quote(name)}" for name in columns),
+        "assignments": ", ".join(back),
+    }
+
+
+def _parts_of_plan(resource: Resource, part: int) -> dict[str, str]:
+    return {
+        "type": resource.type,
+        "plan": f"undo_plan_{part}",
+        "kept": _spared(part).name,
+        "after": f"undo_after_{part}",
+    }
+
+
+def _parts_of_references(resource: Resource, quote: Callable[[str], str]) -> dict[str, str]:
+    """The fields that refer to other records, and what they will be once the run is undone."""
+    references = dict.fromkeys(
+        name for rule in resource.set_rules if isinstance(rule, Reference) for name in rule.asked
+    )
+    restored = "p.action = 'create' or c.after = 'null' or c.after ? '{}'"
+    fields = [
+        f"case when {restored.format(name)} then b.{quote(name)} else t.{quote(name)} end as {quote(name)}"
+        for name in references
+    ]
+    return {"references": " ".join(references), "fields_after": ", ".join(fields)}
+
+
+def _parts_of_fields(fields: Sequence[str], quote: Callable[[str], str]) -> dict[str, str]:
+    """What the run wrote of a record, and whether the record still has it."""
+    whole = f"c.before - array[{', '.join(repr(name) for name in LINEAGE)}]"
+    same = [f"(not c.after ? '{name}' or t.{quote(name)} is not distinct from a.{quote(name)})" for name in fields]
+    changed = f"case when c.after = 'null' then {whole} else c.after end"
+    return {
         "same": " and ".join(same),
         "whole": whole,
-        "written": f"(select array_agg(k) from jsonb_object_keys({written}) k)",  # noqa: S608  # names of ours
-        "assignments": ", ".join(back),
+        "written": f"(select array_agg(k) from jsonb_object_keys({changed}) k)",  # noqa: S608  # names of ours
     }

@@ -108,7 +108,7 @@ def _check_known(connection: Connection, resource: Resource, moment: datetime) -
     run = IMPORT_RUN.c
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     if moment > now:
-        raise UsageError(f"{_said(moment)} is yet to come: it is {_said(now)}.")
+        raise UsageError(f"{_iso_time(moment)} is yet to come: it is {_iso_time(now)}.")
     among = run.parts.contains([{"resource_type": resource.type}])
     of_type = _applied().where(or_(run.resource_type == resource.type, among))
     first = connection.scalar(of_type.with_only_columns(func.min(run.finished_at)))
@@ -118,7 +118,9 @@ def _check_known(connection: Connection, resource: Resource, moment: datetime) -
     lost = of_type.where(run.records_updated + run.records_deleted + run.records_retired > 0, ~images)
     since = max(first, connection.scalar(lost.with_only_columns(func.max(run.finished_at))) or first)
     if moment < since:
-        raise UsageError(f"What {resource.type} was at {_said(moment)} is not known: it is since {_said(since)}.")
+        raise UsageError(
+            f"What {resource.type} was at {_iso_time(moment)} is not known: it is since {_iso_time(since)}."
+        )
 
 
 def is_known(connection: Connection, resource: Resource, moment: datetime) -> bool:
@@ -130,5 +132,5 @@ def is_known(connection: Connection, resource: Resource, moment: datetime) -> bo
     return True
 
 
-def _said(moment: datetime) -> str:
+def _iso_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

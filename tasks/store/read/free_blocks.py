@@ -71,7 +71,7 @@ def _places(connection: Connection, search: Search) -> list[Network]:
     if search.vpc and not any(_inside(place, each) for each in _blocks_of(connection, search.vpc, place.max_prefixlen)):
         raise UsageError(f"{place} is not a part of the blocks of {search.vpc}.")
     if search.vrf:
-        _known(connection, "vrf", "VRF", search.vrf)
+        _require_record(connection, "vrf", "VRF", search.vrf)
     return [place]
 
 
@@ -88,7 +88,7 @@ def _inside(one: Network, other: Network) -> bool:
     return one.version == other.version and second[0] <= first[0] and first[1] <= second[1]
 
 
-def _known(connection: Connection, resource_type: str, title: str, key: str) -> None:
+def _require_record(connection: Connection, resource_type: str, title: str, key: str) -> None:
     table = TABLES[resource_type]
     [column] = table.primary_key.columns
     if connection.scalar(select(literal(1)).where(column == key)) is None:
@@ -97,12 +97,12 @@ def _known(connection: Connection, resource_type: str, title: str, key: str) -> 
 
 def _blocks_of(connection: Connection, vpc: str, size: int) -> list[Network]:
     """The blocks of a VPC that a size may be looked for in: sizes to /32 are those of IPv4, longer ones of IPv6."""
-    _known(connection, "vpc", "VPC", vpc)
+    _require_record(connection, "vpc", "VPC", vpc)
     t = TABLES["vpc"]
     of_vpc = t.c.vpc_id == vpc
-    listed = [func.unnest(t.c[name], type_=CIDR) for name in ("secondary_cidr_blocks", "ipv6_cidr_blocks")]
-    held = [select(each.label("block")).where(of_vpc) for each in (t.c.cidr_block, *listed)]
-    block = union_all(*held).subquery().c.block
+    further = [func.unnest(t.c[name], type_=CIDR) for name in ("secondary_cidr_blocks", "ipv6_cidr_blocks")]
+    blocks = [select(each.label("block")).where(of_vpc) for each in (t.c.cidr_block, *further)]
+    block = union_all(*blocks).subquery().c.block
     texts = connection.scalars(select(cast(block, Text)).order_by(block))
     version = 4 if size <= 32 else 6
     kept: list[Network] = []

@@ -69,12 +69,12 @@ class Selection:
     def _conditions(self) -> list[ColumnElement[bool]]:
         """What the records have to be: retired ones are left out unless they are asked for."""
         records = self._records
-        asked = [condition(self.resource, self.where, records)] if self.where else []
-        return asked if self.retired else [*asked, records.c[RETIRED_AT].is_(None)]
+        conditions = [condition(self.resource, self.where, records)] if self.where else []
+        return conditions if self.retired else [*conditions, records.c[RETIRED_AT].is_(None)]
 
     def _chosen(self) -> Select[Any]:
         table = self._records
-        query = select(*(written(table.c[name]).label(name) for name in self.columns)).select_from(table)
+        query = select(*(text_of(table.c[name]).label(name) for name in self.columns)).select_from(table)
         query = query.where(*self._conditions())
         for name in (*self.sort, self.resource.key_column):
             column = table.c[name.removeprefix("-")]
@@ -136,7 +136,7 @@ def snapshot(connection: Connection, run_id: UUID) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(run_lock(run_id))))
 
 
-def written(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def text_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """A column as COPY writes it: lists between commas, addresses bare, times as ISO 8601 in UTC."""
     if isinstance(column.type, ARRAY):
         return func.array_to_string(column, ",")
@@ -217,38 +217,38 @@ def condition(resource: Resource, where: Filter, records: FromClause | None = No
     return _condition(resource, where, table)
 
 
-def _condition(resource: Resource, asked: Condition, table: FromClause) -> ColumnElement[bool]:
-    head, dot, tag = asked.field.partition(".")
-    name = field_name(resource, head if dot else asked.field)
+def _condition(resource: Resource, wanted: Condition, table: FromClause) -> ColumnElement[bool]:
+    head, dot, tag = wanted.field.partition(".")
+    name = field_name(resource, head if dot else wanted.field)
     column: ColumnElement[Any] = table.c[name]
     kind = resource.fields[name].kind if name in resource.fields else None
     if dot:
         if not isinstance(table.c[name].type, JSONB):
             raise UsageError(f"{name} has no members: write {name} alone.")
         column, kind = column.op("->>", return_type=Text())(literal(tag, String)), kinds.TEXT
-    if asked.op in (Op.IS_NULL, Op.NOT_NULL):
-        return column.is_(None) if asked.op is Op.IS_NULL else column.is_not(None)
+    if wanted.op in (Op.IS_NULL, Op.NOT_NULL):
+        return column.is_(None) if wanted.op is Op.IS_NULL else column.is_not(None)
     if isinstance(table.c[name].type, Uuid):
         column, kind = cast(column, Text), kinds.CODE
     allowed = OPERATORS[kind.name if kind else TIME]
-    if asked.op not in allowed:
+    if wanted.op not in allowed:
         others = f"it takes {', '.join((*allowed, Op.IS_NULL, Op.NOT_NULL))}"
         hint = f"ask for one tag, as in {name}.Owner eq network" if kind and kind.name == kinds.TAGS.name else others
-        raise UsageError(f"{asked.field} can't be asked '{asked.op}': {hint}.")
-    return _asked(column, kind, asked)
+        raise UsageError(f"{wanted.field} can't be asked '{wanted.op}': {hint}.")
+    return _comparison(column, kind, wanted)
 
 
-def _asked(column: ColumnElement[Any], kind: Kind | None, asked: Condition) -> ColumnElement[bool]:
-    op = asked.op
+def _comparison(column: ColumnElement[Any], kind: Kind | None, wanted: Condition) -> ColumnElement[bool]:
+    op = wanted.op
     # Kinds are told by name: pandera holds copies of them.
     name = kind.name if kind else TIME
-    listed = name in (kinds.TEXTS.name, kinds.BLOCKS.name)
-    if op in (Op.CONTAINS, Op.STARTS_WITH) and not listed:
+    is_list = name in (kinds.TEXTS.name, kinds.BLOCKS.name)
+    if op in (Op.CONTAINS, Op.STARTS_WITH) and not is_list:
         ask = column.icontains if op is Op.CONTAINS else column.istartswith
-        return ask(asked.value[0], autoescape=True)
-    ends = (False, True) if op is Op.BETWEEN else [op in _LAST] * len(asked.value)
-    values = [_value(kind, asked, value, last=last) for value, last in zip(asked.value, ends, strict=True)]
-    if listed and op is Op.CONTAINS:
+        return ask(wanted.value[0], autoescape=True)
+    ends = (False, True) if op is Op.BETWEEN else [op in _LAST] * len(wanted.value)
+    values = [_value(kind, wanted, value, last=last) for value, last in zip(wanted.value, ends, strict=True)]
+    if is_list and op is Op.CONTAINS:
         return values[0] == any_(column)
     if name == kinds.BLOCKS.name:
         item = func.unnest(column).column_valued("item")
@@ -279,11 +279,11 @@ def _compared(column: ColumnElement[Any], op: Op, values: list[ColumnElement[Any
 _LAST = (Op.LE, Op.GT)
 
 
-def _value(kind: Kind | None, asked: Condition, value: str, *, last: bool) -> ColumnElement[Any]:
+def _value(kind: Kind | None, wanted: Condition, value: str, *, last: bool) -> ColumnElement[Any]:
     """A value as its field's kind reads it, bound; `last` says that a date is up to its last moment."""
     if kind is None:
         return literal(moment(value, end=last), DateTime(timezone=True))
-    if asked.op in _BLOCKY:
+    if wanted.op in _BLOCKY:
         kind = kinds.BLOCK if "/" in value else kinds.ADDRESS
     elif kind.name == kinds.BLOCKS.name:
         kind = kinds.BLOCK
@@ -291,10 +291,10 @@ def _value(kind: Kind | None, asked: Condition, value: str, *, last: bool) -> Co
         kind = kinds.TEXT
     read = kind.read(pl.Series([value.strip()], dtype=pl.String))[0]
     if read is None:
-        raise UsageError(f"In the filter on {asked.field}, '{value}' is not {kind.wants}.")
+        raise UsageError(f"In the filter on {wanted.field}, '{value}' is not {kind.wants}.")
     if isinstance(kind.sql, CIDR | INET):
         # An address compares with blocks as inet; a block's own field is asked as cidr, so that its index serves.
-        return cast(literal(read, Text), INET if asked.op in _BLOCKY else kind.sql)
+        return cast(literal(read, Text), INET if wanted.op in _BLOCKY else kind.sql)
     return literal(read)
 
 

@@ -138,12 +138,12 @@ def _shown(resource: Resource, row: dict[str, Any]) -> dict[str, Any]:
     """A record as JSON holds it: its key, its fields in their order, when it was made and changed."""
     table = TABLES[resource.type]
     shown = {"key": str(row[resource.key_column])} | {
-        name: _listed(row[name], table.c[name].type) for name in resource.fields
+        name: _json_value(row[name], table.c[name].type) for name in resource.fields
     }
     return shown | {name: plain(row[name]) for name in LINEAGE[:2]}
 
 
-def _listed(value: Any, kind: Any) -> Any:
+def _json_value(value: Any, kind: Any) -> Any:
     """PostgreSQL's arrays of blocks reach Python as one text."""
     if isinstance(kind, ARRAY) and isinstance(kind.item_type, CIDR | INET) and isinstance(value, str):
         return [item for item in value.strip("{}").split(",") if item]

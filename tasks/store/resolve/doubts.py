@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Doubt:
+class AmbiguousValue:
     """What can be said of a value that names no record: a message, where it could mean several, and a near miss.
 
     `near` is what the row has in the field that says where the record is looked for.

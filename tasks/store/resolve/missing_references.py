@@ -83,14 +83,14 @@ def drop_unreferred(connection: Connection, to: Target, others: Sequence[Target]
     return connection.execute(unreferred).rowcount
 
 
-def keep_referred(connection: Connection, to: Target, gone: Any, others: Sequence[Target]) -> None:
+def keep_referred(connection: Connection, to: Target, removed: Any, others: Sequence[Target]) -> None:
     """Take those records off the list of what is gone from a source that its rows refer to, rejected ones too."""
     for other in others:
         tables = [other.s] if other.rejected is None else [other.s, other.rejected]
         for rule in referring(other, to.resource.type):
             for table in tables:
-                named = select(literal(1)).select_from(table).where(cast(table.c[rule.field], Text) == gone.c.key)
-                connection.execute(delete(gone).where(exists(named)))
+                named = select(literal(1)).select_from(table).where(cast(table.c[rule.field], Text) == removed.c.key)
+                connection.execute(delete(removed).where(exists(named)))
 
 
 @dataclass(frozen=True)

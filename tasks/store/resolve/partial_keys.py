@@ -92,13 +92,13 @@ def _choices(target: Target, names: list[str]) -> Iterator[ColumnElement[bool]]:
 def repairs(target: Target, found: Table) -> Select[Any]:
     """Return (row, field, value, message) of the rows that mean another record than their key says."""
     absent = " or ".join(target.resource.fields[name].title for name in unsaid(target))
-    said = func.format(
+    message = func.format(
         f"'%s' read as '%s': the only {target.resource.title} that fits; the source does not say its {absent}",
         found.c.own,
         found.c["keys"][1],
     )
     field = literal(target.resource.known_by[0])
-    return select(found.c[ROW_NUMBER], field, found.c.own, said).where(func.cardinality(found.c["keys"]) == 1)
+    return select(found.c[ROW_NUMBER], field, found.c.own, message).where(func.cardinality(found.c["keys"]) == 1)
 
 
 def write_keys(connection: Connection, target: Target, found: Table) -> None:
@@ -118,14 +118,14 @@ def ambiguous(connection: Connection, target: Target) -> list[Select[Any]]:
 def _several(target: Target, found: Table) -> Select[Any]:
     title = target.resource.title
     absent = " and ".join(target.resource.fields[name].title for name in unsaid(target))
-    listed = func.array_to_string(found.c["keys"][1:_MOST_LISTED], "', '")
-    said = func.format(
+    keys = func.array_to_string(found.c["keys"][1:_MOST_LISTED], "', '")
+    message = func.format(
         f"'%s' could mean {title} '%s'%s: add columns for {absent}, or give them for all rows",
         found.c.own,
-        listed,
+        keys,
         case((func.cardinality(found.c["keys"]) > _MOST_LISTED, " and others"), else_=""),
     )
-    return _finding(target, found.c[ROW_NUMBER], found.c.own, said).select_from(found)
+    return _finding(target, found.c[ROW_NUMBER], found.c.own, message).select_from(found)
 
 
 def _shared(target: Target) -> list[Select[Any]]:
@@ -134,7 +134,7 @@ def _shared(target: Target) -> list[Select[Any]]:
     free = [part for part in resource.key_parts if isinstance(t.c[part[0]].type, Text)]
     if len(free) < 2 and not resource.first_of:  # joined by a sign that none of the values has
         return []
-    said = func.format(
+    message = func.format(
         f"'%s' is also the key of a stored {resource.title} with %s; this row has %s: give one of them another name",
         target.staged_key,
         _described(target, t),
@@ -142,7 +142,7 @@ def _shared(target: Target) -> list[Select[Any]]:
     )
     other = ~func.coalesce(_agrees(target), literal(value=False))
     joined = and_(target.staged_key == target.stored_key, ~target.renamed, other)
-    return [_finding(target, s.c[ROW_NUMBER], cast(target.staged_key, Text), said).select_from(s.join(t, joined))]
+    return [_finding(target, s.c[ROW_NUMBER], cast(target.staged_key, Text), message).select_from(s.join(t, joined))]
 
 
 def _described(target: Target, records: Table) -> ColumnElement[str]:

@@ -47,7 +47,7 @@ from schemas.spelling import nearest_of
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.sides import Target, records_of
-from tasks.store.resolve.doubts import Doubt
+from tasks.store.resolve.doubts import AmbiguousValue
 
 RULE, AMBIGUOUS = "reference_name", "ambiguous_reference"
 """The rules of a reference that was read as a key, and of one that could mean several records."""
@@ -200,7 +200,7 @@ def _sure(table: Table) -> ColumnElement[bool]:
 # What is left ---------------------------------------------------------------------------------------------------------
 
 
-def doubts(connection: Connection, target: Target, found: Named) -> list[Doubt]:
+def doubts(connection: Connection, target: Target, found: Named) -> list[AmbiguousValue]:
     """Return what can be said of the first values that are left: what they could mean, or what is spelt like them."""
     table, rule, to = found.table, found.rule, RESOURCES[found.rule.to]
     left = select(table.c.value, table.c.near, table.c.rank, table.c["keys"])
@@ -213,7 +213,7 @@ def doubts(connection: Connection, target: Target, found: Named) -> list[Doubt]:
         names = dict(connection.execute(select(spelt.c.name, spelt.c.key).limit(_MOST_NAMES)).tuples().all())
         like = nearest_of({value for value, _ in unspelt}, [*names.values(), *names])
         told += [
-            Doubt(rule.field, value, near, None, names.get(like[value], like[value]), ambiguous=False)
+            AmbiguousValue(rule.field, value, near, None, names.get(like[value], like[value]), ambiguous=False)
             for value, near in unspelt
             if value in like
         ]
@@ -222,7 +222,7 @@ def doubts(connection: Connection, target: Target, found: Named) -> list[Doubt]:
 
 def _told(
     rule: Reference, to: Resource, own: Resource, value: str, near: str | None, rank: int, keys: list[str]
-) -> Doubt:
+) -> AmbiguousValue:
     shown = [f"'{key}'" for key in keys[:_MOST_LISTED]]
     listed = f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else shown[0]
     more = f" (and {len(keys) - _MOST_LISTED:,} more)" if len(keys) > _MOST_LISTED else ""
@@ -230,9 +230,9 @@ def _told(
     if rank == _ELSEWHERE and rule.near:
         place = own.fields[rule.near].title
         said = f"'{value}' is not a {to.title} of the same {place}: write {listed}{more} if that one is meant"
-        return Doubt(rule.field, value, near, said, only, ambiguous=False)
+        return AmbiguousValue(rule.field, value, near, said, only, ambiguous=False)
     said = f"'{value}' could mean {to.title} {listed}{more}: write the one that is meant"
-    return Doubt(rule.field, value, near, said, only, ambiguous=True)
+    return AmbiguousValue(rule.field, value, near, said, only, ambiguous=True)
 
 
 DOUBTS = Table(
@@ -251,7 +251,7 @@ DOUBTS = Table(
 _COLUMNS = ("field", "value", "near", "message", "suggestion", "ambiguous")
 
 
-def keep_doubts(connection: Connection, targets: list[Target], found: list[Doubt]) -> None:
+def keep_doubts(connection: Connection, targets: list[Target], found: list[AmbiguousValue]) -> None:
     """Put what can be said of references where `clarify` and `suggestion` find it, until the transaction ends."""
     if not found:
         return

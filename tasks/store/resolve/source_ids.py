@@ -52,13 +52,13 @@ def replaced(target: Target) -> list[Select[Any]]:
     before, now = t.c[SOURCE_ID], s.c[SOURCE_ID]
     system = [func.regexp_replace(each, ":[^:]*$", "") for each in (before, now)]
     title = target.resource.title
-    said = func.format(
+    message = func.format(
         f"'%s' was {title} '%s' of its source and is '%s' now: another record has its name",
         target.staged_key,
         before,
         now,
     )
     value = cast(target.staged_key, Text)
-    query = select(s.c[ROW_NUMBER], literal(SOURCE_ID), value, literal(RULE), literal(str(Severity.WARNING)), said)
+    query = select(s.c[ROW_NUMBER], literal(SOURCE_ID), value, literal(RULE), literal(str(Severity.WARNING)), message)
     same = and_(target.match_key == target.stored_key, before != now, system[0] == system[1])
     return [query.select_from(s.join(t, same))]

@@ -15,7 +15,7 @@ from schemas.model.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, UNTOUCHED_
 from schemas.sources import ROW
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.session import Session, name_lock
-from tasks.store.resolve.doubts import Doubt
+from tasks.store.resolve.doubts import AmbiguousValue
 from tasks.store.staging.names import FLAWED, staging_name
 from tasks.store.staging.prefilter import Sketch
 
@@ -52,7 +52,7 @@ class Staging:
         self.checked = False
         # Whether keys of rows were completed, and what can be said of references that name no record.
         self.rekeyed = False
-        self.doubts: list[Doubt] = []
+        self.doubts: list[AmbiguousValue] = []
         self.rows = 0
         self.aside = 0
         self.sketch = Sketch(folder, resource, fields, part)

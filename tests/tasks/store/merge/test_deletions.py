@@ -120,7 +120,7 @@ def test_retired_records(database_url: str, tmp_path: Path) -> None:
     before = {record["name"]: record for record in stored(database_url, "vpc")}
     with missed(database_url, tmp_path, Missing.RETIRE, 1) as found:
         found.find(HERE)
-        found.take_away()
+        found.remove()
     after = {record["name"]: record for record in stored(database_url, "vpc")}
     two = after.pop("net-2")
     assert after == {name: record for name, record in before.items() if name != "net-2"}
@@ -138,7 +138,7 @@ def test_deleted_records(database_url: str, tmp_path: Path) -> None:
     before = {record["name"]: record for record in stored(database_url, "vpc")}
     with missed(database_url, tmp_path, Missing.DELETE, 1) as found:
         found.find(HERE)
-        found.take_away()
+        found.remove()
     assert set(names(database_url)) == {"net-1", "net-4", "net-5", "net-6"}
     gone = [dict(row._mapping) for row in execute(database_url, "select * from vpc_gone order by vpc_id")]
     assert gone == [before[name] | {"gone_by_run": UUID(str(found.run_id))} for name in ("net-2", "net-3")]

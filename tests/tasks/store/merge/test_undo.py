@@ -14,20 +14,20 @@ from schemas.model.tables import LINEAGE
 from schemas.reports import Change, Report
 from schemas.resources import RESOURCES
 from tasks.store.connection.session import Session
-from tasks.store.merge.undo import Undoing, Undone
+from tasks.store.merge.undo import TypeUndo, UndoCounts
 from tests.flows.support import sync
 from tests.support import Import, execute, importer, stored, vpc, vpc_id, write_csv
 
 
 @contextmanager
-def undoing(url: str, run: Report | str, kind: str = "vpc", *, force: bool = False) -> Iterator[Undoing]:
+def undoing(url: str, run: Report | str, kind: str = "vpc", *, force: bool = False) -> Iterator[TypeUndo]:
     """Give what takes a run back, inside a transaction that is committed at the end."""
     with Session(url, uuid4()) as session, session.transaction() as connection:
         taken_back = UUID(run if isinstance(run, str) else run.run_id)
-        yield Undoing(connection, RESOURCES[kind], taken_back, session.run_id, force=force, part=0)
+        yield TypeUndo(connection, RESOURCES[kind], taken_back, session.run_id, force=force, part=0)
 
 
-def take_back(url: str, run: Report | str, *, force: bool = False) -> tuple[Undone, str]:
+def take_back(url: str, run: Report | str, *, force: bool = False) -> tuple[UndoCounts, str]:
     """Take a run back; returns what was planned, and the run that did it."""
     with undoing(url, run, force=force) as taking:
         found = taking.plan()
@@ -81,9 +81,9 @@ def mixed(database_url: str, run: Import) -> Report:
 def test_what_is_planned(database_url: str, mixed: Report) -> None:
     """Each record once: restored, deleted, edited since or referred to; by force all are restored or deleted."""
     with undoing(database_url, mixed) as taking:
-        assert taking.plan() == Undone(delete=1, update=2, create=0, moved=4, kept=1)
+        assert taking.plan() == UndoCounts(delete=1, update=2, create=0, moved=4, kept=1)
     with undoing(database_url, mixed, force=True) as taking:
-        assert taking.plan() == Undone(delete=4, update=4, create=0, moved=0, kept=0)
+        assert taking.plan() == UndoCounts(delete=4, update=4, create=0, moved=0, kept=0)
         assert (taking.moved(9), taking.kept(9)) == ([], [])
 
 
@@ -148,7 +148,7 @@ def test_a_deletion_is_taken_back(database_url: str, tmp_path: Path, run: Import
     deleted = sync(database_url, source, missing="delete", max_delete=None)
     run([vpc(3, name="again", state="")])
     with undoing(database_url, deleted) as taking:
-        assert taking.plan() == Undone(delete=0, update=0, create=1, moved=1, kept=0)
+        assert taking.plan() == UndoCounts(delete=0, update=0, create=1, moved=1, kept=0)
         [change] = taking.changes(9)
         assert (change.key, change.action, change.fields["name"]) == (vpc_id(2), "create", (None, "net-2"))
         assert [key for key, _ in taking.moved(9)] == [vpc_id(3)]
@@ -175,9 +175,9 @@ def test_what_is_gone_already(database_url: str, run: Import) -> None:
     report = run([vpc(1, name="new"), vpc(2)])
     execute(database_url, "delete from vpc")
     with undoing(database_url, report) as taking:
-        assert taking.plan() == Undone(delete=0, update=0, create=0, moved=1, kept=0)
+        assert taking.plan() == UndoCounts(delete=0, update=0, create=0, moved=1, kept=0)
     found, _ = take_back(database_url, report, force=True)
-    assert found == Undone(delete=0, update=0, create=1, moved=0, kept=0)
+    assert found == UndoCounts(delete=0, update=0, create=1, moved=0, kept=0)
     assert {number: record["name"] for number, record in by_key(database_url).items()} == {"01": "net-1"}
 
 
@@ -196,15 +196,15 @@ def test_what_an_undo_brought_back(database_url: str, run: Import) -> None:
     """It is deleted again, unless somebody has edited it since; what somebody has deleted needs nothing."""
     first = run([vpc(1), vpc(2), vpc(3)])
     found, undo = take_back(database_url, first)
-    assert found == Undone(delete=3, update=0, create=0, moved=0, kept=0)
+    assert found == UndoCounts(delete=3, update=0, create=0, moved=0, kept=0)
     found, back = take_back(database_url, undo)
-    assert found == Undone(delete=0, update=0, create=3, moved=0, kept=0)
+    assert found == UndoCounts(delete=0, update=0, create=3, moved=0, kept=0)
     execute(database_url, "delete from vpc where name = 'net-1'")
     execute(database_url, "update vpc set name = 'mine' where name = 'net-2'")
     with undoing(database_url, back, force=True) as taking:
-        assert taking.plan() == Undone(delete=2, update=0, create=0, moved=0, kept=0)
+        assert taking.plan() == UndoCounts(delete=2, update=0, create=0, moved=0, kept=0)
     with undoing(database_url, back) as taking:
-        assert taking.plan() == Undone(delete=1, update=0, create=0, moved=1, kept=0)
+        assert taking.plan() == UndoCounts(delete=1, update=0, create=0, moved=1, kept=0)
         assert [(change.key, change.action, change.fields["name"]) for change in taking.changes(9)] == [
             (vpc_id(3), "delete", ("net-3", None))
         ]
@@ -223,4 +223,4 @@ def test_what_refers_to_a_record_that_an_undo_brought_back(database_url: str, ru
     row = {"subnet_id": "subnet-00000001", "vpc_id": vpc_id(1), "cidr_block": "10.0.1.0/28"}
     run([row | {"availability_zone": "us-east-1a"}])
     found, _ = take_back(database_url, back)
-    assert (found, list(by_key(database_url))) == (Undone(delete=1, update=0, create=0, moved=0, kept=1), ["01"])
+    assert (found, list(by_key(database_url))) == (UndoCounts(delete=1, update=0, create=0, moved=0, kept=1), ["01"])
