@@ -1,11 +1,13 @@
-"""What the documents promise: the README's session runs and prints that, and the list of types is the declarations'."""
+"""What the project promises: the documents are true, and files and functions are small."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,57 @@ def test_every_example_is_shown_by_the_demo() -> None:
         path.name for path in (ROOT / "examples").iterdir() if path.suffix not in (".py", ".pyc") and path.is_file()
     ]
     assert [name for name in names if name not in demo] == []
+
+
+PACKAGES = ("api", "cmdb", "deployments", "flows", "schemas", "tasks")
+MOST_LINES_OF_A_FILE = 400
+MOST_LINES_OF_A_FUNCTION = 40
+
+LONGER = {
+    # A parameter for each option of the command.
+    *(f"api/cli/commands/{name}" for name in ("exports.py export", "imports.py import_", "imports.py preview")),
+    *(f"api/cli/commands/{name}" for name in ("plans.py plan", "syncs.py sync")),
+    # A parameter for each option of the request.
+    "api/rest/routes/exports.py export",
+    # To be split.
+    *("api/rest/app.py create", "api/rest/results.py result", "flows/runs.py", "tasks/steps/undo.py _take_back"),
+    "tasks/store/ledger/codec.py report_from_row",
+}
+"""The files and functions that may be longer, with the reason."""
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each module; migrations are as long as what they change."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "migrations" not in path.parts:
+                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef, text: list[str]) -> int:
+    """Count the lines of a function that are code: no docstring, no comment and no blank line."""
+    first = function.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    doc = range(first.lineno, (first.end_lineno or first.lineno) + 1) if documented else range(0)
+    numbers = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    code = (text[number - 1].strip() for number in numbers if number not in doc)
+    return sum(bool(line) and not line.startswith("#") for line in code)
+
+
+def test_files_are_small() -> None:
+    """No module has more lines than a reader keeps in mind."""
+    lines = {name: text.count("\n") for name, text in modules()}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES_OF_A_FILE and name not in LONGER} == {}
+
+
+def test_functions_are_small() -> None:
+    """No function has more lines of code than fit on a screen."""
+    long = {}
+    for name, text in modules():
+        lines = text.splitlines()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                count = lines_of(node, lines)
+                if count > MOST_LINES_OF_A_FUNCTION and f"{name} {node.name}" not in LONGER:
+                    long[f"{name} {node.name}"] = count
+    assert long == {}

@@ -119,7 +119,7 @@ def _certain(columns: list[str], head: Head) -> list[Candidate]:
 
 def _filled(columns: list[str], resource: Resource) -> set[str]:
     """The fields of a type that columns fill by their names."""
-    return {match.field for match in matched(columns, resource)}
+    return {match.field for match in exact_matches(columns, resource)}
 
 
 def tells_type(resource: Resource, head: pl.DataFrame) -> bool:
