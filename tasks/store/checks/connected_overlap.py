@@ -67,7 +67,7 @@ class _Given:
     def of(self, resource_type: str, names: tuple[str, ...]) -> Subquery:
         """Return `names` of the records of a type."""
         if self.is_own(resource_type):
-            return self._asked.after(names)
+            return self._asked.projected_records(names)
         there = self._asked.records(resource_type)
         key = there.c[RESOURCES[resource_type].key_column].label(KEY)
         silent = [cast(null(), Integer).label(ROW_NUMBER), literal(value=False).label(CHANGED)]

@@ -39,7 +39,7 @@ from tasks.store.merge.projected import CHANGED
 
 def contained(asked: Inquiry, rule: Contained) -> Iterator[Select[Any]]:
     """Find the blocks beside the containers of their scope, where the sketch points at any."""
-    everything = asked.after(rule.watched)
+    everything = asked.projected_records(rule.watched)
     containers = _widest(asked.connection, everything, rule)
     found = asked.connection.execute(select(*containers.c[rule.within], containers.c[BLOCK])).all()
     if not found:

@@ -25,7 +25,7 @@ from tasks.store.merge.tombstones import alive
 def unique(asked: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
     """Find the records that hold what another holds, each with one of the others."""
     resource = asked.target.resource
-    everything = asked.after(resource.watched(rule))
+    everything = asked.projected_records(resource.watched(rule))
     held = [everything.c[name] for name in rule.watched]
     conditions: list[ColumnElement[bool]] = [column.is_not(None) for column in held]
     if resource.dead:
