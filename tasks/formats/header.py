@@ -17,6 +17,7 @@ from schemas.issues import Issue, Severity
 from schemas.resources import RESOURCES
 from schemas.sources import NOTE
 from schemas.spelling import plain
+from schemas.wording import some_of
 
 TOP = 50
 """A header is looked for in so many rows."""
@@ -135,10 +136,9 @@ def titles_notice(where: str, rows: Sequence[tuple[int, str]], sheet: str | None
     """Return what to report of rows before the header; `rows` are their numbers and texts."""
     if not rows:
         return []
-    shown = "; ".join(f"{where} {number}: '{text[:_SHOWN]}'" for number, text in rows[:3])
-    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    shown = some_of([f"{where} {number}: '{text[:_SHOWN]}'" for number, text in rows], separator="; ")
     of = f"sheet '{sheet}': " if sheet else ""
-    return [Issue("title", f"{of}titles before the header are left out: {shown}{more}", Severity.WARNING)]
+    return [Issue("title", f"{of}titles before the header are left out: {shown}", Severity.WARNING)]
 
 
 def numbered(count: int) -> tuple[str, ...]:

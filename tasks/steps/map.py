@@ -15,6 +15,7 @@ from schemas.mapping import Join, Mapping, Match, constant
 from schemas.model.resource import Resource
 from schemas.sources import NOTE, ROW, UNTOUCHED, Extracted
 from schemas.spelling import nearest, plain
+from schemas.wording import some_of
 from tasks.formats.base import ABSENT
 from tasks.mapping.lineage_columns import lineage_columns
 from tasks.mapping.match_names import duplicate_columns, match_by_name
@@ -186,5 +187,4 @@ def _require_needed_fields(mapping: Mapping, resource: Resource, mode: Mode, col
 
 
 def _quoted_names(names: tuple[str, ...], most: int = 12) -> str:
-    shown = ", ".join(f"'{name[:60]}'" for name in names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    return some_of([f"'{name[:60]}'" for name in names], most)

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from schemas.issues import Issue, Severity
+from schemas.wording import some_of
 
 # An issue keeps this many characters of its line.
 MAX_SHOWN = 200
@@ -58,8 +59,7 @@ def spare_notice(rows: pl.Series | list[int]) -> list[Issue]:
 
 def some_rows(rows: pl.Series | list[int]) -> str:
     """Return the first three of these rows in words."""
-    shown = ", ".join(str(row) for row in rows[:3])
-    return f"rows {shown} and {len(rows) - 3:,} more" if len(rows) > 3 else f"row{'s' * (len(rows) > 1)} {shown}"
+    return f"row{'s' * (len(rows) > 1)} {some_of([str(row) for row in rows[:3]], total=len(rows))}"
 
 
 COMMENT = r"^#+(?:\s|$)"

@@ -7,6 +7,7 @@ from array import array
 import polars as pl
 
 from schemas.issues import Issue, Severity
+from schemas.wording import some_of
 from tasks.formats.excel.number_formats import Look, NumberFormat
 from tasks.formats.excel.sheet_xml import Area, Marks, place_of, special_cell_issues
 from tasks.formats.header import is_number_name
@@ -26,9 +27,8 @@ def with_merged_filled(cells: pl.DataFrame, marks: Marks) -> tuple[pl.DataFrame,
         cells = cells.with_columns(_filled(cells.to_series(index), ranges))
     if not filled:
         return cells, []
-    shown = ", ".join(_area(*area) for area in filled[:3])
-    more = f" and {len(filled) - 3:,} more" if len(filled) > 3 else ""
-    return cells, [Issue("merged", f"merged cells are filled with their value: {shown}{more}", Severity.REPAIR)]
+    shown = some_of([_area(*area) for area in filled[:3]], total=len(filled))
+    return cells, [Issue("merged", f"merged cells are filled with their value: {shown}", Severity.REPAIR)]
 
 
 def _filled(values: pl.Series, ranges: list[tuple[int, int]]) -> pl.Series:
@@ -123,9 +123,8 @@ def _unclear(cell: str, row: int, column: str, form: NumberFormat) -> Issue:
 def _changed(changed: list[tuple[str, str, str]], count: int, sheet: str) -> list[Issue]:
     if not changed:
         return []
-    shown = ", ".join(f"{cell} '{new}' (stored: {old})" for cell, old, new in changed[:3])
-    more = f" and {count - min(len(changed), 3):,} more" if count > 3 else ""
-    message = f"sheet '{sheet}': numbers and dates are read as they are shown, dates as year-month-day: {shown}{more}"
+    shown = some_of([f"{cell} '{new}' (stored: {old})" for cell, old, new in changed[:3]], total=count)
+    message = f"sheet '{sheet}': numbers and dates are read as they are shown, dates as year-month-day: {shown}"
     return [Issue("number_format", message, Severity.REPAIR)]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from schemas.issues import Issue, Severity
+from schemas.wording import some_of
 from tasks.formats.excel.number_formats import NumberFormat, formats_of_styles
 from tasks.formats.excel.parts import as_series
 
@@ -91,7 +92,7 @@ def place_of(cell: str) -> tuple[int, int]:
 def special_cell_issues(
     special: list[Special], header: int, column: Callable[[str], str | None]
 ) -> tuple[list[Issue], list[Issue]]:
-    """Return the faults of cells without a value that can be read, and what to tell of formulas that have one.
+    """Return the faults of cells without a value that can be read, and what to report of formulas that have one.
 
     `column` gives the name of a cell's column, None where it has none: then the row as a whole can't be read.
     """
@@ -119,9 +120,8 @@ def special_cell_issues(
             faults.append(Issue("formula", message, row=row, column=column(cell)))
     if not computed:
         return faults, []
-    more = f" and {len(computed) - 3:,} more" if len(computed) > 3 else ""
-    message = f"cells hold formulas, whose last computed values are read: {', '.join(computed[:3])}{more}"
-    return faults, [Issue("formula", message, Severity.WARNING)]
+    notice = f"cells hold formulas, whose last computed values are read: {some_of(computed)}"
+    return faults, [Issue("formula", notice, Severity.WARNING)]
 
 
 def marks_of(path: Path, sheet: int) -> Marks:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.sources import ROW, Opened
 from schemas.spelling import plain
+from schemas.wording import some_of
 from tasks.formats.aws import inventory
 from tasks.formats.aws.document import SHAPES, Shape
 from tasks.formats.base import NOTHING
@@ -246,9 +246,7 @@ def _left_out(message: str) -> Issue:
 
 
 def _names_with_counts(names: dict[str, int] | Counter[str]) -> str:
-    shown = [f"{name} ({count:,})" for name, count in itertools.islice(names.items(), MAX_NAMES)]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return some_of([f"{name} ({count:,})" for name, count in names.items()], MAX_NAMES)
 
 
 def _lists_of_type(lists: Sequence[RecordList], wanted: Resource, found: FoundLists) -> list[RecordList]:
