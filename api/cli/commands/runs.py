@@ -83,12 +83,14 @@ def undo(
 ) -> None:
     """Undo a run: delete the records it created, and restore those it updated or deleted.
 
+    `last` is the newest run that was applied; dry runs and failed runs do not count.
+
     Records that were edited since, or that others refer to, are left alone and listed.
 
     An undo is a run as any other, and can be undone.
     """
     with reading() as connection:
-        found = ledger.find_run(connection, run)
+        found = ledger.find_run(connection, run, applied=True)
     job = UndoJob(run=found, force=force, dry_run=dry_run)
     with Watch(err, quiet=json) as watch:
         report = carry_out_undo(job, settings(), watch.progress, watch.say)

@@ -157,9 +157,14 @@ def end_limited(connection: Connection, run_id: UUID, message: str) -> None:
     connection.execute(ended.values(status=Status.FAILED, message=message, finished_at=datetime.now(UTC)))
 
 
-def find_run(connection: Connection, reference: str) -> UUID:
-    """Return the run that an id, the beginning of one, or `last` names; raises UsageError."""
+def find_run(connection: Connection, reference: str, *, applied: bool = False) -> UUID:
+    """Return the run that an id, the beginning of one, or `last` names; raises UsageError.
+
+    With `applied`, `last` is the newest run that was applied: dry runs and failed runs are passed over.
+    """
     runs = select(IMPORT_RUN.c.run_id)
+    if applied and reference == "last":
+        runs = runs.where(IMPORT_RUN.c.status == Status.COMPLETED, ~IMPORT_RUN.c.dry_run)
     if reference == "last":
         found = list(connection.scalars(runs.order_by(IMPORT_RUN.c.started_at.desc()).limit(1)))
     else:
