@@ -85,6 +85,7 @@ def report_json(report: Report) -> dict[str, Any]:
     result: dict[str, Any] = {
         "runId": report.run_id,
         "status": report.status,
+        "outcome": report.outcome,
         "resourceType": report.resource_type or None,
         "source": report.source,
         "mode": report.mode,

@@ -23,7 +23,7 @@ from schemas.errors import CmdbError, MappingError, RunFailed, Unavailable, Unkn
 from schemas.filters import Filter, parse
 from schemas.issues import Issue, Severity
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, UndoJob, WriteOptions
-from schemas.reports import Change, Counts, Exported, Progress, Report, Status, silent
+from schemas.reports import Change, Counts, Exported, Outcome, Progress, Report, Status, silent
 from schemas.resources import resource
 from schemas.settings import Settings
 from schemas.settings import settings as settings_of_the_process
@@ -48,6 +48,7 @@ __all__ = [
     "Mode",
     "Moved",
     "OnError",
+    "Outcome",
     "Overlap",
     "Progress",
     "ReadOptions",

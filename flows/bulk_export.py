@@ -33,7 +33,7 @@ def bulk_export(job: Annotated[ExportJob, AS_TEXT_TOO, Field(description="What t
     """Export records to a file: query, validate, map, write. An artifact holds what was written."""
     keep_private()  # a stock worker has not done so
     try:
-        with database(settings()) as url, published() as progress:
+        with published() as progress, database(settings()) as url:
             run_id = UUID(flow_run.id)
             exported = export_file(job, url, settings(), steps=WATCHED_EXPORT, progress=progress, run_id=run_id)
             publish_export(exported)

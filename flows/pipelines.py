@@ -5,14 +5,13 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob
-from schemas.reports import Exported, Progress, Report, Status, silent
+from schemas.reports import Exported, Outcome, Progress, Report, silent
 from schemas.settings import Settings
 from tasks.notifications.notifications import Circumstances, noticed
 from tasks.runtime.context import open_run
 from tasks.runtime.sync_definition import keep_definition
 from tasks.runtime.sync_lock import take_turn
 from tasks.steps import export as exporting
-from tasks.steps.fetch import UNCHANGED
 from tasks.steps.registry import PLAIN, Steps
 from tasks.steps.restore_plan import reopen
 
@@ -55,7 +54,7 @@ def sync_source(
         keep_definition(run, job)
         fetched = steps.fetch(run, job)
         if fetched is None:
-            run.close(Status.COMPLETED, UNCHANGED)
+            run.close(Outcome.UNCHANGED)
         else:
             for part in steps.map(run, steps.read(run, job, fetched)):
                 steps.validate(run, part)

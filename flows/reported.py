@@ -34,7 +34,7 @@ def reported(carry_out: Callable[[str, Progress, UUID], Report]) -> Any:
     """
     keep_private()  # a stock worker has not done so
     try:
-        with database(settings()) as url, published() as progress:
+        with published() as progress, database(settings()) as url:
             report = carry_out(url, progress, UUID(flow_run.id))
             publish_report(report, _rejects_file(report, url))
             if report.status is Status.CANCELLED:

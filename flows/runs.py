@@ -36,10 +36,10 @@ from sqlalchemy import Connection
 
 from flows.fair_queues import queue_of
 from flows.job_parameter import as_text, members
-from schemas import errors
 from schemas.errors import Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
-from schemas.reports import Status
+from schemas.outcome_messages import sentence
+from schemas.reports import Outcome, Status
 from schemas.settings import Settings
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
@@ -73,9 +73,11 @@ _STATUS = {
 _FREED_PATIENCE = 30
 """Seconds for which the lock of a run whose process was killed may be held."""
 
+_SILENCE = timedelta(seconds=5)
+"""How old the last published progress of a dead run is at least: a living run publishes it twice a second."""
+
 APPLIED = "It was applied; its process ended before its report was written."
-STOPPED = "The run was stopped; nothing of it was applied."
-DIED = ledger.DIED
+STOPPED, DIED = sentence(Outcome.CANCELLED), sentence(Outcome.CRASHED)
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,8 @@ class Runs:
         signal that comes between the commit and the end of the process makes Prefect take for crashed what was applied.
         """
         stopping = standing.phase == "cancelling"
+        if standing.status == "processing" and not stopping and await self._has_died(standing):
+            return replace(standing, status="failed", eta=None, message=DIED)
         if not stopping and standing.status not in ("failed", "cancelled"):
             return standing
         if stopping and await self._alive(standing.run_id):
@@ -237,9 +241,17 @@ class Runs:
             message = "It was applied; its process was ended before its report was written."
             return replace(standing, status="completed", phase="done", percent=100.0, eta=None, message=message)
         if stopping or entered is Status.CANCELLED or (entered is None and await self._was_cancelled(standing.run_id)):
-            message = await self.asked(lambda connection: ledger.message_of(connection, standing.run_id) or STOPPED)
-            return replace(standing, status="cancelled", phase="cancelled", eta=None, message=message)
+            stored: str | None = await self.asked(lambda connection: ledger.message_of(connection, standing.run_id))
+            return replace(standing, status="cancelled", phase="cancelled", eta=None, message=stored or STOPPED)
         return standing
+
+    async def _has_died(self, standing: Standing) -> bool:
+        """Whether the process of a run is gone, which Prefect may hear much later.
+
+        A process that publishes its progress lives, although it may have lost its connection, and with it its lock.
+        """
+        silent = standing.updated is None or datetime.now(UTC) - standing.updated > _SILENCE
+        return silent and await self.asked(lambda connection: ledger.is_dead(connection, standing.run_id))
 
     async def _was_cancelled(self, run_id: UUID) -> bool:
         """Whether a run that never began was told to stop: its worker may call it crashed."""
@@ -321,13 +333,13 @@ class Runs:
 
     async def end_limited(self, run_id: UUID, why: str) -> None:
         """Say of a run that passed a limit of its process, and was killed for it, why it was ended."""
-        message = ledger.LIMITED + why
+        message = sentence(Outcome.LIMITED, why)
         # The server notices that a process is gone once the statement that it waits for is over.
         for _ in range(int(_FREED_PATIENCE / 0.2)):
             if not await self.asked(lambda connection: interrupt(connection, run_id)):
                 break
             await sleep(0.2)
-        await self.asked(lambda connection: ledger.end_limited(connection, run_id, message))
+        await self.asked(lambda connection: ledger.end_limited(connection, run_id, why))
         if await self._ledger_status(run_id) is Status.COMPLETED:
             message = APPLIED
         with _told():
@@ -388,7 +400,7 @@ def _standing(run: FlowRun, flow: str, shown: dict[str, Any]) -> Standing:
         eta=None if ended else shown.get("etaSeconds"),
         started=run.start_time,
         updated=_updated(run, shown),
-        message=_message(run, status),
+        message=_message(run, status, shown),
         owner=owner,
         job=members(run.parameters.get("job")),
     )
@@ -401,17 +413,17 @@ def _updated(run: FlowRun, shown: dict[str, Any]) -> datetime | None:
     return max(times, default=None)
 
 
-_OURS = {"RunFailed", *errors.__all__}
+_UNFORESEEN = "The run failed in a way that was not foreseen: see its log in Prefect."
 
 
-def _message(run: FlowRun, status: str) -> str | None:
-    """What there is to say of a run that did not go well; what only a programmer could use stays in Prefect's log."""
-    if status not in ("failed", "cancelled") or run.state is None or not run.state.message:
+def _message(run: FlowRun, status: str, shown: dict[str, Any]) -> str | None:
+    """Return what to say about a run that did not complete.
+
+    A flow that fails publishes its own message with its progress: its state has that of Prefect, with the fault of the
+    program. The other states have a message of ours.
+    """
+    if status not in ("failed", "cancelled") or run.state is None:
         return None
-    text = run.state.message.removeprefix("Flow run encountered an exception: ")
-    kind, colon, said = text.partition(": ")
-    if text == run.state.message:
-        return text
-    if kind.strip() == MemoryError.__name__:
-        return ledger.NO_MEMORY
-    return said if colon and kind in _OURS else "The run failed in a way that was not foreseen: see its log in Prefect."
+    if run.state.type is StateType.FAILED:
+        return shown.get("message") or _UNFORESEEN
+    return run.state.message or None

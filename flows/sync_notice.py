@@ -19,7 +19,8 @@ from sqlalchemy import Connection
 
 from flows.sync_watch import job_of, page_of
 from schemas.jobs import SyncJob
-from schemas.reports import Report, Status
+from schemas.outcome_messages import sentence
+from schemas.reports import Outcome, Report, Status
 from schemas.settings import settings
 from tasks.notifications.notifications import Circumstances, Event, tell
 from tasks.store import ledger
@@ -47,8 +48,8 @@ def sync_notice(run: Annotated[UUID, Field(description="The run that Prefect tak
             time.sleep(_LOOK)
     if not goes_on and not is_told:
         seen = Circumstances(page_of(str(run)), warn=get_run_logger().warning)
-        told = report.message if report and ledger.is_death(report.message) else None
-        tell(job, Event.CRASHED, run, seen, report, told or ledger.DIED)
+        limit = report.message if report and _ended_abruptly(report) else None
+        tell(job, Event.CRASHED, run, seen, report, limit or sentence(Outcome.CRASHED))
 
 
 def _crashed(run: UUID) -> SyncJob | None:
@@ -65,5 +66,9 @@ def _known(connection: Connection, run: UUID) -> tuple[bool, Report | None]:
     if ledger.status_of(connection, run) is None:
         return False, None
     report = ledger.read_report(connection, run)
-    failed_itself = report.status is Status.FAILED and not ledger.is_death(report.message)
+    failed_itself = report.status is Status.FAILED and not _ended_abruptly(report)
     return report.status is Status.COMPLETED or failed_itself, report
+
+
+def _ended_abruptly(report: Report) -> bool:
+    return report.outcome is not None and report.outcome.is_abrupt

@@ -15,12 +15,47 @@ from schemas.sources import Origin
 
 
 class Status(StrEnum):
-    """Where a run stands."""
+    """The state of a run in the ledger."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Outcome(StrEnum):
+    """How a run ended, and why. It decides the status."""
+
+    APPLIED = "applied"
+    PREVIEWED = "previewed"
+    UNCHANGED = "unchanged"
+    HELD = "held"
+    REJECTED = "rejected"
+    DRIFTED = "drifted"
+    FAILED = "failed"
+    LIMITED = "limited"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+    @property
+    def status(self) -> Status:
+        """The status of a run that ended so."""
+        return _STATUSES.get(self, Status.FAILED)
+
+    @property
+    def is_abrupt(self) -> bool:
+        """Whether the process of the run was ended or died, so that it could not report its end itself."""
+        return self in (Outcome.CRASHED, Outcome.LIMITED)
+
+
+_STATUSES = {
+    Outcome.APPLIED: Status.COMPLETED,
+    Outcome.PREVIEWED: Status.COMPLETED,
+    Outcome.UNCHANGED: Status.COMPLETED,
+    Outcome.CANCELLED: Status.CANCELLED,
+    Outcome.SKIPPED: Status.CANCELLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +137,7 @@ class Report:
     counts: Counts
     duration: float
     message: str | None = None
+    outcome: Outcome | None = None
     mapping: Mapping | None = None
     rules: tuple[RuleCount, ...] = ()
     issues: tuple[Issue, ...] = ()
@@ -118,6 +154,11 @@ class Report:
     plan: FrozenPlan | None = None
     sync: str | None = None
     version: str | None = None
+
+    @property
+    def state(self) -> str:
+        """The word for the state of the run that people read: the status, or `crashed`."""
+        return self.outcome if self.outcome is Outcome.CRASHED else self.status
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from schemas.errors import Cancelled, Transient, UnderWay
+from schemas.errors import Cancelled, CmdbError, Transient, UnderWay
 from schemas.issues import Severity
-from schemas.reports import Exported, Progress, Report, silent
+from schemas.outcome_messages import NO_MEMORY, sentence
+from schemas.reports import Exported, Outcome, Progress, Report, silent
 from tasks.markdown import escaped
 from tasks.steps import export, registry, undo
 
@@ -116,6 +117,7 @@ class Pulse:
     percent: float = 0.0
     since: float = field(default_factory=time.monotonic)
     due: float | None = None
+    message: str | None = None
     news: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
@@ -150,6 +152,7 @@ class Pulse:
             "etaSeconds": round(left, 1) if left is not None and status == "processing" else None,
             "startedAt": self.started.isoformat(),
             "updatedAt": datetime.now(UTC).isoformat(),
+            "message": self.message,
         }
 
 
@@ -174,6 +177,7 @@ def published() -> Iterator[Pulse]:
     except BaseException as error:
         stopped = isinstance(error, Cancelled | UnderWay) or not isinstance(error, Exception)
         end = "cancelled" if stopped else "failed"
+        pulse.message = message_of_error(error)
         raise
     finally:
         over.set()
@@ -181,6 +185,13 @@ def published() -> Iterator[Pulse]:
         thread.join(timeout=5)
         with get_client(sync_client=True) as client:
             _send(client, pulse, end)
+
+
+def message_of_error(error: BaseException) -> str | None:
+    """Return what a person reads about an error that ended a run; None for a fault of the program."""
+    if isinstance(error, MemoryError):
+        return sentence(Outcome.LIMITED, NO_MEMORY)
+    return str(error) if isinstance(error, CmdbError) else None
 
 
 def _artifact() -> UUID:

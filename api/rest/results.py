@@ -114,6 +114,7 @@ def _common(report: Report) -> dict[str, Any]:
     return {
         "import_id": UUID(report.run_id),
         "status": _STATES.get(report.status, report.status.value),
+        "outcome": report.outcome,
         # Of one type in the source, a run has parts all the same where it creates records that the source refers to.
         "resource_type": None if report.parts and not report.mapping else report.resource_type or None,
         "source": report.source,

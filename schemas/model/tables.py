@@ -21,6 +21,7 @@ from sqlalchemy import (
     Uuid,
     cast,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
@@ -31,7 +32,7 @@ from schemas.resources import RESOURCES
 # The name that PostgreSQL itself gives to a primary key, so that it can be named.
 METADATA = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "pk": "%(table_name)s_pkey"})
 
-REVISION = "0007"
+REVISION = "0008"
 """The migration that brings a database to these tables; a test compares it with the newest migration."""
 
 STAGING_SCHEMA = "cmdb_staging"
@@ -112,6 +113,7 @@ IMPORT_RUN = Table(
     Column("changes", JSON, comment="the first changes, for the report"),
     Column("samples", JSON, comment="the first records of a dry run, as they would be stored"),
     Column("status", Text, nullable=False),
+    Column("outcome", Text, comment="how the run ended; none while it runs"),
     Column("message", Text),
     Column("records_read", BigInteger, nullable=False, server_default="0"),
     Column("records_created", BigInteger, nullable=False, server_default="0"),
@@ -134,6 +136,7 @@ IMPORT_RUN = Table(
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("finished_at", DateTime(timezone=True)),
     Column("duration", Double, comment="seconds"),
+    Index("import_run_running", "run_id", postgresql_where=text("status = 'running'")),
 )
 
 # The three tables below hold up to millions of rows of a run and have no foreign key to it: checking one costs a

@@ -17,11 +17,11 @@ from uuid import UUID
 from schemas.errors import CmdbError
 from schemas.issues import NOT_WHOLE, Severity
 from schemas.jobs import SyncJob
-from schemas.reports import Report, Status
+from schemas.outcome_messages import sentence
+from schemas.reports import Outcome, Report, Status
 from tasks.notifications.webhook import post
-from tasks.runtime.context import status_after
+from tasks.runtime.context import outcome_after
 from tasks.security.secrets import secret_named
-from tasks.steps.fetch import UNCHANGED
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
 from tasks.store.ledger.sync_locks import Before, before
@@ -68,10 +68,10 @@ def noticed(job: SyncJob, url: str, run_id: UUID, seen: Circumstances) -> Iterat
     try:
         yield
     except BaseException as error:
-        status, message = status_after(error)
-        if status is Status.FAILED:
+        outcome, detail = outcome_after(error)
+        if outcome.status is Status.FAILED:
             report, _ = _ended(url, job, run_id)
-            tell(job, Event.FAILED, run_id, seen, report, message)
+            tell(job, Event.FAILED, run_id, seen, report, sentence(outcome, detail))
         raise
     report, earlier = _ended(url, job, run_id)
     if report and (event := _event(report, earlier, seen)):
@@ -85,7 +85,7 @@ def _ended(url: str, job: SyncJob, run_id: UUID) -> tuple[Report | None, Before 
             if ledger.status_of(connection, run_id) is None:
                 return None, None
             report = ledger.read_report(connection, run_id, samples=_ISSUES)
-            return report, before(connection, job.source, run_id, UNCHANGED)
+            return report, before(connection, job.source, run_id)
     except CmdbError:
         return None, None
 
@@ -100,7 +100,7 @@ def _event(report: Report, earlier: Before | None, seen: Circumstances) -> Event
 
 def _wrong(report: Report) -> Event | None:
     if report.status is Status.FAILED:
-        return Event.HELD if report.plan else Event.FAILED
+        return Event.HELD if report.outcome is Outcome.HELD else Event.FAILED
     unread = any(notice.severity is Severity.ERROR for notice in report.notices)
     unread = unread or any(each.rule == NOT_WHOLE for each in report.rules)
     return Event.INCOMPLETE if unread or report.counts.rejected else None
@@ -111,7 +111,7 @@ def _was_wrong(earlier: Before | None, report: Report) -> bool:
     wrong = _wrong(earlier.report) if earlier else None
     if wrong is Event.INCOMPLETE:
         # A source that is as it was has the same rows that were rejected.
-        return report.message != UNCHANGED
+        return report.outcome is not Outcome.UNCHANGED
     return wrong is not None and not (earlier and earlier.unchanged_since)
 
 

@@ -21,7 +21,8 @@ from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooMany
 from schemas.fetched import Unread
 from schemas.issues import Issue
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
-from schemas.reports import Counts, PartReport, Progress, Report, Status, silent
+from schemas.outcome_messages import NO_MEMORY
+from schemas.reports import Counts, Outcome, PartReport, Progress, Report, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
 from tasks.runtime.type_load import Part, Tally
@@ -126,13 +127,13 @@ class Run:
         with self.session.transaction() as connection:
             self._report = ledger.read_report(connection, self.run_id, samples=self.settings.samples)
 
-    def close(self, status: Status, message: str) -> None:
+    def close(self, outcome: Outcome, message: str | None = None) -> None:
         """Enter the end of a run that applied nothing."""
         with self.session.transaction() as connection:
             if not ledger.is_completed(connection, self.run_id):
                 for part in self.parts:
                     part.plan = None
-                ledger.close_run(connection, self.run_id, status, self.counts, message=message, **self.ending())
+                ledger.close_run(connection, self.run_id, outcome, self.counts, message=message, **self.ending())
 
 
 @contextlib.contextmanager
@@ -166,11 +167,8 @@ def open_run(
                 workdir.mkdir(parents=True, exist_ok=True)
             yield run
             run.read_report()
-        except (TooManyErrors, PlanMoved) as error:
-            run.close(Status.FAILED, str(error))
-            run.read_report()
-        except UnderWay as error:
-            run.close(Status.CANCELLED, str(error))
+        except (TooManyErrors, PlanMoved, UnderWay) as error:
+            run.close(*outcome_after(error))
             run.read_report()
         except BaseException as error:
             _close_after(run, error)
@@ -202,16 +200,25 @@ def _asked(job: ImportJob | SyncJob | ApplyJob, session: Session) -> tuple[LoadO
 def _close_after(run: Run, error: BaseException) -> None:
     """Enter a failure or, for an interrupt, a cancellation; where the database is gone, the next run does it."""
     with contextlib.suppress(CmdbError):
-        run.close(*status_after(error))
+        run.close(*outcome_after(error))
 
 
-def status_after(error: BaseException) -> tuple[Status, str]:
-    """Return how a run ended that was left by an error, and what there is to say of it."""
+_OUTCOMES: dict[type[BaseException], Outcome] = {
+    TooManyErrors: Outcome.REJECTED,
+    PlanMoved: Outcome.DRIFTED,
+    UnderWay: Outcome.SKIPPED,
+}
+
+
+def outcome_after(error: BaseException) -> tuple[Outcome, str | None]:
+    """Return how a run ended that raised an error, and what to say in addition to the outcome."""
     # A fault of Polars is a panic; so is Ctrl-C in the middle of one of its calls.
     fault = isinstance(error, PanicException) and "KeyboardInterrupt" not in str(error)
     if isinstance(error, Cancelled) or not (fault or isinstance(error, Exception)):
-        return Status.CANCELLED, "The run was stopped; nothing of it was applied."
-    return Status.FAILED, ledger.NO_MEMORY if isinstance(error, MemoryError) else str(error)
+        return Outcome.CANCELLED, None
+    if isinstance(error, MemoryError):
+        return Outcome.LIMITED, NO_MEMORY
+    return _OUTCOMES.get(type(error), Outcome.FAILED), str(error)
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -9,7 +9,6 @@ from schemas.errors import UnderWay
 from schemas.jobs import SyncJob
 from tasks.runtime.context import Run
 from tasks.store.connection.session import name_lock
-from tasks.store.ledger import SKIPPED
 from tasks.store.ledger.sync_locks import holder
 
 # Seconds between two looks at whether the other run is over.
@@ -27,10 +26,10 @@ def take_turn(run: Run, job: SyncJob) -> None:
     if run.session.try_hold(turn):
         return
     if job.overlap is Overlap.REFUSE:
-        raise UnderWay(f"{SKIPPED}{_other(run, job, turn)} is under way. Nothing was changed.")
+        raise UnderWay(f"{_other(run, job, turn)} is under way. Nothing was changed.")
     if not run.session.try_hold(queue):
         raise UnderWay(
-            f"{SKIPPED}{_other(run, job, turn)} is under way, and {_other(run, job, queue)} waits for its end. "
+            f"{_other(run, job, turn)} is under way, and {_other(run, job, queue)} waits for its end. "
             "Nothing was changed."
         )
     while not run.session.try_hold(turn):

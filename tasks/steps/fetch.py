@@ -25,7 +25,6 @@ from tasks.steps.extract import extract_all
 from tasks.store import ledger
 from tasks.store.connection.engine import SERVER
 
-UNCHANGED = "unchanged: the source is as it was at the last run of this sync, and nothing was done."
 """What is told of a sync whose source has not changed."""
 
 # What may differ between two runs of a sync without making another one of it.

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from schemas.choices import Moved
 from schemas.errors import PlanMoved, TooManyErrors
 from schemas.issues import Issue, Severity, issues_frame
-from schemas.reports import Change, Status
+from schemas.reports import Change, Outcome
 from schemas.resources import RESOURCES
 from schemas.sources import ROW
 from tasks.planning.create_missing import settle_created
@@ -248,9 +248,9 @@ def _carry_out(run: Run, planned: Planned, problem: str | None) -> None:
     else:
         run.progress("apply", 0, counts.create + counts.update + counts.delete + counts.retire)
         planned.apply()
-    status = Status.FAILED if held and not run.job.dry_run else Status.COMPLETED
+    outcome = Outcome.PREVIEWED if run.job.dry_run else Outcome.HELD if held else Outcome.APPLIED
     ending = run.ending() | shown | {"message": problem or held}
-    ledger.close_run(planned.connection, run.run_id, status, counts, **ending)
+    ledger.close_run(planned.connection, run.run_id, outcome, counts, **ending)
 
 
 def _told_to_follow(followed: Followed) -> Iterator[Issue]:

@@ -13,10 +13,10 @@ from schemas.choices import Empty, Missing, Mode
 from schemas.issues import Severity, issues_frame
 from schemas.model.resource import Resource
 from schemas.model.tables import TABLES
-from schemas.reports import Counts, PartReport, Report, Status, silent
+from schemas.reports import Counts, Outcome, PartReport, Report, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
-from tasks.runtime.context import status_after, user
+from tasks.runtime.context import outcome_after, user
 from tasks.store import ledger
 from tasks.store.connection.session import Session
 from tasks.store.merge.deletions import Missed
@@ -44,9 +44,9 @@ def purge(url: str, settings: Settings, run_id: UUID) -> Report | None:
                 session.lock(chosen, silent)
             _delete(session, types, oldest)
         except BaseException as error:
-            status, message = status_after(error)
+            outcome, message = outcome_after(error)
             with session.transaction() as connection:
-                ledger.close_run(connection, run_id, status, Counts(), message=message)
+                ledger.close_run(connection, run_id, outcome, Counts(), message=message)
             raise
         with session.transaction() as connection:
             return ledger.read_report(connection, run_id, samples=settings.samples)
@@ -92,4 +92,4 @@ def _delete(session: Session, types: list[Resource], oldest: datetime) -> None:
         one = len(parts) == 1
         ending |= {"resource_type": types[0].type} if one else {"parts": ledger.parts_to_json(parts)}
         total = sum((part.counts for part in parts), Counts())
-        ledger.close_run(connection, run_id, Status.COMPLETED, total, **ending)
+        ledger.close_run(connection, run_id, Outcome.APPLIED, total, **ending)

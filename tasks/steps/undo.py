@@ -13,10 +13,10 @@ from schemas.errors import UsageError
 from schemas.issues import Issue, Severity, issues_frame
 from schemas.jobs import UndoJob
 from schemas.model.resource import Resource
-from schemas.reports import Change, Counts, PartReport, Progress, Report, Status, silent
+from schemas.reports import Change, Counts, Outcome, PartReport, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
-from tasks.runtime.context import status_after, user
+from tasks.runtime.context import outcome_after, user
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.session import Session
@@ -70,10 +70,10 @@ def _entered(session: Session) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        status, message = status_after(error)
+        outcome, message = outcome_after(error)
         with session.transaction() as connection:
             if not ledger.is_completed(connection, session.run_id):
-                ledger.close_run(connection, session.run_id, status, Counts(), message=message)
+                ledger.close_run(connection, session.run_id, outcome, Counts(), message=message)
         raise
 
 
@@ -118,7 +118,8 @@ def _take_back(
             ending["message"] = nothing or as_before
         if len(parts) > 1:
             ending["parts"] = ledger.parts_to_json(parts)
-        ledger.close_run(connection, session.run_id, Status.COMPLETED, total, **ending)
+        outcome = Outcome.PREVIEWED if job.dry_run else Outcome.APPLIED
+        ledger.close_run(connection, session.run_id, outcome, total, **ending)
     done = total.read - total.rejected
     progress("done", done, done)
 

@@ -109,8 +109,8 @@ def test_interrupted(start: Start, before: tuple[str, Path], tmp_path: Path) -> 
     assert process.wait(timeout=60) == -signal.SIGINT
     assert records_and_changes(url) == (1, 0)
     assert staging_tables(url) == []
-    [_, stopped] = execute(url, "select status, message from import_run order by started_at")
-    assert stopped == ("cancelled", "The run was stopped; nothing of it was applied.")
+    [_, stopped] = execute(url, "select status, outcome, message from import_run order by started_at")
+    assert stopped == ("cancelled", "cancelled", None)
     report = importer(url, tmp_path)(path)
     assert (report.counts.create, report.counts.update) == (2999, 1)
 

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from schemas.errors import SourceError, UsageError
-from schemas.reports import Counts, Status
+from schemas.reports import Counts, Outcome, Status
 from schemas.settings import settings
-from tasks.steps.fetch import UNCHANGED
 from tests.aws import REGION, ec2
 from tests.conftest import OwnProcess
 from tests.flows.support import apply, everything, names, records, sync, take_back
@@ -152,7 +151,7 @@ def test_a_file_that_fails_takes_nothing_away(database_url: str, tmp_path: Path)
     assert report.message is None
     (folder / "3.csv").unlink()
     assert sync(database_url, url, **FREE).counts.retire == 1
-    assert sync(database_url, url, **FREE).message == UNCHANGED
+    assert sync(database_url, url, **FREE).outcome is Outcome.UNCHANGED
 
 
 # What others refer to -------------------------------------------------------------------------------------------------
@@ -272,16 +271,16 @@ def test_an_approved_sync_is_the_last_one(database_url: str, source: Path) -> No
     write_csv(source, [vpc(1)])
     held = sync(database_url, source)
     apply(database_url, held)
-    assert sync(database_url, source).message == UNCHANGED
+    assert sync(database_url, source).outcome is Outcome.UNCHANGED
 
 
 def test_a_sync_that_was_taken_back_is_done_again(database_url: str, source: Path) -> None:
     """Its source has not changed, and what is stored has; once done, the source is as it was again."""
     first = sync(database_url, source)
-    assert sync(database_url, source).message == UNCHANGED
+    assert sync(database_url, source).outcome is Outcome.UNCHANGED
     take_back(database_url, first)
     assert sync(database_url, source).counts == Counts(read=3, create=3)
-    assert sync(database_url, source).message == UNCHANGED
+    assert sync(database_url, source).outcome is Outcome.UNCHANGED
 
 
 def test_a_held_sync_is_held_again(database_url: str, source: Path) -> None:
@@ -341,7 +340,7 @@ def test_one_database_to_another(database_url: str) -> None:
     execute(database_url, rows.format("1, 6"))
     url = _table(database_url, "inventory")
     assert sync(database_url, url, resource_type="vpc").counts == Counts(read=6, create=6)
-    assert sync(database_url, url, resource_type="vpc").message == UNCHANGED
+    assert sync(database_url, url, resource_type="vpc").outcome is Outcome.UNCHANGED
     execute(database_url, "delete from inventory where name = 'net 6'")
     execute(database_url, "update inventory set name = 'new' where name = 'net 1'")
     assert sync(database_url, url, resource_type="vpc").counts == Counts(read=5, update=1, unchanged=4, retire=1)
@@ -362,10 +361,11 @@ def test_a_source_that_is_as_it_was_ends_early(database_url: str, source: Path) 
         phases.append(phase)
 
     report = sync(database_url, source, told)
-    assert (report.status, report.message, report.counts, phases) == (Status.COMPLETED, UNCHANGED, Counts(), ["fetch"])
+    assert (report.status, report.outcome) == (Status.COMPLETED, Outcome.UNCHANGED)
+    assert (report.counts, phases) == (Counts(), ["fetch"])
     source.touch()  # another state of the same content
     os.utime(source, ns=(1, 1))
-    assert sync(database_url, source).message == UNCHANGED
+    assert sync(database_url, source).outcome is Outcome.UNCHANGED
     mended = sync(database_url, source, always=True)
     assert (mended.message, mended.counts.update, names(database_url)["01"]) == (None, 1, "net-1")
 
@@ -373,10 +373,10 @@ def test_a_source_that_is_as_it_was_ends_early(database_url: str, source: Path) 
 def test_another_request_reads_the_source_again(database_url: str, source: Path) -> None:
     """What is asked for differently may end differently; how fast, or by whom it is told, does not."""
     sync(database_url, source, name="nightly")
-    assert sync(database_url, source, name="nightly", batch_size=1000).message == UNCHANGED
+    assert sync(database_url, source, name="nightly", batch_size=1000).outcome is Outcome.UNCHANGED
     assert sync(database_url, source, name="nightly", empty="keep").message is None
     assert sync(database_url, source, name="other").message is None
-    assert sync(database_url, source, name="nightly", dry_run=True, empty="keep").message == UNCHANGED
+    assert sync(database_url, source, name="nightly", dry_run=True, empty="keep").outcome is Outcome.UNCHANGED
 
 
 def test_a_dry_run_is_not_the_last_sync(database_url: str, source: Path) -> None:
@@ -502,7 +502,7 @@ def test_an_account_of_aws(database_url: str, account: tuple[Any, str]) -> None:
     first = sync(database_url, url, missing="delete", **asked)
     assert first.status is Status.COMPLETED, first.message
     assert {"10.1.0.0/16", "10.5.0.0/16"} <= {str(record["cidr_block"]) for record in records(database_url)}
-    assert sync(database_url, url, missing="delete", **asked).message == UNCHANGED
+    assert sync(database_url, url, missing="delete", **asked).outcome is Outcome.UNCHANGED
     client.delete_subnet(SubnetId=parts[0])
     client.delete_vpc(VpcId=made[0])
     client.create_tags(Resources=[made[1]], Tags=[{"Key": "Name", "Value": "renamed"}])

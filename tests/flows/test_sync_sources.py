@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import SourceError
-from schemas.reports import Report, Status
-from tasks.steps.fetch import UNCHANGED
+from schemas.reports import Outcome, Report, Status
 from tests.flows.support import everything, sync, take_back
 from tests.support import execute, with_settings
 from tests.tasks.sources.rigs import RIGS, SECRET, Make, Rig
@@ -52,7 +51,7 @@ def test_every_source(
         first = synced(database_url, rig, monkeypatch)
         assert (first.counts.create, first.counts.rejected) == (sum(rig.records.values()), 0), first.issues
         assert {kind: len(found) for kind, found in everything(database_url).items()} == rig.records
-        assert synced(database_url, rig, monkeypatch).message == UNCHANGED
+        assert synced(database_url, rig, monkeypatch).outcome is Outcome.UNCHANGED
         before = everything(database_url)
         if rig.spoil:
             rig.spoil()
@@ -79,4 +78,4 @@ def test_a_source_that_has_more(
         rig.change()
         changed = synced(database_url, rig, monkeypatch)
         assert (changed.counts.create, changed.counts.update, changed.counts.delete) == (1, 0, 0)
-        assert synced(database_url, rig, monkeypatch).message == UNCHANGED
+        assert synced(database_url, rig, monkeypatch).outcome is Outcome.UNCHANGED

@@ -16,8 +16,10 @@ from prefect.states import Failed
 
 from deployments.limits import Limits, watched
 from flows.runs import _message
-from schemas.reports import Status
-from tasks.runtime.context import status_after
+from schemas.outcome_messages import NO_MEMORY, sentence
+from schemas.reports import Outcome
+from tasks.prefect_tasks import message_of_error
+from tasks.runtime.context import outcome_after
 from tasks.store import ledger
 from tasks.store.connection.engine import engine
 from tests.api.system import Start, execute, follow
@@ -101,7 +103,9 @@ def test_runs_of_a_system_are_limited(
 
 
 def test_a_run_that_is_refused_memory_says_so() -> None:
-    """Where the process lives on, the ledger and the API say the same as where it does not."""
+    """Where the process lives on, the ledger has the same outcome as where it died; Prefect's text is not read."""
+    assert outcome_after(MemoryError()) == (Outcome.LIMITED, NO_MEMORY)
     state: State[None] = Failed(message="Flow run encountered an exception: MemoryError")
-    assert status_after(MemoryError()) == (Status.FAILED, ledger.NO_MEMORY)
-    assert _message(FlowRun(flow_id=uuid4(), state=state), "failed") == ledger.NO_MEMORY
+    run = FlowRun(flow_id=uuid4(), state=state)
+    assert _message(run, "failed", {"message": message_of_error(MemoryError())}) == sentence(Outcome.LIMITED, NO_MEMORY)
+    assert "not foreseen" in str(_message(run, "failed", {}))

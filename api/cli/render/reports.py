@@ -33,7 +33,7 @@ def _headline(report: Report) -> list[RenderableType]:
     verb = "would be " if report.dry_run or report.status is not Status.COMPLETED else ""
     rate = record_rate(counts.read, report.duration)
     kind = f" → {report.resource_type}" if report.resource_type else ""
-    status = f"{report.status}{' (dry run: nothing was changed)' if report.dry_run else ''}"
+    status = f"{report.state}{' (dry run: nothing was changed)' if report.dry_run else ''}"
     lines = [
         Text.assemble((status, f"bold {STATUS_COLOURS[report.status]}"), f"  {report.source}{kind}"),
         Text(_undone(counts, verb) if report.undoes else _done(counts, verb)),
@@ -146,7 +146,7 @@ def runs_table(reports: list[Report]) -> Table:
     table = new_table("run", "when", "status", "type", "source", "created", "updated", "unchanged", "rejected")
     for report in reports:
         counts = report.counts
-        status = Text(f"{report.status}{' (dry run)' if report.dry_run else ''}", style=STATUS_COLOURS[report.status])
+        status = Text(f"{report.state}{' (dry run)' if report.dry_run else ''}", style=STATUS_COLOURS[report.status])
         when = f"{report.started:%Y-%m-%d %H:%M}" if report.started else ""
         numbers = (counts.create, counts.update, counts.unchanged, counts.rejected)
         figures = [f"{number:,}" for number in numbers]

@@ -388,14 +388,14 @@ export async function runView({ path, query }, signal, again, before) {
 }
 
 function headline(result) {
-  const { status, dryRun, counts, undoes, sync } = result;
+  const { status, outcome: end, dryRun, counts, undoes, sync } = result;
   const what = sync ? "Sync" : "Import";
   if (isHeld(result)) return "This sync waits for a yes";
   if (isApproved(result)) return "This sync was approved";
   if (undoes && status === "completed" && !dryRun) return "Taken back";
   if (dryRun) return "Preview: nothing was changed";
   if (status === "completed") return `${sync ? "Synced" : "Imported"}${counts.rejected ? ", with rows left out" : ""}`;
-  return status === "cancelled" ? `${what} cancelled` : `${what} failed`;
+  return `${what} ${end === "crashed" ? end : status}`;
 }
 
 function outcome(result) {

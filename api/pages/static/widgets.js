@@ -177,10 +177,11 @@ export function disable(button, isOff) {
 export const download = (href, text, primary) => h("a", { class: `button ${primary ? "primary" : ""}`, href, download: true }, text);
 
 /** A run's state, in words and colour. */
-export function state({ status, dryRun, plan }) {
+export function state({ status, outcome, dryRun, plan }) {
   if (isHeld({ status, dryRun, plan })) return h("span", { class: "state warning" }, "waits for a yes");
   if (isApproved({ status, dryRun, plan })) return h("span", { class: "state completed" }, "approved");
-  return h("span", { class: `state ${status}` }, dryRun ? `${status} (preview)` : status);
+  const word = outcome === "crashed" ? outcome : status;
+  return h("span", { class: `state ${status}` }, dryRun ? `${word} (preview)` : word);
 }
 
 /** Whether a plan may still be applied. */

@@ -14,6 +14,7 @@ from api.rest.models.base import Model
 from api.rest.models.plans import PlanDetail
 from api.rest.models.runs import State
 from schemas.choices import Mode
+from schemas.reports import Outcome
 
 
 class Issue(Model):
@@ -62,6 +63,7 @@ class Result(Model):
 
     import_id: UUID
     status: State
+    outcome: Outcome | None = Field(None, description="How it ended, and why; null while it runs.")
     resource_type: str | None = Field(None, description="None where the source has several: see parts.")
     source: str
     mode: Mode
@@ -156,6 +158,7 @@ class ImportSummary(Model):
 
     import_id: UUID
     status: State
+    outcome: Outcome | None = Field(None, description="How it ended, and why; null while it runs.")
     resource_type: str | None = None
     source: str
     mode: Mode

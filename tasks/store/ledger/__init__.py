@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks.store.ledger.codec import change_from_json, change_to_json, mapping_from_json, mapping_to_json, parts_to_json
 from tasks.store.ledger.issues import add_issues, count_issues, forget_issues, plan_run, read_issues
+from tasks.store.ledger.liveness import is_dead
 from tasks.store.ledger.mappings import mappings_of
 from tasks.store.ledger.metrics import Figures, daily, figures
 from tasks.store.ledger.plans import KeptPlan, end_plan, has_plan, is_kept, keep_plan, read_plan
@@ -16,9 +17,6 @@ from tasks.store.ledger.rejected import (
     rejected_rows,
 )
 from tasks.store.ledger.runs import (
-    DIED,
-    LIMITED,
-    NO_MEMORY,
     close_run,
     describe_matched,
     describe_run,
@@ -27,7 +25,6 @@ from tasks.store.ledger.runs import (
     end_limited,
     find_run,
     is_completed,
-    is_death,
     list_runs,
     message_of,
     open_run,
@@ -37,13 +34,9 @@ from tasks.store.ledger.runs import (
     types_of,
     undone_by,
 )
-from tasks.store.ledger.syncs import SKIPPED, Seen, SyncState, describe_seen, last_seen, list_syncs
+from tasks.store.ledger.syncs import Seen, SyncState, describe_seen, last_seen, list_syncs
 
 __all__ = [
-    "DIED",
-    "LIMITED",
-    "NO_MEMORY",
-    "SKIPPED",
     "Figures",
     "KeptPlan",
     "Seen",
@@ -68,7 +61,7 @@ __all__ = [
     "forget_rejected_rows",
     "has_plan",
     "is_completed",
-    "is_death",
+    "is_dead",
     "is_kept",
     "keep_plan",
     "last_seen",

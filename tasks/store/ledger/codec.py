@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row
 
 from schemas.choices import Mode
 from schemas.issues import Issue, Severity
 from schemas.mapping import Join, Mapping, Match, Measure
-from schemas.reports import Change, Counts, FrozenPlan, PartReport, Report, RuleCount, Status
+from schemas.outcome_messages import sentence
+from schemas.reports import Change, Counts, FrozenPlan, Outcome, PartReport, Report, RuleCount, Status
 from schemas.sources import Origin, Sheet
 
 
@@ -86,8 +89,9 @@ def issue_from_row(row: dict[str, Any]) -> Issue:
     return Issue(**{**row, "severity": Severity(row["severity"])})
 
 
-def report_from_row(row: Row[Any], issues: tuple[Issue, ...] = ()) -> Report:
-    """Return the report of a row of `import_run` with these issues."""
+def report_from_row(row: Row[Any], dead: Collection[UUID], issues: tuple[Issue, ...] = ()) -> Report:
+    """Return the report of a row of `import_run` with these issues; one of the `dead` runs has crashed."""
+    outcome = Outcome.CRASHED if row.run_id in dead else Outcome(row.outcome) if row.outcome else None
     counts = Counts(
         read=row.records_read,
         create=row.records_created,
@@ -103,14 +107,15 @@ def report_from_row(row: Row[Any], issues: tuple[Issue, ...] = ()) -> Report:
     parts = tuple(_part_from_json(part) for part in row.parts or ())
     return Report(
         run_id=str(row.run_id),
-        status=Status(row.status),
+        status=outcome.status if outcome else Status(row.status),
         resource_type=row.resource_type or ", ".join(part.resource_type for part in parts),
         source=row.source,
         mode=Mode(row.mode),
         dry_run=row.dry_run,
         counts=counts,
         duration=row.duration or 0.0,
-        message=row.message,
+        message=sentence(outcome, row.message),
+        outcome=outcome,
         mapping=mapping_from_json(row.mapping) if row.mapping else None,
         rules=tuple(rules),
         issues=issues,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, select, text
 
 from schemas.model.tables import IMPORT_RUN
 from schemas.reports import Status
+from tasks.store.ledger.liveness import current_status, dead_runs
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,18 @@ class Figures:
 def figures(connection: Connection) -> list[Figures]:
     """Return the totals of all imports by type and status."""
     run = IMPORT_RUN.c
+    status = current_status(dead_runs(connection)).label("status")
     actions = ("created", "updated", "deleted", "retired", "unchanged", "rejected")
     query = select(
         func.coalesce(run.resource_type, case((run.parts.is_(None), "unknown"), else_="several")).label(
             "resource_type"
         ),
-        run.status,
+        status,
         func.count().label("runs"),
         func.coalesce(func.sum(run.duration), 0.0).label("seconds"),
         *(func.sum(run[f"records_{action}"]).label(action) for action in actions),
     )
-    grouped = query.where(~run.dry_run).group_by(text("1"), run.status)
+    grouped = query.where(~run.dry_run).group_by(text("1"), text("2"))
     return [
         Figures(row.resource_type, row.status, row.runs, float(row.seconds), {a: int(getattr(row, a)) for a in actions})
         for row in connection.execute(grouped)

@@ -7,7 +7,21 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, cast, exists, func, literal, null, or_, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects import postgresql
 
@@ -16,23 +30,16 @@ from schemas.errors import UsageError
 from schemas.issues import Issue
 from schemas.mapping import Mapping
 from schemas.model.tables import CHANGE, FOLLOWING, IMPORT_RUN, STAGING_SCHEMA
-from schemas.reports import Counts, PartReport, Report, Status
+from schemas.outcome_messages import sentence
+from schemas.reports import Counts, Outcome, PartReport, Report, Status
 from schemas.sources import Extracted
 from tasks.store.connection.session import Session, is_alive
 from tasks.store.ledger.codec import mapping_to_json, parts_to_json, report_from_row
 from tasks.store.ledger.issues import forget_issues, read_issues
+from tasks.store.ledger.liveness import current_status, dead_runs
 from tasks.store.ledger.plans import is_kept
 from tasks.store.ledger.rejected import forget_rejected_rows
 from tasks.store.staging.names import drop_staging
-
-DIED = "The process of this run ended before it was done; nothing of it was applied."
-"""The message of a run whose process died."""
-
-LIMITED = "The run was ended, and nothing of it was applied: "
-"""What the message of a run begins with that was ended at a limit; the limit follows."""
-
-NO_MEMORY = f"{LIMITED}it got no more memory. Split what it reads, or see CMDB_RUN_MEMORY_MB."
-"""The message of a run that was refused memory, and could still report it."""
 
 
 def open_run(
@@ -46,6 +53,7 @@ def open_run(
         "dry_run": dry_run,
         "options": options,
         "status": Status.RUNNING,
+        "outcome": null(),
         "requested_by": who,
         **more,
     }
@@ -125,10 +133,11 @@ def describe_run(session: Session, sha256: str, parts: list[PartReport], notices
         connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(values))
 
 
-def close_run(connection: Connection, run_id: UUID, status: Status, counts: Counts, **more: Any) -> None:
+def close_run(connection: Connection, run_id: UUID, outcome: Outcome, counts: Counts, **more: Any) -> None:
     """Enter how a run ended; for a completed one, inside the transaction that applies it."""
     values = {
-        "status": status,
+        "status": outcome.status,
+        "outcome": outcome,
         "records_read": counts.read,
         "records_created": counts.create,
         "records_updated": counts.update,
@@ -145,16 +154,17 @@ def close_run(connection: Connection, run_id: UUID, status: Status, counts: Coun
     connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(values))
 
 
-def is_death(message: str | None) -> bool:
-    """Return whether this is the message of a run whose process died or was ended at a limit."""
-    return message == DIED or (message or "").startswith(LIMITED)
-
-
-def end_limited(connection: Connection, run_id: UUID, message: str) -> None:
+def end_limited(connection: Connection, run_id: UUID, limit: str) -> None:
     """Enter which limit ended a run; another run may already have entered that its process died."""
-    open_or_dead = or_(IMPORT_RUN.c.status == Status.RUNNING, IMPORT_RUN.c.message == DIED)
-    ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id, open_or_dead)
-    connection.execute(ended.values(status=Status.FAILED, message=message, finished_at=datetime.now(UTC)))
+    run = IMPORT_RUN.c
+    open_or_dead = or_(run.status == Status.RUNNING, run.outcome == Outcome.CRASHED)
+    _end(connection, and_(run.run_id == run_id, open_or_dead), Outcome.LIMITED, limit)
+
+
+def _end(connection: Connection, which: ColumnElement[bool], outcome: Outcome, message: str | None = None) -> None:
+    """Enter the outcome of runs whose process could not enter it."""
+    ended = {"status": outcome.status, "outcome": outcome, "message": message, "finished_at": datetime.now(UTC)}
+    connection.execute(update(IMPORT_RUN).where(which).values(ended))
 
 
 def find_run(connection: Connection, reference: str, *, applied: bool = False) -> UUID:
@@ -188,37 +198,38 @@ def list_runs(
     after: UUID | None = None,
 ) -> list[Report]:
     """Return the newest runs first; with `after`, only those that started before that run."""
-    run = IMPORT_RUN.c
+    run, dead = IMPORT_RUN.c, dead_runs(connection)
     query = select(IMPORT_RUN).order_by(run.started_at.desc(), run.run_id.desc()).limit(limit)
     if resource_type:
         in_parts = run.parts.contains([{"resource_type": resource_type}])
         query = query.where(or_(run.resource_type == resource_type, in_parts))
-    for column, wanted in ((run.status, status), (run.requested_by, requested_by), (run.sync, sync)):
+    for column, wanted in ((current_status(dead), status), (run.requested_by, requested_by), (run.sync, sync)):
         query = query.where(column == wanted) if wanted else query
     if dry_run is not None:
         query = query.where(run.dry_run.is_(dry_run))
     if after:
         started = select(run.started_at).where(run.run_id == after).scalar_subquery()
         query = query.where(tuple_(run.started_at, run.run_id) < tuple_(started, literal(after)))
-    return [report_from_row(row) for row in connection.execute(query)]
+    return [report_from_row(row, dead) for row in connection.execute(query)]
 
 
 def read_report(connection: Connection, run_id: UUID, *, samples: int = 10) -> Report:
     """Return the report of a run with its first issues."""
     row = connection.execute(select(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id)).one()
-    return report_from_row(row, tuple(read_issues(connection, run_id, limit=samples)))
+    dead = dead_runs(connection) if row.status == Status.RUNNING else ()
+    return report_from_row(row, dead, tuple(read_issues(connection, run_id, limit=samples)))
 
 
 def status_of(connection: Connection, run_id: UUID) -> Status | None:
-    """Return the status of a run; None for one that has not started."""
+    """Return the status of a run as it is entered; None for one that has not started."""
     status = connection.scalar(select(IMPORT_RUN.c.status).where(IMPORT_RUN.c.run_id == run_id))
     return Status(status) if status else None
 
 
 def message_of(connection: Connection, run_id: UUID) -> str | None:
-    """Return the message of how a run ended."""
-    message: str | None = connection.scalar(select(IMPORT_RUN.c.message).where(IMPORT_RUN.c.run_id == run_id))
-    return message
+    """Return the sentence about how a run ended; None if there is no such run or nothing to say."""
+    run = connection.execute(select(IMPORT_RUN.c.outcome, IMPORT_RUN.c.message).where(IMPORT_RUN.c.run_id == run_id))
+    return next((sentence(Outcome(each.outcome), each.message) for each in run if each.outcome), None)
 
 
 def is_completed(connection: Connection, run_id: UUID) -> bool:
@@ -241,6 +252,6 @@ def reap(session: Session) -> list[UUID]:
         for run in dead:
             if not is_kept(connection, run):
                 drop_staging(connection, run)
-            ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run, IMPORT_RUN.c.status == Status.RUNNING)
-            connection.execute(ended.values(status=Status.FAILED, message=DIED, finished_at=datetime.now(UTC)))
+            is_open = and_(IMPORT_RUN.c.run_id == run, IMPORT_RUN.c.status == Status.RUNNING)
+            _end(connection, is_open, Outcome.CRASHED)
     return dead

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, exists, func, literal, select, text
 
 from schemas.model.tables import IMPORT_RUN
-from schemas.reports import Report, Status
+from schemas.reports import Outcome, Report, Status
 from tasks.store.connection.session import run_lock
 from tasks.store.ledger.runs import read_report
 
@@ -49,11 +49,8 @@ class Before:
     unchanged_since: bool
 
 
-def before(connection: Connection, sync: str, run_id: UUID, unchanged: str) -> Before | None:
-    """Return how things stood with a sync before a run; None for its first run.
-
-    `unchanged` is the message of a run that found the source as it was. Runs that were cancelled tell nothing.
-    """
+def before(connection: Connection, sync: str, run_id: UUID) -> Before | None:
+    """Return how the earlier runs of a sync ended; None for its first run. Cancelled runs do not count."""
     run = IMPORT_RUN.c
     began = select(run.started_at).where(run.run_id == run_id).scalar_subquery()
     considered = (
@@ -63,15 +60,16 @@ def before(connection: Connection, sync: str, run_id: UUID, unchanged: str) -> B
         run.started_at < func.coalesce(began, func.now()),
     )
     ended = run.status.in_([Status.COMPLETED, Status.FAILED])
+    unchanged = run.outcome == Outcome.UNCHANGED
     last = (
         select(run.run_id, run.started_at)
-        .where(*considered, ended, run.message.is_distinct_from(unchanged))
+        .where(*considered, ended, run.outcome.is_distinct_from(Outcome.UNCHANGED))
         .order_by(run.started_at.desc())
         .limit(1)
     )
     found = connection.execute(last).one_or_none()
     if found is None:
         return None
-    since = exists().where(*considered, run.message == unchanged, run.started_at > found.started_at)
+    since = exists().where(*considered, unchanged, run.started_at > found.started_at)
     report = read_report(connection, found.run_id, samples=0)
     return Before(report, bool(connection.scalar(select(literal(1)).where(since))))

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, case, literal, select, update
+from sqlalchemy import Connection, case, literal, select, update
 
 from schemas.model.tables import IMPORT_RUN
-from schemas.reports import Report, Status
+from schemas.reports import Outcome, Report, Status
 from tasks.store.connection.session import Session
 from tasks.store.ledger.codec import report_from_row
-
-SKIPPED = "Skipped: "
-"""What the message of a run of a sync begins with that did nothing, as another was running."""
+from tasks.store.ledger.liveness import dead_runs
 
 
 @dataclass(frozen=True)
@@ -71,16 +69,16 @@ def list_syncs(connection: Connection, *, requested_by: str | None = None) -> li
 
     A skipped run counts only where the sync has no other run.
     """
-    run = IMPORT_RUN.c
+    run, dead = IMPORT_RUN.c, dead_runs(connection)
     runs = select(IMPORT_RUN).where(run.sync.is_not(None), ~run.dry_run).order_by(run.sync, run.started_at.desc())
     runs = runs.where(run.requested_by == requested_by) if requested_by else runs
     changes = run.records_created + run.records_updated + run.records_deleted + run.records_retired
     did = runs.where(changes > 0, run.status == Status.COMPLETED).distinct(run.sync)
-    changed = {row.sync: report_from_row(row) for row in connection.execute(did)}
-    skipped = case((and_(run.status == Status.CANCELLED, run.message.startswith(SKIPPED)), 1), else_=0)
+    changed = {row.sync: report_from_row(row, dead) for row in connection.execute(did)}
+    skipped = case((run.outcome == Outcome.SKIPPED, 1), else_=0)
     last = runs.order_by(None).order_by(run.sync, skipped, run.started_at.desc())
     newest = connection.execute(last.distinct(run.sync)).all()
     requested = runs.where(run.applies.is_(None)).distinct(run.sync)
     options = {row.sync: row.options for row in connection.execute(requested)}
-    reports = {row.sync: report_from_row(row) for row in newest}
+    reports = {row.sync: report_from_row(row, dead) for row in newest}
     return [SyncState(name, options.get(name, {}), report, changed.get(name)) for name, report in reports.items()]
