@@ -24,7 +24,7 @@ ABOUT = "About"
 
 
 def stamp(resource: Resource) -> dict[str, Any]:
-    """Return what tells the type of records, and whether it has changed since."""
+    """Return the type of records and its fingerprint, which shows whether it has changed since."""
     return {"resourceType": resource.type, "schema": resource.fingerprint}
 
 

@@ -17,7 +17,7 @@ from schemas.model.resource import Resource
 from schemas.sources import NOTE, ROW, Opened
 
 NOTHING = pl.LazyFrame(schema={ROW: pl.UInt32})
-"""The frame of a source that has no records, and no columns that would tell what they were."""
+"""The frame of a source without records and columns."""
 
 ABSENT = f"{NOTE} absent"
 """A column of the names, a line each, of the columns that a row does not have, as an object lacks a member.
@@ -79,8 +79,8 @@ class Target:
     """A file to write: where it is, its columns by their header with the field each holds, and what to say of it.
 
     `name` and `title` are what a list and a sheet of its records are called. `columns` has None for the columns of
-    lineage, which are text. `metadata` is empty unless it was asked for. `workdir` is a folder of the run's own;
-    `compress` asks for gzip.
+    lineage, which are text. `metadata` is empty unless the caller wants it. `workdir` is a folder of the run's own;
+    `compress` writes gzip.
     """
 
     path: Path
@@ -100,7 +100,7 @@ Frames = Iterator[pl.DataFrame]
 class Format:
     """One format: its name, what people call it, its file name suffixes, its content, its reader and its writer.
 
-    `matches` is asked of the path and the first bytes of a file. `write` takes frames of typed columns, named as the
+    `matches` takes the path and the first bytes of a file. `write` takes frames of typed columns, named as the
     target's, and writes them as they come; `media` is the media type (IANA) of what it writes.
     A document may hold records of several types: `open_all` opens each of its parts, and `write_all` writes them, its
     targets having one path, metadata and options.
@@ -133,7 +133,7 @@ def column_name(cell: str, number: int) -> str:
 
 
 def column_names(source: Source, cells: Sequence[str], row: int) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
-    """Return a distinct name for each header cell, and what to tell of those that had none or repeat another.
+    """Return a distinct name for each header cell, and issues for those that had none or repeat another.
 
     Raises SourceError where there are more than are read.
     """

@@ -87,7 +87,7 @@ def _unzip(source: Source) -> Source:
                 return _unpacked_copy(source, file, PurePosixPath(names[0].filename.replace("\\", "/")).name)
     except (*BROKEN_ZIP, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise  # EINVAL: the file tells a place before its beginning
+            raise  # EINVAL: the file names a place before its beginning
         raise SourceError(f"{source.name} is a broken zip file: transfer or pack it again. ({error})") from error
 
 

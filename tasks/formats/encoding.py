@@ -28,7 +28,7 @@ _UTF8_SIGN = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 
 @dataclass(frozen=True)
 class Text:
-    """A file of UTF-8 text with line feeds, the encoding that it came in, and what to tell of that.
+    """A file of UTF-8 text with line feeds, the encoding that it came in, and what to report of that.
 
     `formulas` says that it may hold cells such as `="00045"`.
     """
@@ -81,7 +81,7 @@ def _is_utf8(encoding: str) -> bool:
 
 
 def marked_encoding(path: Path) -> str | None:
-    """The encoding that a byte order mark tells, or the zero bytes of UTF-16 without one."""
+    """The encoding that a byte order mark names, or the zero bytes of UTF-16 without one."""
     with path.open("rb") as file:
         head = file.read(4096)
     for mark, encoding in BOMS.items():
@@ -112,7 +112,7 @@ def _look(path: Path) -> _Look:
         returns = returns or b"\r" in chunk
         quotes = quotes or b'"' in chunk
         formulas = formulas or (quotes and (b'="' in chunk or (at > 0 and chunk.startswith(b'"'))))
-        # ASCII is told ten times as fast as it is decoded.
+        # ASCII is detected ten times as fast as it is decoded.
         if held or not chunk.isascii():
             try:
                 decoder.decode(chunk)

@@ -32,7 +32,7 @@ def binary(head: bytes) -> str | None:
 
 
 def markup(head: bytes) -> str | None:
-    """Say what a file of markup is: often a page that asks to log in, saved in the place of a download."""
+    """Say what a file of markup is: often a login page that was saved instead of a download."""
     found = _MARKUP.match(head)
     if found is None:
         return None

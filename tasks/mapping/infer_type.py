@@ -130,7 +130,7 @@ def tells_type(resource: Resource, head: pl.DataFrame) -> bool:
 
 
 def _telling(columns: Iterable[str]) -> list[str]:
-    """The columns that may tell a type: notes and lineage tell none."""
+    """The columns that may identify a type: notes and lineage do not."""
     return [column for column in columns if not column.startswith(NOTE) and not _is_lineage(column)]
 
 
@@ -238,7 +238,7 @@ def _contains(other: Candidate, each: Candidate) -> bool:
     return {m.column for m in each.key} <= theirs and not {m.column for m in other.key} <= ours
 
 
-# What the declarations tell -------------------------------------------------------------------------------------------
+# What the declarations say -------------------------------------------------------------------------------------------
 
 
 @cache

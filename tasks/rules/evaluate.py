@@ -1,7 +1,7 @@
-"""Rules of the user's own, asked: of each batch while it is validated, or of all records once they are staged.
+"""The user's own rules at work: on each batch while it is validated, or on all records once they are staged.
 
-A rule is asked of each record as it would be stored. Where the file has all of the rule's fields, its cells are that;
-else what is stored already has a say, and the staged rows are read back together with it.
+A rule is evaluated for each record as it would be stored. Where the file has all of the rule's fields, its cells are
+enough; elsewhere, the staged rows are read back together with what is stored.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from tasks.store.merge.sides import Target
 # A message shows this many characters of a value.
 _SHOWN = 80
 
-# Rows that break a rule and are told of at once.
+# Rows that break a rule and are reported in one frame.
 _SLICE = 50_000
 
 
 def of_cells(rule: Rule, mapping: Mapping, mode: Mode, empty: Empty) -> bool:
-    """Say whether a rule can be asked of the cells of a file, which then are the record as it would be stored."""
+    """Say whether a rule can be evaluated on the cells of a file, which then are the record as it would be stored."""
     whole = set(rule.fields) <= set(mapping.fields) and empty is Empty.CLEAR
     return rule.scope == "row" and (whole or mode is Mode.CREATE)
 
@@ -64,7 +64,7 @@ def _broken(rule: Rule, rows: pl.DataFrame) -> pl.Series:
 
 
 def _check_alone(rule: Rule, cells: pl.DataFrame, answer: pl.Series, part: slice) -> None:
-    """Raise RuleFailed where rows get another answer by themselves: those beside them are there by chance."""
+    """Raise RuleFailed where rows get another answer alone: which other rows are in their batch is chance."""
     if not _answer(rule, cells[part]).equals(answer[part]):
         raise _failed(rule, "its expression looks at other rows: write it with scope='records'")
 
@@ -146,7 +146,7 @@ def _tried(spec: Spec) -> pl.Series:
     return spec.kind.read(pl.Series([none, some, some, none, none, some], dtype=pl.String))
 
 
-# What is told of it ---------------------------------------------------------------------------------------------------
+# What is reported ---------------------------------------------------------------------------------------------------
 
 
 def _issues(rule: Rule, mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
@@ -186,7 +186,7 @@ def _text(rows: pl.DataFrame, name: str) -> pl.Expr:
 
 @dataclass(frozen=True)
 class OfRecords:
-    """The rules that are asked once all rows are staged: those over all records, and those that need what is stored."""
+    """The rules to evaluate once all rows are staged: those over all records, and those that need what is stored."""
 
     rules: tuple[Rule, ...]
     mapping: Mapping

@@ -30,7 +30,7 @@ GROUP = "cmdb.rules"
 def rules_for(
     loaded: tuple[Rule, ...], resource: Resource, without: tuple[str, ...]
 ) -> tuple[tuple[Rule, ...], list[Issue]]:
-    """Return the rules to ask of a type and what to tell of those that are left out; raises UsageError."""
+    """Return the rules of a type and what to report of those that are switched off; raises UsageError."""
     for name in without:
         _check_known(name, loaded)
     chosen = [rule for rule in loaded if resource.type in rule.types]
@@ -99,7 +99,7 @@ def _rules(values: Iterable[object]) -> list[Rule]:
 
 
 def _imported(name: str, what: str) -> ModuleType:
-    """A file or a module; its errors are told with its line."""
+    """A file or a module; its errors have its line."""
     try:
         return _from_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
     except (Exception, SystemExit) as error:

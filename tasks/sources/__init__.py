@@ -12,7 +12,7 @@ from schemas.fetched import Fetched, FetchedFile
 from schemas.secret import Secret
 from schemas.spelling import nearest
 from tasks.sources.aws import AWS
-from tasks.sources.base import Connector, Fetching, Request, refuse_secrets, unheard
+from tasks.sources.base import Connector, FetchProgress, Request, no_progress, refuse_secrets
 from tasks.sources.fsspec_store import OBJECTS
 from tasks.sources.http import HTTP
 from tasks.sources.local import FILES
@@ -20,7 +20,7 @@ from tasks.sources.netbox import NETBOX
 from tasks.sources.s3 import S3
 from tasks.sources.sql import SQL, installed_dialect
 
-__all__ = ["SOURCES", "Connector", "Fetching", "Request", "fetch", "source_named", "unheard"]
+__all__ = ["SOURCES", "Connector", "FetchProgress", "Request", "fetch", "no_progress", "source_named"]
 
 SOURCES: dict[str, Connector] = {source.name: source for source in (FILES, HTTP, S3, OBJECTS, AWS, SQL, NETBOX)}
 """Every source by its name."""
@@ -58,9 +58,9 @@ def fetch(request: Request) -> Fetched | None:
 
     def report_progress(files: int, records: int, size: int) -> None:
         asked.refuse_late()
-        asked.told(files, records, size)
+        asked.progress(files, records, size)
 
-    request = replace(request, told=report_progress)
+    request = replace(request, progress=report_progress)
     mark = hashlib.sha256(request.url.encode()).hexdigest()[:16]
     fetched = _without_secrets(source, replace(request, known=_known_version(request, mark)))
     if fetched is None:
@@ -91,7 +91,7 @@ def _digest(files: tuple[FetchedFile, ...]) -> str:
 
 
 def _without_secrets(source: Connector, request: Request) -> Fetched | None:
-    """Fetch, and keep the secret out of an error: what is raised has neither it nor the error that told it."""
+    """Fetch, and keep the secret out of errors: what is raised has neither it nor the error that contained it."""
     try:
         return source.fetch(request)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The network of AWS accounts, as the EC2 API describes it: every type, region and account that is asked for."""
+"""The network of AWS accounts, as the EC2 API describes it: every wanted type, region and account."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 
 @dataclass(frozen=True)
 class Place:
-    """One region of one account, and with what it is asked."""
+    """One region of one account, with the credentials for it."""
 
     account: str
     region: str
@@ -110,23 +110,23 @@ def _types(request: Request) -> list[Resource]:
 
 
 def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue], list[Unread]]:
-    """A session for each account, by its id, and what to tell of those that let nobody in."""
+    """A session for each account, by its id, and the failures of those that refuse access."""
     profile, roles = _who(request)
     given = None if profile == "default" else profile
     region = _regions(request)[0]
     first = session(given, request.secret, None if region == "*" else region)
-    asked: list[str | None] = [*roles] or [None]
+    assumed: list[str | None] = [*roles] or [None]
     found: dict[str, Any] = {}
     failures: list[Issue] = []
     unread: list[Unread] = []
-    for role in asked:
+    for role in assumed:
         name = role or f"the AWS account of '{profile}'"
         try:
             with aws_errors(name):
                 of = _assumed(request, first, role) if role else first
                 found[_identity(request, of)] = of
         except CmdbError as error:
-            if len(asked) == 1:
+            if len(assumed) == 1:
                 raise
             failures.append(Issue("account", str(error), value=role))
             # The account of a role is the fifth part of its ARN (IAM User Guide, IAM ARNs).
@@ -135,7 +135,7 @@ def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue], list[Unrea
 
 
 def _who(request: Request) -> tuple[str, list[str]]:
-    """The profile that asks, and the roles that it takes on: `profile`, or `role@account,account`."""
+    """The profile, and the roles that it assumes: `profile`, or `role@account,account`."""
     who, at, accounts = request.address.netloc.rpartition("@")
     roles = list(request.options(*_OPTIONS).get("role", []))
     if not at:
@@ -241,7 +241,7 @@ class _Reading:
         return files, failures, unread
 
     def _described(self, ec2: Any, place: Place, resource: Resource) -> tuple[FetchedFile | None, Fault | None]:
-        """The records of one type; those that came before a page failed are kept, and the failure is told."""
+        """The records of one type; those that came before a page failed are kept, and the failure is reported."""
         name = f"{resource.type} {place.account} {place.region}.ndjson"
         path = free_path(self._request.folder, name)
         fault: Fault | None = None
@@ -264,7 +264,7 @@ class _Reading:
         with self._lock:
             files, count, size = (before + new for before, new in zip(self._told, more, strict=True))
             self._told = (files, count, size)
-            self._request.told(files, count, size)
+            self._request.progress(files, count, size)
 
 
 def _is_whole_region(fault: Fault) -> bool:

@@ -14,7 +14,7 @@ from schemas.errors import CmdbError, SourceError, Transient, UsageError
 from schemas.secret import Secret
 
 ATTEMPTS = 8
-"""How often botocore asks before it gives up; it waits longer each time, up to 20 s, and heeds throttling."""
+"""How often botocore tries before it gives up; it waits longer each time, up to 20 s, and heeds throttling."""
 
 # Signs of the codes of errors: what passes, and what to do about the rest.
 _PASSING = ("Throttl", "RequestLimit", "TooManyRequests", "SlowDown", "Unavailable", "Internal", "RequestTimeout")

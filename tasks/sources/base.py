@@ -19,14 +19,14 @@ from schemas.settings import Settings
 from schemas.spelling import nearest, plain
 
 
-class Fetching(Protocol):
-    """Whoever is told how far the fetching is."""
+class FetchProgress(Protocol):
+    """Called with the progress of fetching."""
 
     def __call__(self, files: int, records: int, size: int) -> None:
         """Take the files that are whole, the records where the source counts them, and the bytes so far."""
 
 
-def unheard(files: int, records: int, size: int) -> None:
+def no_progress(files: int, records: int, size: int) -> None:
     """Progress that nobody watches."""
 
 
@@ -45,7 +45,7 @@ class Request:
     types: tuple[Resource, ...] = ()
     known: str | None = None
     secret: Secret | None = None
-    told: Fetching = unheard
+    progress: FetchProgress = no_progress
     wait: Callable[[float], None] = time.sleep
     begun: float = field(default_factory=time.monotonic)
     own: str | None = None

@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Entry:
-    """A file as it is listed: what it is called, where it is, and what tells that it has changed."""
+    """A file as it is listed: what it is called, where it is, and the state that shows whether it has changed."""
 
     name: str
     key: str
@@ -57,7 +57,7 @@ def fetch_listed(request: Request, entries: list[Entry], copy: Copy) -> Fetched 
             continue
         size += path.stat().st_size
         files.append(FetchedFile(path, entry.name, request.only))
-        request.told(len(files), 0, size)
+        request.progress(len(files), 0, size)
     unread = tuple(Unread(issue.message, request.only) for issue in failures)
     return Fetched(tuple(files), version, tuple(failures), unread=unread)
 

@@ -46,7 +46,7 @@ def _store(request: Request) -> tuple[Any, str]:
     scheme = request.address.scheme
     options = _options(request.secret) if request.secret else {}
     try:
-        # Every run asks for itself, and lets go of its connection.
+        # Every run lists for itself, and closes its connection.
         store, path = url_to_fs(request.url, skip_instance_cache=True, use_listings_cache=False, **options)
     except ImportError as error:
         raise UsageError(f"{scheme}:// needs one more package: {_first_line(error)}") from error
@@ -80,7 +80,7 @@ def _magic_at(path: str) -> int:
 
 
 def _entry(key: str, base: str, info: dict[str, Any]) -> Entry:
-    """A file as the store describes it; whatever of that changes tells that the file did."""
+    """A file as the store describes it; a change of the description means a change of the file."""
     state = hashlib.sha256(repr(sorted(info.items(), key=str)).encode()).hexdigest()
     return Entry(key.removeprefix(base).lstrip("/"), key, info["size"] or 0, state)
 

@@ -50,7 +50,7 @@ def fetch(request: Request) -> Fetched | None:
         path.unlink()
         return None
     found = path.rename(free_path(request.folder, download.name))
-    request.told(1, 0, download.size)
+    request.progress(1, 0, download.size)
     return Fetched((FetchedFile(found, download.name, request.only),), download.version)
 
 
@@ -185,7 +185,7 @@ class _Download:
         return {names[name]: value for name, value in known.items() if name in names}
 
     def _strong(self) -> str | None:
-        """What tells that the rest is of the same file (RFC 9110, 13.1.5)."""
+        """The validator that says that the rest is of the same file (RFC 9110, 13.1.5)."""
         etag = self._headers.get("ETag", "")
         return (etag if etag.startswith('"') else None) or (None if etag else self._headers.get("Last-Modified"))
 
@@ -226,7 +226,7 @@ class _Download:
                 refuse_size(shown, self.size + len(chunk), limit)
                 file.write(chunk)
                 self.size += len(chunk)
-                self._request.told(0, 0, self.size)
+                self._request.progress(0, 0, self.size)
         if not self.size:
             raise SourceError(f"{shown} is an empty file: nothing to import.")
 
@@ -246,7 +246,7 @@ class _Download:
 
     @property
     def name(self) -> str:
-        """What the file is called, with an ending that tells what it is."""
+        """The name of the file, with an ending for its format."""
         name = _attachment_name(self._headers) or PurePosixPath(unquote(self._url.path)).name or self._url.host
         media = self._headers.get("Content-Type", "").partition(";")[0].strip().lower()
         endings = {format.media: format.suffixes[0] for format in FORMATS.values()} | _ENDINGS

@@ -55,7 +55,7 @@ def local_path(url: str) -> str:
 
 
 def _matching_files(pattern: str) -> tuple[Path, list[Path]]:
-    """The folder that names are told from, and the paths that fit; hidden files are none."""
+    """The folder that names are relative to, and the paths that match; hidden files do not."""
     path = Path(pattern)
     if path.is_dir():
         return path, [inner for inner in path.iterdir() if not inner.name.startswith(".")]

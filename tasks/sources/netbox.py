@@ -27,7 +27,7 @@ _TIMES = (10, 60)
 
 
 def fetch(request: Request) -> Fetched:
-    """Read the types one by one, page by page; one that fails is told, and leaves the others."""
+    """Read the types one by one, page by page; one that fails is reported, and the others are read."""
     reading = _Reading(request)
     failures: list[Issue] = []
     files: list[FetchedFile] = []
@@ -62,7 +62,7 @@ class _Reading:
         self._files, self._records, self._size = 0, 0, 0
 
     def read(self, name: str) -> tuple[FetchedFile | None, str | None]:
-        """Write the records of a type; those that came before a page failed are kept, and the failure is told."""
+        """Write the records of a type; those that came before a page failed are kept, and the failure is reported."""
         path = free_path(self._request.folder, f"{name}.ndjson")
         why: str | None = None
         with lines(path, path.name, self._request.limit) as written:
@@ -80,7 +80,7 @@ class _Reading:
         self._files += 1
         self._records += written.count
         self._size += written.size
-        self._request.told(self._files, self._records, self._size)
+        self._request.progress(self._files, self._records, self._size)
         return FetchedFile(path, path.name, name, written.count), why
 
     def _write(self, name: str, written: Lines) -> int:
@@ -94,7 +94,7 @@ class _Reading:
             seen.add(record["id"])
             written.write(_read_members(SHAPES[name], self._with_vlan(record)))
             if written.count % _PAGE == 0:
-                self._request.told(self._files, self._records + written.count, self._size + written.size)
+                self._request.progress(self._files, self._records + written.count, self._size + written.size)
         return len(pages)
 
     def _record_pages(self, name: str) -> Any:

@@ -46,12 +46,12 @@ def fetch(request: Request) -> Fetched:
         raise _meaning(request, error) from error
     finally:
         engine.dispose()
-    request.told(1, written.count, written.size)
+    request.progress(1, written.count, written.size)
     return Fetched((FetchedFile(path, f"{name}.ndjson", request.only, written.count),))
 
 
 def installed_dialect(scheme: str) -> bool:
-    """Say whether a package that is installed beside cmdb makes SQLAlchemy speak to such databases."""
+    """Say whether another installed package makes SQLAlchemy connect to such databases."""
     return any(found.name == scheme.partition("+")[0] for found in entry_points(group="sqlalchemy.dialects"))
 
 
@@ -171,11 +171,11 @@ def _write(rows: CursorResult[Any], written: Lines, request: Request) -> None:
     for chunk in rows.partitions(_CHUNK):
         for row in chunk:
             written.write({name: _finite(value) for name, value in zip(names, row, strict=True)})
-        request.told(0, written.count, written.size)
+        request.progress(0, written.count, written.size)
 
 
 def _finite(value: Any) -> Any:
-    """A number that JSON has none for is told as text, and is not lost."""
+    """A number that JSON cannot hold is written as text, and is not lost."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

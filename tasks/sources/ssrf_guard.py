@@ -23,7 +23,7 @@ _AROUND_IPV4 = tuple(
 # The identifiers of interfaces that end in an IPv4 address (ISATAP, RFC 5214, 6.1).
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
-# Where clouds tell a machine its own credentials, beside the link-local address that most have for it.
+# Where clouds give a machine its own credentials, in addition to the usual link-local address.
 _METADATA = frozenset(
     map(
         ipaddress.ip_address,
@@ -40,7 +40,7 @@ _METADATA = frozenset(
 
 
 def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
-    """Return the addresses of a host; raises UsageError where one of them is not to be asked."""
+    """Return the addresses of a host; raises UsageError where one of them may not be connected to."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

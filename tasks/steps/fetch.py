@@ -52,7 +52,7 @@ def fetch(run: Run, job: SyncJob) -> Fetched | None:
         known=seen.version if seen else None,
         secret=secret_named(job.credentials) if job.credentials else None,
         own=_own_server(run),
-        told=lambda files, records, size: run.progress("fetch", records or files, None),  # noqa: ARG005
+        progress=lambda files, records, size: run.progress("fetch", records or files, None),  # noqa: ARG005
     )
     with disk_watched():
         fetched = sources.fetch(request)

@@ -258,7 +258,7 @@ class Validator:
         """What there is to tell of the cells of a column."""
         rows = pl.DataFrame({ROW: records[ROW], name: before}).filter(note.where)
         rows = rows.with_columns(without_control(rows[name]).alias(name))
-        said = note.said.filter(note.where) if isinstance(note.said, pl.Series) else pl.lit(note.said)
+        said = note.text.filter(note.where) if isinstance(note.text, pl.Series) else pl.lit(note.text)
         return cell_issues(self.mapping, rows, name, note.rule, said, note.severity)
 
     def _seen(self) -> list[str]:

@@ -22,11 +22,11 @@ EMPTY_WORDS = frozenset(("null", "noobject", "n/a", "#n/a", "none", "-", "–", 
 
 @dataclass(frozen=True)
 class Note:
-    """What is to be told of cells: `where` is true for them, and `said` continues after their value."""
+    """An issue of cells: `where` is true for them, and `text` continues after their value."""
 
     rule: str
     where: pl.Series
-    said: pl.Series | str
+    text: pl.Series | str
     severity: Severity = Severity.ERROR
 
 
@@ -221,7 +221,7 @@ def _visible(text: pl.Series, notes: list[Note], *, fold: bool) -> pl.Series:
     if not altered.any():
         return text
     message = "written without signs that do not show, in composed letters, with single spaces"
-    read = pl.DataFrame({"text": clean}).select(said=pl.format("read as '{}': {}", "text", pl.lit(message)))["said"]
+    read = pl.DataFrame({"text": clean}).select(text=pl.format("read as '{}': {}", "text", pl.lit(message)))["said"]
     notes.append(Note("text_repaired", altered, read, Severity.REPAIR))
     return clean.set(clean == "", None)
 

@@ -197,7 +197,7 @@ def _texts(known: list[Any], new: list[Any], whole: Whole) -> list[Any]:
 class Items:
     """A list of objects: what each is known by, and the member that makes it another one when it differs.
 
-    `hidden` tells items that a row which has all others may not know.
+    `hidden` identifies items that a row which has all others may not know.
     """
 
     key: Callable[[Item], Any]
@@ -205,7 +205,7 @@ class Items:
     hidden: Callable[[Item], bool] = lambda item: False  # noqa: ARG005
 
     def __call__(self, known: list[Any], new: list[Any], whole: Whole) -> list[Any]:
-        """The items stored and new: what is stored keeps its place, and the members that the new one does not tell."""
+        """The items stored and new: what is stored keeps its place, and the members that the new one does not have."""
         fresh = {self._key(item): item for item in new if isinstance(item, dict)}
         left, kept = dict(fresh), []
         for item in known:

@@ -1,4 +1,4 @@
-"""Delimited text a piece at a time: a few megabytes of whole records, read as bytes.
+"""Delimited text in chunks: a few megabytes of whole records, read as bytes.
 
 Polars maps a file that it scans by itself, and reads ahead as it likes: of a large file, that is most of the memory
 that an import takes. Here a piece and its frame are all there is.

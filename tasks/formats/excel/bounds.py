@@ -56,7 +56,7 @@ def refuse_expansion(source: Source) -> None:
 
 @contextmanager
 def _package(source: Source) -> Iterator[zipfile.ZipFile]:
-    """Give the package, whose declared sizes are not too large, and tell in a sentence why it can't be read."""
+    """Give the package, whose declared sizes are not too large; raises SourceError where it cannot be read."""
     try:
         with zipfile.ZipFile(source.path) as archive:
             parts = archive.infolist()

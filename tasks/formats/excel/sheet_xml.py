@@ -1,4 +1,4 @@
-"""What only the XML of an .xlsx sheet tells: formulas, errors, merged cells, number formats, numbers that lost digits.
+"""What only the XML of an .xlsx sheet has: formulas, errors, merged cells, number formats, numbers that lost digits.
 
 The XML is searched, a chunk at a time, and never resolved: no entity is expanded and no other file is opened. No
 expression looks beyond the next tag, or gives back what it has matched: hostile text is searched in linear time, too.
@@ -60,7 +60,7 @@ Area = tuple[int, int, int, int]
 
 @dataclass
 class Marks:
-    """What the XML of a sheet tells of its cells.
+    """What the XML of a sheet says of its cells.
 
     `styled` has the rows of the cells of each column and style whose number format matters; `first_column` is the first
     that holds anything. Rows and columns count from 1. Nothing is `known` of the cells of an .xls, .xlsb or .ods.
@@ -125,7 +125,7 @@ def special_cell_issues(
 
 
 def marks_of(path: Path, sheet: int) -> Marks:
-    """Return what the XML of a sheet of an .xlsx tells of its cells; of other workbooks, nothing is known."""
+    """Return what the XML of a sheet of an .xlsx says of its cells; of other workbooks, nothing is known."""
     marks = Marks()
     if not zipfile.is_zipfile(path):
         return marks
@@ -160,7 +160,7 @@ def _whole_cells(file: IO[bytes]) -> Iterator[bytes]:
 
 
 class _Reader:
-    """Reads the text of a sheet, a piece at a time, into its marks."""
+    """Reads the text of a sheet, in chunks, into its marks."""
 
     def __init__(self, marks: Marks) -> None:
         self.marks = marks

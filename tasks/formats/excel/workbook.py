@@ -27,7 +27,7 @@ TOP_ROWS = 50
 
 @contextmanager
 def open_workbook(source: Source) -> Iterator[fastexcel.ExcelReader]:
-    """Give the workbook, and tell in a sentence why it can't be read."""
+    """Give the workbook; raises SourceError, with the reason, where it cannot be read."""
     refuse_expansion(source)
     try:
         yield fastexcel.read_excel(source.path)
@@ -40,7 +40,7 @@ def open_workbook(source: Source) -> Iterator[fastexcel.ExcelReader]:
 
 @dataclass(frozen=True)
 class LoadedSheet:
-    """A sheet: every cell as text, from its first row on, and what its XML tells of them.
+    """A sheet: every cell as text, from its first row on, and what its XML says of them.
 
     Merged cells that are one above the other are filled with their value, which `notices` report; `across` are the
     areas of several columns.
@@ -61,7 +61,7 @@ class LoadedSheet:
 
 
 def data_sheets(book: fastexcel.ExcelReader) -> list[str]:
-    """The sheets that may hold records: all but those of an exported workbook that tell of it."""
+    """The sheets that may hold records: all but those of an exported workbook that describe it."""
     ours = ABOUT in book.sheet_names and len(book.sheet_names) > 1
     return [name for name in book.sheet_names if not (ours and name in (ABOUT, FIELDS))]
 

@@ -30,7 +30,7 @@ _NEXT_PAGE_MEMBERS = ("nexttoken", "nextmarker", "marker")
 class RecordList:
     """The records of one name on their way into columns, one row after the other.
 
-    `is_named` says that the name of the list or each item tells the type.
+    `is_named` says that the name of the list or each item gives the type.
     """
 
     name: str | None

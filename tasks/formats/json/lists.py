@@ -102,7 +102,7 @@ class Lists:
             )
 
     def _closed(self, outline: Json, place: Place, *, keyed: bool) -> bool:
-        """Take what an object says aside from its lists, once all of it is known."""
+        """Read the members of an object that are not its lists, once all of them are known."""
         lists = [name for name, inner in outline.items() if inner == [{}]]
         bare = [name for name, inner in outline.items() if inner == []]
         if not keyed and is_single_record(self.source, outline):

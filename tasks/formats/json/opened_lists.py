@@ -177,7 +177,7 @@ def open_empty(found: FoundLists, name: str | None, resource: Resource | None) -
 
 
 def _left_out_issues(found: FoundLists, chosen: Sequence[RecordList]) -> Iterator[Issue]:
-    """What to tell of all that is not read."""
+    """Report all that is not read."""
     rest = {
         str(each.name): each.spooling.records
         for each in found.lists.values()
@@ -250,7 +250,7 @@ def _names_with_counts(names: dict[str, int] | Counter[str]) -> str:
 
 
 def _lists_of_type(lists: Sequence[RecordList], wanted: Resource, found: FoundLists) -> list[RecordList]:
-    """The lists of the type that was asked for: those that are named so or, where none is, those that fit it."""
+    """The lists of the wanted type: those that are named so or, where none is, those that fit it."""
     named_after = [each for each in lists if each.is_named and each.reading.resource is wanted]
     if named_after:
         return named_after

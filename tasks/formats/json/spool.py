@@ -78,7 +78,7 @@ class Spooled:
 
 
 def spool(chunks: Iterable[Chunk | Flat], source: Source, flatten: Flatten | None, *, absent: bool = False) -> Spooled:
-    """Write chunks of records to files of text columns; `absent` asks for the names of the members that each lacks."""
+    """Write chunks of records to files of text columns; with `absent`, also the names of the absent members of each."""
     spooling = Spooling(source, flatten, absent=absent)
     with without_collector():
         for chunk in chunks:

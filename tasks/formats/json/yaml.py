@@ -32,7 +32,7 @@ _DEEPEST = 100
 # As many values as all aliases may add, however small a file is; beyond that, as many times its own values.
 _COPIES, _TIMES = 100_000, 10
 
-# What ends a line of YAML 1.1 beside a line feed may stand before a directive.
+# The other line ends of YAML 1.1 may stand before a directive.
 _DIRECTIVE = re.compile(rb"^%|(?:\r|\xc2\x85|\xe2\x80[\xa8\xa9])%")
 _MOST_DIRECTIVES = 100
 _CHUNK = 1 << 20
@@ -193,7 +193,7 @@ class _Builder:
         raise SourceError(f"{self._name}, line {event.start_mark.line + 1}: {what}.")
 
 
-def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001  # all formats are asked in the same way
+def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001  # all formats have the same signature
     """Say whether a file is YAML, by its first lines: a document's start, an item or a member that goes on below."""
     text = head.decode("utf-8-sig", errors="replace")
     lines = [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith("#")][:2]

@@ -127,7 +127,7 @@ def _vlan(record: Json) -> Value:
 
 
 def vlan_key(vlan: Json) -> Value:
-    """Return the natural key of a VLAN; its number where its group and site are not told, which may do."""
+    """Return the natural key of a VLAN; only its number where its group and site are not known."""
     found = {name: SHAPES["vlan"].fields[name].value(vlan) for name in ("group", "site", "vid")}
     if not isinstance(found["vid"], int):
         return NoValue.NAME

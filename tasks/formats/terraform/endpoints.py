@@ -11,7 +11,7 @@ from tasks.formats.terraform.facts import Addition, Facts
 
 
 def _endpoint_type(attributes: Json, facts: Facts) -> Any:  # noqa: ARG001
-    """The type of an endpoint; providers that do not tell it knew gateways alone."""
+    """The type of an endpoint; providers that do not have it knew gateways alone."""
     return attributes.get("vpc_endpoint_type") if "vpc_endpoint_type" in attributes else "Gateway"
 
 

@@ -1,4 +1,4 @@
-"""What the resources of a state tell of records, and where a field of a record gets its value from."""
+"""What the resources of a state say of records, and where a field of a record gets its value from."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from tasks.formats.json.spool import Json
 
 CLEARED: Any = object()
-"""The value of a field that a resource says is empty; None is one that it does not tell."""
+"""The value of a field that a resource says is empty; None is one that it does not have."""
 
 
 @dataclass
 class Facts:
-    """What resources tell of records of others, collected before any record is read.
+    """What resources say of records of others, collected before any record is read.
 
     `added` has, by (type, key), what goes into which field; `tags` those of `aws_ec2_tag` by the id of what they are
     on; `vpc_of` the VPC of each subnet; `main` the main route table of each VPC, by its association and by the VPC.
@@ -33,7 +33,7 @@ class Facts:
 
 
 Read = str | Callable[[Json, Facts], Any]
-"""Where a field's value comes from: an attribute, or what a function makes of all of them and of what others tell."""
+"""Where a field's value comes from: an attribute, or what a function makes of all of them and of other resources."""
 
 
 @dataclass(frozen=True)

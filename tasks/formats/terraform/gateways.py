@@ -12,13 +12,13 @@ from tasks.formats.terraform.transit_gateways import ATTACHMENT
 
 
 def _allocation_id(attributes: Json, facts: Facts) -> Any:  # noqa: ARG001
-    """The key of an address, which older providers (before 3.0) tell as its id alone."""
+    """The key of an address, which older providers (before 3.0) have as its id alone."""
     allocation, given = attributes.get("allocation_id"), str(attributes.get("id") or "")
     return allocation or (given if given.startswith("eipalloc-") else None)
 
 
 def _vpc_of_subnet(attributes: Json, facts: Facts) -> Any:
-    """The VPC of a NAT gateway: of zonal ones, most providers tell the subnet alone."""
+    """The VPC of a NAT gateway: of zonal ones, most providers have the subnet alone."""
     return attributes.get("vpc_id") or facts.vpc_of.get(str(attributes.get("subnet_id")))
 
 

@@ -15,7 +15,7 @@ def _distinct(items: list[Any]) -> list[Any]:
 
 
 def _merged_by(*names: str) -> Callable[[list[Any]], list[Any]]:
-    """Items by the first of these members that they have: what a later one of the same tells, counts."""
+    """Items by the first of these members that they have: the values of a later one of the same win."""
 
     def one_each(items: list[Any]) -> list[Any]:
         found: dict[Any, Json] = {}
@@ -53,4 +53,4 @@ LISTS: dict[tuple[str, str], Callable[[list[Any]], list[Any]]] = {
 """The lists that resources of their own may fill, too, and how the items of all become one list."""
 
 NEVER_WHOLE = {("vpc", "secondary_cidr_blocks"), ("vpc", "ipv6_cidr_blocks"), ("routeTable", "associations")}
-"""Of these, no attribute of the record's own resource tells all."""
+"""The lists of which no attribute of the record's own resource has all items."""

@@ -356,7 +356,7 @@ def _item(parts: list[tuple[str, str, Any]]) -> Any:
 
 # Detection ------------------------------------------------------------------------------------------------------------
 
-# Either end of the file: `jq -S` puts some of what tells a state at its end.
+# Either end of the file: `jq -S` puts some of the members that identify a state at its end.
 _ENDS = 4096
 _MARK = rb'"%s"\s*:\s*%s'
 _STATE = tuple(_MARK % mark for mark in ((b"terraform_version", b'"'), (b"serial", b"[0-9]"), (b"lineage", b'"')))

@@ -12,7 +12,7 @@ from tasks.formats.terraform.facts import Addition, Facts, Read
 
 
 def _is_main(*, otherwise: bool | None) -> Read:
-    """Whether a route table is its VPC's main one, by an association or what the VPC tells."""
+    """Whether a route table is its VPC's main one, by an association or by the VPC."""
 
     def value(attributes: Json, facts: Facts) -> Any:
         vpc = str(attributes.get("vpc_id"))

@@ -1,7 +1,7 @@
 """Terraform and OpenTofu states and plans: documents of several types.
 
 Which resources are which records is in `terraform_aws`, how they stand in a file in `terraform_file`. A file is walked
-through twice: first for what resources tell of records of others, then for the records.
+through twice: first for what resources say of records of others, then for the records.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _ORDERED = ("tags", "texts", "cidrs")
 def _record(entry: Entry, key: str, instance: Instance, facts: Facts) -> Json:
     """The record of an instance, with what other resources add to it.
 
-    Its notes say which fields the instance does not tell (`UNTOUCHED`), and which it tells in part (`MERGED`).
+    Its notes say which fields the instance does not have (`UNTOUCHED`), and which it has in part (`MERGED`).
     """
     fields: Json = {}
     modes: dict[str, str] = {}
@@ -93,7 +93,7 @@ def _together(resource_type: str, name: str, own: list[Any], more: list[Any]) ->
 
 @lru_cache(1024)
 def _untouched(resource_type: str, declared: frozenset[str]) -> str | None:
-    """The fields that a resource does not tell, of those that some resource tells of the type."""
+    """The fields that a resource does not have, of those that some resource has for the type."""
     reads = [
         name for entries in ENTRIES.values() for each in entries if each.type == resource_type for name in each.reads
     ]
@@ -132,7 +132,7 @@ class _State:
         return (each for each in self.file.instances() if not each.planned or each.address not in self.prior)
 
     def learn(self, instance: Instance) -> None:
-        """Note what an object tells of records of others, and that its own are here."""
+        """Note what an object says of records of others, and that its own are here."""
         if _is_left(instance):
             return
         kind, attributes = instance.kind, instance.attributes or {}
@@ -330,7 +330,7 @@ def _read(source: Source) -> _State:
 
 
 def open_state(source: Source) -> Opened:
-    """Open the records of one type: of the one that was asked for, or the only one."""
+    """Open the records of one type: the wanted one, or the only one."""
     state = _read(source)
     found = state.parts()
     if source.emptied and source.resource and _has_none(state, source.resource):

@@ -157,7 +157,7 @@ def test_progress_is_told(rig: Rig, folder: Path) -> None:
     def listen(files: int, records: int, size: int) -> None:
         told.append((files, records, size))
 
-    found = fetched(rig.url, folder, *rig.types, secret=rig.secret, told=listen)
+    found = fetched(rig.url, folder, *rig.types, secret=rig.secret, progress=listen)
     assert told == sorted(told)
     files, records, size = told[-1]
     assert files == len(found.files)

@@ -95,7 +95,7 @@ def test_a_file_that_is_written_to_meanwhile(tmp_path: Path) -> None:
         with (tmp_path / "b.csv").open("ab") as file:
             file.write(b"vpc-00000002,10.2.0.0/16,us-east-1\n")
 
-    found = fetched(f"{tmp_path}/*.csv", tmp_path / "out", told=write_on)
+    found = fetched(f"{tmp_path}/*.csv", tmp_path / "out", progress=write_on)
     assert [file.name for file in found.files] == ["a.csv"]
     assert [issue.message for issue in found.failures] == [
         "b.csv was changed while it was read: it is read whole at the next sync."

@@ -64,7 +64,11 @@ def test_pages_are_followed_and_nothing_else_is_asked(server: Site, tmp_path: Pa
     """One request a page: nested objects are not looked up one by one."""
     told: list[tuple[int, int]] = []
     found = fetched(
-        f"netbox+http://{server.host}", tmp_path, "site", secret="abcdefgh", told=lambda f, r, _: told.append((f, r))
+        f"netbox+http://{server.host}",
+        tmp_path,
+        "site",
+        secret="abcdefgh",
+        progress=lambda f, r, _: told.append((f, r)),
     )
     assert (found.files[0].records, len(server.asked)) == (1_200, 3)
     assert told == [(0, 500), (0, 1_000), (1, 1_200)]

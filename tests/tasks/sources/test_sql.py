@@ -92,7 +92,9 @@ def test_rows_come_as_they_are_read(database_url: str, tmp_path: Path) -> None:
     statement = "SELECT n, 1 / (50000 - n) AS x FROM generate_series(1, 60000) n"
     with pytest.raises(SourceError, match="division by zero"):
         fetch(
-            request(asking(database_url, statement), tmp_path / "out", told=lambda _, records, __: told.append(records))
+            request(
+                asking(database_url, statement), tmp_path / "out", progress=lambda _, records, __: told.append(records)
+            )
         )
     assert told[0] == 2_000
     assert told[-1] == 48_000
