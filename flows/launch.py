@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from importlib import import_module
+from ssl import create_default_context
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from flows.pipelines import apply_plan, export_file, import_file, sync_source
 from flows.sign_in import CLIENT, credentials, secret_file, sign_in
@@ -152,13 +151,12 @@ def answers(server: str, within: float = _PATIENCE) -> bool:
 
 def _asked(server: str, what: str, secret: str | None = None, within: float = _PATIENCE) -> int | None:
     """Return the status that a Prefect server answers with; None where it does not answer."""
-    address = urlsplit(server)
-    connect = HTTPSConnection if address.scheme == "https" else HTTPConnection
-    connection = connect(address.hostname or "", address.port, timeout=within)
+    import httpx
+
+    # No proxy of the environment, and the authorities that the operating system trusts.
+    verify = create_default_context() if server.startswith("https:") else False
     try:
-        connection.request("GET", f"{address.path.rstrip('/')}/{what}", headers=credentials(secret))
-        return connection.getresponse().status
-    except (OSError, HTTPException):
+        with httpx.Client(trust_env=False, verify=verify, timeout=within) as client:
+            return client.get(f"{server.rstrip('/')}/{what}", headers=credentials(secret)).status_code
+    except (httpx.HTTPError, httpx.InvalidURL):
         return None
-    finally:
-        connection.close()

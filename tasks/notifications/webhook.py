@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import ssl
 import time
-from email.message import Message
-from http.client import HTTPException
-from typing import IO
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from functools import partial
 
+import httpx
 import orjson
 
 from schemas.secret import Secret
 from schemas.settings import settings
-from tasks.backoff import PASSING, pause
+from tasks.backoff import PASSING, Retryable, retried
 
 # A sync whose webhook is away ends this many seconds later for each attempt, at most.
-_PATIENCE = 5
+_SECONDS = 5
 _ATTEMPTS = 3
 
 
-class _Stay(HTTPRedirectHandler):
-    """What is told goes to the address that was given, and to no other."""
-
-    def redirect_request(self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str) -> None:
-        """Follow nothing."""
+class _Failed(Exception):
+    """The webhook was not told, and would not be by another attempt."""
 
 
 def address_of(secret: Secret) -> str:
@@ -37,29 +32,37 @@ def post(secret: Secret, payload: dict[str, object]) -> str | None:
     address = address_of(secret)
     if not address.lower().startswith(("http://", "https://")):
         return f"the secret '{secret.name}' holds no address: write https://host/path into it"
-    for attempt in range(1, _ATTEMPTS + 1):
-        why, passing = _attempt(address, payload)
-        if why is None:
-            return None
-        if not passing:
-            break
-        if attempt < _ATTEMPTS:
-            time.sleep(settings().webhook_retry_seconds * pause(attempt))
-    return f"the webhook of the secret '{secret.name}' {why}"
+    body = orjson.dumps(payload, default=str)
+    try:
+        retried(partial(_attempt, address, body), (Retryable,), _wait, attempts=_ATTEMPTS)
+    except (Retryable, _Failed) as error:
+        return f"the webhook of the secret '{secret.name}' {error}"
+    return None
 
 
-def _attempt(address: str, payload: dict[str, object]) -> tuple[str | None, bool]:
-    """Tell it once: what went wrong, and whether that may pass."""
+def _wait(seconds: float) -> None:
+    time.sleep(settings().webhook_retry_seconds * seconds)
+
+
+def _attempt(address: str, body: bytes) -> None:
+    """Send the body once; raises Retryable for what may pass, and _Failed for what does not."""
     headers = {"Content-Type": "application/json", "User-Agent": "cmdb"}
     try:
-        request = Request(address, orjson.dumps(payload, default=str), headers, method="POST")  # noqa: S310  # checked
-        with build_opener(_Stay).open(request, timeout=_PATIENCE):
-            return None, False
-    except HTTPError as error:
-        with error:
-            return f"answered {error.code}", error.code in PASSING
-    except (OSError, HTTPException) as error:
+        url = httpx.URL(address)
+        # httpx logs the URL of each request; the path of this one is a secret, and is sent as its target alone.
+        shown = url.copy_with(userinfo=b"", raw_path=b"/", fragment=None)
+        target = {"target": url.raw_path}
+        user = (url.username, url.password) if url.userinfo else None
+        # The authorities that the operating system trusts count, as those of a company may be among them.
+        with (
+            httpx.Client(verify=ssl.create_default_context(), timeout=_SECONDS, auth=user) as client,
+            client.stream("POST", shown, content=body, headers=headers, extensions=target) as answer,
+        ):
+            status, accepted = answer.status_code, answer.is_success
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
+        raise _Failed("has an address that can't be read") from None
+    except (httpx.HTTPError, OSError) as error:
         # What the library says of it may hold the address.
-        return f"does not answer ({type(getattr(error, 'reason', None) or error).__name__})", True
-    except ValueError:
-        return "has an address that can't be read", False
+        raise Retryable(f"does not answer ({type(error).__name__})") from None
+    if not accepted:
+        raise (Retryable if status in PASSING else _Failed)(f"answered {status}")

@@ -7,17 +7,18 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
+from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 import httpx
 import orjson
 
-from schemas.errors import CmdbError, SourceError, Transient, UsageError
+from schemas.errors import SourceError, Transient, UsageError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.secret import Secret
 from tasks.atomic_write import atomic_path
-from tasks.backoff import ATTEMPTS, LONGEST, PASSING, pause, retry_after_seconds
+from tasks.backoff import PASSING, Retryable, retried, retry_after_seconds
 from tasks.formats import FORMATS
 from tasks.sources.base import Connector, Request
 from tasks.sources.output import free_path, refuse_size
@@ -60,14 +61,6 @@ def _pace(request: Request) -> Pace:
     return Pace(least, request.refuse_late, lambda what: SourceError(f"{request.shown} is too slow: it {what}."))
 
 
-class _Dropped(Exception):
-    """An attempt that may be made again, after as many seconds as the server asks for."""
-
-    def __init__(self, why: str, retry_after: float | None = None) -> None:
-        super().__init__(why)
-        self.retry_after = retry_after
-
-
 class _Download:
     """One file on its way: what has come of it, and what the server says of it."""
 
@@ -84,37 +77,37 @@ class _Download:
     def whole(self, path: Path) -> bool:
         """Write the file to a path; False where it is as it was."""
         path.touch()
-        failed = 0
-        for _ in range(_MOST):
-            before = self.size
-            self._request.refuse_late()
-            try:
-                return self._attempt(path)
-            except (_Dropped, httpx.TransportError) as error:
-                failed = 1 if self.size > before else failed + 1
-                retry_after = error.retry_after if isinstance(error, _Dropped) else None
-                why = str(error) or type(error).__name__
-                if "CERTIFICATE_VERIFY_FAILED" in why:
-                    raise SourceError(
-                        f"{self._request.shown} has a certificate that is not trusted here: is the name right? "
-                        f"An authority of your own is named in SSL_CERT_FILE. ({why})"
-                    ) from error
-                if failed == ATTEMPTS or (retry_after or 0) > LONGEST:
-                    raise self._given_up(why, retry_after) from error
-                self._request.wait(pause(failed) if retry_after is None else retry_after)
-        raise self._given_up("the connection broke again and again", None)
-
-    def _given_up(self, why: str, retry_after: float | None) -> CmdbError:
-        asks = f" It asks to be left alone for {retry_after:,.0f} seconds." if retry_after else ""
-        return Transient(f"{self._request.shown} could not be fetched: {why}.{asks}")
+        errors = (Retryable, httpx.TransportError)
+        try:
+            return retried(
+                partial(self._attempt, path), errors, self._request.wait, progress=lambda: self.size, most=_MOST
+            )
+        except errors as error:
+            after = error.retry_after if isinstance(error, Retryable) else None
+            asks = f" It asks to be left alone for {after:,.0f} seconds." if after else ""
+            raise Transient(f"{self._request.shown} could not be fetched: {_why(error)}.{asks}") from error
 
     def _attempt(self, path: Path) -> bool:
-        with self._answer() as answer:
+        self._request.refuse_late()
+        with self._trusted(), self._answer() as answer:
             if answer.status_code == httpx.codes.NOT_MODIFIED and self._request.known:
                 return False
             self._judge(answer)
             self._read(answer, path)
         return True
+
+    @contextmanager
+    def _trusted(self) -> Iterator[None]:
+        """Turn the error of a certificate into ours: another attempt would meet the same one."""
+        try:
+            yield
+        except httpx.TransportError as error:
+            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                raise
+            raise SourceError(
+                f"{self._request.shown} has a certificate that is not trusted here: is the name right? "
+                f"An authority of your own is named in SSL_CERT_FILE. ({error})"
+            ) from error
 
     # Asking ----------------------------------------------------------------------------------------------------------
 
@@ -195,13 +188,13 @@ class _Download:
         """Raise what an answer means that brings no file."""
         status, shown = answer.status_code, self._request.shown
         if status in PASSING:
-            raise _Dropped(
+            raise Retryable(
                 f"the server answers {status} {answer.reason_phrase}",
                 retry_after_seconds(answer.headers.get("Retry-After")),
             )
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and self.size:
             self._begin(httpx.Headers())
-            raise _Dropped("the file was changed while it was read")
+            raise Retryable("the file was changed while it was read")
         if status in (401, 403, 407):
             what = "refuses the credentials" if self._request.secret else "wants credentials"
             raise SourceError(f"{shown} {what} ({status}): give credentials=NAME of a secret that may read it.")
@@ -215,7 +208,7 @@ class _Download:
     def _read(self, answer: httpx.Response, path: Path) -> None:
         if answer.status_code == 206 and not self._continues(answer):
             self._begin(httpx.Headers())
-            raise _Dropped("the server sends another part than was asked for")
+            raise Retryable("the server sends another part than was asked for")
         if answer.status_code == 200:
             self._begin(answer.headers)
         limit, shown = self._request.limit, self._request.shown
@@ -263,6 +256,10 @@ def _headers(secret: Secret) -> dict[str, str]:
     if user is None or password is None:
         return {name: value.strip() for name, value in secret.members.items()}
     return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def _why(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pynetbox
@@ -14,7 +15,7 @@ from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
 from schemas.resources import RESOURCES
-from tasks.backoff import ATTEMPTS, LONGEST, PASSING, pause, retry_after_seconds
+from tasks.backoff import PASSING, Retryable, retried, retry_after_seconds
 from tasks.formats.netbox.shapes import SHAPES, Shape
 from tasks.sources.base import Connector, Request
 from tasks.sources.output import Lines, free_path, lines
@@ -136,6 +137,14 @@ def _without_counts(value: Any) -> Any:
     }
 
 
+class _Distress(Retryable):
+    """An answer with the status of a fault that passes."""
+
+    def __init__(self, answer: requests.Response) -> None:
+        super().__init__(str(answer.status_code), retry_after_seconds(answer.headers.get("Retry-After")))
+        self.answer = answer
+
+
 class _RetryingAdapter(HTTPAdapter):
     """Sends a request with time limits, and again where what went wrong passes."""
 
@@ -145,21 +154,18 @@ class _RetryingAdapter(HTTPAdapter):
 
     def send(self, request: Any, *_: Any, **options: Any) -> Any:
         """Send a request of `requests`."""
-        options["timeout"] = _TIMES
-        for attempt in range(1, ATTEMPTS + 1):
-            retry_after = None
-            try:
-                answer = super().send(request, **options)
-            except (requests.ConnectionError, requests.Timeout):
-                if attempt == ATTEMPTS:
-                    raise
-            else:
-                retry_after = retry_after_seconds(answer.headers.get("Retry-After"))
-                if answer.status_code not in PASSING or attempt == ATTEMPTS or (retry_after or 0) > LONGEST:
-                    return answer
-                answer.close()
-            self._wait(pause(attempt) if retry_after is None else retry_after)
-        raise AssertionError("the last attempt returns or raises")
+        errors = (_Distress, requests.ConnectionError, requests.Timeout)
+        try:
+            return retried(partial(self._attempt, request, options | {"timeout": _TIMES}), errors, self._wait)
+        except _Distress as error:
+            return error.answer
+
+    def _attempt(self, request: Any, options: dict[str, Any]) -> Any:
+        answer = super().send(request, **options)
+        if answer.status_code in PASSING:
+            answer.content  # noqa: B018  # read it, so that its connection can be used again
+            raise _Distress(answer)
+        return answer
 
 
 def _base(request: Request) -> str:

@@ -16,7 +16,7 @@ from fsspec.utils import glob_translate
 
 from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched
-from tasks.backoff import ATTEMPTS, pause
+from tasks.backoff import retried
 from tasks.sources.aws_client import aws_errors, client, session
 from tasks.sources.base import Connector, Request
 from tasks.sources.file_listing import Entry, fetch_listed
@@ -81,22 +81,19 @@ def _objects_below(s3: Any, bucket: str, start: str, *, deep: bool = False) -> I
 
 def _copy(request: Request, s3: Any, bucket: str, entry: Entry, target: Path) -> None:
     """Read an object as it was listed, on from where the connection broke."""
-    failed = 0
     with target.open("wb") as file:
-        while file.tell() < entry.size:
-            before = file.tell()
-            try:
-                _read_on(s3, bucket, entry, file)
-            except _BROKEN as error:
-                failed = 1 if file.tell() > before else failed + 1
-                if failed == ATTEMPTS:
-                    raise SourceError(
-                        f"{entry.name} could not be read: its connection breaks again and again."
-                    ) from error
-                request.wait(pause(failed))
+        try:
+            retried(partial(_read_rest, s3, bucket, entry, file), _BROKEN, request.wait, progress=file.tell)
+        except _BROKEN as error:
+            raise SourceError(f"{entry.name} could not be read: its connection breaks again and again.") from error
 
 
 _BROKEN = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+
+
+def _read_rest(s3: Any, bucket: str, entry: Entry, file: IO[bytes]) -> None:
+    while file.tell() < entry.size:
+        _read_on(s3, bucket, entry, file)
 
 
 def _read_on(s3: Any, bucket: str, entry: Entry, file: IO[bytes]) -> None:
