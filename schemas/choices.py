@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """What an import may do with a record: create new ones, update known ones, both, or also take away missing ones."""
+    """What an import may do: create records, update known ones, both, or also delete or retire missing ones."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -36,7 +36,7 @@ class Stale(StrEnum):
 
 
 class Missing(StrEnum):
-    """What a sync does about a record that its source no longer has: nothing, set it aside, or delete it."""
+    """What a sync does about a record that its source no longer has: ignore, retire or delete it."""
 
     IGNORE = "ignore"
     RETIRE = "retire"
@@ -44,14 +44,14 @@ class Missing(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What a sync does that begins while another run of it is under way: it does nothing, or waits for its turn."""
+    """What a sync does that begins while another run of it is running: it is refused, or it is queued."""
 
     REFUSE = "refuse"
     QUEUE = "queue"
 
 
 class Moved(StrEnum):
-    """What applying a plan does about records that moved since: nothing at all, leave them out, or plan again."""
+    """What applying a plan does about drift: refuse, skip the changed records, or plan again."""
 
     REFUSE = "refuse"
     SKIP = "skip"

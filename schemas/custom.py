@@ -40,7 +40,7 @@ Scope = Literal["row", "records"]
 class Rule:
     """One rule of your own; called, it is the function that it was made of.
 
-    `types` are the resource types that it is asked of, `fields` the fields that it reads, the first of them the one to
+    `types` are the resource types that it applies to, `fields` the fields that it reads, the first of them the one to
     fix. `where` is the file and line that it was written in.
     """
 
@@ -76,7 +76,7 @@ def rule(
     scope: Scope = "row",
     name: str | None = None,
 ) -> Callable[[RowFunction | RecordsFunction], Rule]:
-    """Make a rule of a function; without `types` it is asked of every type that has its fields.
+    """Make a rule of a function; without `types` it applies to every type that has its fields.
 
     With the scope `row` the function takes nothing and returns an expression that is true where the rule is broken
     (null counts as kept). With `records` it takes a lazy frame of all records of the file, `row` and `fields`, and

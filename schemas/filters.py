@@ -35,7 +35,7 @@ from schemas.texts import UNSTORABLE
 
 
 class Op(StrEnum):
-    """What a condition asks of a field."""
+    """The operators of a condition."""
 
     EQ = "eq"
     NE = "ne"
@@ -73,7 +73,7 @@ class _Node(BaseModel):
 
 
 class Condition(_Node):
-    """One field, what is asked of it, and the values that are asked for: none, one, two or many, by the operator."""
+    """One field, an operator, and its values: none, one, two or many, by the operator."""
 
     field: str = Field(description="A field, one of the lineage columns, or tags.KEY.", examples=["region"])
     op: Op = Field(description="The operator.")
@@ -223,7 +223,7 @@ def _quoted(text: str) -> str:
 
 
 class _Token(str):
-    """A piece of a filter; what stood in quotes is never a word of the language."""
+    """A token of a filter; quoted text is never a word of the language."""
 
     __slots__ = ("plain",)
     plain: bool

@@ -12,7 +12,7 @@ LEFT_OUT = "left_out"
 """The rule of a notice that names what of a document is not read."""
 
 NOT_WHOLE = "not_whole"
-"""The rule of a warning that a sync takes nothing of a type away, since its source may lack records of it."""
+"""The rule of a warning that a sync deletes and retires nothing of a type, as its source may lack records of it."""
 
 
 class Severity(StrEnum):
@@ -38,7 +38,7 @@ ISSUE_SCHEMA: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing to tell about a cell, a row or the whole source; the fields are those of `ISSUE_SCHEMA`.
+    """An error, a warning or a repair of a cell, a row or the whole source; the fields are those of `ISSUE_SCHEMA`.
 
     `part` says which of the types of a run it concerns, from 0.
     """

@@ -51,7 +51,7 @@ class Mapping:
     """How the columns of a source fill the fields of a type; `secret` columns are never read nor kept.
 
     A constant fills the empty cells of a field; where the field is among `overrides`, every cell. `joins` are columns
-    that are read together with another. `seen` is the column that tells when each record had been changed last as the
+    that are read together with another. `seen` is the column with the time of the last change of each record when the
     file was exported.
     """
 

@@ -84,7 +84,7 @@ class Permissions:
 
 
 class Authority(BaseModel):
-    """What whoever asked for a run may do, for the checks that need the types or the names that the run finds."""
+    """What the caller of a run may do, for the checks that need the types or the names that the run finds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

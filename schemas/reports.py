@@ -1,4 +1,4 @@
-"""What the steps of a run hand on, and what a person reads at its end: frozen values."""
+"""Reports: what a run did, and how far it is."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ _STATUSES = {
 class Counts:
     """How many records were read, and what became of them: `read` = create + update + unchanged + rejected.
 
-    A sync takes away records besides that its source no longer has: `delete` and `retire`; an undo reads what it
-    deletes.
+    A sync also deletes or retires the records that its source no longer has: `delete` and `retire`; an undo reads what
+    it deletes.
     """
 
     read: int = 0
@@ -126,7 +126,7 @@ class FrozenPlan:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did, for people and for scripts; a dry run's tells what it would have done, with sample records."""
+    """What a run did, for people and for scripts; of a dry run, what it would have done, with sample records."""
 
     run_id: str
     status: Status
@@ -187,11 +187,11 @@ class Exported:
 
 
 class Progress(Protocol):
-    """Whoever is told how far a run is."""
+    """Called with the progress of a run."""
 
     def __call__(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
         """Take the phase, the records done, those in all where that is known, and how many are rejected so far."""
 
 
 def silent(phase: str, done: int, total: int | None, rejected: int = 0) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress of a run."""

@@ -48,7 +48,7 @@ class Secret:
 
     @cached_property
     def _values(self) -> list[str]:
-        """What must not be told, the longest first: `Bearer abcdef` whole, then its parts."""
+        """What must not be shown, the longest first: `Bearer abcdef` whole, then its parts."""
         whole = [value for name, value in self.members.items() if plain(name) not in _OPEN] or [self.text]
         values = {part for value in whole for part in (value, *value.split()) if len(part) >= _SHORTEST}
         return sorted(values, key=len, reverse=True)

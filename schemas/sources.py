@@ -59,7 +59,7 @@ class Opened:
     `frame` has `ROW` (UInt32) and then `columns`, all String; an absent value is null or "". It may be collected many
     times. `faults` (`ISSUE_SCHEMA`) are records that can't be read rightly: an error rejects its row, a warning
     leaves it out (a repeated header). `notices` concern the whole source. `resource_type` is known where the source
-    tells it by itself, as an AWS document does. `metadata` is what an exported file says of itself. `gaps` say why
+    declares it, as an AWS document does. `metadata` is what an exported file says of itself. `gaps` say why
     records of its type may be missing from it, such as a page that has a next one: they are reported as warnings, and
     a sync retires nothing of that type. `given` is the caller's mapping for this part, column → field, where it is
     not that of all parts. `failed` says why a part of a document could not be read: it has no columns then. `sheets`
@@ -96,7 +96,7 @@ class Extracted(Opened):
 
     @property
     def origin(self) -> Origin:
-        """What the report tells of the source."""
+        """What the report says of the source."""
         found = {item.name: getattr(self, item.name) for item in fields(Origin) if item.name != "samples"}
         return Origin(**found | {"sheets": tuple(sorted(self.sheets.values(), key=lambda sheet: sheet.number))})
 

@@ -111,7 +111,7 @@ def _misspelling_distance(name: str, other: str) -> int | None:
 _LIKE = 0.5
 """Words that share fewer of their trigrams than this are not alike."""
 
-# Trigrams that more choices have tell little, and would make each word a comparison with all of them.
+# Trigrams that more choices share say little, and would compare each word with all of them.
 _MOST_SHARED = 200
 
 

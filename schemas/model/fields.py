@@ -2,7 +2,7 @@
 
 Every function takes a title (what a spreadsheet calls the column), and the keywords of `declare`: `required`,
 `example`, `aliases` (other header names), `aws` (a JMESPath into a record of the type's AWS document) and
-`description`. Checks are pandera's; what each says when it fails stands beside it.
+`description`. Checks are pandera's; each has its message next to it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REGIONS = (
 
 @dataclass(frozen=True)
 class Spec:
-    """What cmdb knows of a field beside pandera's dtype and checks.
+    """What cmdb knows of a field in addition to pandera's dtype and checks.
 
     `says` maps the name of a pandera check to (rule, message); the message may hold `{value}`.
     `choices` are the values that a near miss is compared with to make a suggestion. `prefix` is that of an AWS id.

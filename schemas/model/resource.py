@@ -1,4 +1,4 @@
-"""A resource type: one pandera model and what it says beside its fields; everything else is derived from it."""
+"""A resource type: one pandera model and its own declarations; everything else is derived from it."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ class Resource:
 
     @cached_property
     def example(self) -> dict[str, str]:
-        """One record as text: the examples of its fields, but for those that its own rules refuse beside the others."""
+        """One record as text: the examples of its fields, without those that its own rules refuse in combination."""
         row = {name: spec.example for name, spec in self.fields.items() if spec.example}
         for rule in self.row_rules:
             while self._breaks(row, rule):

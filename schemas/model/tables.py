@@ -263,8 +263,8 @@ AUDIT_HEAD = Table(
 
 
 ROW_NUMBER, SEEN_AT = "row_number", "seen_at"
-"""Columns of a staging table beside those of its type: the row of the source, and when the record it was exported from
-had been changed last."""
+"""Columns of a staging table in addition to those of its type: the row of the source, and when the record that it was
+exported from had been changed last."""
 
 
 FIRST_REFERRED = 2_000_000_000

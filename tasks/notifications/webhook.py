@@ -1,4 +1,4 @@
-"""A webhook: an address that takes what is to be told as JSON, such as a chat's or a pager's."""
+"""A webhook: an address that takes notifications as JSON, such as a chat's or a pager's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ATTEMPTS = 3
 
 
 class _Failed(Exception):
-    """The webhook was not told, and would not be by another attempt."""
+    """The notification was not delivered, and another attempt would not help."""
 
 
 def address_of(secret: Secret) -> str:
@@ -28,7 +28,7 @@ def address_of(secret: Secret) -> str:
 
 
 def post(secret: Secret, payload: dict[str, object]) -> str | None:
-    """Tell a webhook; returns None, or why it could not be told, without its address, which is the key to it."""
+    """Post to a webhook; returns None, or why that failed, without the address, which is the key to it."""
     address = address_of(secret)
     if not address.lower().startswith(("http://", "https://")):
         return f"the secret '{secret.name}' holds no address: write https://host/path into it"

@@ -35,7 +35,7 @@ def secret_named(name: str) -> Secret:
 
 
 def _of_prefect(name: str) -> str | None:
-    """The value of a Secret block; only where a server is named, as asking for one would start one."""
+    """The value of a Secret block; only where a server is named, as reading it would otherwise start one."""
     if not os.environ.get("PREFECT_API_URL"):
         return None
     from httpx import HTTPError

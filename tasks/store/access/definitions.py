@@ -49,7 +49,7 @@ def definition(connection: Connection, name: str) -> Definition | None:
 
 
 def define(connection: Connection, job: SyncJob, who: str) -> list[access_log.Entry]:
-    """Keep what a sync is, as it is asked for; raises Forbidden where it is another owner's. A dry run keeps nothing.
+    """Store the definition of a sync; raises Forbidden where it is another owner's. A dry run stores nothing.
 
     Returns what was entered in the access log: nothing where the definition is as it was.
     """

@@ -22,7 +22,7 @@ from schemas.settings import SCOPES
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 LOCAL_NAME = "local"
-"""Who asks where no key is needed."""
+"""The caller where no key is needed."""
 
 # How often it is written that a key or a session was used.
 _NOTED = timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""What a sync takes away: the records in its scope that its source no longer has."""
+"""What a sync deletes or retires: the records in its scope that its source no longer has."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Going = Callable[[str], FromClause | None]
 Naming = tuple[Resource, Subquery]
 """A type, and which of the records that go its records name."""
 
-# Records that stay because others refer to them are told one by one up to this many.
+# Records that stay because others refer to them are reported one by one up to this many.
 _MOST = 1_000
 
 
@@ -125,7 +125,7 @@ class Missed:
         self.connection.execute(insert(self.keys).from_select(self.keys.c.keys(), old))
 
     def spare(self, *, checked: bool = True) -> list[Issue]:
-        """Take those from the list that records which stay refer to; returns what to report of them.
+        """Remove those from the list that records which stay refer to; returns what to report of them.
 
         Until the rows are `checked`, one that refers to a listed record keeps it only where that is no error: where it
         is, the row will be rejected.
@@ -150,7 +150,7 @@ class Missed:
         return self.target.leaving.get(other)
 
     def count(self, there: int) -> Gone:
-        """Say what the list comes to."""
+        """Return how many records the list holds."""
         taken = select(func.count()).select_from(self.keys).where(~self.keys.c.retired)
         count = int(self.connection.scalar(taken) or 0)
         deleted = self.policy is Missing.DELETE

@@ -69,7 +69,7 @@ def compare(connection: Connection, target: Target) -> Comparison:
         return Comparison()
     set_local(connection, "work_mem", SORTING)
     known = _staged_with_record(connection, target)
-    # A record that was set aside, and is seen again, comes back.
+    # A retired record that is in the source again is restored.
     back = target.t.c[RETIRED_AT].is_not(None)
     differs = _any([back, target.renamed, *(target.differs(name) for name in target.written)])
     moved = _any([back, *(target.differs(name) for name in target.written if name in _checked_fields(target))])

@@ -1,4 +1,4 @@
-"""A frozen plan: which version of each record it was made from, kept beside what is staged, to see what moved since."""
+"""A frozen plan: the version of each record that it was made from, kept with the staged rows to detect drift."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Frozen:
         changed = (
             select(p.c.row_number, p.c.key, what.label("what"))
             .select_from(p.join(t, is_it, isouter=True))
-            # What was to be taken away, and is gone, is as the plan would have it.
+            # A record that was to be deleted or retired, and is gone, is as the plan would have it.
             .where(or_(and_(is_removed, p.c.row_number.is_not(None)), version_of(t) != p.c.version))
         )
         known = exists(select(literal(1)).select_from(p).where(p.c.row_number == s.c.row_number))
@@ -155,7 +155,7 @@ class Frozen:
         return taken
 
     def recall_missing(self) -> None:
-        """List again what the plan takes away."""
+        """List again the records that the plan deletes or retires."""
         removed = missing_records(self.target.part)
         self.connection.execute(DropTable(removed, if_exists=True))
         removed.create(self.connection, checkfirst=False)

@@ -174,7 +174,7 @@ class UndoCounts:
 
 
 class TypeUndo:
-    """Taking back what one run did with one type, inside the transaction that does it.
+    """The undo of what one run did with one type, inside the transaction that does it.
 
     `part` tells the types of a run apart. `before` has those that are planned already, which refer to this one: what
     of them goes too keeps nothing, and what of them is restored refers to what it did.
@@ -239,7 +239,7 @@ class TypeUndo:
 
     @cached_property
     def projected(self) -> Target:
-        """The records as they would be, but for those that would be deleted; made when it is asked for."""
+        """The records as the undo leaves them, without those that it deletes; made on first use."""
         self._execute(_AFTER)
         stored = TABLES[self.resource.type]
         names = (self.resource.key_column, *self.parts["references"].split())

@@ -1,4 +1,4 @@
-"""Which blocks are taken: the prefixes of a VRF, or the subnets of a VPC; and which of a size are free beside them."""
+"""Which blocks are taken: the prefixes of a VRF, or the subnets of a VPC; and which blocks of a size are free."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 1000
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: blocks of /`size` in `block`, beside the prefixes of a VRF or the subnets of a VPC.
+    """What to search: free blocks of /`size` in `block`, given the prefixes of a VRF or the subnets of a VPC.
 
     Without either, the prefixes are those of the global table. Without a block, a VPC's own are looked through.
     """

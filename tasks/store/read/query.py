@@ -67,7 +67,7 @@ class Selection:
         return TABLES[self.resource.type] if self.of is None else self.of
 
     def _conditions(self) -> list[ColumnElement[bool]]:
-        """What the records have to be: retired ones are left out unless they are asked for."""
+        """What the records have to be: retired ones are left out by default."""
         records = self._records
         conditions = [condition(self.resource, self.where, records)] if self.where else []
         return conditions if self.retired else [*conditions, records.c[RETIRED_AT].is_(None)]
@@ -187,7 +187,7 @@ OPERATORS: dict[str, tuple[Op, ...]] = {
     kinds.JSON.name: (),
     TIME: _COMPARED,
 }
-"""The operators of each kind of field, beside `is null` and `is not null`, which all have."""
+"""The operators of each kind of field, in addition to `is null` and `is not null`, which all have."""
 
 
 def field_name(resource: Resource, name: str) -> str:
@@ -207,7 +207,7 @@ def field_name(resource: Resource, name: str) -> str:
 def condition(resource: Resource, where: Filter, records: FromClause | None = None) -> ColumnElement[bool]:
     """Return a filter as SQL, its values bound; raises UsageError where it does not fit the type.
 
-    It is asked of the type's table, or of `records`, which have the columns of it.
+    It is on the type's table, or on `records`, which have its columns.
     """
     table = TABLES[resource.type] if records is None else records
     if isinstance(where, All):
@@ -240,7 +240,7 @@ def _condition(resource: Resource, wanted: Condition, table: FromClause) -> Colu
 
 def _comparison(column: ColumnElement[Any], kind: Kind | None, wanted: Condition) -> ColumnElement[bool]:
     op = wanted.op
-    # Kinds are told by name: pandera holds copies of them.
+    # Kinds are compared by name: pandera holds copies of them.
     name = kind.name if kind else TIME
     is_list = name in (kinds.TEXTS.name, kinds.BLOCKS.name)
     if op in (Op.CONTAINS, Op.STARTS_WITH) and not is_list:
@@ -293,7 +293,7 @@ def _value(kind: Kind | None, wanted: Condition, value: str, *, last: bool) -> C
     if read is None:
         raise UsageError(f"In the filter on {wanted.field}, '{value}' is not {kind.wants}.")
     if isinstance(kind.sql, CIDR | INET):
-        # An address compares with blocks as inet; a block's own field is asked as cidr, so that its index serves.
+        # An address compares with blocks as inet; a field of blocks is compared as cidr, so that its index is used.
         return cast(literal(read, Text), INET if wanted.op in _BLOCKY else kind.sql)
     return literal(read)
 

@@ -62,7 +62,7 @@ def _created(connection: Connection, runs: list[UUID], most: int) -> list[tuple[
 
 
 def _changed(connection: Connection, runs: list[UUID], most: int) -> tuple[dict[str, int], list[Change]]:
-    """What was there before and is another now, deleted or set aside: from its first image to its last."""
+    """The records of before that differ now, or are deleted or retired: from the first image to the last."""
     change = CHANGES.c
     of_record: dict[str, Any] = {"partition_by": [change.resource_type, change.key]}
     first = func.first_value(change.before).over(order_by=IMPORT_RUN.c.started_at, **of_record)

@@ -20,7 +20,7 @@ from tasks.store.staging.table import Staging
 
 
 def is_unknown(target: Target, rule: Reference) -> ColumnElement[bool] | None:
-    """Say whether a staged row refers to a record that is neither stored nor staged; None where none is asked of."""
+    """Say whether a staged row refers to a record that is neither stored nor staged; None if none is checked."""
     to = RESOURCES[rule.to]
     named, value = TABLES[rule.to], target.s.c[rule.field]
     there: ColumnElement[bool] = exists(select(literal(1)).select_from(named).where(named.c[to.key_column] == value))
