@@ -23,13 +23,13 @@ TESTS: dict[str, tuple[str, ...]] = {
         for name in ("addresses", "kind", "numbers", "structured", "text")
     },
     **{
-        f"tasks/{name}.py": ("tests/tasks/steps/test_map.py",)
+        f"tasks/{name}.py": ("tests/tasks/mapping/test_columns.py",)
         for name in (
             "mapping/lineage_columns",
             "mapping/match_names",
             "mapping/match_values",
             "mapping/options",
-            "steps/map",
+            "mapping/columns",
         )
     },
     "tasks/store/merge/plan.py": ("tests/flows/test_plan.py", "tests/flows/test_undo.py", "tests/flows/test_sync.py"),
@@ -42,7 +42,7 @@ TESTS: dict[str, tuple[str, ...]] = {
 }
 """The tests of each module: to run all of them for each mutant would take days."""
 
-PURE = tuple(name for name in TESTS if name.startswith(("schemas/", "tasks/mapping/", "tasks/steps/")))
+PURE = tuple(name for name in TESTS if name.startswith(("schemas/", "tasks/mapping/")))
 """Modules whose tests need no fixture, and run without the second that tests/conftest.py takes to import."""
 
 # What a test process imports of others, so that it is imported once; nothing of ours, which is mutated, and nothing

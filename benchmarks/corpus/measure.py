@@ -18,10 +18,10 @@ from schemas.jobs import ImportJob
 from schemas.model.tables import TABLES
 from schemas.resources import RESOURCES, resource
 from schemas.settings import Settings
+from tasks.mapping.columns import map_columns
 from tasks.mapping.infer_type import detect_type, first_records
 from tasks.mapping.options import MapOptions
 from tasks.steps.extract import extract
-from tasks.steps.map import map_columns
 from tasks.store.connection.embedded import server
 from tasks.store.connection.engine import close_engine, engine
 from tasks.store.connection.migrate import ensure_upgraded

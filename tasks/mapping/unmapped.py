@@ -12,9 +12,9 @@ from schemas.issues import ISSUE_SCHEMA, Issue, Severity
 from schemas.mapping import Mapping, Match
 from schemas.model.resource import Resource
 from schemas.sources import ROW, Extracted
+from tasks.mapping.columns import map_columns
 from tasks.mapping.infer_type import first_records
 from tasks.mapping.options import MapOptions
-from tasks.steps.map import map_columns
 
 
 def map_anyway(

@@ -21,7 +21,6 @@ from schemas.spelling import near_misses, nearest_of
 from tasks.rules.evaluate import of_cells
 from tasks.runtime.context import Run
 from tasks.runtime.type_load import Part
-from tasks.steps.validate import Batch, Validator
 from tasks.store import ledger
 from tasks.store.merge.sides import Target
 from tasks.store.resolve.doubts import AmbiguousValue
@@ -34,6 +33,7 @@ from tasks.store.resolve.missing_references import (
     stage,
     unknown_values,
 )
+from tasks.values.validator import Batch, Validator
 
 RULE = "created_reference"
 """The rule of a warning that a record is created because a row refers to it."""

@@ -19,9 +19,9 @@ from tasks.store.ledger import mapping_to_json
 from tasks.store.merge.diff import Comparison
 
 if TYPE_CHECKING:
-    from tasks.steps.validate import Batch
     from tasks.store.merge.plan import Plan
     from tasks.store.staging.table import Staging
+    from tasks.values.validator import Batch
 
 
 @dataclass

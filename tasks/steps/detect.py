@@ -22,9 +22,9 @@ from tasks.formats.excel.sheet_xml import SHEET_ROWS
 from tasks.formats.header import names_fields
 from tasks.formats.json.spool import one_after_another
 from tasks.formats.netbox.pages import PAGE, gaps_of_missing_pages
+from tasks.mapping.columns import map_columns
 from tasks.mapping.infer_type import detect_type, first_records, has_key
 from tasks.mapping.options import MapOptions, options_for_type
-from tasks.steps.map import map_columns
 
 
 def of_types(parts: tuple[Extracted, ...], job: ImportJob, wanted: Resource | None = None) -> tuple[Extracted, ...]:

@@ -18,6 +18,8 @@ from schemas.resources import RESOURCES, resource
 from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats import FORMATS
 from tasks.formats.formula_guard import SOURCE_GUARDED
+from tasks.mapping.columns import columns_of_nothing, map_columns, with_untouched
+from tasks.mapping.columns import notices as column_notices
 from tasks.mapping.infer_type import detect_type, first_records
 from tasks.mapping.options import MapOptions, is_field, options_for_type, with_stored_mapping
 from tasks.mapping.unmapped import map_anyway
@@ -32,13 +34,11 @@ from tasks.steps import extract as reading
 from tasks.steps import fetch as fetching
 from tasks.steps import load as loading
 from tasks.steps.detect import with_columns
-from tasks.steps.map import columns_of_nothing, map_columns, with_untouched
-from tasks.steps.map import notices as column_notices
-from tasks.steps.validate import Validator
 from tasks.store import ledger
 from tasks.store.access.definitions import load_mapping, save_mapping
 from tasks.store.staging.table import Staging
 from tasks.values.partial_fields import completed
+from tasks.values.validator import Validator
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from schemas.errors import CmdbError, SourceError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.jobs import ImportJob
 from schemas.resources import RESOURCES
+from tasks.mapping.columns import map_columns
 from tasks.mapping.infer_type import detect_type
 from tasks.mapping.options import MapOptions
 from tasks.security.redaction import without_secrets
 from tasks.sources import SOURCES, fetch, source_named
 from tasks.steps.extract import extract
-from tasks.steps.map import map_columns
 from tests.support import with_settings
 from tests.tasks.sources.rigs import RIGS, SECRET, Rig
 from tests.tasks.sources.support import fetched, request

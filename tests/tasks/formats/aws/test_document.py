@@ -13,8 +13,8 @@ from schemas.choices import Mode, Unknown
 from schemas.model.resource import TAGGED, Resource
 from schemas.resources import RESOURCES
 from tasks.formats.aws.document import DOCUMENTS, flattener, recognise
+from tasks.mapping.columns import map_columns
 from tasks.mapping.options import MapOptions
-from tasks.steps.map import map_columns
 from tests.aws import REGION, describe_documents
 
 TYPES = list(dict.fromkeys(declared.type for declared in DOCUMENTS.values()))

@@ -14,10 +14,10 @@ from schemas.choices import Mode
 from schemas.issues import Severity
 from schemas.jobs import ImportJob
 from schemas.resources import RESOURCES
+from tasks.mapping.columns import map_columns
 from tasks.mapping.options import MapOptions
 from tasks.steps.extract import extract_all
-from tasks.steps.map import map_columns
-from tasks.steps.validate import Validator
+from tasks.values.validator import Validator
 from tests.answers import record
 from tests.laws import law
 from tests.schemas.test_resources import AWS, SHAPES

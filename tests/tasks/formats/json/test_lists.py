@@ -19,9 +19,9 @@ from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats.aws.document import SHAPES
 from tasks.formats.base import Described, Source
 from tasks.formats.json.lists import open_values
+from tasks.mapping.columns import map_columns, with_untouched
 from tasks.mapping.options import MapOptions
 from tasks.steps.extract import extract_all
-from tasks.steps.map import map_columns, with_untouched
 from tests.laws import law
 from tests.support import with_settings
 

@@ -15,9 +15,9 @@ from schemas.issues import Issue, Severity
 from schemas.mapping import Join, Mapping, Match, Measure, constant
 from schemas.resources import RESOURCES
 from schemas.spelling import distance
+from tasks.mapping.columns import columns_of_nothing, map_columns, notices
 from tasks.mapping.match_names import is_id
 from tasks.mapping.options import MapOptions, is_field
-from tasks.steps.map import columns_of_nothing, map_columns, notices
 from tests.laws import law
 
 VPC = RESOURCES["vpc"]

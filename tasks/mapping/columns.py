@@ -1,4 +1,4 @@
-"""Map: which source column fills which field, how surely, and what is left over."""
+"""Columns to fields: which source column fills which field, with which confidence, and what is left over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validate: text columns into typed columns, batch by batch, with every failure of every row told at once."""
+"""Text columns to typed columns, batch by batch; every error of every row is reported in one pass."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from schemas.mapping import Mapping
 from schemas.model.tables import SEEN_AT
 from schemas.resources import RESOURCES
 from schemas.sources import EXAMPLE, ROW, Extracted
+from tasks.mapping.columns import map_columns
 from tasks.mapping.options import MapOptions
-from tasks.steps.map import map_columns
-from tasks.steps.validate import Batch, Validator
+from tasks.values.validator import Batch, Validator
 from tests.support import vpc, vpc_id
 
 Cells = dict[str, str | None]
