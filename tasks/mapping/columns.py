@@ -100,8 +100,8 @@ def with_untouched(source: Extracted, mapping: Mapping, resource: Resource) -> E
         return source
     keys = resource.key
     fields_by = {match.column: match.field for match in mapping.matches if match.field not in keys}
-    said = source.frame.select(pl.col(ABSENT).unique()).collect()[ABSENT].drop_nulls()
-    named = {text: ",".join(_fields_of(text.split("\n"), fields_by)) for text in said}
+    absent = source.frame.select(pl.col(ABSENT).unique()).collect()[ABSENT].drop_nulls()
+    named = {text: ",".join(_fields_of(text.split("\n"), fields_by)) for text in absent}
     columns = tuple(column for column in source.columns if column != ABSENT)
     if not any(named.values()):
         return replace(source, frame=source.frame.select(ROW, *columns), columns=columns)
@@ -138,20 +138,20 @@ def columns_of_nothing(resource: Resource, options: MapOptions) -> tuple[str, ..
 
 def notices(mapping: Mapping, unknown: Unknown) -> list[Issue]:
     """Return what a person should know of the columns that are not imported, or not by themselves."""
-    told = "column '{}' holds secrets and is not read"
-    said = [Issue("secret", told.format(column), Severity.WARNING) for column in mapping.secret]
+    message = "column '{}' holds secrets and is not read"
+    issues = [Issue("secret", message.format(column), Severity.WARNING) for column in mapping.secret]
     for name in mapping.overrides:
         if column := mapping.column_of(name):
             text = f"column '{column}' is not read: the constant {mapping.constants[name]} overrides it"
-            said.append(Issue("constant", text, Severity.WARNING, column=column, field=name))
+            issues.append(Issue("constant", text, Severity.WARNING, column=column, field=name))
     for join in mapping.joins:
         first = mapping.column_of(join.field)
         text = f"columns '{first}' and '{join.column}' are read together as one block: address and {join.measure}"
-        said.append(Issue("joined", text, Severity.WARNING, column=join.column, field=join.field))
+        issues.append(Issue("joined", text, Severity.WARNING, column=join.column, field=join.field))
     if mapping.unknown and unknown is Unknown.WARN:
         text = f"columns that fit no field are left out: {_quoted_names(mapping.unknown)}"
-        said.append(Issue("unknown_column", text, Severity.WARNING))
-    return said
+        issues.append(Issue("unknown_column", text, Severity.WARNING))
+    return issues
 
 
 def _column_name(name: str, columns: tuple[str, ...]) -> str:

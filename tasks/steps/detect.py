@@ -55,9 +55,9 @@ def of_types(parts: tuple[Extracted, ...], job: ImportJob, wanted: Resource | No
         for name in RESOURCES
         if name in typed
     ]
-    told = [notice for part in left for notice in part.notices if notice.rule == LEFT_OUT]
+    left_out = [notice for part in left for notice in part.notices if notice.rule == LEFT_OUT]
     lost = [_unread(part) for part in unread if wanted is None and part.resource_type not in (None, *typed)]
-    notices = (*whole[0].notices, *told, *_left_out(left, wanted), *lost)
+    notices = (*whole[0].notices, *left_out, *_left_out(left, wanted), *lost)
     whole = [replace(part, gaps=(*part.gaps, *_lost(part, unread, left, wanted))) for part in whole]
     sheets |= _sheets([(part, part.resource_type) for part in whole])
     first, *others = whole
@@ -154,10 +154,10 @@ def _lost(
 
 def by_sheet(part: Extracted) -> Extracted:
     """Return a part with the type that its sheet is named after, where its columns tell none and have its key."""
-    after = find_resource(part.sheet) if part.sheet and part.resource_type is None else None
-    if after is None or _detected(part) or not has_key(part, after):
+    resource = find_resource(part.sheet) if part.sheet and part.resource_type is None else None
+    if resource is None or _detected(part) or not has_key(part, resource):
         return part
-    return replace(part, resource_type=after.type)
+    return replace(part, resource_type=resource.type)
 
 
 def _some(parts: Sequence[Extracted]) -> Sequence[Extracted]:
@@ -247,9 +247,9 @@ def _renamed(part: Extracted, mapping: Mapping, columns: dict[str, str], resourc
     if absent:
         frame, names = frame.with_columns(pl.lit(",".join(absent)).alias(UNTOUCHED)), [*names, UNTOUCHED]
     changed = ", ".join(f"'{name}' as '{to}'" for name, to in own.items() if name != to)
-    told = [Issue("sheet", f"{_place(part)}: columns are read as in the first: {changed}", Severity.WARNING)]
+    renaming = [Issue("sheet", f"{_place(part)}: columns are read as in the first: {changed}", Severity.WARNING)]
     faults = part.faults.with_columns(column=pl.col("column").replace(own))
-    notices = (*part.notices, *(told if changed else []))
+    notices = (*part.notices, *(renaming if changed else []))
     return replace(part, frame=frame, columns=tuple(names), faults=faults, notices=notices)
 
 

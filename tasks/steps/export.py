@@ -127,7 +127,7 @@ def open_export(
             snapshot(connection, run)
             past = moment(job.as_of) if job.as_of else None
             if past and job.all_types:
-                chosen = _known(connection, chosen, past)
+                chosen = _types_known_at(connection, chosen, past)
             # Before the connection closes, whoever reads from it in a thread has to stop.
             with ExitStack() as readers:
                 yield Export(
@@ -153,12 +153,12 @@ def open_export(
 
 def _types(job: ExportJob) -> tuple[Resource, ...]:
     """The types that a job asks for, in the order of loading; raises UnknownType."""
-    asked = (job.resource_type,) if job.resource_type else job.resource_types
-    named = {resource(name).type for name in asked}
+    names = (job.resource_type,) if job.resource_type else job.resource_types
+    named = {resource(name).type for name in names}
     return tuple(each for each in RESOURCES.values() if job.all_types or each.type in named)
 
 
-def _known(connection: Connection, types: tuple[Resource, ...], past: datetime) -> tuple[Resource, ...]:
+def _types_known_at(connection: Connection, types: tuple[Resource, ...], past: datetime) -> tuple[Resource, ...]:
     """Those of all types of which it is known what they were at a moment; raises UsageError for none."""
     known = tuple(each for each in types if is_known(connection, each, past))
     if not known:
@@ -312,8 +312,8 @@ def _described(table: Table) -> tuple[Sequence[Table], tuple[str, ...]]:
         return [replace(table, mapped=Mapped(columns, rest))], ()
     note = pl.lit(about_cell(stamp(of))).alias(ABOUT_NOTE)
     noted = Mapped(columns | {ABOUT_NOTE: ABOUT_NOTE}, (frame.with_columns(note) for frame in rest))
-    said = f"The columns do not say that the records are of type {of.type}: the added column '{ABOUT_NOTE}' does."
-    return [replace(table, mapped=noted)], (said,)
+    message = f"The columns do not say that the records are of type {of.type}: the added column '{ABOUT_NOTE}' does."
+    return [replace(table, mapped=noted)], (message,)
 
 
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
@@ -360,19 +360,19 @@ def _metadata(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
     first = tables[0].queried.selection
     past = tables[0].queried.past
     resources = [table.export.resource for table in tables]
-    said = {
+    metadata = {
         "exportedAt": datetime.now(UTC).isoformat(timespec="seconds"),
         "exportedBy": export.job.requested_by or user(),
         "records": sum(table.queried.records for table in tables),
         **({"asOf": past.isoformat()} if past else {}),
     }
-    asked = {"where": str(first.where) if first.where else "", "sort": list(first.sort)}
+    selection = {"where": str(first.where) if first.where else "", "sort": list(first.sort)}
     if export.job.several:
         schemas = {each.type: each.fingerprint for each in resources}
         types = {table.export.resource.type: table.queried.records for table in tables}
-        return {"resourceTypes": types, **said, **asked, "schemas": schemas, "run": str(export.run_id)}
+        return {"resourceTypes": types, **metadata, **selection, "schemas": schemas, "run": str(export.run_id)}
     fields = {"fields": list(first.columns)}
-    return {**stamp(resources[0]), **said, **fields, **asked, "run": str(export.run_id)}
+    return {**stamp(resources[0]), **metadata, **fields, **selection, "run": str(export.run_id)}
 
 
 def _stamp(export: Export, tables: Sequence[Table]) -> dict[str, Any]:

@@ -89,17 +89,17 @@ def _extracted(
     constants = {plain(field): value for field, value in job.constants.items()}
     given = replace(given, emptied=job.mode is Mode.SYNC, constants=constants, described=described)
     format, source, encoding = _recognised(given)  # what it is
-    with ThreadPoolExecutor(1) as beside:
-        digest = beside.submit(_sha256, path)
+    with ThreadPoolExecutor(1) as executor:
+        digest = executor.submit(_sha256, path)
         parts = tuple(as_before_guarding(described_by_itself(as_fields(opened))) for opened in opening(format, source))
     known: dict[str, Any] = {"path": path, "name": name, "format": format.name, "size": size}
     known |= {"sha256": digest.result()}
-    return tuple(Extracted(**known, **_found(opened, encoding, alone=len(parts) == 1)) for opened in parts)
+    return tuple(Extracted(**known, **_extracted_values(opened, encoding, alone=len(parts) == 1)) for opened in parts)
 
 
-def _found(opened: Opened, encoding: str | None, *, alone: bool) -> dict[str, Any]:
+def _extracted_values(opened: Opened, encoding: str | None, *, alone: bool) -> dict[str, Any]:
     found = {item.name: getattr(opened, item.name) for item in fields(opened)}
-    return found | {"encoding": encoding or opened.encoding, **_stamped(opened, alone=alone)}
+    return found | {"encoding": encoding or opened.encoding, **_values_of_export(opened, alone=alone)}
 
 
 def recognised(path: Path, name: str, workdir: Path, settings: Settings) -> Format:
@@ -111,25 +111,25 @@ def recognised(path: Path, name: str, workdir: Path, settings: Settings) -> Form
     return format
 
 
-def _stamped(opened: Opened, *, alone: bool) -> dict[str, Any]:
+def _values_of_export(opened: Opened, *, alone: bool) -> dict[str, Any]:
     """What an exported file's own metadata tells: its type, whether that has changed since, how old it is.
 
     Of several parts, the metadata of one type is that of the part of this type.
     """
-    said, schema = _said(opened)
-    if said is None or (not alone and opened.resource_type != said.type):
+    exported, schema = _exported_type(opened)
+    if exported is None or (not alone and opened.resource_type != exported.type):
         return {}
-    told = []
-    if schema != said.fingerprint:
-        message = f"the fields of {said.type} have changed since this file was exported: see whether they fit"
-        told.append(Issue("schema", message, Severity.WARNING))
+    notices = []
+    if schema != exported.fingerprint:
+        message = f"the fields of {exported.type} have changed since this file was exported: see whether they fit"
+        notices.append(Issue("schema", message, Severity.WARNING))
     if past := opened.metadata.get("asOf"):
         message = f"the file holds records as they were at {str(past)[:40]}: what changed since is written over"
-        told.append(Issue("as_of", message, Severity.WARNING))
-    return {"resource_type": opened.resource_type or said.type, "notices": (*opened.notices, *told)}
+        notices.append(Issue("as_of", message, Severity.WARNING))
+    return {"resource_type": opened.resource_type or exported.type, "notices": (*opened.notices, *notices)}
 
 
-def _said(opened: Opened) -> tuple[Resource | None, Any]:
+def _exported_type(opened: Opened) -> tuple[Resource | None, Any]:
     """The type that the metadata tells, and the fingerprint that it had; of several types, that of this part."""
     schemas = opened.metadata.get("schemas")
     if isinstance(schemas, dict):
@@ -168,30 +168,30 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
     source = given if EXCEL.matches(given.path, head) else unpacked(given, head)
     source, encoding = _narrow(source)
     head = _head(source.path)
-    asked = source.options.format
-    if not asked and (what := markup(head)):
+    wanted = source.options.format
+    if not wanted and (what := markup(head)):
         raise SourceError(
             f"{given.name} is {what} and no table: export it as CSV, or see whether a page to log in was saved instead."
         )
     what = binary(head)
     found = next((format for format in FORMATS.values() if format.matches(source.path, head)), None)
     if found is None or (what and found.name == "csv"):
-        said = f"{given.name} ({what})" if what else given.name
+        name = f"{given.name} ({what})" if what else given.name
         raise SourceError(
-            f"{said} is a binary file of no format that is read: {', '.join(f.title for f in FORMATS.values())}."
+            f"{name} is a binary file of no format that is read: {', '.join(f.title for f in FORMATS.values())}."
         )
-    if asked:
-        return _asked(asked, found, source), source, encoding
-    told = next((f for f in FORMATS.values() if PurePath(source.name).suffix.lower() in f.suffixes), None)
+    if wanted:
+        return _checked_format(wanted, found, source), source, encoding
+    by_name = next((f for f in FORMATS.values() if PurePath(source.name).suffix.lower() in f.suffixes), None)
     # `terraform state pull > state.json`, `jq -c '.Vpcs[]' > vpcs.json`
-    if told and told.name == "json" and found.name in ("terraform", "ndjson"):
-        told = found
-    if told and told is not found and not _alike(told, found):
+    if by_name and by_name.name == "json" and found.name in ("terraform", "ndjson"):
+        by_name = found
+    if by_name and by_name is not found and not _is_compatible(by_name, found):
         raise SourceError(
-            f"{given.name} is named as {told.title}, and its content is {found.title}: "
+            f"{given.name} is named as {by_name.title}, and its content is {found.title}: "
             f"rename it to {found.suffixes[0]}, or give --format {found.name}."
         )
-    return (told if told and _alike(told, found) else found), source, encoding
+    return (by_name if by_name and _is_compatible(by_name, found) else found), source, encoding
 
 
 def _narrow(source: Source) -> tuple[Source, str | None]:
@@ -206,15 +206,15 @@ def _without_encoding(options: ReadOptions) -> ReadOptions:
     return options.model_copy(update={"encoding": None})
 
 
-def _alike(told: Format, found: Format) -> bool:
+def _is_compatible(named: Format, found: Format) -> bool:
     """Say whether a name is believed where the content begins like that of another format.
 
     JSON and NDJSON begin alike, and JSON is YAML; a table of one column may look like YAML, and YAML like one.
     """
-    return (told.name, found.name) in {("ndjson", "json"), ("yaml", "json"), ("yaml", "csv"), ("csv", "yaml")}
+    return (named.name, found.name) in {("ndjson", "json"), ("yaml", "json"), ("yaml", "csv"), ("csv", "yaml")}
 
 
-def _asked(name: str, found: Format, source: Source) -> Format:
+def _checked_format(name: str, found: Format, source: Source) -> Format:
     wanted = format_named(name)
     text = ("csv", "json", "ndjson", "terraform", "yaml")
     if wanted is not found and not (wanted.name in text and found.name in text):

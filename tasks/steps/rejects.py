@@ -52,7 +52,7 @@ class Rejected:
     @property
     def reason(self) -> str:
         """All that is wrong, in one cell."""
-        return "; ".join(_said(issue) for issue in self.issues)
+        return "; ".join(_message_of(issue) for issue in self.issues)
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class Sheet:
     rows: Iterator[Rejected]
 
 
-Said = dict[str, Any]
+Metadata = dict[str, Any]
 """What the file says of itself: an object under each name."""
 
-Writer = Callable[[list[Sheet], Path, Said], int]
+Writer = Callable[[list[Sheet], Path, Metadata], int]
 
 
 def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bool = True) -> int:
@@ -93,12 +93,12 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bo
         for part, (resource_type, columns) in enumerate(parts)
     ]
     is_table = path.suffix.lower() == ".csv"
-    said = _said_of(connection, run_id) | ({GUARD: guard} if is_table else {})
+    metadata = _metadata_of(connection, run_id) | ({GUARD: guard} if is_table else {})
     with atomic_path(path) as hidden:
-        return writers[path.suffix.lower()](sheets, hidden, said)
+        return writers[path.suffix.lower()](sheets, hidden, metadata)
 
 
-def _said_of(connection: Connection, run_id: UUID) -> Said:
+def _metadata_of(connection: Connection, run_id: UUID) -> Metadata:
     """The types, their fingerprints and their mappings, as an import reads them."""
     mappings = {name: mapping for name, mapping in ledger.mappings_of(connection, run_id).items() if name in RESOURCES}
     columns = dict(ledger.rejected_columns(connection, run_id))
@@ -119,15 +119,15 @@ def _rejected(connection: Connection, run_id: UUID, part: int) -> Iterator[Rejec
         yield Rejected(row, data, tuple(issue for _, _, issue in rows if issue))
 
 
-def _write_csv(sheets: list[Sheet], path: Path, said: Said) -> int:
+def _write_csv(sheets: list[Sheet], path: Path, metadata: Metadata) -> int:
     (only,) = sheets
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        kept: Callable[[str], str] = guarded_text if said[GUARD] else str
+        kept: Callable[[str], str] = guarded_text if metadata[GUARD] else str
         writer.writerow([*map(kept, only.columns), *NOTES, ABOUT_NOTE])
         # In each row, since any may be deleted; in a column, since programs read the file as a table.
-        about = about_cell(said)
+        about = about_cell(metadata)
         for rejected in only.rows:
             cells = [kept(rejected.data.get(name) or "") for name in only.columns]
             writer.writerow([*cells, rejected.row, kept(rejected.reason), about])
@@ -135,11 +135,11 @@ def _write_csv(sheets: list[Sheet], path: Path, said: Said) -> int:
     return count
 
 
-def _write_workbook(sheets: list[Sheet], path: Path, said: Said) -> int:
+def _write_workbook(sheets: list[Sheet], path: Path, metadata: Metadata) -> int:
     """Write text cells, so that nothing is turned into a number; a wrong cell is marked and says why."""
     book = Workbook(write_only=True)
     count = sum(_write_sheet(book, sheet.title, sheet.columns, sheet.rows) for sheet in sheets)
-    add_about(book, said)
+    add_about(book, metadata)
     book.save(path)
     return count
 
@@ -163,9 +163,9 @@ def _cells(sheet: Any, columns: list[str], rejected: Rejected) -> list[Any]:
     cells = {name: _cell(sheet, rejected.data.get(name)) for name in columns}
     for name, cell in cells.items():
         first = columns[0]
-        said = [_said(issue) for issue in rejected.issues if (issue.column or first) == name]
-        if said:
-            cell.comment = Comment("\n".join(said), "cmdb", width=360, height=60 + 40 * len(said))
+        messages = [_message_of(issue) for issue in rejected.issues if (issue.column or first) == name]
+        if messages:
+            cell.comment = Comment("\n".join(messages), "cmdb", width=360, height=60 + 40 * len(messages))
             cell.fill = _MARKED
     notes = [_cell(sheet, str(rejected.row), font=_NOTE), _cell(sheet, rejected.reason, font=_NOTE)]
     return [*cells.values(), *notes]
@@ -182,5 +182,5 @@ def _cell(sheet: Any, value: str | None, font: Font | None = None) -> Any:
     return cell
 
 
-def _said(issue: Issue) -> str:
+def _message_of(issue: Issue) -> str:
     return f"{issue.message} (perhaps {issue.suggestion})" if issue.suggestion else issue.message

@@ -38,12 +38,12 @@ _CHOICES = "Choices"
 
 def write_template(resource: Resource, format: str | None = None, path: Path | None = None) -> Path:
     """Write the template of a type as .xlsx, .csv or .json and return its path; raises UsageError for others."""
-    asked = _suffix(format or (path.suffix if path else "") or "xlsx")
-    if asked not in WRITERS:
-        raise UsageError(f"There is no template as '{asked}': there are {', '.join(WRITERS)}.")
-    file = path or Path(template_name(resource, asked))
+    suffix = _suffix(format or (path.suffix if path else "") or "xlsx")
+    if suffix not in WRITERS:
+        raise UsageError(f"There is no template as '{suffix}': there are {', '.join(WRITERS)}.")
+    file = path or Path(template_name(resource, suffix))
     with atomic_path(file) as hidden:
-        WRITERS[asked](resource, hidden)
+        WRITERS[suffix](resource, hidden)
     return file
 
 
@@ -125,7 +125,7 @@ def _meaning(resource: Resource, name: str, spec: Spec) -> str:
 def _rule(resource: Resource, name: str, spec: Spec) -> str:
     needed = "Natural key" if name in resource.key else "Required" if spec.required else "Optional"
     kind = spec.kind.wants if spec.kind.name != "text" else "text"
-    bounds = [f"not what {said}" for rule, said in spec.says.values() if rule in ("range", "too_long", "prefix_length")]
+    bounds = [f"not what {text}" for rule, text in spec.says.values() if rule in ("range", "too_long", "prefix_length")]
     return f"{needed}: {'; '.join([kind, *bounds])}"
 
 
@@ -168,8 +168,8 @@ def _documentation(book: Workbook, resource: Resource) -> None:
         cell.font, cell.fill = Font(bold=True), _HEADER
     for name, spec in resource.fields.items():
         values = ", ".join(spec.choices) if spec.kind.name == "enum" else ""
-        said = [spec.title, name, _rule(resource, name, spec), values, spec.example, spec.description or spec.title]
-        sheet.append(said)
+        cells = [spec.title, name, _rule(resource, name, spec), values, spec.example, spec.description or spec.title]
+        sheet.append(cells)
     for row in sheet.iter_rows(min_row=2):
         for cell in row:
             cell.number_format, cell.alignment = "@", Alignment(wrap_text=True, vertical="top")

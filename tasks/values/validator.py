@@ -95,7 +95,7 @@ class Validator:
 
     def batch(self, frame: pl.DataFrame, extracted: Extracted, schema: pa.DataFrameSchema) -> Batch:
         """Validate one batch of `ROW` and text columns."""
-        records, told = self._records(frame, extracted)
+        records, row_issues_found = self._records(frame, extracted)
         text, found = self._text(records)
         left = read_untouched(records, self.resource, text, self.mapping.constants)
         text = left.cleared(text)
@@ -103,7 +103,7 @@ class Validator:
         unreadable = [self.checks.unreadable(text, typed, name) for name in self.mapping.fields]
         cells = pl.concat([self._faulty_cells(records, extracted), self.checks.digits_lost(text)])
         unreadable = [each.join(cells, on=["row", "field"], how="anti") for each in unreadable if len(each)]
-        wrong = pl.concat([told, cells, *found.errors, *unreadable])
+        wrong = pl.concat([row_issues_found, cells, *found.errors, *unreadable])
         failed = left.spared(self.checks.failures(text, typed, schema).join(wrong, on=["row", "field"], how="anti"))
         rules = self._broken_rules(text, typed, wrong, left)
         altered = [*found.repairs, *(self.checks.repairs(text, typed, name) for name in self.mapping.fields)]
@@ -127,17 +127,17 @@ class Validator:
             ]
         )
         errors = issues.filter(pl.col("severity") == Severity.ERROR)["row"].unique()
-        faulty = told.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
+        faulty = row_issues_found.filter(pl.col("severity") == Severity.ERROR)["row"].n_unique()
         wrong_row = pl.col(ROW).is_in(errors.implode())
         valid, flawed = (typed.filter(~wrong_row), typed.filter(wrong_row)) if len(errors) else (typed, typed.clear())
-        keyless = self._keyless(pl.concat([faults, no_key]), told) if len(errors) else 0
+        keyless = self._keyless(pl.concat([faults, no_key]), row_issues_found) if len(errors) else 0
         return Batch(valid, flawed, issues, errors, len(records) + faulty, len(frame), keyless)
 
-    def _keyless(self, cells: pl.DataFrame, told: pl.DataFrame) -> int:
+    def _keyless(self, cells: pl.DataFrame, of_rows: pl.DataFrame) -> int:
         """Count the rejected rows of unknown records: those that can't be read, and those without a sound key."""
         error = pl.col("severity") == Severity.ERROR
         of_key = cells.filter(error, pl.col("field").is_in(self.resource.key))
-        return pl.concat([told.filter(error)["row"], of_key["row"]]).n_unique()
+        return pl.concat([of_rows.filter(error)["row"], of_key["row"]]).n_unique()
 
     # What is a record ---------------------------------------------------------------------------------------------
 
@@ -239,12 +239,12 @@ class Validator:
             named=name in ("name", *self.resource.key, *self.resource.references),
             refers=name in self.resource.references,
         )
-        for notes, told in (
+        for notes, issues in (
             (cells.errors, found.errors),
             (cells.repairs, found.repairs),
             (cells.warnings, found.warnings),
         ):
-            told += [self._noted(records, cells.before, note, name) for note in notes]
+            issues += [self._noted(records, cells.before, note, name) for note in notes]
         join = next((join for join in self.mapping.joins if join.field == name), None)
         if join is None or join.column not in records.columns:
             return cells.text
@@ -258,8 +258,8 @@ class Validator:
         """What there is to tell of the cells of a column."""
         rows = pl.DataFrame({ROW: records[ROW], name: before}).filter(note.where)
         rows = rows.with_columns(without_control(rows[name]).alias(name))
-        said = note.text.filter(note.where) if isinstance(note.text, pl.Series) else pl.lit(note.text)
-        return cell_issues(self.mapping, rows, name, note.rule, said, note.severity)
+        text = note.text.filter(note.where) if isinstance(note.text, pl.Series) else pl.lit(note.text)
+        return cell_issues(self.mapping, rows, name, note.rule, text, note.severity)
 
     def _seen(self) -> list[str]:
         return [SEEN_AT] if self.mapping.seen else []
@@ -271,12 +271,12 @@ class Validator:
         values = values.set((values == "") | is_empty_word(values, TEXT), None)
         read = moments(values)
         where = values.is_not_null() & read.is_null()
-        said = "'{}' is not a time that can be read: write it as 2026-11-24T08:30:00.123456Z, or leave it empty"
+        message = "'{}' is not a time that can be read: write it as 2026-11-24T08:30:00.123456Z, or leave it empty"
         found.errors.append(
             row_issues(
                 records.filter(where)[ROW],
                 rule="time",
-                message=pl.format(said, "value"),
+                message=pl.format(message, "value"),
                 column=column,
                 value=values.filter(where),
             )
