@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -35,7 +35,8 @@ from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
 from sqlalchemy import Connection
 
 from flows.fair_queues import queue_of
-from flows.job_parameter import as_text, members
+from flows.job_parameter import as_text
+from flows.standing import OWNER_TAG, Standing, standing_of
 from schemas.errors import Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.outcome_messages import sentence
@@ -54,21 +55,10 @@ SYNC, APPLY = "bulk-sync", "bulk-apply"
 # A run that writes is looked at as an import, whichever of these it is.
 _WRITING = (IMPORT, SYNC, APPLY, UNDO)
 
-_OWNER = "by:"
-
 _OPEN = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
 _CANCEL_PATIENCE = 1.8
 """Seconds for which a caller waits to learn whether a cancelled run is over."""
-
-_STATUS = {
-    StateType.RUNNING: "processing",
-    StateType.CANCELLING: "processing",
-    StateType.COMPLETED: "completed",
-    StateType.FAILED: "failed",
-    StateType.CRASHED: "failed",
-    StateType.CANCELLED: "cancelled",
-}
 
 _FREED_PATIENCE = 30
 """Seconds for which the lock of a run whose process was killed may be held."""
@@ -78,32 +68,6 @@ _SILENCE = timedelta(seconds=5)
 
 APPLIED = "It was applied; its process ended before its report was written."
 STOPPED, DIED = sentence(Outcome.CANCELLED), sentence(Outcome.CRASHED)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a run stands; the fields are those of the facade's answer."""
-
-    run_id: UUID
-    flow: str
-    status: str
-    phase: str
-    processed: int = 0
-    total: int | None = None
-    rejected: int = 0
-    percent: float = 0.0
-    per_second: int = 0
-    eta: float | None = None
-    started: datetime | None = None
-    updated: datetime | None = None
-    message: str | None = None
-    owner: str | None = None
-    job: dict[str, Any] | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more happens."""
-        return self.status in ("completed", "failed", "cancelled")
 
 
 @asynccontextmanager
@@ -139,7 +103,7 @@ class Runs:
                     deployment,
                     parameters=parameters,
                     idempotency_key=once,
-                    tags=[_OWNER + owner],
+                    tags=[OWNER_TAG + owner],
                     work_queue_name=queue_of(owner),
                 )
             except ObjectNotFound:
@@ -175,7 +139,7 @@ class Runs:
         since: datetime | None = None,
     ) -> int:
         asked = FlowRunFilterExpectedStartTime(after_=since) if since else None
-        tagged = FlowRunFilterTags(all_=[_OWNER + owner])
+        tagged = FlowRunFilterTags(all_=[OWNER_TAG + owner])
         with _told():
             return await self.client.count_flow_runs(
                 flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])) if flow else None,
@@ -205,7 +169,7 @@ class Runs:
             if await self._flow_name(run) not in (_WRITING if flow == IMPORT else (flow,)):
                 return None
             shown = await self._progress(run_id)
-        return await self._settled(_standing(run, flow, shown))
+        return await self._settled(standing_of(run, flow, shown))
 
     async def _flow_name(self, run: FlowRun) -> str:
         name = _FLOWS.get(run.flow_id)
@@ -378,52 +342,3 @@ class _told:  # noqa: N801  # reads as a word: `with _told():`
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, HTTPError | PrefectException):
             raise Unavailable(f"The Prefect server does not answer: is it running? ({type(error).__name__})") from error
-
-
-def _standing(run: FlowRun, flow: str, shown: dict[str, Any]) -> Standing:
-    state = run.state
-    kind = state.type if state else StateType.SCHEDULED
-    status = _STATUS.get(kind, "initializing")
-    ended = status in ("completed", "failed", "cancelled")
-    owner = next((tag.removeprefix(_OWNER) for tag in run.tags if tag.startswith(_OWNER)), None)
-    phase = "cancelling" if kind is StateType.CANCELLING else shown.get("phase", "waiting for a worker")
-    return Standing(
-        run_id=run.id,
-        flow=flow,
-        status=status,
-        phase={"completed": "done", "cancelled": "cancelled"}.get(status, phase),
-        processed=shown.get("processedRecords", 0),
-        total=shown.get("totalRecords"),
-        rejected=shown.get("rejectedRecords", 0),
-        percent=100.0 if status == "completed" else min(shown.get("percent", 0.0), 99.9),
-        per_second=shown.get("recordsPerSecond", 0),
-        eta=None if ended else shown.get("etaSeconds"),
-        started=run.start_time,
-        updated=_updated(run, shown),
-        message=_message(run, status, shown),
-        owner=owner,
-        job=members(run.parameters.get("job")),
-    )
-
-
-def _updated(run: FlowRun, shown: dict[str, Any]) -> datetime | None:
-    times = [run.state.timestamp] if run.state else []
-    if "updatedAt" in shown:
-        times.append(datetime.fromisoformat(shown["updatedAt"]))
-    return max(times, default=None)
-
-
-_UNFORESEEN = "The run failed in a way that was not foreseen: see its log in Prefect."
-
-
-def _message(run: FlowRun, status: str, shown: dict[str, Any]) -> str | None:
-    """Return what to say about a run that did not complete.
-
-    A flow that fails publishes its own message with its progress: its state has that of Prefect, with the fault of the
-    program. The other states have a message of ours.
-    """
-    if status not in ("failed", "cancelled") or run.state is None:
-        return None
-    if run.state.type is StateType.FAILED:
-        return shown.get("message") or _UNFORESEEN
-    return run.state.message or None

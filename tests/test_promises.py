@@ -95,8 +95,7 @@ LONGER = {
     # A parameter for each option of the request.
     "api/rest/routes/exports.py export",
     # To be split.
-    *("api/rest/app.py create", "api/rest/results.py result", "flows/runs.py", "tasks/steps/undo.py _take_back"),
-    "tasks/store/ledger/codec.py report_from_row",
+    *("api/rest/app.py create", "api/rest/results.py result"),
 }
 """The files and functions that may be longer, with the reason."""
 

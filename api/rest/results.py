@@ -16,7 +16,7 @@ from api.rest.models.plans import PlanDetail
 from api.rest.models.results import ImportSummary, Issue, Page, Part, PartSummary, RejectedRow, Result
 from api.rest.problems import Refused
 from api.rest.service import Service
-from flows.runs import Standing
+from flows.standing import Standing
 from schemas import issues as report_issues
 from schemas import reports, sources
 from schemas.issues import Severity

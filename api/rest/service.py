@@ -17,7 +17,8 @@ from api.rest.problems import Refused
 from api.rest.progress import Watches
 from api.rest.security.access import Caller
 from api.rest.security.quotas import check_runs
-from flows.runs import IMPORT, Runs, Standing
+from flows.runs import IMPORT, Runs
+from flows.standing import Standing
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.permissions import Action
 from schemas.settings import Settings

@@ -41,7 +41,7 @@ def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent
                 for chosen in types:
                     session.lock(chosen, progress)
             nothing = None if changed else f"Run {job.run} changed nothing: there is nothing to take back."
-            _take_back(job, types, session, settings, progress, began, nothing)
+            _undo_types(job, types, session, settings, progress, began, nothing)
         with session.transaction() as connection:
             return ledger.read_report(connection, session.run_id, samples=settings.samples)
 
@@ -77,7 +77,7 @@ def _entered(session: Session) -> Iterator[None]:
         raise
 
 
-def _take_back(
+def _undo_types(
     job: UndoJob,
     types: list[Resource],
     session: Session,
@@ -90,48 +90,50 @@ def _take_back(
     with session.transaction() as connection:
         parts: list[PartReport] = []
         changes: list[Change] = []
-        undoings: list[TypeUndo] = []
+        undos: list[TypeUndo] = []
         rules: Counter[str] = Counter()
         for number, chosen in enumerate(types):
-            undoings.append(
-                TypeUndo(
-                    connection, chosen, job.run, session.run_id, force=job.force, part=number, before=tuple(undoings)
-                )
+            undos.append(
+                TypeUndo(connection, chosen, job.run, session.run_id, force=job.force, part=number, before=tuple(undos))
             )
-            found = undoings[-1].plan()
+            found = undos[-1].plan()
             rules += Counter(edited_since=found.moved, referred_to=found.kept)
-            changes += undoings[-1].changes(settings.samples)
-            ledger.add_issues(connection, session.run_id, issues_frame(_conflicts(undoings[-1])), number)
+            changes += undos[-1].changes(settings.samples)
+            ledger.add_issues(connection, session.run_id, issues_frame(_conflicts(undos[-1])), number)
             parts.append(PartReport(chosen.type, job.source, _counts(found)))
         total = sum((part.counts for part in parts), Counts())
         if not job.dry_run:
             progress("apply", 0, total.read - total.rejected)
-            for undoing in undoings:
-                undoing.apply()
-        ending: dict[str, Any] = {
-            "rules": [[rule, Severity.ERROR, count] for rule, count in sorted(rules.items())],
-            "changes": [ledger.change_to_json(change) for change in changes],
-            "duration": round(time.monotonic() - began, 3),
-        }
+            for each in undos:
+                each.apply()
+        ending = _ending(parts, changes, rules, round(time.monotonic() - began, 3))
         if not total.read:
-            as_before = f"All is as it was before run {job.run}: there is nothing to take back."
-            ending["message"] = nothing or as_before
-        if len(parts) > 1:
-            ending["parts"] = ledger.parts_to_json(parts)
+            unchanged = f"All is as it was before run {job.run}: there is nothing to take back."
+            ending["message"] = nothing or unchanged
         outcome = Outcome.PREVIEWED if job.dry_run else Outcome.APPLIED
         ledger.close_run(connection, session.run_id, outcome, total, **ending)
     done = total.read - total.rejected
     progress("done", done, done)
 
 
-def _conflicts(undoing: TypeUndo) -> list[Issue]:
+def _ending(parts: list[PartReport], changes: list[Change], rules: Counter[str], duration: float) -> dict[str, Any]:
+    """Return what the ledger keeps of an undo at its end, in addition to its counts."""
+    ending: dict[str, Any] = {
+        "rules": [[rule, Severity.ERROR, count] for rule, count in sorted(rules.items())],
+        "changes": [ledger.change_to_json(change) for change in changes],
+        "duration": duration,
+    }
+    return ending | ({"parts": ledger.parts_to_json(parts)} if len(parts) > 1 else {})
+
+
+def _conflicts(undo: TypeUndo) -> list[Issue]:
     """What stays as it is, and why; told one by one up to a number of each kind."""
     force = "--force takes it back all the same"
     edited = f"'{{}}' was edited since: it stays as it is; {force}"
-    referred = f"{undoing.resource.title} '{{}}' stays: {{}} '{{}}' refers to it; {force}"
+    referred = f"{undo.resource.title} '{{}}' stays: {{}} '{{}}' refers to it; {force}"
     return [
-        *(Issue("edited_since", edited.format(key), row=row, value=key) for key, row in undoing.moved(_MOST)),
-        *(Issue("referred_to", referred.format(key, kind, by), value=key) for key, kind, by in undoing.kept(_MOST)),
+        *(Issue("edited_since", edited.format(key), row=row, value=key) for key, row in undo.moved(_MOST)),
+        *(Issue("referred_to", referred.format(key, kind, by), value=key) for key, kind, by in undo.kept(_MOST)),
     ]
 
 

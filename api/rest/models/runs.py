@@ -11,7 +11,8 @@ from pydantic import (
 )
 
 from api.rest.models.base import Model, RequestModel
-from flows.runs import EXPORT, IMPORT, Standing
+from flows.runs import EXPORT, IMPORT
+from flows.standing import Standing
 
 
 class Accepted(Model):

@@ -25,7 +25,8 @@ from api.rest.security.access_log import note
 from api.rest.security.quotas import check_storage, owner_file
 from api.rest.service import CurrentService
 from flows.job_parameter import members
-from flows.runs import EXPORT, Standing
+from flows.runs import EXPORT
+from flows.standing import Standing
 from schemas.jobs import ExportJob
 from schemas.permissions import Action
 from schemas.resources import RESOURCES, resource

@@ -23,7 +23,8 @@ from api.rest.problems import Refused, responses
 from api.rest.security.access import AnyKey, Importer, caller_of
 from api.rest.security.access_log import note
 from api.rest.service import CurrentService
-from flows.runs import IMPORT, UNDO, Standing
+from flows.runs import IMPORT, UNDO
+from flows.standing import Standing
 from schemas.issues import Severity
 from schemas.jobs import UndoJob
 from schemas.permissions import Action

@@ -26,7 +26,8 @@ from api.rest.security.access_log import note
 from api.rest.service import CurrentService, Service
 from api.rest.uploads import Upload
 from flows.job_parameter import members
-from flows.runs import IMPORT, Standing
+from flows.runs import IMPORT
+from flows.standing import Standing
 from schemas.jobs import ImportJob
 from schemas.permissions import Action, Authority
 from schemas.reports import Report

@@ -92,17 +92,6 @@ def issue_from_row(row: dict[str, Any]) -> Issue:
 def report_from_row(row: Row[Any], dead: Collection[UUID], issues: tuple[Issue, ...] = ()) -> Report:
     """Return the report of a row of `import_run` with these issues; one of the `dead` runs has crashed."""
     outcome = Outcome.CRASHED if row.run_id in dead else Outcome(row.outcome) if row.outcome else None
-    counts = Counts(
-        read=row.records_read,
-        create=row.records_created,
-        update=row.records_updated,
-        unchanged=row.records_unchanged,
-        rejected=row.records_rejected,
-        warnings=row.warnings,
-        repairs=row.repairs,
-        delete=row.records_deleted,
-        retire=row.records_retired,
-    )
     rules = [RuleCount(rule, Severity(severity), count) for rule, severity, count in row.rules or ()]
     parts = tuple(_part_from_json(part) for part in row.parts or ())
     return Report(
@@ -112,7 +101,7 @@ def report_from_row(row: Row[Any], dead: Collection[UUID], issues: tuple[Issue, 
         source=row.source,
         mode=Mode(row.mode),
         dry_run=row.dry_run,
-        counts=counts,
+        counts=_counts_from_row(row),
         duration=row.duration or 0.0,
         message=sentence(outcome, row.message),
         outcome=outcome,
@@ -132,4 +121,18 @@ def report_from_row(row: Row[Any], dead: Collection[UUID], issues: tuple[Issue, 
         plan=FrozenPlan(row.plan["hash"], row.plan_until, row.plan.get("applied")) if row.plan else None,
         sync=row.sync,
         version=row.source_version,
+    )
+
+
+def _counts_from_row(row: Row[Any]) -> Counts:
+    return Counts(
+        read=row.records_read,
+        create=row.records_created,
+        update=row.records_updated,
+        unchanged=row.records_unchanged,
+        rejected=row.records_rejected,
+        warnings=row.warnings,
+        repairs=row.repairs,
+        delete=row.records_deleted,
+        retire=row.records_retired,
     )
