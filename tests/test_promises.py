@@ -94,8 +94,6 @@ LONGER = {
     *(f"api/cli/commands/{name}" for name in ("plans.py plan", "syncs.py sync")),
     # A parameter for each option of the request.
     "api/rest/routes/exports.py export",
-    # To be split.
-    *("api/rest/app.py create", "api/rest/results.py result"),
 }
 """The files and functions that may be longer, with the reason."""
 

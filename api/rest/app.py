@@ -50,6 +50,11 @@ _TURN = 1.0
 
 log = logging.getLogger("cmdb.api")
 
+_ROUTES = (
+    *(imports, import_runs, plans, syncs, exports, records),
+    *(free_blocks, resources, session, keys, access_log, health),
+)
+
 
 def create(settings: Settings, url: str) -> ASGIApp:
     """Return the application, guarded; raises UsageError where it may not listen as the settings say."""
@@ -80,34 +85,25 @@ def create(settings: Settings, url: str) -> ASGIApp:
     app.state.settings = settings
     app.state.access = access
     app.state.audit = AuditLog(url, stdout=settings.audit_stdout)
-    for part in (
-        imports,
-        import_runs,
-        plans,
-        syncs,
-        exports,
-        records,
-        free_blocks,
-        resources,
-        session,
-        keys,
-        access_log,
-        health,
-    ):
-        app.include_router(part.router)
+    for routes in _ROUTES:
+        app.include_router(routes.router)
     pages.mount(app)
     problems.install(app)
     _declare(app)
-    guarded: ASGIApp = Guard(Audited(NoNul(app), app.state.audit), settings, access)
-    if settings.cors_origins:
-        guarded = CORSMiddleware(
-            guarded,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Range"],
-            expose_headers=["Location", "Content-Disposition"],
-        )
-    return guarded
+    return _with_cors(Guard(Audited(NoNul(app), app.state.audit), settings, access), settings)
+
+
+def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Return the application with the headers for browsers on other origins, where there are any."""
+    if not settings.cors_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Range"],
+        expose_headers=["Location", "Content-Disposition"],
+    )
 
 
 async def _reap(runs: Runs, settings: Settings) -> None:

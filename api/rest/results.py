@@ -64,6 +64,10 @@ async def result(
             409, standing.message or f"The import was {standing.status} before it began: ask for it again.", "no-result"
         )
     report, page = read_back
+    return _result(report, page, standing, _links(request, here, report))
+
+
+def _result(report: Report, page: Page, standing: Standing, links: dict[str, str]) -> Result:
     shown = report.dry_run or report.plan is not None
     return Result(
         **_common(report) | {"status": standing.status, "message": report.message or standing.message},
@@ -77,7 +81,7 @@ async def result(
         issues=page,
         samples=json_output.report_json(report)["samples"] if shown else None,
         changes=[_change(change, report) for change in report.changes] if shown else None,
-        links=_links(request, here, report),
+        links=links,
     )
 
 
