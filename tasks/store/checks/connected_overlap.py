@@ -49,73 +49,73 @@ _REFUSED = "correct one of the blocks, or the connection"
 _AMBIGUOUS = "traffic for these addresses reaches one of the two at most, so check that this is meant"
 
 
-class _Given:
-    """The records of any type, with row, key and freshness: those of the import's own type as it will leave them."""
+class _ProjectedRecords:
+    """The records of any type, with row, key and change: those of the import's own type as it leaves them."""
 
-    def __init__(self, asked: Inquiry) -> None:
-        self._asked = asked
+    def __init__(self, context: Inquiry) -> None:
+        self._context = context
 
     def is_own(self, resource_type: str) -> bool:
         """Say whether a type is the import's own."""
-        return resource_type == self._asked.target.resource.type
+        return resource_type == self._context.target.resource.type
 
     def any(self, resource_type: str) -> bool:
         """Say whether there are records of a type, the import's own always."""
-        there = select(exists(select(literal(1)).select_from(self._asked.records(resource_type))))
-        return self.is_own(resource_type) or bool(self._asked.connection.scalar(there))
+        there = select(exists(select(literal(1)).select_from(self._context.records(resource_type))))
+        return self.is_own(resource_type) or bool(self._context.connection.scalar(there))
 
     def of(self, resource_type: str, names: tuple[str, ...]) -> Subquery:
         """Return `names` of the records of a type."""
         if self.is_own(resource_type):
-            return self._asked.projected_records(names)
-        there = self._asked.records(resource_type)
+            return self._context.projected_records(names)
+        there = self._context.records(resource_type)
         key = there.c[RESOURCES[resource_type].key_column].label(KEY)
         silent = [cast(null(), Integer).label(ROW_NUMBER), literal(value=False).label(CHANGED)]
         return select(key, *(there.c[name].label(name) for name in names), *silent).subquery()
 
 
-def apart(asked: Inquiry, rule: Apart) -> Iterator[Select[Any]]:
+def connected_overlaps(context: Inquiry, rule: Apart) -> Iterator[Select[Any]]:
     """Find the networks whose blocks overlap one of a network that they are connected with, from either side.
 
     Networks that meet in one hub are swept together: what overlaps there stands in one island.
     """
-    given = _Given(asked)
-    if not any(given.any(each.type) for each in CONNECTIONS):
+    records = _ProjectedRecords(context)
+    if not any(records.any(each.type) for each in CONNECTIONS):
         return
-    members, networks = _members(given), _networks(given)
-    conflicts = _conflicts(given, members, networks)
-    if given.is_own(NETWORK):
+    members, networks = _members(records), _networks(records)
+    conflicts = _conflicts(records, members, networks)
+    if records.is_own(NETWORK):
         says = "'%s' overlaps %s of %s, which %s connects with it: %s"
-        said = [conflicts.c.block, conflicts.c.other_block, conflicts.c.other, conflicts.c.hub]
+        values = [conflicts.c.block, conflicts.c.other_block, conflicts.c.other, conflicts.c.hub]
         row, met = networks.c[ROW_NUMBER], conflicts.c.network == networks.c[KEY]
-        side, fresh = networks, and_(networks.c[CHANGED])
+        side, is_changed = networks, and_(networks.c[CHANGED])
     else:
         says = "'%s' has %s, which overlaps %s of %s, and %s connects the two: %s"
-        said = [members.c.network, conflicts.c.block, conflicts.c.other_block, conflicts.c.other, conflicts.c.hub]
+        values = [members.c.network, conflicts.c.block, conflicts.c.other_block, conflicts.c.other, conflicts.c.hub]
         same_hub, same_network = conflicts.c.hub == members.c.hub, conflicts.c.network == members.c.network
         row, met = members.c[ROW_NUMBER], and_(same_hub, same_network)
-        side, fresh = members, and_(members.c[CHANGED], members.c.field == rule.field)
-    value, *names = (cast(part, Text) for part in said)
+        side, is_changed = members, and_(members.c[CHANGED], members.c.field == rule.field)
+    value, *names = (cast(part, Text) for part in values)
     severe = conflicts.c.severe
     advice = case((severe, literal(_REFUSED)), else_=literal(_AMBIGUOUS))
     severity = case((severe, literal(str(Severity.ERROR))), else_=literal(str(Severity.WARNING)))
     found = finding(rule, row, value, says, *names, advice, severity=severity)
-    found = found.join_from(side, conflicts, met).where(fresh)
+    found = found.join_from(side, conflicts, met).where(is_changed)
     yield found.distinct(row).order_by(row, severe.desc(), conflicts.c.hub)
 
 
-def _networks(given: _Given) -> Subquery:
+def _networks(records: _ProjectedRecords) -> Subquery:
     """The networks that are in service, with their blocks."""
     resource = RESOURCES[NETWORK]
-    every = given.of(NETWORK, (*BLOCKS, STATE))
+    every = records.of(NETWORK, (*BLOCKS, STATE))
     return select(*every.c).where(alive(resource, every.c[STATE])).subquery()
 
 
-def _members(given: _Given) -> Subquery:
+def _members(records: _ProjectedRecords) -> Subquery:
     """Which networks meet in which hub, by which row."""
     parts = []
     for each in CONNECTIONS:
-        links = given.of(each.type, each.fields)
+        links = records.of(each.type, each.fields)
         in_service = alive(RESOURCES[each.type], links.c[STATE])
         chosen = links.c[each.when[0]] == each.when[1] if each.when else sql_true()
         for end in each.ends:
@@ -126,26 +126,26 @@ def _members(given: _Given) -> Subquery:
     return union_all(*parts).subquery()
 
 
-def _conflicts(given: _Given, members: Subquery, networks: Subquery) -> Subquery:
+def _conflicts(records: _ProjectedRecords, members: Subquery, networks: Subquery) -> Subquery:
     """One overlap of each network with another of the same hub, in the hubs that the import touches.
 
     `severe` where AWS refuses it. A strict hub connects two networks, whose blocks are compared pair by pair.
     """
     meeting = members.join(networks, networks.c[KEY] == members.c.network)
     touched = select(members.c.hub).select_from(meeting).where(or_(members.c[CHANGED], networks.c[CHANGED]))
-    listed = array([networks.c[BLOCKS[0]]]).op("||")(networks.c[BLOCKS[1]]).op("||")(networks.c[BLOCKS[2]])
-    each_block = func.unnest(listed, type_=CIDR).label(BLOCK)
+    blocks = array([networks.c[BLOCKS[0]]]).op("||")(networks.c[BLOCKS[1]]).op("||")(networks.c[BLOCKS[2]])
+    each_block = func.unnest(blocks, type_=CIDR).label(BLOCK)
     first = networks.c[BLOCKS[0]].label("first")
-    pieces = select(members.c.hub, members.c.network, members.c.strict, first, each_block).select_from(meeting)
-    here = pieces.where(members.c.hub.in_(touched)).distinct().cte("here")
-    return union_all(_of_strict(given, here), _of_others(here)).subquery()
+    members_blocks = select(members.c.hub, members.c.network, members.c.strict, first, each_block).select_from(meeting)
+    here = members_blocks.where(members.c.hub.in_(touched)).distinct().cte("here")
+    return union_all(_strict_overlaps(records, here), _island_overlaps(here)).subquery()
 
 
-def _of_strict(given: _Given, here: CTE) -> Select[Any]:
+def _strict_overlaps(records: _ProjectedRecords, here: CTE) -> Select[Any]:
     one, other = here.alias("one"), here.alias("other")
     overlap = one.c[BLOCK].op("&&", is_comparison=True)(other.c[BLOCK])
     primary = or_(one.c[BLOCK] == one.c.first, other.c[BLOCK] == other.c.first)
-    severe = or_(primary, _routed(given, one, other)).label("severe")
+    severe = or_(primary, _is_routed(records, one, other)).label("severe")
     block, other_block = one.c[BLOCK], other.c[BLOCK].label("other_block")
     pairs = select(one.c.hub, one.c.network, block, other.c.network.label("other"), other_block, severe)
     same = and_(one.c.hub == other.c.hub, one.c.network != other.c.network, overlap)
@@ -155,10 +155,10 @@ def _of_strict(given: _Given, here: CTE) -> Select[Any]:
     )
 
 
-def _routed(given: _Given, one: FromClause, other: FromClause) -> ColumnElement[bool]:
+def _is_routed(records: _ProjectedRecords, one: FromClause, other: FromClause) -> ColumnElement[bool]:
     """Say whether a route sends any of the addresses that two blocks share over their hub."""
     resource_type, field = ROUTES
-    tables = given.of(resource_type, (field,))
+    tables = records.of(resource_type, (field,))
     is_list = func.jsonb_typeof(tables.c[field]) == "array"
     each = select(
         func.jsonb_array_elements(
@@ -172,16 +172,18 @@ def _routed(given: _Given, one: FromClause, other: FromClause) -> ColumnElement[
     )
     # Once for all pairs, and not once for each.
     routes = select(target.label("hub"), destination.label("destination")).where(target.like("pcx-%"))
-    listed = routes.distinct().cte("routes").prefix_with("MATERIALIZED", dialect="postgresql")
+    distinct_routes = routes.distinct().cte("routes").prefix_with("MATERIALIZED", dialect="postgresql")
     blocks = (one.c[BLOCK], other.c[BLOCK])
     # A cast of what is no block would fail.
-    to = case((listed.c.destination.regexp_match(_READABLE), cast(listed.c.destination, INET)))
+    to = case((distinct_routes.c.destination.regexp_match(_READABLE), cast(distinct_routes.c.destination, INET)))
     meets = and_(*(to.op("&&", is_comparison=True)(block) for block in blocks))
-    same = listed.c.destination.in_([cast(block, Text) for block in blocks])
-    return exists(select(literal(1)).select_from(listed).where(listed.c.hub == one.c.hub, or_(meets, same)))
+    same = distinct_routes.c.destination.in_([cast(block, Text) for block in blocks])
+    return exists(
+        select(literal(1)).select_from(distinct_routes).where(distinct_routes.c.hub == one.c.hub, or_(meets, same))
+    )
 
 
-def _of_others(here: CTE) -> Select[Any]:
+def _island_overlaps(here: CTE) -> Select[Any]:
     of_others = select(here.c.hub, here.c.network, here.c[BLOCK]).where(~here.c.strict).subquery()
     numbered = islands(of_others, ("hub",), "network")
     island, order = [numbered.c.hub, numbered.c[ISLAND]], [numbered.c.block, numbered.c.network]

@@ -80,5 +80,5 @@ def remove_rejected(connection: Connection, staging: Staging, target: Target, mo
     if mode is not Mode.SYNC:
         return connection.execute(taken).rowcount
     staging.flawed.create(connection, checkfirst=True)
-    gone = taken.returning(*target.s.columns).cte("taken")
-    return connection.execute(insert(staging.flawed).from_select(gone.c.keys(), select(gone))).rowcount
+    removed = taken.returning(*target.s.columns).cte("taken")
+    return connection.execute(insert(staging.flawed).from_select(removed.c.keys(), select(removed))).rowcount

@@ -48,11 +48,11 @@ def _unknown_references(target: Target, rule: Reference) -> Iterator[Select[Any]
     if broken is None:
         return
     outside = out_of_scope(target, rule)
-    said = f"is not a known {to.title}"
+    text = f"is not a known {to.title}"
     yield staged_finding(
-        target, and_(broken, ~outside), rule.name, f"{said}: import it first", rule.field, rule.severity
+        target, and_(broken, ~outside), rule.name, f"{text}: import it first", rule.field, rule.severity
     )
-    kept = f"{said}, and no {to.title} of its account and region is stored: the reference is kept unchecked"
+    kept = f"{text}, and no {to.title} of its account and region is stored: the reference is kept unchecked"
     yield staged_finding(target, and_(broken, outside), rule.name, kept, rule.field, Severity.WARNING)
 
 
@@ -79,11 +79,11 @@ def _blocks_of_referenced(target: Target, rule: Inside) -> Iterator[Select[Any]]
     covered = exists(select(literal(1)).select_from(named).where(is_the_one, or_(*within)))
     broken = and_(own.is_not(None), known, ~covered, staged_alive(target))
     if rule.field in target.fields:
-        said = f"lies outside the blocks of its {to.title}"
-        yield staged_finding(target, broken, rule.name, said, rule.field, rule.severity)
+        text = f"lies outside the blocks of its {to.title}"
+        yield staged_finding(target, broken, rule.name, text, rule.field, rule.severity)
     else:
-        said = f"is a {to.title} whose blocks do not hold the stored {target.resource.fields[rule.field].title}"
-        yield staged_finding(target, broken, rule.name, said, rule.reference, rule.severity)
+        text = f"is a {to.title} whose blocks do not hold the stored {target.resource.fields[rule.field].title}"
+        yield staged_finding(target, broken, rule.name, text, rule.reference, rule.severity)
 
 
 def _is_within(block: ColumnElement[Any], blocks: ColumnElement[Any]) -> ColumnElement[bool]:

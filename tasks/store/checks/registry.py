@@ -1,4 +1,4 @@
-"""Rules of networks, asked of what an import makes or moves, beside all other records."""
+"""The checks of network rules, for the records that an import creates or moves among all others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import (
 )
 
 from schemas.model.rules import Apart, Contained, Unique
-from tasks.store.checks.connected_overlap import apart
+from tasks.store.checks.connected_overlap import connected_overlaps
 from tasks.store.checks.containers import contained
 from tasks.store.checks.findings import Check, Inquiry
 from tasks.store.checks.unique import unique
@@ -18,15 +18,15 @@ from tasks.store.connection.session import set_local
 from tasks.store.merge.diff import SORTING
 
 
-def network_checks(asked: Inquiry) -> Iterator[Select[Any]]:
-    """Give what finds the breaches of a type's rules, where the import makes or moves any record."""
-    target, comparison = asked.target, asked.comparison
-    if not asked.rows - comparison.known + comparison.moved:
+def network_checks(context: Inquiry) -> Iterator[Select[Any]]:
+    """Give the queries that find broken rules of a type, where the import creates or moves any record."""
+    target, comparison = context.target, context.comparison
+    if not context.rows - comparison.known + comparison.moved:
         return
-    set_local(asked.connection, "work_mem", SORTING)
+    set_local(context.connection, "work_mem", SORTING)
     for rule in target.resource.set_rules:
         if isinstance(rule, Unique | Contained | Apart) and set(target.resource.watched(rule)) & set(target.fields):
-            yield from _CHECKS[type(rule)](asked, rule)
+            yield from _CHECKS[type(rule)](context, rule)
 
 
-_CHECKS: dict[type, Check] = {Unique: unique, Contained: contained, Apart: apart}
+_CHECKS: dict[type, Check] = {Unique: unique, Contained: contained, Apart: connected_overlaps}

@@ -24,16 +24,16 @@ def out_of_scope(target: Target, rule: Reference) -> ColumnElement[bool]:
     owners = [name for name in rule.owners if name in fields]
     if not {_ACCOUNT, _REGION} <= RESOURCES[rule.to].fields.keys() or not owners:
         return sql_false()
-    account = func.coalesce(*(_named(target, name) for name in owners), null())
-    region = _named(target, rule.region) if rule.region in fields else cast(null(), Text)
-    held = _held(target, rule)
-    same = [or_(named.is_(None), held.c[name] == named) for name, named in ((_ACCOUNT, account), (_REGION, region))]
-    any_held = exists(select(literal(1)).select_from(held))
-    said = or_(account.is_not(None), and_(region.is_not(None), any_held))
-    return and_(said, ~exists(select(literal(1)).select_from(held).where(*same)))
+    account = func.coalesce(*(_projected_value(target, name) for name in owners), null())
+    region = _projected_value(target, rule.region) if rule.region in fields else cast(null(), Text)
+    scopes = _known_scopes(target, rule)
+    same = [or_(named.is_(None), scopes.c[name] == named) for name, named in ((_ACCOUNT, account), (_REGION, region))]
+    any_held = exists(select(literal(1)).select_from(scopes))
+    names_a_scope = or_(account.is_not(None), and_(region.is_not(None), any_held))
+    return and_(names_a_scope, ~exists(select(literal(1)).select_from(scopes).where(*same)))
 
 
-def _named(target: Target, name: str) -> ColumnElement[str]:
+def _projected_value(target: Target, name: str) -> ColumnElement[str]:
     """What the record of a staged row will have in a field."""
     same = target.stored_key == target.match_key
     stored = select(target.t.c[name]).where(same).correlate(target.s).scalar_subquery()
@@ -42,7 +42,7 @@ def _named(target: Target, name: str) -> ColumnElement[str]:
     return func.coalesce(target.s.c[name], stored) if target.empty is Empty.KEEP else target.s.c[name]
 
 
-def _held(target: Target, rule: Reference) -> CTE:
+def _known_scopes(target: Target, rule: Reference) -> CTE:
     """The scopes of the records of a type that are stored, or come in the same run."""
     stored = TABLES[rule.to]
     parts = [select(stored.c[_ACCOUNT], stored.c[_REGION])]

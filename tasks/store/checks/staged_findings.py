@@ -31,7 +31,7 @@ def staged_finding(
     shown = target.s.c[name] if field else target.staged_key
     value = cast(shown, Text)
     title = literal(target.resource.fields[name].title)
-    said = func.coalesce(literal("'") + value + literal("'"), title) + literal(f" {message}")
-    return select(target.s.c.row_number, literal(name), value, literal(rule), literal(str(severity)), said).where(
+    text = func.coalesce(literal("'") + value + literal("'"), title) + literal(f" {message}")
+    return select(target.s.c.row_number, literal(name), value, literal(rule), literal(str(severity)), text).where(
         broken
     )

@@ -1,4 +1,4 @@
-"""What may stand in one record only: the records that hold what another holds."""
+"""The check of values that one record only may have."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from tasks.store.merge.projected import CHANGED, KEY
 from tasks.store.merge.tombstones import alive
 
 
-def unique(asked: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
-    """Find the records that hold what another holds, each with one of the others."""
-    resource = asked.target.resource
-    everything = asked.projected_records(resource.watched(rule))
-    held = [everything.c[name] for name in rule.watched]
-    conditions: list[ColumnElement[bool]] = [column.is_not(None) for column in held]
+def unique(context: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
+    """Find the records that have the value of another, each with one of the others."""
+    resource = context.target.resource
+    everything = context.projected_records(resource.watched(rule))
+    values = [everything.c[name] for name in rule.watched]
+    conditions: list[ColumnElement[bool]] = [column.is_not(None) for column in values]
     if resource.dead:
         conditions.append(alive(resource, everything.c[STATE]))
     if rule.only is not None:
         conditions.append(everything.c[rule.field] == rule.only)
     first, last = func.min(everything.c[KEY]), func.max(everything.c[KEY])
-    groups = select(*held, first.label("first"), last.label("last")).where(*conditions).group_by(*held)
+    groups = select(*values, first.label("first"), last.label("last")).where(*conditions).group_by(*values)
     several = groups.having(first != last, func.bool_or(everything.c[CHANGED])).subquery()
     other = case((several.c.first == everything.c[KEY], several.c.last), else_=several.c.first)
     says, row = _says(resource, rule), everything.c[ROW_NUMBER]
