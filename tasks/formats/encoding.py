@@ -41,7 +41,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _ByteScan:
     """What one pass over a file found; `nul` and `bad` are offsets of bytes that UTF-8 text does not hold."""
 
     nul: int | None = None
@@ -58,17 +58,17 @@ def as_text(source: Source) -> Text:
     encoding = source.options.encoding or marked_encoding(source.path)
     path = source.path
     notices: tuple[Issue, ...] = ()
-    look = _look(path) if encoding is None or _is_utf8(encoding) else None
+    look = _scan_bytes(path) if encoding is None or _is_utf8(encoding) else None
     if look and look.nul is not None:
         raise SourceError(
-            f"{source.name} holds a NUL byte in line {_line(path, look.nul)}: it is no text file, or a damaged one. "
-            "Save it again as CSV."
+            f"{source.name} holds a NUL byte in line {_line_number(path, look.nul)}: it is no text file, or a damaged "
+            "one. Save it again as CSV."
         )
     if look and look.bad is not None and encoding is None:
         encoding, notices = _older_encoding(source, look)
     if look is None or look.bad is not None:
         path = transcoded(source, encoding or "utf-8")
-        look = _look(path)
+        look = _scan_bytes(path)
         if look.nul is not None:
             raise SourceError(f"{source.name} is no text in {encoding}: it holds NUL characters. Check --encoding.")
     if look.returns and not look.line_feeds:
@@ -100,14 +100,14 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _look(path: Path) -> _Look:
+def _scan_bytes(path: Path) -> _ByteScan:
     """Look at every byte once, up to one that no UTF-8 text holds."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     at = held = 0
     beyond = feeds = returns = quotes = formulas = False
     for chunk in _chunks(path):
         if (nul := chunk.find(0)) >= 0:
-            return _Look(nul=at + nul)
+            return _ByteScan(nul=at + nul)
         feeds = feeds or b"\n" in chunk
         returns = returns or b"\r" in chunk
         quotes = quotes or b'"' in chunk
@@ -118,13 +118,13 @@ def _look(path: Path) -> _Look:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
                 beyond = beyond or not error.object[: error.start].isascii()
-                return _Look(None, at - held + error.start, beyond, feeds, returns, quotes, formulas)
+                return _ByteScan(None, at - held + error.start, beyond, feeds, returns, quotes, formulas)
             held, beyond = len(decoder.getstate()[0]), True
         at += len(chunk)
-    return _Look(None, at - held if held else None, beyond, feeds, returns, quotes, formulas)
+    return _ByteScan(None, at - held if held else None, beyond, feeds, returns, quotes, formulas)
 
 
-def _line(path: Path, offset: int) -> int:
+def _line_number(path: Path, offset: int) -> int:
     """The line in which the byte at an offset stands."""
     lines = 1
     for chunk in _chunks(path):
@@ -138,10 +138,10 @@ def _line(path: Path, offset: int) -> int:
 # Other encodings ------------------------------------------------------------------------------------------------------
 
 
-def _older_encoding(source: Source, look: _Look) -> tuple[str, tuple[Issue, ...]]:
+def _older_encoding(source: Source, look: _ByteScan) -> tuple[str, tuple[Issue, ...]]:
     """Read as cp1252 what is no UTF-8, but refuse a file that is UTF-8 elsewhere: it would be garbled."""
     bad = look.bad or 0
-    line = _line(source.path, bad)
+    line = _line_number(source.path, bad)
     with source.path.open("rb") as file:
         file.seek(bad)
         byte = file.read(1)[0]
@@ -154,9 +154,9 @@ def _older_encoding(source: Source, look: _Look) -> tuple[str, tuple[Issue, ...]
     if (other := _utf8_sign(source.path)) is not None:
         raise SourceError(
             f"{source.name} is no UTF-8 in line {line} (byte 0x{byte:02X}), and UTF-8 in line "
-            f"{_line(source.path, other)}: two encodings are mixed. {remedy}"
+            f"{_line_number(source.path, other)}: two encodings are mixed. {remedy}"
         )
-    encoding = "cp1252" if _decodes(source.path, "cp1252") else "latin-1"
+    encoding = "cp1252" if _is_decodable(source.path, "cp1252") else "latin-1"
     message = f"the file is no UTF-8 (line {line}) and was read as {encoding}; --encoding names another"
     return encoding, (Issue("encoding", message, Severity.WARNING, row=line),)
 
@@ -171,7 +171,7 @@ def _utf8_sign(path: Path) -> int | None:
     return None
 
 
-def _decodes(path: Path, encoding: str) -> bool:
+def _is_decodable(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     try:
         for chunk in _chunks(path):

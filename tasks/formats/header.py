@@ -48,7 +48,7 @@ def header_at(rows: Sequence[Sequence[str]]) -> int:
     Rows that are empty, or begin with `#`, are passed over.
     """
     top = rows[:TOP]
-    filled = [_filled(row) for row in top]
+    filled = [_filled_cell_count(row) for row in top]
     widest = max(filled, default=0)
     first = next((index for index, count in enumerate(filled) if count), 0)
     if not top or filled[first] > widest / 2:
@@ -61,7 +61,7 @@ def header_at(rows: Sequence[Sequence[str]]) -> int:
 def widest_at(rows: Sequence[Sequence[str]]) -> int | None:
     """Return the index of the first row about as wide as the widest, or of one before it that names more fields."""
     top = rows[:TOP]
-    filled = [_filled(row) for row in top]
+    filled = [_filled_cell_count(row) for row in top]
     widest = max(filled, default=0)
     if not widest:
         return None
@@ -70,7 +70,7 @@ def widest_at(rows: Sequence[Sequence[str]]) -> int | None:
     return before if names_fields(top[before]) > names_fields(top[wide]) else wide
 
 
-def _filled(row: Sequence[str]) -> int:
+def _filled_cell_count(row: Sequence[str]) -> int:
     return sum(bool(cell.strip()) for cell in row) if row and not row[0].startswith(NOTE) else 0
 
 
@@ -82,7 +82,7 @@ def names_fields(cells: Sequence[str]) -> int:
 def is_field_name(cell: str) -> bool:
     """Say whether a cell is the name of a field of some type, or that of a member of one, such as `site.name`."""
     parts = [cell, *re.split(r"[.:]", cell)]
-    return any(plain(part) in _names() for part in parts if len(part) <= 80)
+    return any(plain(part) in _field_spellings() for part in parts if len(part) <= 80)
 
 
 def is_number_name(cell: str) -> bool:
@@ -102,7 +102,7 @@ def _number_names() -> frozenset[str]:
 
 
 @cache
-def _names() -> frozenset[str]:
+def _field_spellings() -> frozenset[str]:
     names: set[str] = set()
     for resource in RESOURCES.values():
         own = set().union(*(spelt for pair in resource.spellings.values() for spelt in pair))

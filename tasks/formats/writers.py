@@ -33,7 +33,7 @@ _RAW = (kinds.TAGS.name, kinds.JSON.name)
 
 
 @contextmanager
-def _opened(target: Target) -> Iterator[IO[bytes]]:
+def _open_output(target: Target) -> Iterator[IO[bytes]]:
     with target.path.open("wb") as file:
         if not target.compress:
             yield file
@@ -81,7 +81,7 @@ def _cells(target: Target, frame: pl.DataFrame) -> pl.DataFrame:
 def write_csv(target: Target, frames: Frames) -> None:
     """Write delimited text (RFC 4180) in UTF-8; metadata as comment lines before the header."""
     options = target.options
-    with _opened(target) as file:
+    with _open_output(target) as file:
         if options.bom:
             file.write("\N{ZERO WIDTH NO-BREAK SPACE}".encode())
         for name, value in target.metadata.items():
@@ -132,16 +132,16 @@ def _key(name: str) -> str:
 def write_ndjson(target: Target, frames: Frames) -> None:
     """Write one object a line; metadata as a first line whose one member is a note, `{"#": {…}}`."""
     objects = _objects(target.columns)
-    with _opened(target) as file:
+    with _open_output(target) as file:
         if target.metadata:
             file.write(orjson.dumps({NOTE: target.metadata}) + b"\n")
         for frame in frames:
-            file.write(_joined(frame, objects, "\n") + b"\n")
+            file.write(_joined_objects(frame, objects, "\n") + b"\n")
 
 
 def write_json(target: Target, frames: Frames) -> None:
     """Write a list of objects; with metadata, an object that holds both."""
-    with _opened(target) as file:
+    with _open_output(target) as file:
         if target.metadata:
             head = orjson.dumps({METADATA: target.metadata}, option=orjson.OPT_INDENT_2).decode().removesuffix("\n}")
             file.write(f'{head},\n  "{RECORDS}": '.encode())
@@ -152,7 +152,7 @@ def write_json(target: Target, frames: Frames) -> None:
 def write_lists(tables: Sequence[tuple[Target, Frames]]) -> None:
     """Write an object with a list for each type, named after it; metadata as its first member."""
     first = tables[0][0]
-    with _opened(first) as file:
+    with _open_output(first) as file:
         head = {METADATA: first.metadata} if first.metadata else {}
         text = orjson.dumps(head, option=orjson.OPT_INDENT_2).decode().removesuffix("}").rstrip()
         file.write(text.encode())
@@ -167,11 +167,11 @@ def _write_list(file: IO[bytes], target: Target, frames: Frames) -> None:
     file.write(b"[")
     for number, frame in enumerate(frames):
         file.write(b",\n" if number else b"\n")
-        file.write(_joined(frame, objects, ",\n"))
+        file.write(_joined_objects(frame, objects, ",\n"))
     file.write(b"\n]")
 
 
-def _joined(frame: pl.DataFrame, objects: pl.Expr, separator: str) -> bytes:
+def _joined_objects(frame: pl.DataFrame, objects: pl.Expr, separator: str) -> bytes:
     text: str = frame.select(objects.alias("object"))["object"].str.join(separator)[0]
     return text.encode()
 
@@ -179,7 +179,7 @@ def _joined(frame: pl.DataFrame, objects: pl.Expr, separator: str) -> bytes:
 # Columnar -------------------------------------------------------------------------------------------------------------
 
 
-def _spooled(target: Target, frames: Frames) -> list[pl.LazyFrame]:
+def _spool_frames(target: Target, frames: Frames) -> list[pl.LazyFrame]:
     """Write frames to the run's folder and return them as lazy ones, mapped from there."""
     parts = []
     for number, frame in enumerate(frames):
@@ -192,7 +192,7 @@ def _spooled(target: Target, frames: Frames) -> list[pl.LazyFrame]:
 def write_parquet(target: Target, frames: Frames) -> None:
     """Write Parquet: lists as lists, tags and JSON as text; metadata among the file's own key-value pairs."""
     empty = pl.LazyFrame(schema={n: spec.kind.dtype if spec else pl.String() for n, spec in target.columns.items()})
-    parts = _spooled(target, frames) or [empty]
+    parts = _spool_frames(target, frames) or [empty]
     metadata = {key: on_one_line(value) for key, value in target.metadata.items()}
     pl.concat(parts).sink_parquet(target.path, metadata=metadata or None, compression="zstd")
 
@@ -230,12 +230,12 @@ def write_sheets(tables: Sequence[tuple[Target, Frames]]) -> None:
 def _sheets(target: Target, frames: Frames) -> Iterator[tuple[str, Any]]:
     """The name and the records of each sheet of a type."""
     empty = pl.DataFrame(schema=dict.fromkeys(target.columns, pl.String()))
-    parts = _spooled(target, (_fitting(_cells(target, frame)) for frame in frames))
+    parts = _spool_frames(target, (_checked_cells(_cells(target, frame)) for frame in frames))
     records = pl.concat(parts) if parts else empty.lazy()
     count = int(records.select(pl.len()).collect().item())
     most = SHEET_ROWS - 1  # beside the header
     for number, start in enumerate(range(0, max(count, 1), most), start=1):
-        yield _sheet_title(target, number), _stream(records.slice(start, most), count)
+        yield _sheet_title(target, number), _arrow_stream(records.slice(start, most), count)
 
 
 def _formats(target: Target) -> dict[str, CellFormat]:
@@ -246,7 +246,7 @@ def _widths(target: Target) -> dict[str, float]:
     return {name: _width(name, spec) for name, spec in target.columns.items()}
 
 
-def _fitting(cells: pl.DataFrame) -> pl.DataFrame:
+def _checked_cells(cells: pl.DataFrame) -> pl.DataFrame:
     """Return cells that a worksheet can hold; raises RunFailed for one that is too long."""
     longest = cells.select(pl.col(pl.String).str.len_chars().max())
     for name, length in longest.to_dict(as_series=False).items():
@@ -263,7 +263,7 @@ def _sheet_title(target: Target, number: int) -> str:
     return f"{target.title} {number}" if number > 1 else target.title
 
 
-def _stream(records: pl.LazyFrame, count: int) -> Any:
+def _arrow_stream(records: pl.LazyFrame, count: int) -> Any:
     """Records as what hands them over in batches (Arrow's C stream), so that they are never in memory together."""
     return records.collect_batches(chunk_size=10_000, lazy=True) if count else records.collect()
 

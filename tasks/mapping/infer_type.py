@@ -100,36 +100,40 @@ def detect_type(extracted: Extracted) -> Resource:
     A column `id` is the key of the type whose ids it holds.
     """
     head = Head(first_records(extracted))
-    columns = _telling(extracted.columns)
+    columns = _identifying_columns(extracted.columns)
     if (by_id := _by_id(columns, head)) is not None:
         return by_id
-    left = _certain(columns, head)
+    left = _certain_candidates(columns, head)
     if len(left) == 1:
         return left[0].resource
-    raise _unknown(extracted, left or [_candidate(each, columns, head) for each in RESOURCES.values()], columns)
+    raise _unknown_type_error(
+        extracted, left or [_candidate(each, columns, head) for each in RESOURCES.values()], columns
+    )
 
 
-def _certain(columns: list[str], head: Head) -> list[Candidate]:
+def _certain_candidates(columns: list[str], head: Head) -> list[Candidate]:
     """The types that the columns are certainly of, without those whose key is but a reference of another."""
     # By their names alone most types have no key here, and the cells need not be read as theirs.
-    keyed = [each for each in RESOURCES.values() if not set(_keys(each)).isdisjoint(_filled(columns, each))]
+    keyed = [each for each in RESOURCES.values() if not set(_keys(each)).isdisjoint(_fields_by_name(columns, each))]
     certain = [candidate for resource in keyed if (candidate := _candidate(resource, columns, head)).is_certain]
-    return [each for each in certain if not any(_contains(other, each) for other in certain if other is not each)]
+    return [
+        each for each in certain if not any(_is_reference_of(other, each) for other in certain if other is not each)
+    ]
 
 
-def _filled(columns: list[str], resource: Resource) -> set[str]:
+def _fields_by_name(columns: list[str], resource: Resource) -> set[str]:
     """The fields of a type that columns fill by their names."""
     return {match.field for match in exact_matches(columns, resource)}
 
 
 def tells_type(resource: Resource, head: pl.DataFrame) -> bool:
     """Say whether columns, and their first values as text, say by themselves that their records are of a type."""
-    columns, seen = _telling(head.columns), Head(head)
-    left = _certain(columns, seen)
+    columns, seen = _identifying_columns(head.columns), Head(head)
+    left = _certain_candidates(columns, seen)
     return [each.resource for each in left] == [resource]
 
 
-def _telling(columns: Iterable[str]) -> list[str]:
+def _identifying_columns(columns: Iterable[str]) -> list[str]:
     """The columns that may identify a type: notes and lineage do not."""
     return [column for column in columns if not column.startswith(NOTE) and not _is_lineage(column)]
 
@@ -191,8 +195,8 @@ def _reasons_to_doubt(candidate: Candidate, columns: list[str], head: Head) -> l
     unknown = [column for column in columns if column not in known]
     reasons = []
     # What else is said of a related object, such as `site.id` next to `site.name`, speaks for no other type.
-    related = {_related(column) for column in known}
-    strange = [column for column in unknown if _related(column) not in related]
+    related = {_accessor_root(column) for column in known}
+    strange = [column for column in unknown if _accessor_root(column) not in related]
     if len(known) < len(strange):
         reasons.append(f"most columns are none of its fields, such as '{strange[0][:60]}'")
     if candidate.missing and unknown:
@@ -206,7 +210,7 @@ def _reasons_to_doubt(candidate: Candidate, columns: list[str], head: Head) -> l
     return reasons
 
 
-def _related(column: str) -> str:
+def _accessor_root(column: str) -> str:
     """Return the name of the object that an accessor begins with: `site` of `site.region.name` and `site__name`."""
     return re.split(r"\.|__", column.lower(), maxsplit=1)[0]
 
@@ -231,7 +235,7 @@ def _key_of_others(candidate: Candidate, unknown: list[str], columns: list[str],
     return None
 
 
-def _contains(other: Candidate, each: Candidate) -> bool:
+def _is_reference_of(other: Candidate, each: Candidate) -> bool:
     """Say whether the key of one is but a reference of the other, whose own key the one does not have."""
     theirs = {match.column for match in other.matches}
     ours = {match.column for match in each.matches}
@@ -242,7 +246,7 @@ def _contains(other: Candidate, each: Candidate) -> bool:
 
 
 @cache
-def _owners() -> dict[str, frozenset[tuple[str, str]]]:
+def _fields_by_spelling() -> dict[str, frozenset[tuple[str, str]]]:
     """Every plain spelling of a field, with the types and fields that have it."""
     owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for resource in RESOURCES.values():
@@ -265,14 +269,14 @@ _EVERYDAY = frozenset((
 def _is_only_of(resource: Resource, column: str) -> bool:
     """Say whether a column's name is one of a field that no other type has."""
     spelt = plain(column)
-    return spelt not in _EVERYDAY and {type for type, _ in _owners().get(spelt, ())} == {resource.type}
+    return spelt not in _EVERYDAY and {type for type, _ in _fields_by_spelling().get(spelt, ())} == {resource.type}
 
 
 def _names_key(resource: Resource, match: Match) -> bool:
     """Say whether a column has the own name of the key, which other types have at most for their references to it."""
     spelt = plain(match.column)
     names = resource.spellings[match.field][0]
-    others = {(type, name) for type, name in _owners().get(spelt, ()) if type != resource.type}
+    others = {(type, name) for type, name in _fields_by_spelling().get(spelt, ()) if type != resource.type}
     form = resource.pattern(match.field)
     if form and all(RESOURCES[type].pattern(name) == form for type, name in others):
         return spelt != "id"
@@ -290,7 +294,7 @@ def _is_specific(resource: Resource, name: str) -> bool:
 # The message ----------------------------------------------------------------------------------------------------------
 
 
-def _unknown(extracted: Extracted, candidates: list[Candidate], columns: list[str]) -> UnknownType:
+def _unknown_type_error(extracted: Extracted, candidates: list[Candidate], columns: list[str]) -> UnknownType:
     def likeness(candidate: Candidate) -> tuple[bool, bool, int, int]:
         return (
             bool(candidate.key),

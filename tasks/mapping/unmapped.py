@@ -28,26 +28,30 @@ def map_anyway(
         filled = _with_columns(source, error.missing)
         columns = dict(zip(filled.columns[len(source.columns) :], error.missing, strict=True))
         options = replace(options, columns={**options.columns, **columns})
-        return _noticed(filled, _lacking(source, resource, error.missing)), _mapped(filled, resource, options, mode)
+        return _with_notice(filled, _missing_column_message(source, resource, error.missing)), _mapping_of(
+            filled, resource, options, mode
+        )
     needed = tuple(dict.fromkeys((*resource.key, *resource.required)))
     filled = _with_columns(source, needed)
     columns = dict(zip(filled.columns[len(source.columns) :], needed, strict=True))
     matches = tuple(Match(column, name, 1.0, "given") for column, name in columns.items())
-    return _noticed(_all_faulty(filled, str(error)), f"{_place(source)}{resource.title}: {error}"), Mapping(matches)
+    return _with_notice(_all_faulty(filled, str(error)), f"{_sheet_prefix(source)}{resource.title}: {error}"), Mapping(
+        matches
+    )
 
 
-def _mapped(source: Extracted, resource: Resource, options: MapOptions, mode: Mode) -> Mapping:
+def _mapping_of(source: Extracted, resource: Resource, options: MapOptions, mode: Mode) -> Mapping:
     return map_columns(source.columns, resource, options, mode, first_records(source))
 
 
-def _place(source: Extracted) -> str:
+def _sheet_prefix(source: Extracted) -> str:
     return f"sheet '{source.sheet}': " if source.sheet else ""
 
 
-def _lacking(source: Extracted, resource: Resource, missing: tuple[str, ...]) -> str:
+def _missing_column_message(source: Extracted, resource: Resource, missing: tuple[str, ...]) -> str:
     return (
-        f"{_place(source)}No column fills {', '.join(missing)}, which every {resource.title} needs: its records are "
-        f"rejected. Add the column, or import {resource.type} by itself with a value for it."
+        f"{_sheet_prefix(source)}No column fills {', '.join(missing)}, which every {resource.title} needs: its records "
+        f"are rejected. Add the column, or import {resource.type} by itself with a value for it."
     )
 
 
@@ -67,5 +71,5 @@ def _all_faulty(source: Extracted, message: str) -> Extracted:
     return replace(source, faults=faults)
 
 
-def _noticed(source: Extracted, message: str) -> Extracted:
+def _with_notice(source: Extracted, message: str) -> Extracted:
     return replace(source, notices=(*source.notices, Issue("mapping", message, Severity.WARNING)))

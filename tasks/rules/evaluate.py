@@ -45,43 +45,45 @@ def of_cells(rule: Rule, mapping: Mapping, mode: Mode, empty: Empty) -> bool:
 
 def broken_cells(rule: Rule, resource: Resource, mapping: Mapping, typed: pl.DataFrame) -> pl.DataFrame:
     """Return the issues (`ISSUE_SCHEMA`) of a typed batch; raises RuleFailed."""
-    absent = [_nulls(resource, name) for name in rule.fields if name not in typed.columns]
+    absent = [_null_column(resource, name) for name in rule.fields if name not in typed.columns]
     rows = typed.with_columns(absent).select(ROW, *rule.fields)
     found = rows.filter(_broken(rule, rows))
     return _issues(rule, mapping, found) if len(found) else issues_frame()
 
 
-def _nulls(resource: Resource, name: str) -> pl.Expr:
+def _null_column(resource: Resource, name: str) -> pl.Expr:
     return pl.lit(None, resource.fields[name].kind.dtype).alias(name)
 
 
 def _broken(rule: Rule, rows: pl.DataFrame) -> pl.Series:
     """True for each row that breaks a rule of rows; raises RuleFailed where its expression is no such rule."""
     cells = rows.select(rule.fields)
-    answer = _answer(rule, cells)
+    answer = _rule_values(rule, cells)
     _check_alone(rule, cells, answer, slice(len(cells) // 3, 2 * len(cells) // 3 + 1))
     return answer
 
 
 def _check_alone(rule: Rule, cells: pl.DataFrame, answer: pl.Series, part: slice) -> None:
     """Raise RuleFailed where rows get another answer alone: which other rows are in their batch is chance."""
-    if not _answer(rule, cells[part]).equals(answer[part]):
-        raise _failed(rule, "its expression looks at other rows: write it with scope='records'")
+    if not _rule_values(rule, cells[part]).equals(answer[part]):
+        raise _rule_failure(rule, "its expression looks at other rows: write it with scope='records'")
 
 
-def _answer(rule: Rule, cells: pl.DataFrame) -> pl.Series:
+def _rule_values(rule: Rule, cells: pl.DataFrame) -> pl.Series:
     with _rule_failures(rule):
         function = rule.function()
         if not isinstance(function, pl.Expr):
-            raise _failed(rule, f"it returns {type(function).__name__}, and no Polars expression")
+            raise _rule_failure(rule, f"it returns {type(function).__name__}, and no Polars expression")
         found = cells.select(function)
     if found.width != 1:
-        raise _failed(rule, f"its expression gives {found.width} columns, and not one")
+        raise _rule_failure(rule, f"its expression gives {found.width} columns, and not one")
     answer = found.to_series()
     if answer.dtype != pl.Boolean:
-        raise _failed(rule, f"its expression gives {answer.dtype}, and not true or false")
+        raise _rule_failure(rule, f"its expression gives {answer.dtype}, and not true or false")
     if len(answer) != len(cells):
-        raise _failed(rule, f"its expression gives {len(answer)} answers for {len(cells)} rows: write one for each row")
+        raise _rule_failure(
+            rule, f"its expression gives {len(answer)} answers for {len(cells)} rows: write one for each row"
+        )
     return answer.fill_null(value=False)
 
 
@@ -90,14 +92,14 @@ def _broken_records(rule: Rule, records: pl.LazyFrame) -> pl.DataFrame:
     with _rule_failures(rule):
         found = rule.function(records)
         if not isinstance(found, pl.LazyFrame | pl.DataFrame):
-            raise _failed(rule, f"it returns {type(found).__name__}, and no frame")
+            raise _rule_failure(rule, f"it returns {type(found).__name__}, and no frame")
         lazy = found.lazy()
         columns = lazy.collect_schema()
         if not columns.get(NUMBER, pl.Null()).is_integer():
-            raise _failed(rule, f"the frame that it returns has no column '{NUMBER}' with the numbers of rows")
+            raise _rule_failure(rule, f"the frame that it returns has no column '{NUMBER}' with the numbers of rows")
         known = (*rule.fields, *columns)
         if unknown := [name for name in rule.placeholders if name not in known]:
-            raise _failed(rule, f"its message shows '{{{unknown[0]}}}', which it does not return")
+            raise _rule_failure(rule, f"its message shows '{{{unknown[0]}}}', which it does not return")
         shown = [name for name in rule.placeholders if name not in (*rule.fields, NUMBER)]
         return lazy.select(NUMBER, *shown).unique(NUMBER, keep="first", maintain_order=True).collect(engine="streaming")
 
@@ -114,10 +116,12 @@ def _rule_failures(rule: Rule) -> Iterator[None]:
         if isinstance(error, PanicException) and "KeyboardInterrupt" in str(error):
             raise
         message = str(error).strip().partition("\n")[0]
-        raise _failed(rule, f"{type(error).__name__}: {message} (its fields are {', '.join(rule.fields)})") from error
+        raise _rule_failure(
+            rule, f"{type(error).__name__}: {message} (its fields are {', '.join(rule.fields)})"
+        ) from error
 
 
-def _failed(rule: Rule, what: str) -> RuleFailed:
+def _rule_failure(rule: Rule, what: str) -> RuleFailed:
     return RuleFailed(
         f"The rule '{rule.name}' ({rule.where}) failed, and nothing was changed: {what}. "
         f"Correct it, or leave it out with --without-rule {rule.name}."
@@ -128,19 +132,19 @@ def try_out(rules: tuple[Rule, ...], resource: Resource) -> None:
     """Ask the rules of some records, full and empty ones, before anything is read; raises RuleFailed."""
     if not rules:
         return
-    cells = {name: _tried(spec) for name, spec in resource.fields.items()}
+    cells = {name: _trial_values(spec) for name, spec in resource.fields.items()}
     records = pl.DataFrame(cells).with_row_index(NUMBER, offset=1).cast({NUMBER: pl.Int64})
     for rule in rules:
         if rule.scope == "records":
             _broken_records(rule, records.lazy().select(NUMBER, *rule.fields))
             continue
         few = records.select(rule.fields)
-        answer = _answer(rule, few)
+        answer = _rule_values(rule, few)
         for number in range(len(few)):
             _check_alone(rule, few, answer, slice(number, number + 1))
 
 
-def _tried(spec: Spec) -> pl.Series:
+def _trial_values(spec: Spec) -> pl.Series:
     """A field's example and no value, each before and after each."""
     some, none = spec.example or None, None
     return spec.kind.read(pl.Series([none, some, some, none, none, some], dtype=pl.String))
@@ -219,6 +223,6 @@ class OfRecords:
         found = _broken_records(rule, records)
         rows = records.join(found.lazy().cast({NUMBER: pl.Int64}), on=NUMBER).sort(NUMBER).collect(engine="streaming")
         if len(rows) != len(found):
-            raise _failed(rule, "it gives numbers of rows that the file does not have")
+            raise _rule_failure(rule, "it gives numbers of rows that the file does not have")
         for part in rows.rename({NUMBER: ROW}).iter_slices(_SLICE):
             yield _issues(rule, self.mapping, part)

@@ -59,7 +59,7 @@ def load_rules(named: tuple[str, ...]) -> tuple[Rule, ...]:
     Raises RuleFailed, with the file, the line and the rule, where one can't be loaded or two have the same name.
     """
     found = [rule for name in named for rule in _rules_of_file(name)]
-    found += [rule for entry in sorted(entry_points(group=GROUP)) for rule in _packaged(entry)]
+    found += [rule for entry in sorted(entry_points(group=GROUP)) for rule in _rules_of_entry_point(entry)]
     distinct = list(dict.fromkeys(found))
     known = {rule.name: "built in" for rule in built_in()}
     for rule in distinct:
@@ -77,7 +77,7 @@ def _rules_of_file(name: str) -> list[Rule]:
     return found
 
 
-def _packaged(entry: EntryPoint) -> list[Rule]:
+def _rules_of_entry_point(entry: EntryPoint) -> list[Rule]:
     what = f"The entry point {entry.name} of {entry.dist.name if entry.dist else 'a package'} ({entry.value})"
     try:
         value = entry.load()
@@ -124,14 +124,14 @@ def _from_file(path: Path) -> ModuleType:
 
 def _failure(what: str, error: BaseException) -> RuleFailed:
     """Say what went wrong, and where in the user's own code."""
-    place = _place(error)
+    place = _error_location(error)
     message = str(error) if isinstance(error, RuleFailed) else f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         message = f"{type(error).__name__}: {error.msg}"
     return RuleFailed(f"{what} can't be loaded{f' ({place})' if place else ''}: {message}")
 
 
-def _place(error: BaseException) -> str | None:
+def _error_location(error: BaseException) -> str | None:
     """The file and line that an error comes from, the last that is not within Python's, Polars' or our own files."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}"

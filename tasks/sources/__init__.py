@@ -65,8 +65,10 @@ def fetch(request: Request) -> Fetched | None:
     fetched = _without_secrets(source, replace(request, known=_known_version(request, mark)))
     if fetched is None:
         return None
-    failures = tuple(replace(issue, message=_hidden(issue.message, request.secret)) for issue in fetched.failures)
-    unread = tuple(replace(each, why=_hidden(each.why, request.secret)) for each in fetched.unread)
+    failures = tuple(
+        replace(issue, message=_without_secret(issue.message, request.secret)) for issue in fetched.failures
+    )
+    unread = tuple(replace(each, why=_without_secret(each.why, request.secret)) for each in fetched.unread)
     if not fetched.files:
         more = f" ({len(failures) - 1:,} more could not be read.)" if len(failures) > 1 else ""
         raise SourceError(f"{failures[0].message if failures else f'{request.shown} has nothing.'}{more}")
@@ -96,11 +98,13 @@ def _without_secrets(source: Connector, request: Request) -> Fetched | None:
         return source.fetch(request)
     except Exception as error:
         trace = "".join(traceback.format_exception(error))
-        if _hidden(trace, request.secret) == trace:
+        if _without_secret(trace, request.secret) == trace:
             raise
-        clean = (type(error) if isinstance(error, CmdbError) else SourceError)(_hidden(str(error), request.secret))
+        clean = (type(error) if isinstance(error, CmdbError) else SourceError)(
+            _without_secret(str(error), request.secret)
+        )
     raise clean
 
 
-def _hidden(text: str, secret: Secret | None) -> str:
+def _without_secret(text: str, secret: Secret | None) -> str:
     return secret.hidden(text) if secret else text

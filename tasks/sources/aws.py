@@ -84,7 +84,7 @@ def fetch(request: Request) -> Fetched:
     """Describe the types one by one, in several regions at once; each list is a file of its own."""
     types = _types(request)
     sessions, failures, unread = _accounts(request)
-    places = [place for account, of in sessions.items() for place in _places(request, account, of)]
+    places = [place for account, of in sessions.items() for place in _regions_of_account(request, account, of)]
     reading = _Reading(request, types, frozenset(sessions))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
@@ -111,7 +111,7 @@ def _types(request: Request) -> list[Resource]:
 
 def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue], list[Unread]]:
     """A session for each account, by its id, and the failures of those that refuse access."""
-    profile, roles = _who(request)
+    profile, roles = _profile_and_roles(request)
     given = None if profile == "default" else profile
     region = _regions(request)[0]
     first = session(given, request.secret, None if region == "*" else region)
@@ -123,7 +123,7 @@ def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue], list[Unrea
         name = role or f"the AWS account of '{profile}'"
         try:
             with aws_errors(name):
-                of = _assumed(request, first, role) if role else first
+                of = _session_of_role(request, first, role) if role else first
                 found[_identity(request, of)] = of
         except CmdbError as error:
             if len(assumed) == 1:
@@ -134,7 +134,7 @@ def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue], list[Unrea
     return found, failures, unread
 
 
-def _who(request: Request) -> tuple[str, list[str]]:
+def _profile_and_roles(request: Request) -> tuple[str, list[str]]:
     """The profile, and the roles that it assumes: `profile`, or `role@account,account`."""
     who, at, accounts = request.address.netloc.rpartition("@")
     roles = list(request.options(*_OPTIONS).get("role", []))
@@ -169,7 +169,7 @@ def _regions(request: Request) -> list[str]:
     return regions
 
 
-def _assumed(request: Request, of: Any, role: str) -> Any:
+def _session_of_role(request: Request, of: Any, role: str) -> Any:
     """A session with the role's rights, which end after an hour."""
     more = {}
     if external := request.option("external_id", *_OPTIONS):
@@ -184,7 +184,7 @@ def _identity(request: Request, of: Any) -> str:
     return str(sts.get_caller_identity()["Account"])
 
 
-def _places(request: Request, account: str, of: Any) -> Iterator[Place]:
+def _regions_of_account(request: Request, account: str, of: Any) -> Iterator[Place]:
     endpoint = request.option("endpoint", *_OPTIONS)
     credentials = of.get_credentials().get_frozen_credentials()
     access = {
@@ -227,7 +227,7 @@ class _Reading:
         failures: list[Issue] = []
         unread: list[Unread] = []
         for resource in self._types:
-            file, error = (None, None) if self._stopped.is_set() else self._described(ec2, place, resource)
+            file, error = (None, None) if self._stopped.is_set() else self._read_type(ec2, place, resource)
             files += [file] if file else []
             if error:
                 whole = _is_whole_region(error)
@@ -240,7 +240,7 @@ class _Reading:
         ec2.close()
         return files, failures, unread
 
-    def _described(self, ec2: Any, place: Place, resource: Resource) -> tuple[FetchedFile | None, Fault | None]:
+    def _read_type(self, ec2: Any, place: Place, resource: Resource) -> tuple[FetchedFile | None, Fault | None]:
         """The records of one type; those that came before a page failed are kept, and the failure is reported."""
         name = f"{resource.type} {place.account} {place.region}.ndjson"
         path = free_path(self._request.folder, name)
@@ -248,7 +248,7 @@ class _Reading:
         with lines(path, name, self._request.limit) as written:
             try:
                 for record in records(ec2, resource):
-                    owner = _at(record, _owner(resource))
+                    owner = _value_at(record, _owner(resource))
                     # Who shares a record with others sees all of it, and they see a part.
                     if owner == place.account or owner not in self._accounts:
                         written.write(complete(record, resource, place))
@@ -257,10 +257,10 @@ class _Reading:
         if fault and not written.count:
             path.unlink()
             return None, fault
-        self._tell(1, written.count, written.size)
+        self._report_progress(1, written.count, written.size)
         return FetchedFile(path, name, resource.type, written.count, place.constants, key=_key(resource)), fault
 
-    def _tell(self, *more: int) -> None:
+    def _report_progress(self, *more: int) -> None:
         with self._lock:
             files, count, size = (before + new for before, new in zip(self._told, more, strict=True))
             self._told = (files, count, size)
@@ -306,7 +306,7 @@ def complete(record: dict[str, Any], resource: Resource, place: Place) -> dict[s
     return whole
 
 
-def _at(record: dict[str, Any], path: str | None) -> Any:
+def _value_at(record: dict[str, Any], path: str | None) -> Any:
     value: Any = record
     for part in path.split(".") if path else ("",):
         value = value.get(part) if isinstance(value, dict) else None
@@ -330,7 +330,7 @@ def _first_seen(file: FetchedFile, resource: Resource, seen: set[str]) -> Fetche
     path, kept, dropped = resource.fields[resource.key[0]].aws, 0, 0
     with atomic_path(file.path) as hidden, file.path.open("rb") as source, hidden.open("wb") as target:
         for line in source:
-            key = _at(orjson.loads(line), path)
+            key = _value_at(orjson.loads(line), path)
             if key in seen:
                 dropped += 1
                 continue

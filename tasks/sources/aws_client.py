@@ -75,10 +75,10 @@ def meaning(what: str, error: BotoCoreError | ClientError) -> CmdbError:
         return Transient(f"{what} does not answer: {_first_line(error)}")
     if not isinstance(error, ClientError):
         return SourceError(f"{what} can't be read: {_first_line(error)}")
-    return _answered(what, error.response.get("Error", {}))
+    return _error_of_answer(what, error.response.get("Error", {}))
 
 
-def _answered(what: str, error: dict[str, Any]) -> CmdbError:
+def _error_of_answer(what: str, error: dict[str, Any]) -> CmdbError:
     code, message = str(error.get("Code", "")), error.get("Message") or "no reason given"
     if any(sign in code for sign in _PASSING):
         return Transient(f"{what} asks for patience, after {ATTEMPTS} attempts ({code}: {message})")

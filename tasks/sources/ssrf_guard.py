@@ -53,11 +53,11 @@ def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
 
 def is_public(address: str) -> bool:
     """Say whether an address is one of the Internet, and so is each that stands in it."""
-    return all(each.is_global and not each.is_multicast for each in _meant(address))
+    return all(each.is_global and not each.is_multicast for each in _addresses_within(address))
 
 
 def _refuse(host: str, address: str, *, private: bool) -> None:
-    wrong = next((each for each in _meant(address) if _is_no_source(each)), None)
+    wrong = next((each for each in _addresses_within(address) if _is_no_source(each)), None)
     if wrong is not None:
         raise UsageError(f"'{host}' is at {wrong}, where no source is: it is not asked.")
     if not private and not is_public(address):
@@ -76,17 +76,17 @@ def _is_no_source(address: Address) -> bool:
     )
 
 
-def _meant(address: str) -> list[Address]:
+def _addresses_within(address: str) -> list[Address]:
     """The addresses that an address means: those of IPv4 that stand in it, else itself."""
     own = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(own, ipaddress.IPv4Address) or own.is_unspecified or own.is_loopback:
         return [own]
-    inner: list[Address] = list(_inside(own))
+    inner: list[Address] = list(_embedded_ipv4(own))
     # What an ISATAP address leads to is also the network around it.
     return [*inner, own] if _is_isatap(own) else inner or [own]
 
 
-def _inside(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+def _embedded_ipv4(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
     if any(address in network for network in _AROUND_IPV4) or _is_isatap(address):
         yield ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     if address.sixtofour is not None:

@@ -86,11 +86,11 @@ def without_control(values: pl.Series) -> pl.Series:
 # Empty cells ----------------------------------------------------------------------------------------------------------
 
 
-def _cases(words: Sequence[str]) -> list[str]:
+def _in_all_cases(words: Sequence[str]) -> list[str]:
     return sorted({spelt for word in words for spelt in (word, word.lower(), word.upper(), word.capitalize())})
 
 
-_WORDS = _cases([*EMPTY_WORDS, "NoObject"])
+_WORDS = _in_all_cases([*EMPTY_WORDS, "NoObject"])
 
 
 def is_empty_word(values: pl.Series, kind: Kind) -> pl.Series:
@@ -109,7 +109,7 @@ _TWO_READINGS = r"^[+-]?\d{1,3}[.,]\d{3}$"
 _NOTHING_AFTER_ZERO = r"^[+-]?0[.,]000$"
 
 
-def _grouped(sign: str, least: int = 1) -> str:
+def _grouped_number_pattern(sign: str, least: int = 1) -> str:
     return rf"^[+-]?\d{{1,3}}(?:{re.escape(sign)}\d{{3}}){{{least},}}"
 
 
@@ -129,7 +129,7 @@ def plain_numbers(values: pl.Series, kind: Kind, options: ReadOptions) -> pl.Ser
     several = [] if given else [".", ","]
     for sign, least in [*((sign, 1) for sign in once), *((sign, 2) for sign in several)]:
         tail = rest if sign != "." or decimal == "," else "$"
-        where = values.str.contains(_grouped(sign, least) + tail).fill_null(value=False)
+        where = values.str.contains(_grouped_number_pattern(sign, least) + tail).fill_null(value=False)
         if where.any():
             values = values.str.replace_all(sign, "", literal=True).zip_with(where, values)
     if decimal == ",":
@@ -171,11 +171,11 @@ def joined(first: pl.Series, second: pl.Series, measure: Measure) -> pl.Series:
     elif measure is Measure.END:
         text = first + "-" + second
     else:
-        text = each(first + " " + second.str.replace(r"\.0+$", ""), _counted)
+        text = each(first + " " + second.str.replace(r"\.0+$", ""), _block_of_count)
     return first.zip_with(alone.fill_null(value=True), text)
 
 
-def _counted(text: str) -> str:
+def _block_of_count(text: str) -> str:
     """The block of so many addresses; of IPv6, the registries' files have its length in place of their number."""
     start, _, number = text.partition(" ")
     try:
@@ -200,7 +200,7 @@ def read_cells(before: pl.Series, kind: Kind, options: ReadOptions, *, named: bo
     text = before.set(before.is_in(["", *kind.blanks]), None) if kind.blanks else before.set(before == "", None)
     notes: list[Note] = []
     if not is_clean(text):
-        text = _visible(text, notes, fold=named)
+        text = _without_hidden_characters(text, notes, fold=named)
     text = _without_words(text, kind, options, notes, refers=refers)
     if is_number(kind):
         text = _numbers(text, kind, options, notes)
@@ -211,7 +211,7 @@ def read_cells(before: pl.Series, kind: Kind, options: ReadOptions, *, named: bo
     return Cells(before, text, errors, repairs, warnings)
 
 
-def _visible(text: pl.Series, notes: list[Note], *, fold: bool) -> pl.Series:
+def _without_hidden_characters(text: pl.Series, notes: list[Note], *, fold: bool) -> pl.Series:
     control = has_control(text)
     if control.any():
         notes.append(Note("control", control, "holds control characters, which do not show: remove them"))

@@ -36,7 +36,7 @@ def completed(session: Session, resource: Resource, mapping: Mapping, extracted:
     A field with a constant is no longer left untouched. A source without the columns of notes is as it was.
     """
     if UNTOUCHED in extracted.columns and mapping.constants:
-        extracted = replace(extracted, frame=extracted.frame.with_columns(_without(mapping.constants)))
+        extracted = replace(extracted, frame=extracted.frame.with_columns(_untouched_without(mapping.constants)))
     key = mapping.column_of(resource.key_column)
     if MERGED not in extracted.columns or key is None:
         return extracted
@@ -44,28 +44,31 @@ def completed(session: Session, resource: Resource, mapping: Mapping, extracted:
     read = [ROW, *dict.fromkeys((MERGED, *columns.values()))]
     rows = extracted.frame.select(read).filter(pl.col(MERGED).str.len_bytes() > 0).collect()
     changed = pl.DataFrame(
-        list(_changed(session, resource, columns, rows)), schema={ROW: pl.UInt32, **dict.fromkeys(columns, pl.String)}
+        list(_changed_rows(session, resource, columns, rows)),
+        schema={ROW: pl.UInt32, **dict.fromkeys(columns, pl.String)},
     )
     if changed.is_empty():
         return extracted
     named = [name for name in columns if changed[name].null_count() < len(changed)]
-    new = changed.lazy().select(ROW, *(pl.col(name).alias(_new(columns[name])) for name in named))
+    new = changed.lazy().select(ROW, *(pl.col(name).alias(_new_column(columns[name])) for name in named))
     joined = extracted.frame.join(new, on=ROW, how="left", maintain_order="left")
-    frame = joined.with_columns(pl.coalesce(_new(columns[name]), columns[name]).alias(columns[name]) for name in named)
+    frame = joined.with_columns(
+        pl.coalesce(_new_column(columns[name]), columns[name]).alias(columns[name]) for name in named
+    )
     return replace(extracted, frame=frame.select(ROW, *extracted.columns))
 
 
-def _new(column: str) -> str:
+def _new_column(column: str) -> str:
     return f"__merged__{column}"
 
 
-def _without(names: dict[str, str]) -> pl.Expr:
+def _untouched_without(names: dict[str, str]) -> pl.Expr:
     """The fields that rows leave untouched, but for those of a constant."""
     kept = pl.col(UNTOUCHED).str.split(",").list.eval(pl.element().filter(~pl.element().is_in(list(names))))
     return kept.list.join(",").alias(UNTOUCHED)
 
 
-def _changed(
+def _changed_rows(
     session: Session, resource: Resource, columns: dict[str, str], rows: pl.DataFrame
 ) -> Iterator[dict[str, Any]]:
     """Yield, of each row of a stored record, its number and the fields whose text is another with what is stored."""
@@ -74,10 +77,10 @@ def _changed(
         some = keys[at : at + _AT_ONCE]
         batch = rows[at : at + _AT_ONCE]
         with session.transaction() as connection:
-            known = _stored(connection, resource, some.drop_nulls().to_list())
+            known = _stored_records(connection, resource, some.drop_nulls().to_list())
             named = _referenced_values(connection, resource, columns, batch)
         for key, row in zip(some, batch.iter_rows(named=True), strict=True):
-            merged = named.get(row[ROW], {}) | dict(_merged(resource, columns, row, known.get(key, {})))
+            merged = named.get(row[ROW], {}) | dict(_merged_fields(resource, columns, row, known.get(key, {})))
             if merged:
                 yield {ROW: row[ROW], **merged}
 
@@ -99,20 +102,20 @@ def _referenced_values(
     for by in {each[2] for each in wanted}:
         to = next(rule.to for rule in resource.set_rules if isinstance(rule, Reference) and rule.field == by)
         keys = sorted({key for _, _, other, key in wanted if other == by})
-        known = _stored(connection, RESOURCES[to], keys)
+        known = _stored_records(connection, RESOURCES[to], keys)
         for row, name, other, key in wanted:
             if other == by and key in known and known[key].get(name) is not None:
                 found.setdefault(row, {})[name] = _text(known[key][name])
     return found
 
 
-def _stored(connection: Connection, resource: Resource, keys: list[str]) -> dict[str, dict[str, Any]]:
+def _stored_records(connection: Connection, resource: Resource, keys: list[str]) -> dict[str, dict[str, Any]]:
     table = TABLES[resource.type]
     found = connection.execute(select(table).where(table.c[resource.key_column].in_(keys))).mappings()
     return {str(record[resource.key_column]): dict(record) for record in found}
 
 
-def _merged(
+def _merged_fields(
     resource: Resource, columns: dict[str, str], row: dict[str, Any], known: dict[str, Any]
 ) -> Iterator[tuple[str, str]]:
     for each in row[MERGED].split(","):
@@ -227,7 +230,7 @@ class Items:
         return known | {name: value for name, value in new.items() if value is not None}
 
 
-def _first(*names: str) -> Callable[[Item], Any]:
+def _first_member(*names: str) -> Callable[[Item], Any]:
     """The first of the members that an item has, as (name, text)."""
     return lambda item: next(((name, str(item[name])) for name in names if item.get(name)), None)
 
@@ -288,7 +291,7 @@ def _sources(known: Item, new: Item, whole: Whole) -> Item:
     """Whom two rules of the same ports are about."""
     lists = {name: (known.get(name), new.get(name)) for name in _SOURCES}
     return {
-        name: Items(_first(_SOURCES[name]))(one if isinstance(one, list) else [], other or [], whole)
+        name: Items(_first_member(_SOURCES[name]))(one if isinstance(one, list) else [], other or [], whole)
         for name, (one, other) in lists.items()
         if isinstance(one, list | None) and isinstance(other, list | None)
     }
@@ -296,9 +299,9 @@ def _sources(known: Item, new: Item, whole: Whole) -> Item:
 
 _MERGES: dict[tuple[str, str], Merge] = {
     ("routeTable", "routes"): Items(_destination, _target, _is_hidden_route),
-    ("routeTable", "associations"): Items(_first("association_id", "subnet_id", "gateway_id")),
-    ("natGateway", "addresses"): Items(_first("allocation_id", "private_ip")),
-    ("vpnConnection", "tunnels"): Items(_first("outside_ip")),
+    ("routeTable", "associations"): Items(_first_member("association_id", "subnet_id", "gateway_id")),
+    ("natGateway", "addresses"): Items(_first_member("allocation_id", "private_ip")),
+    ("vpnConnection", "tunnels"): Items(_first_member("outside_ip")),
     ("securityGroup", "rules"): _rules,
 }
 """How the items of a field, by (type, field), are set against those stored; others go by their kind."""

@@ -66,8 +66,8 @@ def read_untouched(
     joined = notes.to_frame("note").join(lists, on="note", how="left", maintain_order="left")
     named = joined[UNTOUCHED_FIELDS]
     rows = pl.DataFrame([records[ROW].cast(pl.UInt32), named])
-    wrong = {note: why for note, names in names_by_note.items() if (why := _wrong(names, resource))}
-    return Untouched(rows, pl.concat([_wrong_names(rows, notes, wrong), *_filled(rows, text)]))
+    wrong = {note: why for note, names in names_by_note.items() if (why := _wrong_name_message(names, resource))}
+    return Untouched(rows, pl.concat([_wrong_names(rows, notes, wrong), *_values_not_read(rows, text)]))
 
 
 def _names(note: str) -> list[str]:
@@ -78,7 +78,7 @@ def _is_left(name: str, resource: Resource, constants: dict[str, str]) -> bool:
     return name in resource.fields and name not in resource.key and name not in constants
 
 
-def _wrong(names: list[str], resource: Resource) -> str | None:
+def _wrong_name_message(names: list[str], resource: Resource) -> str | None:
     for name in names:
         if name in resource.key:
             return f"{name} is the key and can't be left untouched: take it out of '{UNTOUCHED}'"
@@ -95,7 +95,7 @@ def _wrong_names(rows: pl.DataFrame, notes: pl.Series, wrong: dict[str, str]) ->
     return _issues(found, pl.col("value").replace_strict(wrong), Severity.ERROR)
 
 
-def _filled(rows: pl.DataFrame, text: pl.DataFrame) -> list[pl.DataFrame]:
+def _values_not_read(rows: pl.DataFrame, text: pl.DataFrame) -> list[pl.DataFrame]:
     """Cells with a value that is not read."""
     named = rows[UNTOUCHED_FIELDS]
     found = []

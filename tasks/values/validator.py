@@ -155,7 +155,7 @@ class Validator:
         notes = [column for column in extracted.columns if column.startswith(NOTE)]
         frame, examples = self._without_examples(frame, notes)
         columns = [column for column in extracted.columns if column not in notes]
-        blank = _blank(frame, columns)
+        blank = _blank_rows(frame, columns)
         if len(blank):
             empty = pl.col(ROW).is_in(blank.implode())
             noted = pl.any_horizontal(pl.lit(value=False), *(pl.col(note).str.len_bytes() > 0 for note in notes))
@@ -175,7 +175,7 @@ class Validator:
         rows = frame.filter(marked.fill_null(value=False)) if notes else frame.clear()
         if rows.is_empty():
             return frame, issues_frame()
-        is_example = self._images(self._text(rows)[0]).is_in(self._images(self._examples()).implode())
+        is_example = self._row_images(self._text(rows)[0]).is_in(self._row_images(self._examples()).implode())
         left_out, others = rows[ROW].filter(is_example), rows[ROW].filter(~is_example)
         issues = [
             row_issues(rows, rule="example", severity=Severity.WARNING, message=pl.format(f"row {{}} {says}", "row"))
@@ -186,7 +186,7 @@ class Validator:
         ]
         return frame.filter(~pl.col(ROW).is_in(left_out.implode())), pl.concat(issues)
 
-    def _images(self, text: pl.DataFrame) -> pl.Series:
+    def _row_images(self, text: pl.DataFrame) -> pl.Series:
         """One text for the mapped cells of each row: the same for the same values in the same cells."""
         names = [match.field for match in self.mapping.matches]
         filled = text.select(pl.concat_str(pl.col(names).is_not_null().cast(pl.String)).alias("image"))["image"]
@@ -201,7 +201,7 @@ class Validator:
 
     def _typed(self, text: pl.DataFrame) -> pl.DataFrame:
         """The values of a batch of text; what is no value of its field's kind is null."""
-        return text.select(ROW, *self._seen(), *(self._read(text, name) for name in self.mapping.fields))
+        return text.select(ROW, *self._export_time_column(), *(self._read(text, name) for name in self.mapping.fields))
 
     def _faulty_cells(self, records: pl.DataFrame, extracted: Extracted) -> pl.DataFrame:
         """The faults of cells of these records, as far as their columns are read."""
@@ -225,7 +225,7 @@ class Validator:
                 found.own[name] = columns[name]
                 column = columns[name].fill_null(column) if columns[name].null_count() else columns[name]
             columns[name] = column.set(column.is_in(["", *self.resource.fields[name].kind.blanks]), None)
-        seen = [self._moments(records, found)] if self.mapping.seen else []
+        seen = [self._export_times(records, found)] if self.mapping.seen else []
         ordered = [columns[name].alias(name) for name in self.mapping.fields]
         return pl.DataFrame([records[ROW], *seen, *ordered]), found
 
@@ -244,7 +244,7 @@ class Validator:
             (cells.repairs, found.repairs),
             (cells.warnings, found.warnings),
         ):
-            issues += [self._noted(records, cells.before, note, name) for note in notes]
+            issues += [self._note_issues(records, cells.before, note, name) for note in notes]
         join = next((join for join in self.mapping.joins if join.field == name), None)
         if join is None or join.column not in records.columns:
             return cells.text
@@ -254,17 +254,17 @@ class Validator:
     def _unguarded(self, values: pl.Series, kind: Kind) -> pl.Series:
         return unguarded(values) if self.guarded and is_free(kind) else values
 
-    def _noted(self, records: pl.DataFrame, before: pl.Series, note: Note, name: str) -> pl.DataFrame:
+    def _note_issues(self, records: pl.DataFrame, before: pl.Series, note: Note, name: str) -> pl.DataFrame:
         """What there is to tell of the cells of a column."""
         rows = pl.DataFrame({ROW: records[ROW], name: before}).filter(note.where)
         rows = rows.with_columns(without_control(rows[name]).alias(name))
         text = note.text.filter(note.where) if isinstance(note.text, pl.Series) else pl.lit(note.text)
         return cell_issues(self.mapping, rows, name, note.rule, text, note.severity)
 
-    def _seen(self) -> list[str]:
+    def _export_time_column(self) -> list[str]:
         return [SEEN_AT] if self.mapping.seen else []
 
-    def _moments(self, records: pl.DataFrame, found: Found) -> pl.Series:
+    def _export_times(self, records: pl.DataFrame, found: Found) -> pl.Series:
         """When each record had been changed last as the file was exported."""
         column = str(self.mapping.seen)
         values = records[column].str.strip_chars()
@@ -296,7 +296,8 @@ class Validator:
     ) -> list[pl.DataFrame]:
         """The issues of the type's rules of rows and the user's own rules of cells."""
         built_in = [
-            left.spared(self._broken(text, typed, rule, wrong), rule.fields) for rule in self.resource.row_rules
+            left.spared(self._broken_row_rule(text, typed, rule, wrong), rule.fields)
+            for rule in self.resource.row_rules
         ]
         own = [
             without_unread(broken_cells(rule, self.resource, self.mapping, typed), wrong, rule.fields)
@@ -304,7 +305,9 @@ class Validator:
         ]
         return [*built_in, *own]
 
-    def _broken(self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule, wrong: pl.DataFrame) -> pl.DataFrame:
+    def _broken_row_rule(
+        self, text: pl.DataFrame, typed: pl.DataFrame, rule: RowRule, wrong: pl.DataFrame
+    ) -> pl.DataFrame:
         absent = set(rule.fields) - set(self.mapping.fields)
         if absent and (not rule.partial or absent == set(rule.fields) or self.mode is Mode.UPDATE):
             return issues_frame()
@@ -334,7 +337,7 @@ class Validator:
         )
 
 
-def _blank(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
+def _blank_rows(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
     """The rows in whose cells is nothing but spaces."""
     # Where the first cell holds something, the others need not be looked at.
     rest = frame.filter(pl.col(columns[0]).str.strip_chars().fill_null("") == "") if columns else frame

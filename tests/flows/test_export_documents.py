@@ -178,7 +178,7 @@ def test_all_types_are_of_one_moment(database_url: str, tmp_path: Path, monkeypa
     """What is written while the first type is read is in none of the others."""
     importer(database_url, tmp_path)([vpc(1)])
     since: list[str] = []
-    before = writers._joined
+    before = writers._joined_objects
 
     def slowly(frame: pl.DataFrame, objects: pl.Expr, separator: str) -> bytes:
         if not since:
@@ -190,7 +190,7 @@ def test_all_types_are_of_one_moment(database_url: str, tmp_path: Path, monkeypa
             since.append("written")
         return before(frame, objects, separator)
 
-    monkeypatch.setattr(writers, "_joined", slowly)
+    monkeypatch.setattr(writers, "_joined_objects", slowly)
     export(database_url, tmp_path / "a.json")
     assert since
     assert list(content(tmp_path / "a.json")) == ["vpc"]

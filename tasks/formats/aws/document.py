@@ -136,7 +136,7 @@ def recognise(key: str | None, record: dict[str, Any]) -> Shape | None:
     if key is not None:
         return SHAPES.get(key)
     fitting = [shape for shape in SHAPES.values() if _fits(shape, record)]
-    named = {member for shape in fitting for member in _others(shape)}
+    named = {member for shape in fitting for member in _members_without_key(shape)}
     own = [shape for shape in fitting if shape.id not in named]
     if len(own) == 1:
         return None if _other_ids(own[0], record) else own[0]
@@ -146,7 +146,7 @@ def recognise(key: str | None, record: dict[str, Any]) -> Shape | None:
 def by_key(record: dict[str, Any]) -> Shape | None:
     """Return the shape of a record by the id that it has as its key, and that no other of its members could name."""
     naming = [s for s in SHAPES.values() if s.id in record and type_of_id(record[s.id]) is s.resource]
-    named = {member for shape in naming for member in _others(shape)}
+    named = {member for shape in naming for member in _members_without_key(shape)}
     own = [shape for shape in naming if shape.id not in named]
     fitting = [shape for shape in own if _fits(shape, record)] or [shape for shape in own if shape.key == shape.own]
     return fitting[0] if len({shape.id for shape in own}) == 1 and not _other_ids(fitting[0], record) else None
@@ -179,7 +179,7 @@ def _of_all() -> tuple[str, ...]:
     return tuple(AwsRecord.to_schema().columns)
 
 
-def _others(shape: Shape) -> Iterator[str]:
+def _members_without_key(shape: Shape) -> Iterator[str]:
     """The AWS members of a type that are not its key."""
     for name, column in shape.columns.items():
         if name not in shape.resource.key:
@@ -204,14 +204,14 @@ def foreign_id(record: dict[str, Any]) -> str | None:
 
 
 @cache
-def _prefixes() -> dict[str, Resource]:
+def _types_by_id_prefix() -> dict[str, Resource]:
     return {resource.id_prefix: resource for resource in RESOURCES.values() if resource.id_prefix}
 
 
 def type_of_id(value: Any) -> Resource | None:
     """Return the type of a record by its id, such as `vpc-0a1b2c3d`."""
     found = _ID.fullmatch(value) if isinstance(value, str) else None
-    return _prefixes().get(found[1]) if found else None
+    return _types_by_id_prefix().get(found[1]) if found else None
 
 
 # Flattening -----------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def _flattener(shape: Shape) -> Flatten:
     used: dict[str, Any] = {}
     for column in columns:
         for path in column.reads:
-            _mark(used, path)
+            _mark_as_read(used, path)
     secrets = frozenset(map(plain, resource.document.secrets)) if resource.document else frozenset()
     tagged = {plain(name): name for name in TAGGED if name in resource.fields}
 
@@ -247,21 +247,21 @@ def _flattener(shape: Shape) -> Flatten:
             if member in record:
                 flat[name] = record[member]
         for name, path in simple:
-            value = _member(record, path)
+            value = _value_at(record, path)
             if value is not _ABSENT:
                 flat[name] = value
         for name, paths, read in found:
-            if not paths or any(_member(record, path) is not _ABSENT for path in paths):
+            if not paths or any(_value_at(record, path) is not _ABSENT for path in paths):
                 flat[name] = read(record)
         if isinstance(record.get("Tags"), list):
-            flat.update(_tagged(record["Tags"], tagged))
-        _leave(flat, record, used, secrets, "")
+            flat.update(_fields_of_tags(record["Tags"], tagged))
+        _add_unread_members(flat, record, used, secrets, "")
         return flat
 
     return flatten
 
 
-def _tagged(tags: list[Any], names: dict[str, str]) -> dict[str, Any]:
+def _fields_of_tags(tags: list[Any], names: dict[str, str]) -> dict[str, Any]:
     """The fields that tags fill; a tag that is not there unsets its field."""
     found: dict[str, Any] = dict.fromkeys(names.values())
     for tag in tags:
@@ -275,7 +275,7 @@ def _tagged(tags: list[Any], names: dict[str, str]) -> dict[str, Any]:
 _ABSENT: Any = object()
 
 
-def _member(record: dict[str, Any], path: tuple[str, ...]) -> Any:
+def _value_at(record: dict[str, Any], path: tuple[str, ...]) -> Any:
     value: Any = record
     for part in path:
         if not isinstance(value, dict) or part not in value:
@@ -287,16 +287,16 @@ def _member(record: dict[str, Any], path: tuple[str, ...]) -> Any:
 # What is left over ----------------------------------------------------------------------------------------------------
 
 
-def _mark(used: dict[str, Any], path: tuple[str, ...]) -> None:
+def _mark_as_read(used: dict[str, Any], path: tuple[str, ...]) -> None:
     """Note in a tree of members that this one is read: a whole member is None, one read in part a tree."""
     head, *rest = path
     if not rest:
         used[head] = None
     elif used.setdefault(head, {}) is not None:
-        _mark(used[head], tuple(rest))
+        _mark_as_read(used[head], tuple(rest))
 
 
-def _leave(
+def _add_unread_members(
     flat: dict[str, Any], record: dict[str, Any], used: dict[str, Any], secrets: frozenset[str], at: str
 ) -> None:
     """Add the members that no field reads, those next to one that is read under their dotted path."""
@@ -310,7 +310,7 @@ def _leave(
             if flat.get(name) is None:
                 flat[name] = without(value, secrets) if secrets else value
         elif inner is not None and isinstance(value, dict):
-            _leave(flat, value, inner, secrets, f"{at}{member}.")
+            _add_unread_members(flat, value, inner, secrets, f"{at}{member}.")
 
 
 def without(value: Any, secrets: frozenset[str]) -> Any:
@@ -331,22 +331,22 @@ def _column(name: str, aws: str) -> _Column:
     def read(record: dict[str, Any]) -> Any:
         return compiled.search(record, _OPTIONS)
 
-    return _Column(name, tuple(_reads(compiled.parsed)), read)
+    return _Column(name, tuple(_members_read_by(compiled.parsed)), read)
 
 
-def _reads(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _members_read_by(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """The members of a record that a parsed JMESPath takes values from."""
     if node["type"] == "field":
         yield (node["value"],)
     elif node["type"] == "subexpression":
-        paths = [path for part in node["children"] for path in _reads(part)]
+        paths = [path for part in node["children"] for path in _members_read_by(part)]
         yield tuple(part for path in paths for part in path)
     elif node["type"] in ("or_expression", "and_expression", "multi_select_list"):
         for part in node["children"]:
-            yield from _reads(part)
+            yield from _members_read_by(part)
     elif node["children"]:
         # A projection, a filter, a pipe or `without` takes from its left side; what follows only chooses.
-        yield from _reads(node["children"][0])
+        yield from _members_read_by(node["children"][0])
 
 
 def _shapes() -> Iterator[Shape]:
@@ -374,7 +374,7 @@ def _named_alike(column: _Column, name: str) -> _Column:
     path = column.reads[0] if column.simple else ()
 
     def read(record: dict[str, Any]) -> Any:
-        value = _member(record, path)
+        value = _value_at(record, path)
         return None if value is _ABSENT else value
 
     return _Column(name, column.reads, column.read or read)

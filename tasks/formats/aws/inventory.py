@@ -73,11 +73,11 @@ def is_item(record: Json) -> bool:
 
 def read(item: Json) -> Item:
     """Turn an item into a record of a describe call."""
-    return _controlled(item) if "Properties" in item else _configured(item)
+    return _item_of_cloud_control(item) if "Properties" in item else _item_of_config(item)
 
 
-def _configured(item: Json) -> Item:
-    found = _object(item.get("configuration"))
+def _item_of_config(item: Json) -> Item:
+    found = _parsed_object(item.get("configuration"))
     configuration: Json = _pascal(found) if isinstance(found, dict) else {}
     key = item.get("resourceId")
     kind = str(item.get("resourceType") or "")
@@ -86,7 +86,7 @@ def _configured(item: Json) -> Item:
         return Item(kind or str(key))
     if item.get("configurationItemStatus") in _GONE:
         return Item(kind, shape)
-    record = _described(shape, configuration, key)
+    record = _with_ec2_names(shape, configuration, key)
     if "tags" in item:
         record["Tags"] = _tags(item["tags"])
     shape.put(record, item.get("awsAccountId") or item.get("accountId"), item.get("awsRegion"))
@@ -95,13 +95,13 @@ def _configured(item: Json) -> Item:
     return Item(kind, shape, record)
 
 
-def _controlled(item: Json) -> Item:
-    properties, key = _object(item["Properties"]), item.get("Identifier")
+def _item_of_cloud_control(item: Json) -> Item:
+    properties, key = _parsed_object(item["Properties"]), item.get("Identifier")
     kind = str(item.get("TypeName") or "")
     shape = _shape(kind, key)
     if shape is None or not isinstance(properties, dict):
         return Item(kind or str(key))
-    return Item(kind, shape, _described(shape, dict(properties), key))
+    return Item(kind, shape, _with_ec2_names(shape, dict(properties), key))
 
 
 def _shape(kind: str, key: Any) -> Shape | None:
@@ -112,7 +112,7 @@ def _shape(kind: str, key: Any) -> Shape | None:
     return SHAPES[resource.document.key] if resource and resource.document else None
 
 
-def _object(value: Any) -> Any:
+def _parsed_object(value: Any) -> Any:
     """A value that may be JSON within JSON."""
     if not isinstance(value, str):
         return value
@@ -137,7 +137,7 @@ def _tags(tags: Any) -> Any:
     return [{"Key": tag.get("key", tag.get("Key")), "Value": tag.get("value", tag.get("Value"))} for tag in named]
 
 
-def _described(shape: Shape, record: Json, key: Any) -> Json:
+def _with_ec2_names(shape: Shape, record: Json, key: Any) -> Json:
     """What CloudFormation and the SDK for Java call otherwise, as the EC2 API calls it."""
     spelt = {plain(member): member for member in (*shape.heads, "Tags")}
     record = {spelt.get(plain(name), name): value for name, value in record.items()}

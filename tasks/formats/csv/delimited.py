@@ -109,7 +109,7 @@ def shape_of(source: Source, text: Text) -> Shape:
     delimiter = source.options.delimiter or (_named(source, named[1]) if named else _delimiter(whole[skip:]))
     records = _records(whole, skip, delimiter)
     if source.options.without_header:
-        return _headless(source, records, delimiter, hidden)
+        return _shape_without_header(source, records, delimiter, hidden)
     at = 0 if given else _header(records)
     if at >= len(records) or not any(cell.strip() for cell in records[at].cells):
         raise SourceError(f"{source.name} has no header line: it holds blank lines and comments only.")
@@ -127,7 +127,7 @@ def _with_header(
     source: Source, lines: list[str], records: list[_Record], at: int, delimiter: str, hidden: int
 ) -> Shape:
     head = records[at]
-    cells = [text_of_formula(cell) for cell in _strictly(source, lines, head, delimiter)]
+    cells = [text_of_formula(cell) for cell in _header_fields(source, lines, head, delimiter)]
     notices: list[Issue] = []
     row = head.before + 1 - bool(hidden)
     if not source.options.header_row:
@@ -138,13 +138,13 @@ def _with_header(
             notices += [Issue("header", message, Severity.REPAIR, row=row)] if is_field_name(bare) else []
             cells[0] = bare if is_field_name(bare) else cells[0]
         refuse_a_record(source.name, "line", row, cells)
-    spare = _unused(cells, records[at + 1 :])
+    spare = _unused_columns(cells, records[at + 1 :])
     cells = cells[: len(cells) - spare]
     header = lines[head.end - 1].rstrip("\r\n")
     return Shape(delimiter, cells, header, row, head.end, spare, tuple(notices))
 
 
-def _headless(source: Source, records: list[_Record], delimiter: str, hidden: int) -> Shape:
+def _shape_without_header(source: Source, records: list[_Record], delimiter: str, hidden: int) -> Shape:
     """The shape of a table without a header: as wide as most of its records, or as the columns that are named."""
     found = [record for record in records if any(record.cells) and not record.cells[0].startswith(NOTE)]
     if not found:
@@ -163,14 +163,14 @@ def _without_blanks(cells: list[str]) -> list[str]:
     return cells[: max((n for n, cell in enumerate(cells, start=1) if cell.strip()), default=0)]
 
 
-def _unused(cells: list[str], records: list[_Record]) -> int:
+def _unused_columns(cells: list[str], records: list[_Record]) -> int:
     """How many columns at the right have neither a name nor a value: lines may end in a delimiter."""
     rows = [record.cells for record in records if record.cells and not record.cells[0].startswith(NOTE)]
     wide = max((len(_without_blanks(row)) for row in rows), default=len(cells))
     return len(cells) - max(len(_without_blanks(cells)), min(wide, len(cells)), 1)
 
 
-def _strictly(source: Source, lines: list[str], head: _Record, delimiter: str) -> list[str]:
+def _header_fields(source: Source, lines: list[str], head: _Record, delimiter: str) -> list[str]:
     """The fields of the header; raises SourceError where its quotes are wrong."""
     reader = quoted_reader(iter(lines[head.before :]), delimiter, source.max_cell)
     try:

@@ -24,14 +24,14 @@ def with_merged_filled(cells: pl.DataFrame, marks: Marks) -> tuple[pl.DataFrame,
             columns.setdefault(index, []).append((top, last))
             filled.append(area)
     for index, ranges in columns.items():
-        cells = cells.with_columns(_filled(cells.to_series(index), ranges))
+        cells = cells.with_columns(_with_ranges_filled(cells.to_series(index), ranges))
     if not filled:
         return cells, []
     shown = some_of([_area(*area) for area in filled[:3]], total=len(filled))
     return cells, [Issue("merged", f"merged cells are filled with their value: {shown}", Severity.REPAIR)]
 
 
-def _filled(values: pl.Series, ranges: list[tuple[int, int]]) -> pl.Series:
+def _with_ranges_filled(values: pl.Series, ranges: list[tuple[int, int]]) -> pl.Series:
     rows: list[int] = []
     texts: list[str | None] = []
     for top, last in ranges:
@@ -78,11 +78,11 @@ def as_shown(
         index = number - marks.first_column
         if not 0 <= index < min(len(names), cells.width) or is_number_name(names[index]):
             continue
-        form, below = marks.formats[style], _below(rows, header, len(cells))
+        form, below = marks.formats[style], _rows_below_header(rows, header, len(cells))
         before = cells.to_series(index)[below - 1]
         place = letters_of(number)
         if form.look in (Look.PART_OF_DATE, Look.DURATION):
-            faults += [_unclear(f"{place}{row}", row, names[index], form) for row in below]
+            faults += [_unclear_date(f"{place}{row}", row, names[index], form) for row in below]
             continue
         if form.look is Look.UNKNOWN:
             unknown += [f"{place}{row}" for row in below[:3]]
@@ -95,7 +95,7 @@ def as_shown(
             (f"{place}{row}", old, new) for row, old, new in zip(where[:3], before.filter(differs), texts, strict=False)
         ]
         cells = cells.with_columns(cells.to_series(index).scatter(where - 1, texts))
-    return cells, faults, [*notices, *_changed(changed, count, sheet), *_unknown(unknown, sheet)]
+    return cells, faults, [*notices, *_changed_values(changed, count, sheet), *_unknown_formats(unknown, sheet)]
 
 
 def _without_midnight(text: pl.Expr) -> pl.Expr:
@@ -105,12 +105,12 @@ def _without_midnight(text: pl.Expr) -> pl.Expr:
     )
 
 
-def _below(rows: array[int], header: int, last: int) -> pl.Series:
+def _rows_below_header(rows: array[int], header: int, last: int) -> pl.Series:
     series = pl.Series(rows, dtype=pl.UInt32)
     return series.filter((series > header) & (series <= last))
 
 
-def _unclear(cell: str, row: int, column: str, form: NumberFormat) -> Issue:
+def _unclear_date(cell: str, row: int, column: str, form: NumberFormat) -> Issue:
     what = (
         "a duration"
         if form.look is Look.DURATION
@@ -120,7 +120,7 @@ def _unclear(cell: str, row: int, column: str, form: NumberFormat) -> Issue:
     return Issue("date", message, row=row, column=column)
 
 
-def _changed(changed: list[tuple[str, str, str]], count: int, sheet: str) -> list[Issue]:
+def _changed_values(changed: list[tuple[str, str, str]], count: int, sheet: str) -> list[Issue]:
     if not changed:
         return []
     shown = some_of([f"{cell} '{new}' (stored: {old})" for cell, old, new in changed[:3]], total=count)
@@ -128,7 +128,7 @@ def _changed(changed: list[tuple[str, str, str]], count: int, sheet: str) -> lis
     return [Issue("number_format", message, Severity.REPAIR)]
 
 
-def _unknown(cells: list[str], sheet: str) -> list[Issue]:
+def _unknown_formats(cells: list[str], sheet: str) -> list[Issue]:
     if not cells:
         return []
     shown = ", ".join(cells[:3])

@@ -187,7 +187,7 @@ class _Reader:
     def _see_first_column(self, text: bytes) -> None:
         """Find the first column that holds anything: Calamine leaves out those before it."""
         while self._first is None or self._first > 1:
-            found = (_FILLED if self._first is None else _before(self._first)).findall(text)
+            found = (_FILLED if self._first is None else _cell_before_pattern(self._first)).findall(text)
             numbers = {column_number((one or other).decode()) for one, other in set(found)}
             if not numbers or (self._first and min(numbers) >= self._first):
                 return
@@ -202,7 +202,7 @@ class _Reader:
                 self.marks.styled[column, int(match[2])].append(row)
 
 
-def _filled(letters: bytes) -> re.Pattern[bytes]:
+def _filled_cell_pattern(letters: bytes) -> re.Pattern[bytes]:
     """What a cell in a column of these letters looks like that Calamine takes for filled, if only with ""."""
     formula = rb"(?:<(?:\w+:)?f\b[^<>]*+(?:(?<=/)>|>[^<]*+</(?:\w+:)?f>))?"
     value = rb"(?:<(?:\w+:)?v\b[^<>/]*+>[^<]|<(?:\w+:)?is\b)"
@@ -211,12 +211,12 @@ def _filled(letters: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"<(?:\w+:)?c\b(?:" + text + rb"|" + place + formula + value + rb")")
 
 
-_FILLED = _filled(rb"[A-Z]{1,3}")
+_FILLED = _filled_cell_pattern(rb"[A-Z]{1,3}")
 
 
-def _before(column: int) -> re.Pattern[bytes]:
+def _cell_before_pattern(column: int) -> re.Pattern[bytes]:
     """What a filled cell before a column looks like."""
-    return _filled(b"[A-Z]{1,3}" if column > 26 else b"[A-" + bytes([ord("A") + column - 2]) + b"]")
+    return _filled_cell_pattern(b"[A-Z]{1,3}" if column > 26 else b"[A-" + bytes([ord("A") + column - 2]) + b"]")
 
 
 def _special_in(text: bytes) -> Iterator[Special]:

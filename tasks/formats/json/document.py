@@ -71,7 +71,7 @@ def open_at(source: Source, reader: Reader, path: str) -> Opened:
     key = path.rpartition(".")[2]
     lists = Lists(source, named=True)
     walk = _Walk(names, ends, partial(lists.note_page, key))
-    values = (value for _ in _each(reader) for value in walk.at(reader, path.split(".")))
+    values = (value for _ in _top_values(reader) for value in walk.at(reader, path.split(".")))
     records = (record_of(source.name, value, number) for number, value in enumerate(values, start=1))
     first = next(records, None)
     if first is None and not (ends and source.emptied):
@@ -85,7 +85,7 @@ def open_at(source: Source, reader: Reader, path: str) -> Opened:
     return open_found(lists.found, several=False)[0]
 
 
-def _each(reader: Reader) -> Iterator[str]:
+def _top_values(reader: Reader) -> Iterator[str]:
     """Stand on each value of a document, which may be several in a row."""
     while sign := reader.peek():
         yield sign
@@ -234,10 +234,10 @@ def _line(file: IO[bytes]) -> bytes:
 
 
 def _one_by_one(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
-    return _sound(lines, number) or _looked_through(lines, number, faults)
+    return _records_of_lines(lines, number) or _looked_through(lines, number, faults)
 
 
-def _sound(lines: list[bytes], number: int) -> Chunk | None:
+def _records_of_lines(lines: list[bytes], number: int) -> Chunk | None:
     """The records of lines when each is an object."""
     try:
         records = [orjson.loads(line) for line in lines]
@@ -245,7 +245,7 @@ def _sound(lines: list[bytes], number: int) -> Chunk | None:
         return None
     if any(type(record) is not dict for record in records):
         return None
-    return Chunk(list(range(number, number + len(lines))), records, partial(_exactly, lines))
+    return Chunk(list(range(number, number + len(lines))), records, partial(_exact_records, lines))
 
 
 def _looked_through(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
@@ -265,10 +265,10 @@ def _looked_through(lines: list[bytes], number: int, faults: list[Issue]) -> Chu
         rows.append(row)
         sound.append(b"{}" if what else line)
         records.append({} if what else record)
-    return Chunk(rows, records, partial(_exactly, sound))
+    return Chunk(rows, records, partial(_exact_records, sound))
 
 
-def _exactly(lines: list[bytes]) -> list[Json]:
+def _exact_records(lines: list[bytes]) -> list[Json]:
     """Read lines again with all digits of their numbers, which orjson has for 64 bits only."""
     return [DECODER.decode(line.decode()) for line in lines]
 
@@ -278,12 +278,12 @@ def _exactly(lines: list[bytes]) -> list[Json]:
 
 def matches_json(path: Path, head: bytes) -> bool:
     """Say whether a file is JSON, by its first sign."""
-    return path.is_file() and _start(head)[:1] in (b"{", b"[")
+    return path.is_file() and _without_bom(head)[:1] in (b"{", b"[")
 
 
 def matches_ndjson(path: Path, head: bytes) -> bool:
     """Say whether each of the first two lines of a file is an object by itself."""
-    if not _start(head).startswith(b"{"):
+    if not _without_bom(head).startswith(b"{"):
         return False
     with path.open("rb") as file:
         lines = [line for line in itertools.islice(_first_lines(file), 50) if line.strip(_SPACE)][:2]
@@ -303,7 +303,7 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _start(head: bytes) -> bytes:
+def _without_bom(head: bytes) -> bytes:
     return head.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE)
 
 

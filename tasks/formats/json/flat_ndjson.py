@@ -42,7 +42,7 @@ class FlatReader:
         if self._failed == _TRIES:
             return None
         text = b"".join(lines)
-        counted = _counted(text)
+        counted = _member_counts(text)
         frame = _read(lines, text, self._schema, counted) if self._schema else None
         if frame is None and (schema := _schema(lines[:_HEAD])) != self._schema:
             frame = _read(lines, text, schema, counted)
@@ -52,11 +52,11 @@ class FlatReader:
             self._failed += 1
             return None
         self._schema = dict(frame.schema)
-        return frame.select(pl.all().cast(pl.String), *_absent(lines, frame, counted))
+        return frame.select(pl.all().cast(pl.String), *_absent_members(lines, frame, counted))
 
 
 @dataclass(frozen=True)
-class _Counted:
+class _MemberCounts:
     """How many members a text has, how many of them are null, and how many quotes."""
 
     members: int
@@ -64,12 +64,12 @@ class _Counted:
     quotes: int
 
 
-def _counted(text: bytes) -> _Counted:
+def _member_counts(text: bytes) -> _MemberCounts:
     if b"\\" in text:
         text = text.replace(rb"\\", b"").replace(rb"\"", b"")
     # A quote without a backslash before it begins or ends a text: so this is found nowhere within one.
     nulls = text.count(b'":null') + text.count(b'": null')
-    return _Counted(text.count(b'":'), nulls, text.count(b'"'))
+    return _MemberCounts(text.count(b'":'), nulls, text.count(b'"'))
 
 
 def _schema(lines: list[bytes]) -> dict[str, pl.DataType] | None:
@@ -87,7 +87,7 @@ def _members(text: bytes) -> int:
 
 
 def _read(
-    lines: list[bytes], text: bytes, schema: dict[str, pl.DataType] | None, counted: _Counted
+    lines: list[bytes], text: bytes, schema: dict[str, pl.DataType] | None, counted: _MemberCounts
 ) -> pl.DataFrame | None:
     if b"\\u" in text and _ODD.search(text):
         return None
@@ -101,7 +101,7 @@ def _read(
     return frame if sound and named and _is_all(lines, frame, counted) else None
 
 
-def _is_all(lines: list[bytes], frame: pl.DataFrame, counted: _Counted) -> bool:
+def _is_all(lines: list[bytes], frame: pl.DataFrame, counted: _MemberCounts) -> bool:
     """Say whether a frame has each member of each line once, and as text just those that are text there."""
     members, nulls = counted.members, counted.nulls
     filled: dict[str, int] = {
@@ -113,7 +113,7 @@ def _is_all(lines: list[bytes], frame: pl.DataFrame, counted: _Counted) -> bool:
     return (members, counted.quotes) == wanted and (not nulls or _each_once(lines, frame.columns, members))
 
 
-def _absent(lines: list[bytes], frame: pl.DataFrame, counted: _Counted) -> list[pl.Expr]:
+def _absent_members(lines: list[bytes], frame: pl.DataFrame, counted: _MemberCounts) -> list[pl.Expr]:
     """The names of the members that each line lacks, if any does; null is a value."""
     if counted.members == len(frame) * frame.width:
         return []

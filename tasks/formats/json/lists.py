@@ -79,7 +79,7 @@ class Lists:
             inner, first = place.within(name), reader.first_item()
             if inner and (first or reader.peek() == "{"):
                 keyed = True
-                self._below(reader, inner)
+                self._read_below(reader, inner)
             elif first == "{" or (first == "[" and holds_records(name)) or (first == '"' and plain(name) == "results"):
                 outline[name] = [{}]
                 self.page = outline
@@ -89,9 +89,9 @@ class Lists:
                 outline[name] = []
             else:
                 outline[name] = reader.value()
-        return self._closed(outline, place, keyed=keyed)
+        return self._read_outline(outline, place, keyed=keyed)
 
-    def _below(self, reader: Reader, place: Place) -> None:
+    def _read_below(self, reader: Reader, place: Place) -> None:
         """Read what is under the key of a region or an account."""
         if reader.peek() == "[":
             self.items(reader, None, place)
@@ -101,7 +101,7 @@ class Lists:
                 "that are named as AWS names them."
             )
 
-    def _closed(self, outline: Json, place: Place, *, keyed: bool) -> bool:
+    def _read_outline(self, outline: Json, place: Place, *, keyed: bool) -> bool:
         """Read the members of an object that are not its lists, once all of them are known."""
         lists = [name for name, inner in outline.items() if inner == [{}]]
         bare = [name for name, inner in outline.items() if inner == []]
@@ -117,16 +117,16 @@ class Lists:
         single = [name for name in inventory.SINGLE if name in objects]
         for name in single:
             self.items(ValueReader([[objects.pop(name)]], self.source.name), name, place)
-        keyed |= any(self._by_place(name, objects, place) for name in list(objects))
+        keyed |= any(self._read_by_place(name, objects, place) for name in list(objects))
         others = [name for name in objects if plain(name) not in _DOCUMENT_MEMBERS]
         if lists or keyed or single or bare:
             self.found.objects += [name for name in others if lists or keyed or single]
             return True
         if len(others) == 1:
-            return self._alone(others[0], objects[others[0]], place)
+            return self._read_single(others[0], objects[others[0]], place)
         return False
 
-    def _by_place(self, name: str, objects: Json, place: Place) -> bool:
+    def _read_by_place(self, name: str, objects: Json, place: Place) -> bool:
         """Read an object of regions or accounts under the name of a list: `{"Vpcs": {"us-east-1": […]}}`."""
         inner = {key: place.within(key) for key in objects[name]}
         if not all(inner.values()):
@@ -137,10 +137,10 @@ class Lists:
             if below and reader.peek() == "[":
                 self.items(reader, name if type_of(name) else None, below)
             elif below:
-                self._below(reader, below)
+                self._read_below(reader, below)
         return True
 
-    def _alone(self, name: str, value: Json, place: Place) -> bool:
+    def _read_single(self, name: str, value: Json, place: Place) -> bool:
         """Read the one object in an object: a record, or what holds the lists."""
         if not self.object(ValueReader([value], self.source.name), place):
             self.take(name if type_of(name) else None, iter([value]), place, ValueReader([], self.source.name))
@@ -154,7 +154,7 @@ class Lists:
         if first is _NOTHING:
             self.found.empty[name] = None
         elif isinstance(first, str) and name and plain(name) == "results":
-            self._inventory(
+            self._take_inventory(
                 name, (_parsed_result(self.source, each, at) for at, each in enumerate(everything, 1)), place
             )
         elif isinstance(first, dict) and holds_lists(self.source, first):
@@ -179,7 +179,7 @@ class Lists:
             self.found.empty[name] = None
             return
         if name in inventory.LISTS or name in inventory.SINGLE or inventory.is_item(first):
-            self._inventory(name, itertools.chain([first], records), place)
+            self._take_inventory(name, itertools.chain([first], records), place)
             return
         if unknown := self._unknown_list_name(name, first):
             self.found.unknown[unknown] += 1 + sum(1 for _ in records)
@@ -187,7 +187,7 @@ class Lists:
         try:
             rest = recognised_shape(self.source.name, first, name, self.page, self.source.resource)
             self.found.pages.kind[name] = rest.type if rest else None
-            record_list = self._list(
+            record_list = self._record_list_of(
                 name, lambda: reading_of(self.source, name, first, self.page), self.found.pages.kind[name]
             )
         except UnknownType as error:  # which matters where nothing else holds records
@@ -209,7 +209,7 @@ class Lists:
             return f"records with a {member}" if member else None
         return name if _PASCAL.fullmatch(name) else None
 
-    def _list(self, name: str | None, reading: Callable[[], Reading], kind: str | None = None) -> RecordList:
+    def _record_list_of(self, name: str | None, reading: Callable[[], Reading], kind: str | None = None) -> RecordList:
         record_list = self.found.lists.get((name, kind))
         if record_list is None:
             workdir = self.source.workdir / f"list-{len(self.found.lists)}"
@@ -222,7 +222,7 @@ class Lists:
             record_list = self.found.lists[name, kind] = RecordList(name, how, spooling, is_named)
         return record_list
 
-    def _inventory(self, name: str | None, items: Iterable[Json], place: Place) -> None:
+    def _take_inventory(self, name: str | None, items: Iterable[Json], place: Place) -> None:
         """Take items of an inventory, each a record of its own type."""
         for found in map(inventory.read, items):
             shape = found.shape
@@ -232,7 +232,7 @@ class Lists:
                 self.found.deleted += 1
             else:
                 reading = Reading(shape.resource, shape, flatten=shape.flatten)
-                record_list = self._list(name, lambda reading=reading: reading, shape.key)  # type: ignore[misc]
+                record_list = self._record_list_of(name, lambda reading=reading: reading, shape.key)  # type: ignore[misc]
                 record_list.add(_with_place(iter([found.record]), shape, place), ValueReader([], ""))
 
     def note_page(self, name: str, outline: Json) -> None:

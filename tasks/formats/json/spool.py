@@ -224,13 +224,13 @@ def _frame(source: Source, chunk: Chunk, flatten: Flatten | None, *, absent: boo
 def _columns_of(chunk: Chunk, flatten: Flatten | None, *, absent: bool, most: int) -> dict[str, pl.Series]:
     """The values of each member of a chunk, read again where a number may have lost digits."""
     try:
-        return _columns(_flat(chunk.records, flatten), exact=chunk.exact is None, absent=absent, most=most)
+        return _columns(_flattened(chunk.records, flatten), exact=chunk.exact is None, absent=absent, most=most)
     except _Inexact:
         records = chunk.exact() if chunk.exact else chunk.records
-        return _columns(_flat(records, flatten), exact=True, absent=absent, most=most)
+        return _columns(_flattened(records, flatten), exact=True, absent=absent, most=most)
 
 
-def _flat(records: list[Json], flatten: Flatten | None) -> list[Json]:
+def _flattened(records: list[Json], flatten: Flatten | None) -> list[Json]:
     return [flatten(record) for record in records] if flatten else records
 
 
@@ -252,7 +252,7 @@ def _columns(records: list[Json], *, exact: bool, absent: bool, most: int) -> di
             raise _TooWide
         # {"a.b": 1, "a": {"b": 2}} has one column twice; so have members that differ in space around their name.
         twice |= {name} & columns.keys()
-        columns[name] = values if name not in columns else _either(values, columns[name])
+        columns[name] = values if name not in columns else _first_filled(values, columns[name])
     if lacking:
         names_absent = ["\n".join(filter(None, names)) or None for names in zip(*lacking, strict=True)]
         columns[ABSENT] = pl.Series(ABSENT, _without_filled(names_absent, columns, twice), dtype=pl.String)
@@ -268,7 +268,7 @@ def _without_filled(absent: list[str | None], columns: dict[str, pl.Series], twi
     return absent
 
 
-def _either(values: pl.Series, others: pl.Series) -> pl.Series:
+def _first_filled(values: pl.Series, others: pl.Series) -> pl.Series:
     return values.zip_with(values.is_not_null(), others)
 
 
@@ -287,13 +287,13 @@ def _members(
     if lacking is not None and len(shapes) > 1:
         if len(records) * sum(map(len, names.values())) > MOST_NAMED:
             raise _TooSparse
-        lacking.append(_lacking(records, shapes, names, empty=not before))
+        lacking.append(_absent_columns(records, shapes, names, empty=not before))
     for key, values in _by_member(records, keys, alike=len(shapes) == 1):
         name = names[key]
         if _TEXT.issuperset(map(type, values)):
             yield name, _series(name, values)
         else:
-            yield from _converted(name, key, values, exact=exact, lacking=lacking, most=most)
+            yield from _converted_columns(name, key, values, exact=exact, lacking=lacking, most=most)
 
 
 _TEXT = frozenset((str, type(None)))
@@ -303,7 +303,7 @@ def _name(before: str, key: str, number: int) -> str:
     return column_name(before + key if key.strip() else before + f"column {number}", number)
 
 
-def _lacking(
+def _absent_columns(
     records: list[Json], shapes: Iterable[tuple[str, ...]], names: dict[str, str], *, empty: bool
 ) -> list[str | None]:
     """The columns that each record lacks, a line each; `empty` says that records without members lack them all."""
@@ -323,7 +323,7 @@ def _by_member(records: list[Json], keys: Iterable[str], *, alike: bool) -> Iter
     return ((key, [record.get(key) for record in records]) for key in keys)
 
 
-def _converted(
+def _converted_columns(
     name: str, key: str, values: Sequence[Any], *, exact: bool, lacking: list[list[str | None]] | None, most: int
 ) -> Iterator[tuple[str, pl.Series]]:
     """Values that are not all text: objects become columns of their own, anything else text."""

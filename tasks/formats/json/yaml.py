@@ -51,15 +51,15 @@ _MEMBER = re.compile(r"(?:\"[^\"]*\"|'[^']*'|[\w.-]+):\s*$")
 
 def open_yaml(source: Source) -> Opened:
     """Open a YAML file: a list of mappings, a mapping that holds one, or such documents in a row."""
-    return _opened(source, several=False)[0]
+    return _open_documents(source, several=False)[0]
 
 
 def open_lists(source: Source) -> tuple[Opened, ...]:
     """Open each list of records that a YAML file holds."""
-    return _opened(source, several=True)
+    return _open_documents(source, several=True)
 
 
-def _opened(source: Source, *, several: bool) -> tuple[Opened, ...]:
+def _open_documents(source: Source, *, several: bool) -> tuple[Opened, ...]:
     values = _documents(source)
     if source.options.records:
         return (open_at(source, ValueReader(values, source.name), source.options.records),)

@@ -39,7 +39,7 @@ def as_fields(opened: Opened) -> Opened:
     opened = _no_objects(opened)
     if "prefix" not in {accessor(column) for column in opened.columns}:
         return opened
-    for read in (_global, _one_vrf, _one_vlan, _one_place, _namespaces):
+    for read in (_without_global_vrf, _one_vrf, _one_vlan, _one_place, _namespaces):
         opened = read(opened, {accessor(column): column for column in opened.columns})
     return opened
 
@@ -59,7 +59,7 @@ def _text(column: str) -> pl.Expr:
     return pl.when(~stripped.is_in(_EMPTY)).then(stripped)
 
 
-def _with(opened: Opened, name: str, value: pl.Expr, used: Iterable[str], message: str) -> Opened:
+def _with_column(opened: Opened, name: str, value: pl.Expr, used: Iterable[str], message: str) -> Opened:
     """Return a table with a column in the place of those that it is read from, and a notice that says so."""
     replaced = [column for column in used if column != name]
     columns = tuple(dict.fromkeys([*(column for column in opened.columns if column not in replaced), name]))
@@ -83,12 +83,14 @@ def _no_objects(opened: Opened) -> Opened:
     return replace(opened, frame=frame, notices=(*opened.notices, Issue("empty_word", message, Severity.WARNING)))
 
 
-def _global(opened: Opened, spelt: dict[str, str]) -> Opened:
+def _without_global_vrf(opened: Opened, spelt: dict[str, str]) -> Opened:
     column = spelt.get("vrf")
     if column is None or not _SHOWN & spelt.keys():
         return opened
     value = pl.when(pl.col(column).str.strip_chars() != "Global").then(pl.col(column))
-    return _with(opened, column, value, (), f"'Global' in column '{column}' is read as no VRF, as NetBox shows it")
+    return _with_column(
+        opened, column, value, (), f"'Global' in column '{column}' is read as no VRF, as NetBox shows it"
+    )
 
 
 def _one_vrf(opened: Opened, spelt: dict[str, str]) -> Opened:
@@ -96,7 +98,7 @@ def _one_vrf(opened: Opened, spelt: dict[str, str]) -> Opened:
     if rd is None or name is None:
         return opened
     message = f"columns '{rd}' and '{name}' are read together as the VRF: the name where it has no route distinguisher"
-    return _with(opened, "vrf", pl.coalesce(_text(rd), _text(name)), (rd, name), message)
+    return _with_column(opened, "vrf", pl.coalesce(_text(rd), _text(name)), (rd, name), message)
 
 
 def _one_vlan(opened: Opened, spelt: dict[str, str]) -> Opened:
@@ -111,7 +113,7 @@ def _one_vlan(opened: Opened, spelt: dict[str, str]) -> Opened:
     value = pl.coalesce(pl.concat_str(place, pl.lit("/"), vid), cell)
     used = ", ".join(f"'{column}'" for column in places)
     message = f"columns {used} and '{number}' are read together as the VLAN: its group or else its site, and its number"
-    return _with(opened, "vlan", value, (*places, number), message)
+    return _with_column(opened, "vlan", value, (*places, number), message)
 
 
 def _one_place(opened: Opened, spelt: dict[str, str]) -> Opened:
@@ -120,7 +122,7 @@ def _one_place(opened: Opened, spelt: dict[str, str]) -> Opened:
         return opened
     is_site = _text(kind).str.to_lowercase().str.contains(r"(^|\W)site$")
     message = f"column '{scope}' is read as the site where '{kind}' says that it is one, and as no site elsewhere"
-    return _with(opened, "site", pl.when(is_site).then(pl.col(scope)), (kind, scope), message)
+    return _with_column(opened, "site", pl.when(is_site).then(pl.col(scope)), (kind, scope), message)
 
 
 def _namespaces(opened: Opened, spelt: dict[str, str]) -> Opened:
@@ -134,8 +136,8 @@ def _namespaces(opened: Opened, spelt: dict[str, str]) -> Opened:
         message = f"column '{kind}' is read as the status where it is container, and column '{status}' elsewhere"
         if "is_pool" not in spelt:
             pool = pl.when(_text(kind).is_not_null()).then((_text(kind).str.to_lowercase() == "pool").cast(pl.String))
-            opened = _with(opened, "is_pool", pool, (), f"column '{kind}' says whether a prefix is a pool")
-        opened = _with(opened, status, value, (kind,), message)
+            opened = _with_column(opened, "is_pool", pool, (), f"column '{kind}' says whether a prefix is a pool")
+        opened = _with_column(opened, status, value, (kind,), message)
     if spelt.keys() & {*_RD, *_VRF}:
         return opened
     other = opened.frame.filter(_text(space).fill_null("Global") != "Global").select(ROW, space).collect()

@@ -55,19 +55,19 @@ def refuse_expansion(source: Source) -> None:
         by_column[number] = by_column.get(number, 0) + column.values
     values = max(by_column.values(), default=0)
     if values > max(_VALUES, _VALUES_PER_BYTE * size):
-        _refuse(source, f"{values:,} values in a column")
+        _refuse_expansion(source, f"{values:,} values in a column")
     cells = sum(by_column.values())
     if cells > max(_CELLS, _CELLS_PER_BYTE * size):
-        _refuse(source, f"{cells:,} values")
+        _refuse_expansion(source, f"{cells:,} values")
     unpacked = sum(column.unpacked for _, column in columns)
     if unpacked > max(_PAGES, _PAGES_PER_BYTE * size):
-        _refuse(source, f"{unpacked >> 20:,} MB of pages")
+        _refuse_expansion(source, f"{unpacked >> 20:,} MB of pages")
     most = max(_TEXT, _TEXT_PER_BYTE * size)
     if sum(column.unpacked + column.dictionary * column.values for _, column in columns) > most:
         _refuse_text(source, most)
 
 
-def _refuse(source: Source, what: str) -> None:
+def _refuse_expansion(source: Source, what: str) -> None:
     raise SourceError(f"{source.name} unpacks to {what}, as no table of its size does: it is refused.")
 
 
@@ -80,7 +80,7 @@ def _refuse_text(source: Source, most: int) -> None:
     lengths = pl.col(texts).cast(pl.Binary).bin.size().cast(pl.UInt64).sum()
     size = int(frame.select(lengths).collect(engine="streaming").sum_horizontal().item() or 0)
     if size > most:
-        _refuse(source, f"{size >> 20:,} MB of text")
+        _refuse_expansion(source, f"{size >> 20:,} MB of text")
 
 
 # Headers --------------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def open_parquet(source: Source) -> Opened:
             copy, compression="lz4"
         )
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise SourceError(f"{source.name} is a damaged Parquet file: write it again. ({_first(error)})") from error
+        raise SourceError(f"{source.name} is a damaged Parquet file: write it again. ({_first_line(error)})") from error
     records = pl.scan_ipc(copy)
     count = int(records.select(pl.len()).collect().item())
     if not count and not source.emptied:
@@ -59,7 +59,7 @@ def open_parquet(source: Source) -> Opened:
     )
 
 
-def _first(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).splitlines()[0][:200]
 
 
@@ -90,10 +90,10 @@ def _as_json(values: pl.Series) -> pl.Series:
 def _json(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    return orjson.dumps(value, default=_plain).decode()
+    return orjson.dumps(value, default=_decoded_text).decode()
 
 
-def _plain(value: object) -> str:
+def _decoded_text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 

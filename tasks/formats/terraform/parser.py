@@ -91,7 +91,7 @@ class StateFile:
     # Version 4 ----------------------------------------------------------------------------------------------------
 
     def _resources(self, reader: JsonReader) -> Iterator[Instance]:
-        if not _opens(reader, "["):
+        if not _enters(reader, "["):
             return
         for resource in reader.values():
             yield from _of_resource(resource) if isinstance(resource, dict) else (_NO_OBJECT,)
@@ -99,13 +99,13 @@ class StateFile:
     # Version 3 ----------------------------------------------------------------------------------------------------
 
     def _modules(self, reader: JsonReader) -> Iterator[Instance]:
-        if not _opens(reader, "["):
+        if not _enters(reader, "["):
             return
         for _ in reader.items():
             yield from self._module_of_three(reader)
 
     def _module_of_three(self, reader: JsonReader) -> Iterator[Instance]:
-        if not _opens(reader, "{"):
+        if not _enters(reader, "{"):
             return
         module = ""
         for name in reader.members():
@@ -123,7 +123,7 @@ class StateFile:
 
     def _prior(self, reader: JsonReader) -> Iterator[Instance]:
         self.plan = True
-        if not _opens(reader, "{"):
+        if not _enters(reader, "{"):
             return
         for name in reader.members():
             if name == "values" and reader.peek() == "{":
@@ -136,7 +136,7 @@ class StateFile:
         yield from self._values(reader, planned=True)
 
     def _values(self, reader: JsonReader, *, planned: bool = False) -> Iterator[Instance]:
-        if not _opens(reader, "{"):
+        if not _enters(reader, "{"):
             return
         for name in reader.members():
             if name == "root_module":
@@ -145,7 +145,7 @@ class StateFile:
                 _skip(reader)
 
     def _module(self, reader: JsonReader, *, planned: bool) -> Iterator[Instance]:
-        if not _opens(reader, "{"):
+        if not _enters(reader, "{"):
             return
         for name in reader.members():
             if name == "resources" and reader.peek() == "[":
@@ -159,7 +159,7 @@ class StateFile:
 
     def _changes(self, reader: JsonReader) -> Iterator[Instance]:
         """Count the changes of a plan by what they do; nothing is read of them."""
-        if not _opens(reader, "["):
+        if not _enters(reader, "["):
             return
         for change in reader.values():
             if isinstance(change, dict) and change.get("mode") != "data":
@@ -178,7 +178,7 @@ _MEMBERS: dict[str, Callable[[StateFile, JsonReader], Iterator[Instance]]] = {
 """Which member of a document is read by which method of `StateFile`."""
 
 
-def _opens(reader: JsonReader, sign: str) -> bool:
+def _enters(reader: JsonReader, sign: str) -> bool:
     """Say whether a list or an object comes next, as `sign` says; what is not is passed over."""
     if reader.peek() == sign:
         return True
@@ -341,10 +341,10 @@ def _collection(rest: Json) -> Any:
         return expanded(rest)
     split = [(*key.partition("."), value) for key, value in rest.items() if key != "#"]
     split.sort(key=lambda part: (len(part[0]), part[0]))  # the numbers of a list in their order
-    return [_item([(dot, inner, value) for _, dot, inner, value in parts]) for _, parts in groupby(split, _first)]
+    return [_item([(dot, inner, value) for _, dot, inner, value in parts]) for _, parts in groupby(split, _first_part)]
 
 
-def _first(part: tuple[Any, ...]) -> Any:
+def _first_part(part: tuple[Any, ...]) -> Any:
     return part[0]
 
 
@@ -376,15 +376,15 @@ def matches(path: Path, head: bytes) -> bool:
     if any(all(re.search(mark, ends) for mark in marks) for marks in kinds):
         return True
     # A plan with its members in alphabetical order has the other mark somewhere in between.
-    return bool(re.search(_SHOWN[0], ends)) and any(_holds(path, marks) for marks in (_STATE, _SHOWN))
+    return bool(re.search(_SHOWN[0], ends)) and any(_contains_all(path, marks) for marks in (_STATE, _SHOWN))
 
 
 def holds_plan(path: Path) -> bool:
     """Say whether a file may be a plan: it names what is planned somewhere."""
-    return _holds(path, (rb'"planned_values"\s*:',))
+    return _contains_all(path, (rb'"planned_values"\s*:',))
 
 
-def _holds(path: Path, marks: tuple[bytes, ...]) -> bool:
+def _contains_all(path: Path, marks: tuple[bytes, ...]) -> bool:
     """Say whether each of the marks stands anywhere in a file."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         return all(re.search(mark, whole) for mark in marks)

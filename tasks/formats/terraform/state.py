@@ -55,7 +55,7 @@ def _record(entry: Entry, key: str, instance: Instance, facts: Facts) -> Json:
         read, more = entry.reads.get(name), added.get(name, [])
         value = value_of(read, instance.attributes or {}, facts) if read else None
         if (entry.type, name) in LISTS and (value is None or isinstance(value, list)):
-            fields[name], modes[name] = _together(entry.type, name, value or [], more)
+            fields[name], modes[name] = _merged_list(entry.type, name, value or [], more)
         elif more:
             fields[name] = more[-1]
         elif value is not None:
@@ -64,7 +64,7 @@ def _record(entry: Entry, key: str, instance: Instance, facts: Facts) -> Json:
                 modes[name] = "whole"
     if entry.view:
         modes = {name: "fill" for name in fields if name != entry.key}
-    modes |= {name: _fill(entry, name) for name in RESOURCES[entry.type].required if name not in fields}
+    modes |= {name: _fill_note(entry, name) for name in RESOURCES[entry.type].required if name not in fields}
     notes = {
         ADDRESS: instance.address,
         MERGED: ",".join(f"{name}={mode}" for name, mode in modes.items()),
@@ -74,11 +74,11 @@ def _record(entry: Entry, key: str, instance: Instance, facts: Facts) -> Json:
     return notes | dict.fromkeys(modes) | cells | {entry.key: key}
 
 
-def _fill(entry: Entry, name: str) -> str:
+def _fill_note(entry: Entry, name: str) -> str:
     return f"fill:{entry.same_as[name]}" if name in entry.same_as else "fill"
 
 
-def _together(resource_type: str, name: str, own: list[Any], more: list[Any]) -> tuple[list[Any] | None, str]:
+def _merged_list(resource_type: str, name: str, own: list[Any], more: list[Any]) -> tuple[list[Any] | None, str]:
     """A list of a resource's own items and those of others, and how it is set against what is stored.
 
     The own items are all that there are once a refresh has read them; where there are none, or where others manage
@@ -223,10 +223,10 @@ class _State:
             if counted := self.left[reason]:
                 one, many = words
                 total = counted.total()
-                yield _left_out(f"{total:,} {one if total == 1 else many}: {_counted(counted)}")
+                yield _left_out(f"{total:,} {one if total == 1 else many}: {_names_with_counts(counted)}")
         planned = Counter({name: number for name, number in self.file.changes.items() if name in _PLANNED})
         if planned:
-            yield _left_out(f"records are read as they are before the plan, which would {_planned(planned)}")
+            yield _left_out(f"records are read as they are before the plan, which would {_planned_changes(planned)}")
 
     def gaps(self, resource_type: str) -> Iterator[Issue]:
         """Yield why records of a type may be missing: its resources without an id or without attributes."""
@@ -240,7 +240,7 @@ class _State:
             }
         )
         if missing:
-            message = f"resources without an id or attributes could not be read: {_counted(missing)}"
+            message = f"resources without an id or attributes could not be read: {_names_with_counts(missing)}"
             yield Issue("incomplete", message, Severity.WARNING)
 
 
@@ -274,7 +274,7 @@ _REASONS = {
 _PLANNED = {"update": "change", "replace": "replace", "delete": "delete"}
 
 
-def _planned(changes: Counter[str]) -> str:
+def _planned_changes(changes: Counter[str]) -> str:
     changed = [f"{_PLANNED[name]} {number:,}" for name, number in changes.items()]
     return f"{', '.join(changed)} of its resources"
 
@@ -297,7 +297,7 @@ def _left_out(message: str) -> Issue:
     return Issue(LEFT_OUT, message, Severity.WARNING)
 
 
-def _counted(counts: Counter[str]) -> str:
+def _names_with_counts(counts: Counter[str]) -> str:
     """Name what is counted, with its number."""
     return ", ".join(f"{name} ({number:,})" for name, number in counts.most_common())
 
@@ -308,10 +308,10 @@ def _counted(counts: Counter[str]) -> str:
 def open_states(source: Source) -> tuple[Opened, ...]:
     """Open a state: a part for each type that it has records of."""
     state = _read(source)
-    return state.parts() or _refused(state)
+    return state.parts() or _refuse_empty_state(state)
 
 
-def _refused(state: _State) -> NoReturn:
+def _refuse_empty_state(state: _State) -> NoReturn:
     reasons = "; ".join(issue.message for issue in state.notices()) or "it has no resources"
     raise SourceError(f"{state.source.name} holds nothing to import: {reasons}.")
 
@@ -335,7 +335,7 @@ def open_state(source: Source) -> Opened:
     found = state.parts()
     if source.emptied and source.resource and _has_none(state, source.resource):
         return Opened(frame=NOTHING, columns=(), encoding="utf-8", records=0, resource_type=source.resource.type)
-    parts = {str(part.resource_type): part for part in found or _refused(state)}
+    parts = {str(part.resource_type): part for part in found or _refuse_empty_state(state)}
     if source.resource is None and len(parts) == 1:
         return next(iter(parts.values()))
     if source.resource is None:

@@ -48,7 +48,7 @@ class Session:
     def __enter__(self) -> Session:
         """Connect and hold the run's own lock."""
         self._open()
-        self._hold("pg_advisory_lock", (run_lock(self.run_id),))
+        self._take_lock("pg_advisory_lock", (run_lock(self.run_id),))
         return self
 
     def __exit__(
@@ -56,12 +56,12 @@ class Session:
     ) -> None:
         """Give the connection back to the pool without locks; where that is not sure, close it, which frees them."""
         if self._connection is not None:
-            if not self._connection.closed and (kind is not None or not self._freed(self._connection)):
+            if not self._connection.closed and (kind is not None or not self._released(self._connection)):
                 self._connection.invalidate()
             self._connection.close()
 
     @staticmethod
-    def _freed(connection: Connection) -> bool:
+    def _released(connection: Connection) -> bool:
         """Free the locks and drop the temporary tables; says whether that is done."""
         if connection.invalidated or connection.in_transaction():
             return False
@@ -91,9 +91,9 @@ class Session:
         self._open()
         locks, self._locks = self._locks, []
         for function, key in locks:
-            self._hold(function, key)
+            self._take_lock(function, key)
 
-    def _hold(self, function: str, key: tuple[int, ...]) -> None:
+    def _take_lock(self, function: str, key: tuple[int, ...]) -> None:
         with self.transaction() as connection:
             connection.execute(select(getattr(func, function)(*key)))
         self._locks.append((function, key))

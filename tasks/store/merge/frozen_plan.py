@@ -75,10 +75,10 @@ class Frozen:
     def is_there(self) -> bool:
         """Say whether there are the tables that the plan is kept in, which a crash of the database empties."""
         has_table = self.connection.dialect.has_table
-        return all(has_table(self.connection, it.name, schema=STAGING_SCHEMA) for it in self._kept)
+        return all(has_table(self.connection, it.name, schema=STAGING_SCHEMA) for it in self._tables)
 
     @property
-    def _kept(self) -> list[Table]:
+    def _tables(self) -> list[Table]:
         rejected = self.target.rejected
         return [self.target.s, self.table, *([] if rejected is None else [rejected])]
 
@@ -96,7 +96,7 @@ class Frozen:
 
     def checksum(self) -> str:
         """Return a number that another plan would not have."""
-        sums = [self.connection.scalar(text(_CHECKSUM.format(table=self._quoted(table)))) for table in self._kept]
+        sums = [self.connection.scalar(text(_CHECKSUM.format(table=self._quoted(table)))) for table in self._tables]
         return ".".join(f"{number % 2**64:016x}" for number in sums)
 
     def _quoted(self, table: Table) -> str:

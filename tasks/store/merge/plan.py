@@ -68,7 +68,7 @@ class Planner:
         plan = Plan(self.staging.rows - known, changed, known - changed)
         return replace(plan, delete=missing.delete, retire=missing.retire, there=missing.there) if missing else plan
 
-    def _planned(self, *columns: ColumnElement[Any]) -> Select[Any]:
+    def _planned_rows(self, *columns: ColumnElement[Any]) -> Select[Any]:
         s, t = self.target.s, self.target.t
         planned = s.join(self.updates, self.updates.c.row_number == s.c.row_number)
         return select(*columns).select_from(planned.join(t, self.target.stored_key == self.target.match_key))
@@ -92,7 +92,7 @@ class Planner:
         s, key = self.target.s, cast(self.target.staged_key, Text)
         first = select(self.updates.c.row_number).order_by(self.updates.c.row_number).limit(most)
         before = func.to_jsonb(text(f'"{self.target.t.name}".*'))
-        query = self._planned(source_row(s.c.row_number), key, before, self._after_image()).where(
+        query = self._planned_rows(source_row(s.c.row_number), key, before, self._after_image()).where(
             s.c.row_number.in_(first)
         )
         rows = self.connection.execute(query.order_by(s.c.row_number))
@@ -135,7 +135,7 @@ class Planner:
             "before": func.to_jsonb(text(f'"{self.target.t.name}".*')),
             "after": self._after_image(),
         }
-        rows = self._planned(*(value.label(name) for name, value in image.items()))
+        rows = self._planned_rows(*(value.label(name) for name, value in image.items()))
         self.connection.execute(insert(CHANGE).from_select(list(image), rows))
 
     def _update(self) -> None:
@@ -172,7 +172,7 @@ class Planner:
         table just now, the index stays.
         """
         key = self.target.t.primary_key
-        rebuild = self.staging.rows >= _MANY and not self.target.any_stored(self.connection) and self._alone()
+        rebuild = self.staging.rows >= _MANY and not self.target.any_stored(self.connection) and self._lock_table()
         if rebuild:
             self.connection.execute(DropConstraint(key))
         yield rebuild
@@ -180,7 +180,7 @@ class Planner:
             set_local(self.connection, "maintenance_work_mem", SORTING)
             self.connection.execute(AddConstraint(key))
 
-    def _alone(self) -> bool:
+    def _lock_table(self) -> bool:
         """Lock the table for this transaction alone, if it is ours to alter and that takes no waiting."""
         table = self.connection.dialect.identifier_preparer.format_table(self.target.t)
         owned = text("select pg_has_role(relowner, 'usage') from pg_class where oid = cast(:name as regclass)")

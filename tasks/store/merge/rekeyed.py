@@ -62,13 +62,13 @@ class Following:
 
     def plan(self, most: int) -> Followed:
         """Find what would follow, before anything is applied."""
-        return self._go(most, write=False)
+        return self._follow_all(most, write=False)
 
     def apply(self) -> None:
         """Let it follow, once all else is applied."""
-        self._go(0, write=True)
+        self._follow_all(0, write=True)
 
-    def _go(self, most: int, *, write: bool) -> Followed:
+    def _follow_all(self, most: int, *, write: bool) -> Followed:
         found = Followed()
         renamed: dict[str, list[Select[Any]]] = {}
         for name, target in self.targets.items():
@@ -79,13 +79,13 @@ class Following:
         for resource in RESOURCES.values() if renamed else ():
             for rule in _references(resource):
                 if rule.to in renamed:
-                    self._follow(resource, rule, renamed, found, most, write=write)
+                    self._follow_reference(resource, rule, renamed, found, most, write=write)
         return found
 
     def _any(self, query: Select[Any]) -> bool:
         return self.connection.scalar(select(literal(1)).select_from(query.subquery()).limit(1)) is not None
 
-    def _follow(
+    def _follow_reference(
         self,
         resource: Resource,
         rule: Reference,
@@ -96,7 +96,9 @@ class Following:
         write: bool,
     ) -> None:
         name = f"follow_{resource.table}_{rule.field}"
-        affected = temporary(self.connection, name, self._affected(resource, rule, renamed[rule.to], write=write))
+        affected = temporary(
+            self.connection, name, self._referring_records(resource, rule, renamed[rule.to], write=write)
+        )
         rows = temporary(self.connection, f"{name}_free", select(affected).where(~affected.c.taken))
         stuck = select(func.count()).select_from(affected).where(affected.c.taken)
         if left := int(self.connection.scalar(stuck) or 0):
@@ -115,7 +117,9 @@ class Following:
         if write:
             self._write(resource, rule, rows)
 
-    def _affected(self, resource: Resource, rule: Reference, renamed: list[Select[Any]], *, write: bool) -> Select[Any]:
+    def _referring_records(
+        self, resource: Resource, rule: Reference, renamed: list[Select[Any]], *, write: bool
+    ) -> Select[Any]:
         """The records that refer to what is renamed: their keys, and the field, before and after."""
         t = TABLES[resource.type]
         pairs = union_all(*renamed).subquery() if len(renamed) > 1 else renamed[0].subquery()

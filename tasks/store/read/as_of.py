@@ -44,24 +44,24 @@ def as_of(connection: Connection, resource: Resource, moment: datetime) -> FromC
     _check_known(connection, resource, moment)
     table, was = TABLES[resource.type], _images(resource, moment)
     touched = exists(select(literal(1)).where(was.c.key == cast(table.c[resource.key_column], Text)))
-    untouched = select(table).where(~touched, _made(table, moment))
+    untouched = select(table).where(~touched, _existed_at(table, moment))
     populated = func.jsonb_populate_record(literal_column(f'null::"{table.name}"'), was.c.before)
     names = [column(each.name, each.type) for each in table.columns]
     image = populated.table_valued(*names, name="image").lateral()
     there = func.jsonb_typeof(was.c.before) != "null"
-    restored = select(*image.c).select_from(was.join(image, true())).where(there, _made(image, moment))
+    restored = select(*image.c).select_from(was.join(image, true())).where(there, _existed_at(image, moment))
     return union_all(untouched, restored).subquery(table.name)
 
 
-def _made(record: FromClause, moment: datetime) -> ColumnElement[bool]:
+def _existed_at(record: FromClause, moment: datetime) -> ColumnElement[bool]:
     """Say whether a record was there at a moment: no later run has made it; what no run made is as old as it says."""
-    by, later = record.c.created_by_run, select(_later(moment).c.run_id)
-    return case((by.is_(None), record.c.created_at <= _bound(moment)), else_=by.not_in(later))
+    by, later = record.c.created_by_run, select(_later_runs(moment).c.run_id)
+    return case((by.is_(None), record.c.created_at <= _moment_value(moment)), else_=by.not_in(later))
 
 
 def _images(resource: Resource, moment: datetime) -> Subquery:
     """The key and the image of each record that a run has changed since, from before the first that did."""
-    later, changes = _later(moment), _events(resource)
+    later, changes = _later_runs(moment), _events(resource)
     first = (
         select(changes.c.key, changes.c.run_id)
         .join(later, later.c.run_id == changes.c.run_id)
@@ -86,17 +86,17 @@ def _events(resource: Resource) -> FromClause:
     return union_all(changes, begun).subquery("event")
 
 
-def _later(moment: datetime) -> Subquery:
-    return _applied().where(IMPORT_RUN.c.finished_at > _bound(moment)).subquery("later")
+def _later_runs(moment: datetime) -> Subquery:
+    return _applied_runs().where(IMPORT_RUN.c.finished_at > _moment_value(moment)).subquery("later")
 
 
-def _applied() -> Select[Any]:
+def _applied_runs() -> Select[Any]:
     """The runs that may have changed records."""
     run = IMPORT_RUN.c
     return select(run.run_id, run.finished_at).where(run.status == Status.COMPLETED, ~run.dry_run)
 
 
-def _bound(moment: datetime) -> ColumnElement[datetime]:
+def _moment_value(moment: datetime) -> ColumnElement[datetime]:
     return literal(moment, DateTime(timezone=True))
 
 
@@ -110,7 +110,7 @@ def _check_known(connection: Connection, resource: Resource, moment: datetime) -
     if moment > now:
         raise UsageError(f"{_iso_time(moment)} is yet to come: it is {_iso_time(now)}.")
     among = run.parts.contains([{"resource_type": resource.type}])
-    of_type = _applied().where(or_(run.resource_type == resource.type, among))
+    of_type = _applied_runs().where(or_(run.resource_type == resource.type, among))
     first = connection.scalar(of_type.with_only_columns(func.min(run.finished_at)))
     if first is None:
         raise UsageError(f"No run of {resource.type} is known, nor what it was before: export it as it is.")

@@ -44,17 +44,17 @@ class Found:
 
 def find_free(connection: Connection, search: Search) -> Found:
     """Return the free blocks; raises UsageError where the search makes no sense."""
-    places = _places(connection, search)
+    places = _blocks_to_search(connection, search)
     blocks: list[str] = []
     total = 0
     for place in places:
-        found = free(place, _taken(connection, search, place), search.size, search.most - len(blocks))
+        found = free(place, _taken_spans(connection, search, place), search.size, search.most - len(blocks))
         blocks += found.blocks
         total += found.total
     return Found(search.size, tuple(str(place) for place in places), tuple(blocks), total)
 
 
-def _places(connection: Connection, search: Search) -> list[Network]:
+def _blocks_to_search(connection: Connection, search: Search) -> list[Network]:
     if search.vrf and search.vpc:
         raise UsageError("Prefixes are in a VRF and subnets in a VPC: give one of the two.")
     own = _blocks_of(connection, search.vpc, search.size) if search.vpc else []
@@ -68,7 +68,9 @@ def _places(connection: Connection, search: Search) -> list[Network]:
     if not place.prefixlen <= search.size <= place.max_prefixlen:
         sizes = f"{place.prefixlen} to {place.max_prefixlen}"
         raise UsageError(f"No /{search.size} fits into {place}: give a size of {sizes}.")
-    if search.vpc and not any(_inside(place, each) for each in _blocks_of(connection, search.vpc, place.max_prefixlen)):
+    if search.vpc and not any(
+        _is_inside(place, each) for each in _blocks_of(connection, search.vpc, place.max_prefixlen)
+    ):
         raise UsageError(f"{place} is not a part of the blocks of {search.vpc}.")
     if search.vrf:
         _require_record(connection, "vrf", "VRF", search.vrf)
@@ -83,7 +85,7 @@ def _block(text: str) -> Network:
         raise UsageError(f"'{text}' is not an IP block such as 10.0.0.0/16 or 2001:db8::/56.") from None
 
 
-def _inside(one: Network, other: Network) -> bool:
+def _is_inside(one: Network, other: Network) -> bool:
     first, second = span(one), span(other)
     return one.version == other.version and second[0] <= first[0] and first[1] <= second[1]
 
@@ -107,12 +109,12 @@ def _blocks_of(connection: Connection, vpc: str, size: int) -> list[Network]:
     version = 4 if size <= 32 else 6
     kept: list[Network] = []
     for each in map(ipaddress.ip_network, texts):
-        if each.version == version and each.prefixlen <= size and not (kept and _inside(each, kept[-1])):
+        if each.version == version and each.prefixlen <= size and not (kept and _is_inside(each, kept[-1])):
             kept.append(each)
     return kept
 
 
-def _taken(connection: Connection, search: Search, place: Network) -> Iterator[Span]:
+def _taken_spans(connection: Connection, search: Search, place: Network) -> Iterator[Span]:
     """The taken blocks in order; those smaller than the size stand for the whole block of the size that they are in."""
     query = _subnets(search.vpc, place) if search.vpc else _prefixes(search.vrf, place)
     taken = query.subquery().c.block

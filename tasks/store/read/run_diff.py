@@ -32,15 +32,15 @@ def difference(connection: Connection, before: UUID, after: UUID, *, most: int =
     one, other = (ledger.read_report(connection, run, samples=0) for run in (before, after))
     if one.started is None or other.started is None or one.started >= other.started:
         raise UsageError(f"Run {other.run_id} began before run {one.run_id}: name the earlier one first.")
-    runs = _between(connection, one, other)
-    created = _created(connection, runs, most)
-    updated, changed = _changed(connection, runs, most)
+    runs = _runs_between(connection, one, other)
+    created = _created_records(connection, runs, most)
+    updated, changed = _changed_records(connection, runs, most)
     counts = {"created": sum(count for count, _ in created)} | updated
     changes = [change for _, some in created for change in some]
     return Difference(one, other, counts, tuple([*changed, *changes][:most]))
 
 
-def _between(connection: Connection, one: Report, other: Report) -> list[UUID]:
+def _runs_between(connection: Connection, one: Report, other: Report) -> list[UUID]:
     run = IMPORT_RUN.c
     query = select(run.run_id).where(run.started_at > one.started, run.started_at <= other.started)
     query = query.where(run.status == Status.COMPLETED, ~run.dry_run)
@@ -49,7 +49,7 @@ def _between(connection: Connection, one: Report, other: Report) -> list[UUID]:
     return list(connection.scalars(query))
 
 
-def _created(connection: Connection, runs: list[UUID], most: int) -> list[tuple[int, list[Change]]]:
+def _created_records(connection: Connection, runs: list[UUID], most: int) -> list[tuple[int, list[Change]]]:
     found = []
     for resource in RESOURCES.values():
         table = TABLES[resource.type]
@@ -61,7 +61,7 @@ def _created(connection: Connection, runs: list[UUID], most: int) -> list[tuple[
     return found
 
 
-def _changed(connection: Connection, runs: list[UUID], most: int) -> tuple[dict[str, int], list[Change]]:
+def _changed_records(connection: Connection, runs: list[UUID], most: int) -> tuple[dict[str, int], list[Change]]:
     """The records of before that differ now, or are deleted or retired: from the first image to the last."""
     change = CHANGES.c
     of_record: dict[str, Any] = {"partition_by": [change.resource_type, change.key]}

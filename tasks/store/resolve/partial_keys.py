@@ -54,14 +54,14 @@ def meant(connection: Connection, target: Target) -> Table | None:
     there = func.array_agg(key, type_=ARRAY(Text)).filter(t.c[RETIRED_AT].is_(None))
     keys = func.coalesce(there, func.array_agg(key, type_=ARRAY(Text)))
     query = select(s.c[ROW_NUMBER], cast(target.staged_key, Text).label("own"), keys.label("keys"))
-    query = query.join_from(s, t, _agrees(target)).where(target.staged_key.is_not(None))
+    query = query.join_from(s, t, _agrees_with_row(target)).where(target.staged_key.is_not(None))
     query = query.group_by(s.c[ROW_NUMBER], target.staged_key)
     each = query.subquery()
     other = or_(func.cardinality(each.c["keys"]) > 1, each.c["keys"][1] != each.c.own)
     return temporary(connection, "meant", select(each).where(other))
 
 
-def _agrees(target: Target) -> ColumnElement[bool]:
+def _agrees_with_row(target: Target) -> ColumnElement[bool]:
     """Say whether a stored record has the values of what a row says of its key."""
     resource, s, t = target.resource, target.s, target.t
     conditions: list[ColumnElement[bool]] = []
@@ -111,11 +111,11 @@ def write_keys(connection: Connection, target: Target, found: Table) -> None:
 def ambiguous(connection: Connection, target: Target) -> list[Select[Any]]:
     """Return the queries that find the rows whose key could mean several records."""
     found = meant(connection, target)
-    queries = [] if found is None else [_several(target, found)]
-    return [*queries, *_shared(target)]
+    queries = [] if found is None else [_ambiguous_rows(target, found)]
+    return [*queries, *_shared_key_rows(target)]
 
 
-def _several(target: Target, found: Table) -> Select[Any]:
+def _ambiguous_rows(target: Target, found: Table) -> Select[Any]:
     title = target.resource.title
     absent = " and ".join(target.resource.fields[name].title for name in unsaid(target))
     keys = func.array_to_string(found.c["keys"][1:_MOST_LISTED], "', '")
@@ -128,7 +128,7 @@ def _several(target: Target, found: Table) -> Select[Any]:
     return _finding(target, found.c[ROW_NUMBER], found.c.own, message).select_from(found)
 
 
-def _shared(target: Target) -> list[Select[Any]]:
+def _shared_key_rows(target: Target) -> list[Select[Any]]:
     """Find the rows whose key is that of a stored record with other values of its fields."""
     resource, s, t = target.resource, target.s, target.t
     free = [part for part in resource.key_parts if isinstance(t.c[part[0]].type, Text)]
@@ -137,15 +137,15 @@ def _shared(target: Target) -> list[Select[Any]]:
     message = func.format(
         f"'%s' is also the key of a stored {resource.title} with %s; this row has %s: give one of them another name",
         target.staged_key,
-        _described(target, t),
-        _described(target, s),
+        _description_of(target, t),
+        _description_of(target, s),
     )
-    other = ~func.coalesce(_agrees(target), literal(value=False))
+    other = ~func.coalesce(_agrees_with_row(target), literal(value=False))
     joined = and_(target.staged_key == target.stored_key, ~target.renamed, other)
     return [_finding(target, s.c[ROW_NUMBER], cast(target.staged_key, Text), message).select_from(s.join(t, joined))]
 
 
-def _described(target: Target, records: Table) -> ColumnElement[str]:
+def _description_of(target: Target, records: Table) -> ColumnElement[str]:
     titles = {name: target.resource.fields[name].title for name in target.resource.key if name in records.c}
     values = {name: literal("'") + cast(records.c[name], Text) + literal("'") for name in titles}
     return func.concat_ws(" and ", *(literal(f"{titles[name]} ") + value for name, value in values.items()))
