@@ -11,7 +11,20 @@ import typer
 from polars.exceptions import PanicException
 from rich.markup import escape
 
-from api.cli.commands import access, exports, imports, plans, records, runs, serve, setup, syncs, templates, types
+from api.cli.commands import (
+    access,
+    doctor,
+    exports,
+    imports,
+    plans,
+    records,
+    runs,
+    serve,
+    setup,
+    syncs,
+    templates,
+    types,
+)
 from api.cli.execution import DONE, FAILED, INTERRUPTED, USAGE, Ended
 from api.cli.groups import EXIT_CODES, SETUP, GroupedCommands
 from api.cli.render.plans import mapping_table
@@ -29,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for module in (imports, exports, templates, plans, syncs, runs, types, records, serve, setup):
+for module in (imports, exports, templates, plans, syncs, runs, types, records, serve, setup, doctor):
     app.add_typer(module.commands)
 app.add_typer(setup.db, name="db", rich_help_panel=SETUP)
 app.add_typer(access.key, name="key", rich_help_panel=SETUP)

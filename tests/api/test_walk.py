@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.browsing import EXAMPLES, choose, count, heading
-from tests.api.system import Start, System, execute, file, follow
+from tests.api.system import CMDB, Start, System, execute, file, follow
 from tests.conftest import whole_system
 from tests.locks import WHILE_APPLYING, held
 from tests.support import execute as sql
@@ -25,6 +27,14 @@ def system(start_system: Start, postgres_url: str, template_database: str) -> It
     """The whole system of the walk, which ends with it: an idle one takes a seventh of a core."""
     with whole_system(start_system, postgres_url, template_database) as started:
         yield started
+
+
+def test_by_the_doctor(system: System) -> None:
+    """All parts of the running system are found sound, its worker among them."""
+    environment = system.environment | {"PREFECT_API_URL": f"{system.prefect}/api"}
+    done = subprocess.run([str(CMDB), "doctor", "--json"], env=environment, capture_output=True, text=True, check=False)
+    found = {check["name"]: check["verdict"] for check in json.loads(done.stdout)}
+    assert (done.returncode, set(found.values()), found.get("worker")) == (0, {"ok"}, "ok"), done.stdout
 
 
 def test_by_http(system: System, tmp_path: Path) -> None:
