@@ -1,0 +1,13 @@
+"""Wording that messages share."""
+
+from __future__ import annotations
+
+from schemas.wording import some_of
+
+
+def test_a_list_is_cut_short() -> None:
+    """The first texts are named, and the others counted; a short list is whole."""
+    assert some_of(["a", "b"]) == "a, b"
+    assert some_of(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert some_of(["a"], 1, total=2_001, separator="; ") == "a and 2,000 more"
+    assert some_of([]) == ""
