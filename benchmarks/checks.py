@@ -13,10 +13,12 @@ from schemas.choices import Empty, Mode
 from schemas.mapping import Mapping
 from schemas.resources import RESOURCES
 from schemas.sources import ROW
+from tasks.store.checks.found import CheckOptions
 from tasks.store.checks.run import run_checks
 from tasks.store.connection.session import Session
 from tasks.store.merge.sides import target_of
 from tasks.store.staging.names import drop_staging
+from tasks.store.staging.prefilter import Prefilter
 from tasks.store.staging.table import Staging
 
 FIELDS = ("vrf", "prefix", "status")
@@ -44,15 +46,18 @@ def prefixes(rows: int, first: int = 0) -> pl.DataFrame:
 def seconds_to_check(url: str, frame: pl.DataFrame) -> float:
     """Stage prefixes and return how long their rules take; all of them have to be kept."""
     with Session(url, uuid4()) as session, tempfile.TemporaryDirectory() as folder:
-        staging = Staging(session, RESOURCES["prefix"], FIELDS, Path(folder))
-        staging.create()
-        for start in range(0, len(frame), 100_000):
-            batch = frame.slice(start, 100_000).with_row_index(ROW, offset=start + 2)
-            staging.add(batch, batch.clear())
-        staging.finish()
+        prefix = RESOURCES["prefix"]
+        staging = Staging(session.run_id, prefix, FIELDS, Prefilter(Path(folder), prefix, FIELDS))
+        with session.transaction() as connection:
+            staging.create(connection)
+            for start in range(0, len(frame), 100_000):
+                batch = frame.slice(start, 100_000).with_row_index(ROW, offset=start + 2)
+                staging = staging.add(connection, batch, batch.clear())
+            staging.analyze(connection)
         began = time.perf_counter()
-        target = target_of(staging, Empty.CLEAR)
-        checked = run_checks(staging, target, Mapping(()), Mode.UPSERT, 0, lambda *_: iter(()))
+        options = CheckOptions(session.run_id, Mapping(()), Mode.UPSERT)
+        with session.transaction() as connection:
+            checked = run_checks(connection, staging, target_of(staging, Empty.CLEAR), lambda *_: iter(()), options)
         seconds = time.perf_counter() - began
         with session.transaction() as connection:
             drop_staging(connection, session.run_id)

@@ -14,8 +14,8 @@ from pathlib import Path
 from flows.pipelines import import_file
 from schemas.jobs import ImportJob
 from schemas.settings import settings
-from tasks.runtime.context import Run
-from tasks.runtime.type_load import Part
+from tasks.runtime.context import RunContext
+from tasks.runtime.values import MappedSource, StagedShard
 from tasks.steps.registry import PLAIN
 
 
@@ -33,9 +33,9 @@ def main(url: str, file: str, resource_type: str, dry: str = "") -> None:
     job = ImportJob(path=Path(file), resource_type=resource_type, dry_run=bool(dry))
     looked: list[float] = []
 
-    def validate(run: Run, part: Part) -> None:
+    def validate(run: RunContext, source: MappedSource) -> StagedShard:
         looked.append(time.perf_counter() - began)
-        PLAIN.validate(run, part)
+        return PLAIN.validate(run, source)
 
     began = time.perf_counter()
     report = import_file(job, url, settings(), steps=replace(PLAIN, validate=validate))

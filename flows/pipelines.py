@@ -8,12 +8,12 @@ from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob
 from schemas.reports import Exported, Outcome, Progress, Report, silent
 from schemas.settings import Settings
 from tasks.notifications.notifications import Circumstances, noticed
-from tasks.runtime.context import open_run
+from tasks.runtime.context import open_run, report_of
 from tasks.runtime.sync_definition import keep_definition
 from tasks.runtime.sync_lock import take_turn
 from tasks.steps import export as exporting
-from tasks.steps.registry import PLAIN, Steps
-from tasks.steps.restore_plan import reopen
+from tasks.steps.registry import PLAIN, Steps, validate_all
+from tasks.steps.restore_plan import staged_plan
 
 
 def import_file(
@@ -27,11 +27,9 @@ def import_file(
 ) -> Report:
     """Import a file, or with `dry_run` find out what that would do; a run that its thresholds stop has a report too."""
     with open_run(job, url, settings, progress, run_id) as run:
-        sources = steps.extract(run, job)
-        for part in steps.map(run, sources):
-            steps.validate(run, part)
-        steps.load(run)
-    return run.report
+        mapped = steps.map(run, steps.extract(run, job))
+        steps.load(run, validate_all(steps, run, mapped))
+    return report_of(run)
 
 
 def sync_source(
@@ -56,10 +54,9 @@ def sync_source(
         if fetched is None:
             run.close(Outcome.UNCHANGED)
         else:
-            for part in steps.map(run, steps.read(run, job, fetched)):
-                steps.validate(run, part)
-            steps.load(run)
-    return run.report
+            mapped = steps.map(run, steps.read(run, job, fetched))
+            steps.load(run, validate_all(steps, run, mapped))
+    return report_of(run)
 
 
 def apply_plan(
@@ -73,9 +70,8 @@ def apply_plan(
 ) -> Report:
     """Apply a frozen plan: nothing is read or validated again, and what moved since is seen."""
     with open_run(job, url, settings, progress, run_id) as run:
-        reopen(run, job)
-        steps.load(run)
-    return run.report
+        steps.load(run, staged_plan(run, job))
+    return report_of(run)
 
 
 def export_file(

@@ -74,9 +74,9 @@ _RETRIES: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 15], "re
 WATCHED = registry.Steps(
     _watched(registry.extract, "extract", task_run_name="extract {job.source}"),
     _watched(registry.fetch, "fetch", task_run_name="fetch {job.source}", **_RETRIES),
-    _watched(registry.read, "read", task_run_name="read {job.source}"),
+    _watched(registry.read, "read", task_run_name="read {job.source}", **_RETRIES),
     _watched(registry.map, "map", task_run_name="map the columns", **_RETRIES),
-    _watched(registry.validate, "validate", task_run_name="validate {part.resource.type}", **_RETRIES),
+    _watched(registry.validate, "validate", task_run_name="validate {source.resource.type}", **_RETRIES),
     _watched(registry.load, "load", task_run_name="load", **_RETRIES),
 )
 """The steps of an import as Prefect tasks, which appear as task runs of the flow run."""

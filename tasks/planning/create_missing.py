@@ -19,8 +19,9 @@ from schemas.resources import RESOURCES, resource
 from schemas.sources import ROW, Extracted
 from schemas.spelling import near_misses, nearest_of
 from tasks.rules.evaluate import of_cells
-from tasks.runtime.context import Run
-from tasks.runtime.type_load import Part
+from tasks.runtime.context import RunContext
+from tasks.runtime.type_load import Loads, TypeLoad
+from tasks.runtime.values import MappedSource, Tally
 from tasks.store import ledger
 from tasks.store.merge.sides import Target
 from tasks.store.resolve.doubts import AmbiguousValue
@@ -57,18 +58,18 @@ def created_types(job: LoadOptions) -> tuple[Resource, ...]:
     return found
 
 
-def with_referred(parts: tuple[Part, ...], job: LoadOptions, source: str) -> tuple[Part, ...]:
-    """Add a part for each type that may be created and that rows refer to; returns all in the order of loading."""
-    own = {part.resource.type for part in parts}
+def with_referred(sources: tuple[MappedSource, ...], job: LoadOptions, name: str) -> tuple[MappedSource, ...]:
+    """Add a source for each type that may be created and that rows refer to; returns all in the order of loading."""
+    own = {source.resource.type for source in sources}
     named = {
         rule.to
-        for part in parts
-        for rule in part.resource.set_rules
-        if isinstance(rule, Reference) and rule.field in part.mapping.fields
+        for source in sources
+        for rule in source.resource.set_rules
+        if isinstance(rule, Reference) and rule.field in source.mapping.fields
     }
-    more = [each for each in created_types(job) if each.type in named - own]
-    new = [Part(number, each, source, _mapping(each), referred=True) for number, each in enumerate(more, len(parts))]
-    return tuple(sorted((*parts, *new), key=lambda part: list(RESOURCES).index(part.resource.type)))
+    more = enumerate((each for each in created_types(job) if each.type in named - own), len(sources))
+    new = [MappedSource(number, each, name, _mapping(each), referred=True) for number, each in more]
+    return tuple(sorted((*sources, *new), key=lambda source: list(RESOURCES).index(source.resource.type)))
 
 
 def _mapping(of: Resource) -> Mapping:
@@ -76,42 +77,46 @@ def _mapping(of: Resource) -> Mapping:
 
 
 class Creating:
-    """The creating of records that the rows of one part refer to, inside the transaction that settles these rows."""
+    """The creating of records that the rows of one type refer to, inside the transaction that resolves these rows.
 
-    def __init__(self, run: Run, part: Part, connection: Connection) -> None:
+    `loads` are those of the types of which records are created, by type, as they are so far.
+    """
+
+    def __init__(self, run: RunContext, connection: Connection, loads: Loads) -> None:
         self.run = run
-        self.part = part
         self.connection = connection
         types = created_types(run.job)
         # A plan that is made again creates records of no other types than it was shown, and allowed, to.
-        named = [other for other in run.parts if other.resource in types and (run.moved is None or other.tally.read)]
-        self.parts = {other.resource.type: other for other in named}
-        self.created: dict[str, int] = {}
+        named = [load for load in loads if load.resource in types and (run.moved is None or load.tally.read)]
+        self.loads = {load.resource.type: load for load in named}
+        self.created = 0
 
     def create(self, target: Target, doubts: list[AmbiguousValue]) -> dict[tuple[str, str], AmbiguousValue]:
         """Stage the records that the rows refer to and that do not exist; returns why the others are not created."""
         refused: dict[tuple[str, str], AmbiguousValue] = {}
         unclear = {(doubt.field, doubt.value) for doubt in doubts if doubt.message}
-        for name, part in self.parts.items():
+        for name in self.loads:
             for rule in referring(target, name):
                 values = unknown_values(self.connection, target, rule)
                 wanted = [value for value in values if (rule.field, value) not in unclear]
-                left = self._created(target, rule, part, wanted) if wanted else []
+                left = self._created(target, rule, wanted) if wanted else []
                 refused |= {(doubt.field, doubt.value): doubt for doubt in left}
         return refused
 
-    def _created(self, target: Target, rule: Reference, part: Part, values: list[str]) -> list[AmbiguousValue]:
+    def _created(self, target: Target, rule: Reference, values: list[str]) -> list[AmbiguousValue]:
         """Stage the records of these keys, but for those that may be misspelt and those that break the type's rules."""
-        title = part.resource.title
-        known = known_keys(self.connection, target, rule.to, _MOST_NAMES) if part.resource.other_names else []
+        load = self.loads[rule.to]
+        title = load.resource.title
+        known = known_keys(self.connection, target, rule.to, _MOST_NAMES) if load.resource.other_names else []
         near = near_misses(values, known)
         # Of the spellings of a name in several cases, the one that most rows have.
         names = {value.lower(): value for value in reversed(values) if value not in near}
         new = [value for value in values if names.get(value.lower()) == value]
-        batch = self._validated(part, new)
-        stage(self.connection, part.staging, batch.valid.drop(ROW))
-        self._keep_warnings(part, batch)
-        self.created[rule.to] = self.created.get(rule.to, 0) + len(batch.valid)
+        batch = self._validated(load, new)
+        staging = stage(self.connection, load.staging, batch.valid.drop(ROW))
+        tally = replace(self._warned(load, batch), read=load.tally.read + len(batch.valid))
+        self.loads[rule.to] = replace(load, staging=staging, tally=tally)
+        self.created += len(batch.valid)
         why = {new[row]: said for row, said in _errors(batch)}
         said = "is not a known {}, and too close to '{}' to be created: correct it, or import it first"
         return [
@@ -119,10 +124,10 @@ class Creating:
             *(_doubt(rule, value, f"is no {title} that can be created: {wrong}") for value, wrong in why.items()),
         ]
 
-    def _validated(self, part: Part, keys: list[str]) -> Batch:
+    def _validated(self, load: TypeLoad, keys: list[str]) -> Batch:
         """Validate records of nothing but a key as if a file held them; their rows are numbered from 0."""
-        of, job = part.resource, self.run.job
-        fields = [name for name in of.known_by if name in part.staging.fields]
+        of, job = load.resource, self.run.job
+        fields = [name for name in of.known_by if name in load.staging.fields]
         places = [name if (name := of.known_as(key)) in fields else fields[-1] for key in keys]
         cells = {
             name: [key if place == name else None for key, place in zip(keys, places, strict=True)] for name in fields
@@ -130,26 +135,20 @@ class Creating:
         schema = {ROW: pl.UInt32(), **dict.fromkeys(fields, pl.String())}
         frame = pl.DataFrame({ROW: range(len(keys)), **cells}, schema=schema)
         matched = Mapping(tuple(Match(name, name, 1.0, "reference") for name in fields))
-        whole = () if part.staging.untouched else part.rules
-        own = tuple(rule for rule in whole if of_cells(rule, part.mapping, job.mode, job.empty))
+        whole = () if load.staging.untouched else load.source.rules
+        own = tuple(rule for rule in whole if of_cells(rule, load.mapping, job.mode, job.empty))
         validator = Validator(of, matched, own=own)
         source = Extracted(
-            frame=frame.lazy(), columns=tuple(fields), path=Path(), name=part.source, format="", size=0, sha256=""
+            frame=frame.lazy(), columns=tuple(fields), path=Path(), name=load.source.name, format="", size=0, sha256=""
         )
         return validator.batch(frame, source, validator.schema())
 
-    def _keep_warnings(self, part: Part, batch: Batch) -> None:
-        """Enter in the ledger what the user's own rules warn of; no row of the source has it."""
+    def _warned(self, load: TypeLoad, batch: Batch) -> Tally:
+        """Enter in the ledger what the user's own rules warn of; no row of the source has it. Returns the tally."""
         warned = batch.issues.filter(pl.col("severity") == Severity.WARNING).with_columns(row=pl.lit(None, pl.UInt32))
-        ledger.add_issues(self.connection, self.run.run_id, warned, part.number)
-        for rule, count in warned.group_by("rule").len().iter_rows():
-            part.tally.rules[rule, Severity.WARNING] += count
-
-    def finish(self) -> None:
-        """Count what was created, once the transaction has ended."""
-        for name, count in self.created.items():
-            self.parts[name].staging.rows += count
-            self.parts[name].tally.read += count
+        ledger.add_issues(self.connection, self.run.run_id, warned, load.number)
+        counts = warned.group_by("rule").len().rows()
+        return load.tally.with_rules({(rule, str(Severity.WARNING)): count for rule, count in counts})
 
 
 def _errors(batch: Batch) -> list[tuple[int, str]]:
@@ -162,29 +161,30 @@ def _doubt(rule: Reference, value: str, said: str, suggestion: str | None = None
     return AmbiguousValue(rule.field, value, None, f"'{value}' {said}", suggestion, ambiguous=False)
 
 
-def settle_created(run: Run, targets: Sequence[Target]) -> None:
+def settle_created(run: RunContext, connection: Connection, loads: Loads, targets: Sequence[Target]) -> Loads:
     """Drop the records that only rejected rows refer to; warn of each other one at the first row that refers to it."""
     types = created_types(run.job)
     warnings: dict[int, list[Issue]] = {}
-    dropped: list[tuple[Part, int]] = []
-    with run.session.transaction() as connection:
-        for part, target in zip(run.parts, targets, strict=True):
-            if part.resource not in types:
-                continue
-            others = [other for other in targets if other is not target]
-            dropped.append((part, drop_unreferred(connection, target, others)))
-            found = referred(connection, target, others, _MOST)
-            known = known_keys(connection, targets[-1], part.resource.type, _MOST_NAMES)
-            for number, records in found.items():
-                warnings.setdefault(number, []).extend(_warnings(part.resource, records, number, known))
-    # Only now is it so: a transaction that fails drops nothing.
-    for part, count in dropped:
-        part.staging.rows -= count
-        part.tally.read -= count
-    for part in run.parts:
-        columns = {match.field: match.column for match in part.mapping.matches}
-        told = warnings.get(part.number, [])
-        part.created = tuple(replace(issue, column=columns.get(issue.field or "")) for issue in told)
+    left: list[TypeLoad] = []
+    for load, target in zip(loads, targets, strict=True):
+        if load.resource not in types:
+            left.append(load)
+            continue
+        others = [other for other in targets if other is not target]
+        dropped = drop_unreferred(connection, target, others)
+        staging = replace(load.staging, rows=load.staging.rows - dropped)
+        left.append(replace(load, staging=staging, tally=replace(load.tally, read=load.tally.read - dropped)))
+        found = referred(connection, target, others, _MOST)
+        known = known_keys(connection, targets[-1], load.resource.type, _MOST_NAMES)
+        for number, records in found.items():
+            warnings.setdefault(number, []).extend(_warnings(load.resource, records, number, known))
+    return tuple(replace(load, created=_in_columns(load, warnings.get(load.number, []))) for load in left)
+
+
+def _in_columns(load: TypeLoad, issues: list[Issue]) -> tuple[Issue, ...]:
+    """Return issues with the columns of their fields."""
+    columns = {match.field: match.column for match in load.mapping.matches}
+    return tuple(replace(issue, column=columns.get(issue.field or "")) for issue in issues)
 
 
 def _warnings(of: Resource, records: list[Referred], part: int, known: list[str]) -> list[Issue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -11,47 +12,45 @@ from schemas.choices import Moved
 from schemas.issues import Severity
 from schemas.model.tables import IMPORT_ISSUE
 from tasks.planning.create_missing import Creating
-from tasks.runtime.context import Run
-from tasks.runtime.type_load import Part
+from tasks.runtime.context import RunContext
+from tasks.runtime.type_load import Loads, TypeLoad, kept_issues
 from tasks.store.merge.sides import Target
 from tasks.store.resolve import partial_keys, references
 from tasks.store.resolve.doubts import AmbiguousValue
 from tasks.store.resolve.source_ids import find_renamed
 
 
-def settle(run: Run, part: Part, target: Target) -> None:
-    """Write the keys that a part's rows mean in the places of other names, and report each as a repair.
+def settle(run: RunContext, connection: Connection, loads: Loads, at: int, target: Target) -> Loads:
+    """Write the keys that the rows of one type mean in the places of other names, and report each as a repair.
 
-    A frozen plan stays as it was shown.
+    Returns the types as they are then; a frozen plan stays as it was shown.
     """
-    if part.staging.checked or run.moved in (Moved.REFUSE, Moved.SKIP):
-        return
-    staging = part.staging
-    tables = [staging.table, *([staging.flawed] if staging.any_flawed else [])]
-    found: list[AmbiguousValue] = []
-    with run.session.transaction() as connection:
-        settling = _Settling(run, part, connection)
-        for table in tables:
-            one = replace(target, s=table)
-            found += settling.records(one, settling.references(one))
-            settling.keys(one)
-            find_renamed(connection, one)
-    # Only now is it so: a transaction that fails writes nothing.
-    settling.finish()
-    staging.doubts = list(dict.fromkeys(found))
+    if run.moved in (Moved.REFUSE, Moved.SKIP):
+        return loads
+    staging = loads[at].staging
+    doubts: list[AmbiguousValue] = []
+    settling = _Settling(run, connection, loads, at)
+    for table in (staging.table, *([staging.flawed] if staging.any_flawed else [])):
+        one = replace(target, s=table)
+        doubts += settling.records(one, settling.references(one))
+        settling.keys(one)
+        find_renamed(connection, one)
+    return settling.settled(loads, doubts)
 
 
 class _Settling:
-    """The settling of one part, inside a transaction."""
+    """The settling of one type, inside a transaction: what was found so far."""
 
-    def __init__(self, run: Run, part: Part, connection: Connection) -> None:
+    def __init__(self, run: RunContext, connection: Connection, loads: Loads, at: int) -> None:
         self.run = run
-        self.part = part
         self.connection = connection
-        self.counts: dict[str, int] = {}
+        self.load = loads[at]
+        self.room = max(run.settings.max_issues - kept_issues(loads), 0)
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.outdated: set[str] = set()
         self.rekeyed = False
         self.unclear = 0
-        self.creating = Creating(run, part, connection)
+        self.creating = Creating(run, connection, loads)
 
     def references(self, target: Target) -> list[AmbiguousValue]:
         """Read other names as keys; returns what can be said of those that are left."""
@@ -62,7 +61,7 @@ class _Settling:
                 continue
             if self._report(references.RULE, references.repairs(target, found)):
                 references.write_keys(self.connection, target, found)
-                self.part.staging.sketch.distrust(rule.field)
+                self.outdated.add(rule.field)
                 self.rekeyed = self.rekeyed or rule.field in target.resource.key
             left += references.doubts(self.connection, target, found)
         return left
@@ -90,12 +89,11 @@ class _Settling:
         """Enter repairs in the ledger, as far as there is room; returns how many there are."""
         rows = query.subquery()
         count = int(self.connection.scalar(select(func.count()).select_from(rows)) or 0)
-        room = max(self.run.settings.max_issues - self.run.kept, 0)
         row, field, value, message = rows.c
-        columns = {match.field: match.column for match in self.part.mapping.matches}
-        told = select(
+        columns = {match.field: match.column for match in self.load.mapping.matches}
+        repairs = select(
             literal(self.run.run_id),
-            literal(self.part.number),
+            literal(self.load.number),
             row,
             cast(case(columns, value=field) if columns else null(), Text),
             field,
@@ -105,18 +103,26 @@ class _Settling:
             message,
         )
         into = ["run_id", "part", "row", "column", "field", "value", "rule", "severity", "message"]
-        self.connection.execute(insert(IMPORT_ISSUE).from_select(into, told.order_by(row).limit(room)))
-        self.counts[rule] = self.counts.get(rule, 0) + count
+        self.connection.execute(insert(IMPORT_ISSUE).from_select(into, repairs.order_by(row).limit(self.room)))
+        self.counts[rule, str(Severity.REPAIR)] += count
         return count
 
-    def finish(self) -> None:
-        """Count what was found."""
-        self.creating.finish()
-        part, tally = self.part, self.part.tally
-        for rule, count in self.counts.items():
-            if count:
-                tally.rules[rule, Severity.REPAIR] += count
-                tally.kept += count
-        part.staging.rekeyed = part.staging.rekeyed or self.rekeyed
-        # A sync must not take away what such a row may mean.
-        tally.keyless += self.unclear
+    def settled(self, loads: Loads, doubts: list[AmbiguousValue]) -> Loads:
+        """Return the types with what was found and created."""
+        made = self.creating.loads
+        return tuple(
+            self._settled(load, doubts) if load.number == self.load.number else load
+            for load in (made.get(each.resource.type, each) for each in loads)
+        )
+
+    def _settled(self, load: TypeLoad, doubts: list[AmbiguousValue]) -> TypeLoad:
+        tally = load.tally.with_rules(+self.counts)
+        # A sync must not delete or retire what such a row may mean.
+        tally = replace(tally, kept=tally.kept + self.counts.total(), keyless=tally.keyless + self.unclear)
+        staging = replace(
+            load.staging,
+            prefilter=load.staging.prefilter.without(self.outdated),
+            rekeyed=load.staging.rekeyed or self.rekeyed,
+            doubts=tuple(dict.fromkeys(doubts)),
+        )
+        return replace(load, tally=tally, staging=staging)

@@ -7,7 +7,7 @@ import time
 from schemas.choices import Overlap
 from schemas.errors import UnderWay
 from schemas.jobs import SyncJob
-from tasks.runtime.context import Run
+from tasks.runtime.context import RunContext
 from tasks.store.connection.session import name_lock
 from tasks.store.ledger.sync_locks import holder
 
@@ -15,7 +15,7 @@ from tasks.store.ledger.sync_locks import holder
 _LOOK = 0.2
 
 
-def take_turn(run: Run, job: SyncJob) -> None:
+def take_turn(run: RunContext, job: SyncJob) -> None:
     """Hold a sync's name until the run ends; raises UnderWay where another run holds it and this one may not wait.
 
     At most one run waits: it reads the source as it is when its turn comes, so that a third one would find nothing.
@@ -38,7 +38,7 @@ def take_turn(run: Run, job: SyncJob) -> None:
     run.session.free(queue)
 
 
-def _other(run: Run, job: SyncJob, key: int) -> str:
+def _other(run: RunContext, job: SyncJob, key: int) -> str:
     """Say which run holds a lock of a sync; it may just have let go of it."""
     with run.session.transaction() as connection:
         found = holder(connection, job.source, key)

@@ -1,4 +1,4 @@
-"""A part: one resource type's share of a run, from the columns of its source to what is staged of it."""
+"""The load of one resource type: what is staged of it, and what the checks and the plan found so far."""
 
 from __future__ import annotations
 
@@ -6,158 +6,133 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from schemas.custom import Rule
 from schemas.fetched import Unread
 from schemas.issues import Issue, Severity
 from schemas.mapping import Mapping
 from schemas.model.resource import Resource
 from schemas.reports import Counts, PartReport
-from schemas.sources import Extracted
+from tasks.runtime.values import MappedSource, Rules, StagedShard, Tally
 from tasks.store.ledger import mapping_to_json
 from tasks.store.merge.diff import Comparison
 
 if TYPE_CHECKING:
     from tasks.store.merge.plan import Plan
     from tasks.store.staging.table import Staging
-    from tasks.values.validator import Batch
 
 
-@dataclass
-class Tally:
-    """What was found so far; the counts of rules are exact, also where issues are no longer kept one by one.
-
-    `keyless` counts the rejected rows whose key can't be read: which records they are is not known.
-    """
-
-    read: int = 0
-    passed: int = 0
-    rejected: int = 0
-    keyless: int = 0
-    kept: int = 0
-    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def add(self, batch: Batch, keep: int) -> pl.DataFrame:
-        """Count a batch in; returns those of its issues that are to be kept: every error, `keep` others in all."""
-        self.read += batch.read
-        self.passed += batch.passed
-        self.rejected += len(batch.rejected)
-        self.keyless += batch.keyless
-        for rule, severity, count in batch.issues.group_by("rule", "severity").len().iter_rows():
-            self.rules[rule, severity] += count
-        error = pl.col("severity") == Severity.ERROR
-        others = batch.issues.filter(~error).head(max(keep - self.kept, 0))
-        self.kept += len(others)
-        return pl.concat([batch.issues.filter(error), others]) if len(batch.issues) else batch.issues
-
-    def take(self, rules: dict[tuple[str, str], int], *, again: bool) -> None:
-        """Count what the rules over many records found; where they are asked `again`, of what was warned of before."""
-        for key, count in rules.items():
-            warned = again and key[1] != Severity.ERROR
-            self.rules[key] = max(self.rules[key], count) if warned else self.rules[key] + count
-
-    def of(self, severity: Severity) -> int:
-        """How many issues of this severity there are."""
-        return sum(count for (_, kind), count in self.rules.items() if kind == severity)
-
-    def counts(self, plan: Plan | None = None) -> Counts:
-        """The counts of a report."""
-        found = Counts(
-            read=self.read,
-            rejected=self.rejected,
-            warnings=self.of(Severity.WARNING),
-            repairs=self.of(Severity.REPAIR),
-        )
-        if plan is None:
-            return found
-        return replace(
-            found,
-            create=plan.create,
-            update=plan.update,
-            unchanged=plan.unchanged,
-            delete=plan.delete,
-            retire=plan.retire,
-        )
-
-
-@dataclass
+@dataclass(frozen=True)
 class Absent:
     """How many records there are in the scope of a sync, whether it lists any that go, and those that stay though."""
 
     there: int = 0
     listed: bool = False
-    kept: list[Issue] = field(default_factory=list)
+    kept: tuple[Issue, ...] = ()
 
 
-@dataclass
-class Part:
-    """One type's share of a run; `extracted` is None where a frozen plan is applied, whose source was read before.
+@dataclass(frozen=True)
+class TypeLoad:
+    """The load of one resource type; each phase of the load returns another one.
 
-    `scope` says which records the source speaks of, as alternatives of field → value; none means all of the type.
-    `unread` says which of them it may lack without their being gone, as `lacks` does with its own gaps. Of `unplaced`
-    rows it is not known which records they are, as their keys name other records that are not known. A `referred` part
-    has no rows of the source: its records are created because rows of other parts refer to them. `created` are warnings
-    about the records that are created because rows of this part refer to them.
+    Of `unplaced` rows it is not known which records they are, as their keys name other records that are not known.
+    `created` are warnings about the records that are created because rows of this type refer to them.
     """
 
-    number: int
-    resource: Resource
-    source: str
-    mapping: Mapping
-    extracted: Extracted | None = None
-    scope: tuple[dict[str, str], ...] = ()
-    rules: tuple[Rule, ...] = ()
-    unread: tuple[Unread, ...] = ()
-    unplaced: int = 0
+    source: MappedSource
+    staging: Staging
     tally: Tally = field(default_factory=Tally)
     comparison: Comparison = field(default_factory=Comparison)
-    plan: Plan | None = None
     absent: Absent | None = None
-    referred: bool = False
+    unplaced: int = 0
     created: tuple[Issue, ...] = ()
-    _staging: Staging | None = None
+    plan: Plan | None = None
 
     @property
-    def staging(self) -> Staging:
-        """Where its sound rows are staged, once they are validated."""
-        if self._staging is None:
-            raise LookupError(f"the rows of {self.resource.type} are not staged before they are validated")
-        return self._staging
+    def number(self) -> int:
+        """The number of the type in its run."""
+        return self.source.number
 
-    def stage(self, staging: Staging) -> None:
-        """Set where its rows are staged."""
-        self._staging = staging
+    @property
+    def resource(self) -> Resource:
+        """The resource type."""
+        return self.source.resource
+
+    @property
+    def mapping(self) -> Mapping:
+        """Its columns → fields."""
+        return self.source.mapping
 
     @property
     def lacks(self) -> tuple[Unread, ...]:
-        """What the source may lack of its records: pages, files and places, and what its own list says."""
-        gaps = self.extracted.gaps if self.extracted else ()
-        return (*self.unread, *(Unread(gap.message, self.resource.type) for gap in gaps))
+        """The records that may be missing from the source."""
+        return self.source.lacks
+
+    @property
+    def leaves(self) -> bool:
+        """Whether a sync lists records of the type to be retired or deleted."""
+        return self.absent is not None and self.absent.listed
 
     @property
     def report(self) -> PartReport:
-        """What is told of it so far."""
-        origin = self.extracted.origin if self.extracted else None
-        return PartReport(self.resource.type, self.source, self.tally.counts(self.plan), self.mapping, origin)
+        """Its share of the run's report."""
+        return self.source.report(self.tally.counts(self.plan))
+
+    def with_warnings(self, issues: tuple[Issue, ...]) -> TypeLoad:
+        """Return the load with warnings of one rule counted."""
+        return replace(self, tally=self.tally.with_count(issues[0].rule, Severity.WARNING, len(issues)))
 
     def frozen(self) -> dict[str, Any]:
-        """What the ledger keeps of it with a frozen plan."""
-        told = self.report
-        rules = self.tally.rules
+        """Return what the ledger keeps of it with a frozen plan."""
         return {
             "number": self.number,
             "type": self.resource.type,
-            "referred": self.referred,
-            "source": self.source,
+            "referred": self.source.referred,
+            "source": self.source.name,
             "mapping": mapping_to_json(self.mapping),
             "seen": self.mapping.seen is not None,
             "rows": self.staging.rows,
-            "scope": list(self.scope),
+            "scope": list(self.source.scope),
             "unread": [asdict(each) for each in self.lacks],
             "keyless": self.tally.keyless,
-            "aside": self.staging.aside,
+            "aside": self.staging.rejected_rows,
             "untouched": self.staging.untouched,
-            "counts": asdict(told.counts),
-            "rules": [[rule, severity, count] for (rule, severity), count in sorted(rules.items())],
+            "counts": asdict(self.report.counts),
+            "rules": rules_to_json(self.tally.rules),
         }
+
+
+Loads = tuple[TypeLoad, ...]
+"""The types of a run, in the order of loading."""
+
+
+def loads_of(staged: tuple[StagedShard, ...]) -> Loads:
+    """Return the types of a run whose rows are staged."""
+    return tuple(TypeLoad(each.source, each.staging, each.tally) for each in staged)
+
+
+def counts_of(loads: Loads) -> Counts:
+    """Return the counts of all types together."""
+    return sum((load.report.counts for load in loads), Counts())
+
+
+def kept_issues(loads: Loads) -> int:
+    """Return how many warnings and repairs are in the ledger so far."""
+    return sum(load.tally.kept for load in loads)
+
+
+def rules_of(loads: Loads) -> Rules:
+    """Return how often each rule was found, over all types."""
+    return sum((load.tally.rules for load in loads), Counter[tuple[str, str]]())
+
+
+def rules_to_json(rules: Rules) -> list[list[Any]]:
+    """Return how often each rule was found, as the ledger keeps it."""
+    return [[rule, severity, count] for (rule, severity), count in sorted(rules.items())]
+
+
+def part_reports(loads: Loads, *, referred: bool) -> list[PartReport]:
+    """Return the share of each type in the order of their numbers; of types without rows of the source, if `referred`.
+
+    Those without rows are the types whose records are only created for references.
+    """
+    ordered = sorted(loads, key=lambda load: load.number)
+    return [load.report for load in ordered if referred or not load.source.referred]

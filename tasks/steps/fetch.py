@@ -18,20 +18,19 @@ from schemas.resources import resource
 from schemas.sources import Extracted
 from tasks.formats.base import NOTHING, Described
 from tasks.mapping.infer_type import detect_type
-from tasks.runtime.context import Run, disk_watched
+from tasks.runtime.context import RunContext, disk_watched
+from tasks.runtime.values import Sources
 from tasks.security.secrets import secret_named
 from tasks.steps.detect import files_of_types
 from tasks.steps.extract import extract_all
 from tasks.store import ledger
 from tasks.store.connection.engine import SERVER
 
-"""What is told of a sync whose source has not changed."""
-
 # What may differ between two runs of a sync without making another one of it.
 _SAME = {"dry_run", "keep_plan", "batch_size", "always", "notify", "overlap", "credentials", "moved", "hash"}
 
 
-def fetch(run: Run, job: SyncJob) -> Fetched | None:
+def fetch(run: RunContext, job: SyncJob) -> Fetched | None:
     """Fetch the files of a source; None where it is as it was at the last completed run of this sync.
 
     What could not be read of it is a notice, and nothing of that type and place is then taken away. Raises SourceError
@@ -62,13 +61,10 @@ def fetch(run: Run, job: SyncJob) -> Fetched | None:
         return None
     # A part that could not be read this time is to be read the next time.
     ledger.describe_seen(run.session, *((fetched.version, fetched.digest) if fetched.whole else (None, None)))
-    # After the last call that may fail and be tried again.
-    run.unread += fetched.lacks
-    run.notices += fetched.failures
     return fetched
 
 
-def _own_server(run: Run) -> str | None:
+def _own_server(run: RunContext) -> str | None:
     """What the server of the CMDB is known by; None where sources may read it."""
     if run.settings.source_own_database:
         return None
@@ -81,7 +77,7 @@ def _types(job: SyncJob) -> tuple[str, ...]:
     return job.types or ((job.resource_type,) if job.resource_type else ())
 
 
-def _last(run: Run, job: SyncJob) -> ledger.Seen | None:
+def _last(run: RunContext, job: SyncJob) -> ledger.Seen | None:
     """What the last run of this sync saw, if it was asked for the same."""
     if job.always:
         return None
@@ -94,7 +90,7 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in _SAME}
 
 
-def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
+def read(run: RunContext, job: SyncJob, fetched: Fetched) -> Sources:
     """Open the files of a source, one part for each type that they hold.
 
     A file that can't be read, or whose type is not known, is reported and leaves the others; nothing is then taken
@@ -114,27 +110,35 @@ def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
             scopes[part.resource_type or ""].append(file.constants)
     if left and not parts:
         raise left[0][1]
-    for file, fault in left:
-        _leave_out(run, job, file, fault)
-    # Where one file does not say which records it is about, all of them speak of all records.
-    run.scopes = {name: tuple(given) if all(given) else () for name, given in scopes.items()}
+    if left:
+        # What is not read now is read again the next time, though it has not changed.
+        ledger.describe_seen(run.session, None, None)
     wanted = [resource(name).type for name in _types(job)]
     chosen = [part for part in parts if not wanted or part.resource_type in wanted]
     if not chosen:
         raise SourceError(f"{job.source} has nothing of the types that were asked for: {', '.join(wanted)}.")
-    return files_of_types(chosen)
+    return Sources(
+        files_of_types(chosen),
+        (*fetched.failures, *(_unread_notice(file, error) for file, error in left)),
+        (*fetched.lacks, *(_unread(job, file) for file, _ in left)),
+        # Where one file does not say which records it is about, all of them speak of all records.
+        {name: tuple(given) if all(given) else () for name, given in scopes.items()},
+    )
 
 
-def _leave_out(run: Run, job: SyncJob, file: FetchedFile, error: CmdbError) -> None:
-    """Report a file that is not read; it is read again the next time, though it has not changed."""
+def _unread_notice(file: FetchedFile, error: CmdbError) -> Issue:
+    """Return the notice of a file that could not be read."""
+    message = str(error) if file.name in str(error) else f"{file.name}: {error}"
+    return Issue("file", message, value=file.name)
+
+
+def _unread(job: SyncJob, file: FetchedFile) -> Unread:
+    """Return which records may be missing, as a file could not be read."""
     named = file.resource_type or job.resource_type
-    said = str(error) if file.name in str(error) else f"{file.name}: {error}"
-    run.notices.append(Issue("file", said, value=file.name))
-    run.unread.append(Unread(f"{file.name} could not be read", resource(named).type if named else None, file.constants))
-    ledger.describe_seen(run.session, None, None)
+    return Unread(f"{file.name} could not be read", resource(named).type if named else None, file.constants)
 
 
-def _opened(run: Run, job: SyncJob, file: FetchedFile, workdir: Path) -> list[Extracted]:
+def _opened(run: RunContext, job: SyncJob, file: FetchedFile, workdir: Path) -> list[Extracted]:
     workdir.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {name: getattr(job, name) for name in LoadOptions.model_fields}
     options["resource_type"] = file.resource_type or job.resource_type

@@ -1,365 +1,282 @@
-"""Load: check the staged rows against each other and the database, plan, and apply the plan in one transaction."""
+"""Load: check the staged rows against each other and the database, plan, and apply the plan, in one transaction.
+
+All of it is one transaction, the ledger's entry included: a load that fails has done nothing, and can be tried again.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from schemas.choices import Moved
-from schemas.errors import PlanMoved, TooManyErrors
-from schemas.issues import Issue, Severity, issues_frame
-from schemas.reports import Change, Outcome
-from schemas.resources import RESOURCES
+from schemas.errors import PlanMoved, RunFailed, TooManyErrors
+from schemas.issues import issues_frame
+from schemas.reports import Outcome, Status
 from schemas.sources import ROW
 from tasks.planning.create_missing import settle_created
-from tasks.planning.missing_records import find_absent, incomplete, is_frozen, spare, targets_of
+from tasks.planning.missing_records import spare, targets_of, with_absent
 from tasks.planning.resolve_keys import settle
+from tasks.planning.run_plan import RunPlan, frozen_plans, moved_message, plan_of, with_conflicts
 from tasks.rules.evaluate import OfRecords, of_cells
-from tasks.runtime.context import Run
-from tasks.runtime.type_load import Part
+from tasks.runtime.context import RunContext, outcome_after
+from tasks.runtime.type_load import (
+    Loads,
+    TypeLoad,
+    counts_of,
+    kept_issues,
+    loads_of,
+    part_reports,
+    rules_of,
+    rules_to_json,
+)
+from tasks.runtime.values import LoadResult, StagedShard
 from tasks.security.redaction import without_secrets
 from tasks.store import ledger
-from tasks.store.checks.run import Broken, Checked, check_again, compare_again, run_checks
-from tasks.store.merge.deletions import Gone, Missed
-from tasks.store.merge.frozen_plan import Frozen
-from tasks.store.merge.plan import Planner
-from tasks.store.merge.rekeyed import Followed, Following
+from tasks.store.checks.found import CheckOptions
+from tasks.store.checks.run import Broken, Checked, check_again, run_checks
 from tasks.store.merge.sides import Target
 
 # Rejected rows that are read from the source and kept at once.
 _SLICE = 50_000
 
-# Records that moved since a plan was made are told one by one up to this many.
-_MOST_MOVED = 10_000
 
-
-def load(run: Run) -> None:
-    """Load the staged rows of all parts, or find out what loading them would do; the ledger has the outcome.
+def load(run: RunContext, staged: tuple[StagedShard, ...]) -> LoadResult:
+    """Load the staged rows of all types, or find out what loading them would do; the ledger has the outcome.
 
     Raises TooManyErrors when the job's thresholds forbid it, PlanMoved when a frozen plan no longer holds. It may be
-    tried again after a Transient error: whatever was committed is found as it is.
+    tried again after a Transient error: an outcome that is in the ledger is returned as it is.
     """
-    if _already_done(run):
-        return
+    loads = loads_of(staged)
+    if (result := _begun(run, loads)) is not None:
+        return result
     if not run.job.dry_run:
-        run.hold_still()
-    _check_kept(run)
-    if run.moved is Moved.SKIP:
-        _leave_out(run)
-    _check(run)
-    _keep_rejected(run)
-    counts = run.counts
+        run.lock_types(load.resource for load in loads)
+    with run.session.transaction() as connection:
+        result = _loaded(run, connection, loads)
+    if result.refusal:
+        raise result.refusal
+    run.progress("done", result.counts.read, result.counts.read, result.counts.rejected)
+    return result
+
+
+def _begun(run: RunContext, loads: Loads) -> LoadResult | None:
+    """Return the outcome that an earlier attempt has entered; none: enter what validation found, and begin."""
+    with run.session.transaction() as connection:
+        status = ledger.status_of(connection, run.run_id)
+        if status not in (None, Status.RUNNING):
+            report = ledger.read_report(connection, run.run_id, samples=0)
+            return LoadResult(report.outcome or Outcome.FAILED, report.counts, report.message)
+        reports = part_reports(loads, referred=False)
+        ledger.describe_staged(connection, run.run_id, counts_of(loads), rules_to_json(rules_of(loads)), reports)
+        if kept_issues(loads) > run.settings.max_issues:
+            ledger.limit_issues(connection, run.run_id, run.settings.max_issues)
+    return None
+
+
+def _loaded(run: RunContext, connection: Connection, loads: Loads) -> LoadResult:
+    """Check, plan and apply, inside the transaction."""
+    _check_staged(run, connection, loads)
+    try:
+        loads = _checked(run, connection, _without_moved(run, connection, loads))
+    except _Refused as refused:
+        return _failed(run, connection, refused.loads, PlanMoved(refused.message))
+    _keep_rejected(run, connection, loads)
+    counts = counts_of(loads)
     problem = run.job.too_many(counts.rejected, counts.read)
     if problem and not run.job.dry_run:
-        raise TooManyErrors(f"{problem} Nothing was changed.")
-    _apply(run, problem)
+        return _failed(run, connection, loads, TooManyErrors(f"{problem} Nothing was changed."))
+    run.progress("plan", 0, sum(load.staging.rows for load in loads), counts.rejected)
+    plan, moved = plan_of(run, connection, loads).with_moved()
+    if moved:
+        unplanned = tuple(replace(load, plan=None) for load in plan.loads)
+        return _failed(run, connection, unplanned, PlanMoved(moved_message(moved)))
+    return _carried_out(run, plan, problem)
 
 
-def _already_done(run: Run) -> bool:
-    with run.session.transaction() as connection:
-        return ledger.is_completed(connection, run.run_id)
-
-
-def _check_kept(run: Run) -> None:
+def _check_staged(run: RunContext, connection: Connection, loads: Loads) -> None:
     """See to it that what is staged is there, and that no other run has applied the plan while this one waited."""
     if run.plan:
-        with run.session.transaction() as connection:
-            ledger.read_plan(connection, run.plan)
-    for part in run.parts:
-        part.staging.check_whole()
+        ledger.read_plan(connection, run.plan)
+    for load in loads:
+        load.staging.check_complete(connection)
 
 
-def _check(run: Run) -> None:
+# Checks ---------------------------------------------------------------------------------------------------------------
+
+
+def _checked(run: RunContext, connection: Connection, loads: Loads) -> Loads:
     """Ask the rules over many records of what the run will leave, and compare what is left with what is stored."""
     run.progress("check", 0, None)
-    for part, target in _pairs(run):
-        settle(run, part, target)
-    find_absent(run)
+    for at, target in enumerate(targets_of(run, loads)):
+        loads = settle(run, connection, loads, at, target)
+    loads = with_absent(run, connection, loads)
     reverted: set[str] = set()
-    for part, target in _pairs(run):
-        if part.staging.checked:
-            part.comparison = compare_again(part.staging, target)
-        elif _checked(run, part, target):
-            reverted.add(part.resource.type)
-    while _leaves_more(run, reverted):
-        rejected = [part.resource.type for part, target in _pairs(run) if _checked_again(run, part, target)]
-        reverted = set(rejected)
-    if run.moved is not Moved.REFUSE:
-        settle_created(run, targets_of(run))
+    for at, target in enumerate(targets_of(run, loads)):
+        loads, rejected = _with_checks(_Checks(run, connection, loads, at, target), again=False)
+        reverted |= {loads[at].resource.type} if rejected else set()
+    loads, more = _leaves_more(run, connection, loads, reverted)
+    while more:
+        reverted = set()
+        for at, target in enumerate(targets_of(run, loads)):
+            loads, rejected = _with_checks(_Checks(run, connection, loads, at, target), again=True)
+            reverted |= {loads[at].resource.type} if rejected else set()
+        loads, more = _leaves_more(run, connection, loads, reverted)
+    if run.moved is Moved.REFUSE:
+        return loads
+    return settle_created(run, connection, loads, targets_of(run, loads))
 
 
-def _pairs(run: Run) -> Iterator[tuple[Part, Target]]:
-    """The parts with their two sides."""
-    return zip(run.parts, targets_of(run), strict=True)
+class _Refused(Exception):
+    """A frozen plan is refused, as its rows break rules now: the types with what was found, and the message."""
+
+    def __init__(self, loads: Loads, message: str) -> None:
+        super().__init__(message)
+        self.loads = loads
+        self.message = message
 
 
-def _checked(run: Run, part: Part, target: Target) -> int:
-    """Ask the rules of a part; returns how many rows they reject."""
-    keep = max(run.settings.max_issues - run.kept, 0)
-    with _no_row_rejected(run, part) as whole:
-        checked = run_checks(part.staging, target, part.mapping, run.job.mode, keep, _own(run, part), whole=whole)
-    _take(run, part, checked)
-    part.staging.checked = True
-    return checked.rejected
+@dataclass(frozen=True)
+class _Checks:
+    """The checks of the type at a place among those of a run."""
+
+    run: RunContext
+    connection: Connection
+    loads: Loads
+    at: int
+    target: Target
+
+    @property
+    def load(self) -> TypeLoad:
+        return self.loads[self.at]
+
+    def others_with(self, load: TypeLoad) -> Loads:
+        """Return all types, with another value for this one."""
+        return (*self.loads[: self.at], load, *self.loads[self.at + 1 :])
+
+    def result(self, *, again: bool) -> Checked:
+        """Ask the rules; raises Broken where rows of a frozen plan break them."""
+        run, load = self.run, self.load
+        keep = max(run.settings.max_issues - kept_issues(self.loads), 0)
+        options = CheckOptions(run.run_id, load.mapping, run.job.mode, keep, whole=run.moved is Moved.REFUSE)
+        if again:
+            return check_again(self.connection, load.staging, self.target, options)
+        return run_checks(self.connection, load.staging, self.target, _own_rules(run, load), options)
 
 
-def _checked_again(run: Run, part: Part, target: Target) -> int:
-    """Ask the rules of a part again; returns how many more rows they reject."""
-    with _no_row_rejected(run, part) as whole:
-        checked = check_again(part.staging, target, part.mapping, run.job.mode, whole=whole)
-    _take(run, part, checked)
-    return checked.rejected
-
-
-def _take(run: Run, part: Part, checked: Checked) -> None:
-    part.tally.take(checked.rules, again=run.moved is not None)
-    part.tally.rejected += checked.rejected
-    part.comparison = checked.comparison
-
-
-@contextmanager
-def _no_row_rejected(run: Run, part: Part) -> Iterator[bool]:
-    """Refuse a plan of which rows break rules now; gives whether there is one that none may be taken out of."""
+def _with_checks(checks: _Checks, *, again: bool) -> tuple[Loads, int]:
+    """Ask the rules of a type; returns the types with what was found, and how many rows of it are rejected."""
+    load, run = checks.load, checks.run
     try:
-        yield run.moved is Moved.REFUSE
+        checked = checks.result(again=again)
     except Broken as broken:
-        raise _refused(run, part, broken) from broken
+        raise _refused(checks, broken) from broken
+    tally = load.tally.with_rules(checked.rules, planned=run.moved is not None)
+    tally = replace(tally, rejected=tally.rejected + checked.rejected)
+    load = replace(load, staging=checked.staging, tally=tally, comparison=checked.comparison)
+    return checks.others_with(load), checked.rejected
 
 
-def _leaves_more(run: Run, reverted: set[str]) -> bool:
+def _leaves_more(run: RunContext, connection: Connection, loads: Loads, reverted: set[str]) -> tuple[Loads, bool]:
     """Say whether more records stay than the checks went by: of rejected rows, or those that such records refer to.
 
     A type is checked with the rows of later types as they are in the source, and these may have been rejected since.
     """
     spared = False
-    if any(part.absent and part.absent.listed for part in run.parts):
-        with run.session.transaction() as connection:
-            spared = spare(run, connection, checked=True)
+    if any(load.leaves for load in loads):
+        loads, spared = spare(run, connection, loads, checked=True)
     earlier: set[str] = set()
-    for part in run.parts:
-        if part.resource.type in reverted & earlier:
-            return True
-        earlier.update(part.resource.related)
-    return spared
+    for load in loads:
+        if load.resource.type in reverted & earlier:
+            return loads, True
+        earlier.update(load.resource.related)
+    return loads, spared
 
 
-def _own(run: Run, part: Part) -> OfRecords:
+def _own_rules(run: RunContext, load: TypeLoad) -> OfRecords:
     """The user's own rules that are asked of all records, or of what is stored too."""
-    mapping, some = part.mapping, part.staging.untouched
-    rules = tuple(rule for rule in part.rules if some or not of_cells(rule, mapping, run.job.mode, run.job.empty))
+    mapping, some = load.mapping, load.staging.untouched
+    rules = load.source.rules
+    rules = tuple(rule for rule in rules if some or not of_cells(rule, mapping, run.job.mode, run.job.empty))
     return OfRecords(rules, mapping, run.workdir, run.settings.batch_size)
 
 
-def _refused(run: Run, part: Part, broken: Broken) -> PlanMoved:
+# Refusals -------------------------------------------------------------------------------------------------------------
+
+
+def _refused(checks: _Checks, broken: Broken) -> _Refused:
     """Say why a plan is refused whose rows break rules now: as its records moved, or what they go with did."""
-    with run.session.transaction() as connection:
-        moved = _tell_moved(run, connection)
-        if not moved:
-            ledger.add_issues(connection, run.run_id, issues_frame(broken.issues), part.number)
-            part.tally.rules.update(broken.rules)
+    run, connection, load = checks.run, checks.connection, checks.load
+    loads, moved = with_conflicts(run, connection, checks.loads)
     if moved:
-        return PlanMoved(_moved_message(moved))
-    return PlanMoved(
-        f"{broken.rejected:,} {part.resource.title} records no longer keep the rules, as what they go with was "
-        "changed since the plan was made. Nothing was changed: plan again, or leave them out with --moved skip."
+        return _Refused(loads, moved_message(moved))
+    ledger.add_issues(connection, run.run_id, issues_frame(broken.issues), load.number)
+    found = replace(load, tally=load.tally.with_rules(broken.rules))
+    return _Refused(
+        checks.others_with(found),
+        f"{broken.rejected:,} {load.resource.title} records no longer keep the rules, as what they go with was "
+        "changed since the plan was made. Nothing was changed: plan again, or leave them out with --moved skip.",
     )
 
 
-def _leave_out(run: Run) -> None:
-    """Take what moved since the plan was made out of this run's copy of it."""
-    found: list[tuple[Part, int]] = []
-    with run.session.transaction() as connection:
-        _tell_moved(run, connection)
-        found += [(part, frozen.leave_out()) for part, frozen in _frozen(run, connection)]
-    # Only now is it so: a transaction that fails takes nothing out.
-    for part, left_out in found:
-        part.staging.rows -= left_out
-        part.tally.rejected += left_out
+def _without_moved(run: RunContext, connection: Connection, loads: Loads) -> Loads:
+    """Take what moved since the plan was made out of this run's copy of it, where the run may."""
+    if run.moved is not Moved.SKIP:
+        return loads
+    loads, _ = with_conflicts(run, connection, loads)
+    left: list[TypeLoad] = []
+    for load, frozen in zip(loads, frozen_plans(run, connection, loads), strict=True):
+        count = frozen.leave_out()
+        staging = replace(load.staging, rows=load.staging.rows - count)
+        left.append(replace(load, staging=staging, tally=replace(load.tally, rejected=load.tally.rejected + count)))
+    return tuple(left)
 
 
-def _tell_moved(run: Run, connection: Connection) -> int:
-    """Enter what moved since the plan was made in the ledger; returns how many records that are."""
-    total = 0
-    for part, frozen in _frozen(run, connection):
-        count, issues = frozen.conflicts(_MOST_MOVED)
-        if count:
-            ledger.add_issues(connection, run.run_id, issues_frame(issues), part.number)
-            part.tally.rules["moved", Severity.ERROR] = count
-        total += count
-    return total
+# The end --------------------------------------------------------------------------------------------------------------
 
 
-def _moved_message(count: int) -> str:
-    return (
-        f"{count:,} record{'' if count == 1 else 's'} moved since the plan was made. Nothing was changed: plan "
-        "again, or apply with --moved skip to leave them out, or --moved rebase to plan them again."
-    )
-
-
-def _frozen(run: Run, connection: Connection) -> list[tuple[Part, Frozen]]:
-    return [(part, Frozen(connection, target, run.staged_by)) for part, target in _pairs(run)]
-
-
-def _keep_rejected(run: Run) -> None:
+def _keep_rejected(run: RunContext, connection: Connection, loads: Loads) -> None:
     """Keep the rejected rows as they stand in the source, so that they can be fixed and imported again."""
-    for part in run.parts:
-        extracted = part.extracted
-        if not part.tally.rejected or extracted is None:
+    for load in loads:
+        extracted = load.source.extracted
+        if not load.tally.rejected or extracted is None:
             continue
-        with run.session.transaction() as connection:
-            numbers = ledger.rejected_numbers(connection, run.run_id, part.number)
-            ledger.forget_rejected_rows(connection, run.run_id, part.number)
-            columns = [name for name in extracted.columns if name not in part.mapping.secret]
-            rows = without_secrets(extracted, part.resource).rows(numbers).select(ROW, *columns)
-            for batch in rows.collect_batches(chunk_size=_SLICE, maintain_order=True):
-                ledger.add_rejected_rows(connection, run.run_id, batch, part.number)
+        numbers = ledger.rejected_numbers(connection, run.run_id, load.number)
+        columns = [name for name in extracted.columns if name not in load.mapping.secret]
+        rows = without_secrets(extracted, load.resource).rows(numbers).select(ROW, *columns)
+        for batch in rows.collect_batches(chunk_size=_SLICE, maintain_order=True):
+            ledger.add_rejected_rows(connection, run.run_id, batch, load.number)
 
 
-def _apply(run: Run, problem: str | None) -> None:
-    rows = sum(part.staging.rows for part in run.parts)
-    run.progress("plan", 0, rows, run.counts.rejected)
-    with run.session.transaction() as connection:
-        planned = Planned(run, connection)
-        planned.hold_still()
-        planned.make()
-        moved = planned.moved()
-        if not moved:
-            _carry_out(run, planned, problem)
-    if moved:
-        raise PlanMoved(_moved_message(moved))
-    counts = run.counts
-    run.progress("done", counts.read, counts.read, counts.rejected)
-
-
-def _carry_out(run: Run, planned: Planned, problem: str | None) -> None:
+def _carried_out(run: RunContext, plan: RunPlan, problem: str | None) -> LoadResult:
     """Apply the plans, or keep what they would do; the ledger's entry is in the same transaction."""
-    held = None if run.moved else planned.held()
-    counts = run.counts
+    held = None if run.moved else plan.held()
+    counts = counts_of(plan.loads)
     shown: dict[str, Any] = {}
     if run.job.dry_run or held:
-        shown = planned.shown()
+        shown = plan.shown()
         if run.job.keep_plan or held:
-            planned.freeze()
+            plan.freeze()
     else:
         run.progress("apply", 0, counts.create + counts.update + counts.delete + counts.retire)
-        planned.apply()
+        plan.apply()
     outcome = Outcome.PREVIEWED if run.job.dry_run else Outcome.HELD if held else Outcome.APPLIED
-    ending = run.ending() | shown | {"message": problem or held}
-    ledger.close_run(planned.connection, run.run_id, outcome, counts, **ending)
+    return _entered(run, plan.connection, LoadResult(outcome, counts, problem or held), plan.loads, **shown)
 
 
-def _told_to_follow(followed: Followed) -> Iterator[Issue]:
-    """Say how many records of each type follow those that get another key."""
-    for name, count in followed.counts.items():
-        said = f"{RESOURCES[name].title} records that follow others to another key, to which they refer: {count:,}"
-        yield Issue("followed", said, Severity.WARNING)
-    for name, count in followed.left.items():
-        title = RESOURCES[name].title
-        said = f"{title} records that refer to others under a key of before, as their own new key is taken: {count:,}"
-        yield Issue("followed", said, Severity.WARNING)
+def _failed(run: RunContext, connection: Connection, loads: Loads, refusal: RunFailed) -> LoadResult:
+    """Enter the end of a run that applies nothing."""
+    outcome, message = outcome_after(refusal)
+    return _entered(run, connection, LoadResult(outcome, counts_of(loads), message, refusal), loads)
 
 
-class Planned:
-    """The plans of all parts of a run, inside the transaction that makes them and may apply them."""
-
-    def __init__(self, run: Run, connection: Connection) -> None:
-        self.run = run
-        self.connection = connection
-        self.targets = targets_of(run)
-        self.following, self.followed = Following(connection, self.targets, run.run_id), Followed()
-        pairs = zip(run.parts, self.targets, strict=True)
-        self.planners = [Planner(connection, part.staging, target, part.comparison) for part, target in pairs]
-        self.missed = {
-            part.number: Missed(connection, target, run.job.missing, run.run_id)
-            for part, target in zip(run.parts, self.targets, strict=True)
-            if part.absent and part.absent.listed
-        }
-
-    def make(self) -> None:
-        """Find out what would become of every record."""
-        for part, issue in incomplete(self.run):
-            self._report(part, [issue])
-        for part in self.run.parts:
-            self._report(part, [*part.created])
-        for part, planner in zip(self.run.parts, self.planners, strict=True):
-            part.plan = planner.make(self._gone(part))
-        self.followed = self.following.plan(self.run.settings.samples)
-        self._report(self.run.parts[0], [*_told_to_follow(self.followed)])
-
-    def _gone(self, part: Part) -> Gone | None:
-        """What the source of a part no longer has, and what of that stays all the same."""
-        if part.absent is None:
-            return None
-        self._report(part, part.absent.kept)
-        missed = self.missed.get(part.number)
-        return missed.count(part.absent.there) if missed else Gone(0, 0, part.absent.there)
-
-    def _report(self, part: Part, issues: list[Issue]) -> None:
-        if issues:
-            part.tally.rules[issues[0].rule, Severity.WARNING] = len(issues)
-            ledger.add_issues(self.connection, self.run.run_id, issues_frame(issues), part.number)
-
-    def hold_still(self) -> None:
-        """Let nobody write the records of a frozen plan from here on, cmdb or not."""
-        if is_frozen(self.run):
-            for _, frozen in _frozen(self.run, self.connection):
-                frozen.hold_still()
-
-    def moved(self) -> int:
-        """Say how many records of a frozen plan moved since it was made; none of a plan that is made again."""
-        if not is_frozen(self.run):
-            return 0
-        kept = sum(len(part.absent.kept) for part in self.run.parts if part.absent)
-        return _tell_moved(self.run, self.connection) + (kept if self.run.moved is Moved.REFUSE else 0)
-
-    def held(self) -> str | None:
-        """Say why a sync must wait for a yes."""
-        for part in self.run.parts:
-            if part.plan:
-                taken = part.plan.delete + part.plan.retire
-                if why := self.run.job.held_back(part.plan.update, taken, part.plan.there):
-                    approve = f"`cmdb approve {str(self.run.run_id)[:8]}` applies exactly this plan."
-                    return f"{part.resource.title}: {why} Nothing was changed; {approve}"
-        return None
-
-    def shown(self) -> dict[str, Any]:
-        """What a run that changes nothing shows beside its counts."""
-        most = self.run.settings.samples
-        changes: list[Change] = []
-        samples: list[dict[str, Any]] = []
-        for part, planner in zip(self.run.parts, self.planners, strict=True):
-            changes += planner.changes(most)
-            if part.number in self.missed:
-                changes += self.missed[part.number].changes(most)
-            # Records of several types do not fit into one table.
-            samples += planner.staged(most) if len(self.run.described) == 1 and not part.referred else []
-        changes += self.followed.changes
-        return {"changes": [ledger.change_to_json(change) for change in changes], "samples": samples}
-
-    def freeze(self) -> None:
-        """Keep the plan, so that exactly it can be applied later."""
-        run = self.run
-        parts = []
-        for part, frozen in _frozen(run, self.connection):
-            checksum = frozen.freeze(missing=part.number in self.missed)
-            parts.append(part.frozen() | {"checksum": checksum})
-        text = json.dumps([str(run.run_id), run.job.model_dump(mode="json"), parts], sort_keys=True)
-        plan = {"hash": hashlib.sha256(text.encode()).hexdigest(), "parts": parts, "admin": run.job.authority.admin}
-        hours = run.settings.plan_hours if run.job.dry_run else run.settings.held_plan_hours
-        ledger.keep_plan(self.connection, run.run_id, plan, hours)
-
-    def apply(self) -> None:
-        """Carry all plans out: what others refer to first, and taken away last."""
-        for part, planner in zip(self.run.parts, self.planners, strict=True):
-            if part.plan:
-                planner.apply(part.plan)
-        for missed in reversed(list(self.missed.values())):
-            missed.remove()
-        self.following.apply()
-        if self.run.plan:
-            ledger.end_plan(self.connection, self.run.plan, self.run.run_id)
+def _entered(run: RunContext, connection: Connection, result: LoadResult, loads: Loads, **more: Any) -> LoadResult:
+    """Enter the end of a run in the ledger, with what was found of each rule and type."""
+    created = any(load.source.referred and load.tally.read for load in loads)
+    parts = part_reports(loads, referred=created)
+    ending: dict[str, Any] = {"rules": rules_to_json(rules_of(loads)), "duration": run.duration} | more
+    if len(parts) > 1:
+        ending["parts"] = ledger.parts_to_json(parts)
+    ledger.close_run(connection, run.run_id, result.outcome, result.counts, message=result.message, **ending)
+    return result

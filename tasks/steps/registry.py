@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import takewhile
-from typing import Any
+
+import polars as pl
 
 from schemas.choices import Mode, Stale, Unknown
 from schemas.errors import Forbidden, MappingError
@@ -14,6 +14,7 @@ from schemas.issues import Issue, Severity
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
 from schemas.mapping import Mapping
 from schemas.model.resource import Resource
+from schemas.reports import Progress
 from schemas.resources import RESOURCES, resource
 from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats import FORMATS
@@ -27,8 +28,8 @@ from tasks.planning.create_missing import created_types, with_referred
 from tasks.prefetch import prefetched
 from tasks.rules.evaluate import of_cells, try_out
 from tasks.rules.load import load_rules, rules_for
-from tasks.runtime.context import Run, disk_watched, user
-from tasks.runtime.type_load import Part
+from tasks.runtime.context import RunContext, disk_watched, user
+from tasks.runtime.values import LoadResult, MappedSource, Scope, Sources, StagedShard, Tally, issues_to_keep
 from tasks.security.redaction import samples, without_secrets
 from tasks.steps import extract as reading
 from tasks.steps import fetch as fetching
@@ -36,6 +37,7 @@ from tasks.steps import load as loading
 from tasks.steps.detect import with_columns
 from tasks.store import ledger
 from tasks.store.access.definitions import load_mapping, save_mapping
+from tasks.store.staging.prefilter import Prefilter
 from tasks.store.staging.table import Staging
 from tasks.values.partial_fields import completed
 from tasks.values.validator import Validator
@@ -43,87 +45,93 @@ from tasks.values.validator import Validator
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps by name: plain functions, or the same ones watched by Prefect (`tasks.prefect_tasks`)."""
+    """The steps by name: plain functions, or the same ones watched by Prefect (`tasks.prefect_tasks`).
 
-    extract: Callable[[Run, ImportJob], tuple[Extracted, ...]]
-    fetch: Callable[[Run, SyncJob], Fetched | None]
-    read: Callable[[Run, SyncJob, Fetched], tuple[Extracted, ...]]
-    map: Callable[[Run, tuple[Extracted, ...]], tuple[Part, ...]]
-    validate: Callable[[Run, Part], None]
-    load: Callable[[Run], None]
+    Each takes values and returns one, so that it can be tried again.
+    """
+
+    extract: Callable[[RunContext, ImportJob], Sources]
+    fetch: Callable[[RunContext, SyncJob], Fetched | None]
+    read: Callable[[RunContext, SyncJob, Fetched], Sources]
+    map: Callable[[RunContext, Sources], tuple[MappedSource, ...]]
+    validate: Callable[[RunContext, MappedSource], StagedShard]
+    load: Callable[[RunContext, tuple[StagedShard, ...]], LoadResult]
 
 
-def extract(run: Run, job: ImportJob) -> tuple[Extracted, ...]:
+def extract(run: RunContext, job: ImportJob) -> Sources:
     """Open the source: its format, encoding and shape, and the records of each of its types as lazy text columns."""
     run.progress("extract", 0, None)
     with disk_watched():
-        return reading.extract_all(job, run.workdir, run.settings)
+        return Sources(reading.extract_all(job, run.workdir, run.settings))
 
 
-def fetch(run: Run, job: SyncJob) -> Fetched | None:
+def fetch(run: RunContext, job: SyncJob) -> Fetched | None:
     """Fetch the files of a source; None where it is as it was at the last completed run of this sync."""
     return fetching.fetch(run, job)
 
 
-def read(run: Run, job: SyncJob, fetched: Fetched) -> tuple[Extracted, ...]:
+def read(run: RunContext, job: SyncJob, fetched: Fetched) -> Sources:
     """Open the files of a source: the records of each of its types as lazy text columns."""
     run.progress("extract", 0, None)
     with disk_watched():
         return fetching.read(run, job, fetched)
 
 
-def map(run: Run, sources: tuple[Extracted, ...]) -> tuple[Part, ...]:  # the step's name in the design
+def map(run: RunContext, sources: Sources) -> tuple[MappedSource, ...]:  # the step's name in the design
     """Find the type of each source and which column fills which field, and enter both in the ledger."""
-    job = run.job
-    ledger.describe_source(run.session, sources[0], samples(sources[0]) if job.dry_run else {})
+    job, first = run.job, sources.extracted[0]
+    ledger.describe_source(run.session, first, samples(first) if job.dry_run else {})
     saved_type, saved, constants = _saved(run)
     named = job.resource_type or saved_type
-    typed = [(resource(name) if (name := named or s.resource_type) else detect_type(s), s) for s in sources]
+    typed = [(resource(name) if (name := named or s.resource_type) else detect_type(s), s) for s in sources.extracted]
     typed.sort(key=lambda pair: list(RESOURCES).index(pair[0].type))
     _refuse_forbidden(job, [*(chosen for chosen, _ in typed), *created_types(job)])
     given = MapOptions(job.columns, constants | job.constants, saved, job.unknown)
     _refuse_unused(given, [chosen for chosen, _ in typed])
-    alone = typed[0][0] if len(typed) == 1 else None
+    own = tuple(_mapped_source(run, sources, number, *each, given) for number, each in enumerate(typed))
+    notices = [*sources.notices, *(issue for source in own for issue in _notices(source, job))]
+    mapped, left_out = with_rules(run, with_referred(own, job, first.name))
+    reports = [source.report() for source in own]
+    ledger.describe_run(run.session, first.sha256, reports, [*notices, *left_out])
+    if not job.dry_run:
+        keep_mapping(run, own[0], job.requested_by or user(), admin=job.authority.admin)
+    return mapped
+
+
+def _mapped_source(
+    run: RunContext, sources: Sources, number: int, chosen: Resource, extracted: Extracted, given: MapOptions
+) -> MappedSource:
+    """Return one type's share of the sources, with its columns mapped."""
+    alone = len(sources.extracted) == 1
     try:
-        mapped = [(chosen, *_mapped(job, chosen, source, given, alone=bool(alone))) for chosen, source in typed]
+        source, mapping = _mapped(run.job, chosen, extracted, given, alone=alone)
     except MappingError as error:
         # What was matched is kept, so that only what is missing is asked for.
         if alone and error.mapping:
-            ledger.describe_matched(run.session, alone.type, error.mapping)
+            ledger.describe_matched(run.session, chosen.type, error.mapping)
         raise
-    parts = tuple(
-        Part(number, chosen, source.name, mapping, source, _scope(mapping, run.scopes.get(chosen.type, ())))
-        for number, (chosen, source, mapping) in enumerate(mapped)
-    )
-    for part in parts:
-        part.unread = tuple(each for each in run.unread if each.resource_type in (None, part.resource.type))
-    run.parts = with_referred(parts, job, sources[0].name)
-    # The run keeps its notices as they were: this step may be tried again.
-    notices = [*run.notices, *(issue for part in parts for issue in _told(part, job)), *add_rules(run, run.parts)]
-    ledger.describe_run(run.session, sources[0].sha256, run.described, notices)
-    if not job.dry_run:
-        keep_mapping(run, job.requested_by or user(), admin=job.authority.admin)
-    return run.parts
+    scope = _scope(mapping, sources.scopes.get(chosen.type, ()))
+    return MappedSource(number, chosen, source.name, mapping, source, scope, unread=sources.lacks_of(chosen.type))
 
 
-def keep_mapping(run: Run, who: str, *, admin: bool) -> None:
-    """Save the mapping of the first type of the source, where the run was asked to, under the name that was given."""
+def keep_mapping(run: RunContext, source: MappedSource, who: str, *, admin: bool) -> None:
+    """Save the mapping of the first type that has columns, where the run was asked to, under the name it was given."""
     if run.job.save_mapping:
-        # A type that is only created for references has no columns.
-        part = next(each for each in run.parts if not each.referred)
         with run.session.transaction() as connection:
-            save_mapping(connection, run.job.save_mapping, part.resource.type, part.mapping, who, admin=admin)
+            save_mapping(connection, run.job.save_mapping, source.resource.type, source.mapping, who, admin=admin)
 
 
-def add_rules(run: Run, parts: tuple[Part, ...]) -> list[Issue]:
-    """Give each part the user's own rules of its type; returns what to tell of those that are left out."""
+def with_rules(run: RunContext, sources: tuple[MappedSource, ...]) -> tuple[tuple[MappedSource, ...], list[Issue]]:
+    """Return the sources with the user's own rules of each type, and the notices of rules that are left out."""
     loaded = load_rules(run.settings.rules)
     left_out: dict[str, Issue] = {}
-    for part in parts:
-        part.rules, left = rules_for(loaded, part.resource, run.job.without_rules)
-        try_out(part.rules, part.resource)
+    found: list[MappedSource] = []
+    for source in sources:
+        rules, left = rules_for(loaded, source.resource, run.job.without_rules)
+        try_out(rules, source.resource)
         left_out |= {issue.message: issue for issue in left}
-    return list(left_out.values())
+        found.append(replace(source, rules=rules))
+    return tuple(found), list(left_out.values())
 
 
 def _mapped(
@@ -168,69 +176,103 @@ def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:
             raise MappingError(f"None of {listed} has a field '{name}': leave it out, or correct its name.")
 
 
-def _scope(mapping: Mapping, given: tuple[dict[str, str], ...]) -> tuple[dict[str, str], ...]:
+def _scope(mapping: Mapping, given: Scope) -> Scope:
     """Which records a source speaks of: those with its constants and, where it tells, of one of the given parts."""
     scopes = tuple(part | mapping.constants for part in given or ({},))
     return scopes if all(scopes) else ()
 
 
-def _told(part: Part, job: LoadOptions) -> list[Issue]:
-    said = [*(part.extracted.notices if part.extracted else ()), *column_notices(part.mapping, job.unknown)]
-    said += [replace(gap, severity=Severity.WARNING) for gap in (part.extracted.gaps if part.extracted else ())]
-    if job.mode is Mode.SYNC and not part.scope:
-        text = f"no constants say which {part.resource.title} records this source holds: all are compared with it"
-        said.append(Issue("scope", text, Severity.WARNING))
-    return [replace(issue, part=part.number) for issue in said]
+def _notices(source: MappedSource, job: LoadOptions) -> list[Issue]:
+    """Return the notices of one type: of its file, its columns, its gaps and its scope."""
+    extracted = source.extracted
+    found = [*(extracted.notices if extracted else ()), *column_notices(source.mapping, job.unknown)]
+    found += [replace(gap, severity=Severity.WARNING) for gap in (extracted.gaps if extracted else ())]
+    if job.mode is Mode.SYNC and not source.scope:
+        text = f"no constants say which {source.resource.title} records this source holds: all are compared with it"
+        found.append(Issue("scope", text, Severity.WARNING))
+    return [replace(issue, part=source.number) for issue in found]
 
 
-def _saved(run: Run) -> tuple[str | None, dict[str, str], dict[str, str]]:
+def _saved(run: RunContext) -> tuple[str | None, dict[str, str], dict[str, str]]:
     if not run.job.mapping:
         return None, {}, {}
     with run.session.transaction() as connection:
         return load_mapping(connection, run.job.mapping)
 
 
-def validate(run: Run, part: Part) -> None:
-    """Validate the records of a part batch by batch, and stage each valid batch while the next is validated."""
-    chosen, mapping, extracted = part.resource, part.mapping, part.extracted
+def validate(run: RunContext, source: MappedSource) -> StagedShard:
+    """Validate the records of a source batch by batch, and stage each valid batch while the next is validated."""
     if not run.job.dry_run:
-        run.session.lock(chosen, run.progress)
-    run.count_again(part)
-    columns = extracted.columns if extracted else ()
-    notes: dict[str, Any] = {"seen": mapping.seen is not None, "untouched": UNTOUCHED in columns}
-    staging = Staging(run.session, chosen, mapping.fields, run.workdir, **notes, part=part.number)
-    staging.create()
-    if extracted is None:
+        run.session.lock(source.resource, run.progress)
+    staging, tally = _empty_staging(run, source), Tally()
+    if source.extracted is None:
         # Its records are created once it is known to which of them rows refer.
-        part.stage(staging)
-        return
-    guarded = FORMATS[extracted.format].guarded and extracted.metadata.get(SOURCE_GUARDED) not in (False, "false")
-    cells = () if staging.untouched else part.rules
-    own = tuple(rule for rule in cells if of_cells(rule, mapping, run.job.mode, run.job.empty))
-    validator = Validator(chosen, mapping, run.job.mode, run.job.empty, guarded, own, run.job.read)
-    whole = completed(run.session, chosen, mapping, without_secrets(extracted, chosen))
+        return StagedShard(source, staging, tally)
+    validator = _validator(run, source, source.extracted, staging)
+    whole = completed(run.session, source.resource, source.mapping, without_secrets(source.extracted, source.resource))
     size = run.job.batch_size or run.settings.batch_size
-    before = sum(other.tally.passed for other in takewhile(lambda other: other is not part, run.parts))
-    total = _records(run)
     with disk_watched():
         for batch in prefetched(validator.batches(whole, size)):
-            staging.add(batch.valid, batch.flawed)
-            keep = run.settings.max_issues - run.kept + part.tally.kept
-            run.keep_issues(part, part.tally.add(batch, keep))
-            run.progress("validate", before + part.tally.passed, total, run.counts.rejected)
-    staging.finish()
-    part.stage(staging)
+            issues = issues_to_keep(batch, run.settings.max_issues - tally.kept)
+            with run.session.transaction() as connection:
+                staging = staging.add(connection, batch.valid, batch.flawed)
+                ledger.add_issues(connection, run.run_id, issues, source.number)
+            errors = issues.filter(pl.col("severity") == Severity.ERROR)
+            tally = tally.with_batch(batch, len(issues) - len(errors))
+            run.progress("validate", tally.passed, source.extracted.records, tally.rejected)
+    with run.session.transaction() as connection:
+        staging.analyze(connection)
+    return StagedShard(source, staging, tally)
 
 
-def _records(run: Run) -> int | None:
-    """How many records all parts have, where every source tells."""
-    known = [part.extracted.records for part in run.parts if part.extracted]
-    return None if None in known else sum(filter(None, known))
+def _empty_staging(run: RunContext, source: MappedSource) -> Staging:
+    """Create the staging table of a source, and forget what an earlier attempt found."""
+    chosen, mapping = source.resource, source.mapping
+    columns = source.extracted.columns if source.extracted else ()
+    prefilter = Prefilter(run.workdir, chosen, mapping.fields, source.number)
+    seen, untouched = mapping.seen is not None, UNTOUCHED in columns
+    staging = Staging(run.run_id, chosen, mapping.fields, prefilter, source.number, seen=seen, untouched=untouched)
+    with run.session.transaction() as connection:
+        staging.create(connection)
+        ledger.forget_issues(connection, run.run_id, source.number)
+    return staging
 
 
-def load(run: Run) -> None:
-    """Check, plan and apply the staged rows of all parts in one transaction with the ledger."""
-    loading.load(run)
+def _validator(run: RunContext, source: MappedSource, extracted: Extracted, staging: Staging) -> Validator:
+    job, mapping = run.job, source.mapping
+    guarded = FORMATS[extracted.format].guarded and extracted.metadata.get(SOURCE_GUARDED) not in (False, "false")
+    cells = () if staging.untouched else source.rules
+    own = tuple(rule for rule in cells if of_cells(rule, mapping, job.mode, job.empty))
+    return Validator(source.resource, mapping, job.mode, job.empty, guarded, own, job.read)
+
+
+def validate_all(steps: Steps, run: RunContext, sources: tuple[MappedSource, ...]) -> tuple[StagedShard, ...]:
+    """Validate one source after the other; the run's progress goes on from each to the next."""
+    known = [source.extracted.records for source in sources if source.extracted]
+    total = None if None in known else sum(filter(None, known))
+    staged: tuple[StagedShard, ...] = ()
+    for source in sources:
+        after = tuple(each.tally for each in staged)
+        staged += (steps.validate(replace(run, progress=_progress_after(run.progress, after, total)), source),)
+    return staged
+
+
+def _progress_after(progress: Progress, tallies: tuple[Tally, ...], of_all: int | None) -> Progress:
+    """Return progress that counts on from the sources that are validated already."""
+    passed, wrong = sum(tally.passed for tally in tallies), sum(tally.rejected for tally in tallies)
+
+    def counted(phase: str, done: int, total: int | None, rejected: int = 0) -> None:
+        if phase == "validate":
+            progress(phase, passed + done, of_all, wrong + rejected)
+        else:
+            progress(phase, done, total, rejected)
+
+    return counted
+
+
+def load(run: RunContext, staged: tuple[StagedShard, ...]) -> LoadResult:
+    """Check, plan and apply the staged rows of all types in one transaction with the ledger."""
+    return loading.load(run, staged)
 
 
 PLAIN = Steps(extract, fetch, read, map, validate, load)

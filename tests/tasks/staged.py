@@ -19,6 +19,7 @@ from tasks.store.connection.session import Session
 from tasks.store.merge.diff import compare
 from tasks.store.merge.plan import Planner
 from tasks.store.merge.sides import target_of
+from tasks.store.staging.prefilter import Prefilter
 from tasks.store.staging.table import Staging
 
 Record = dict[str, Any]
@@ -37,12 +38,21 @@ def staged(
 ) -> Staging:
     """Stage rows of VPCs; `turned` has the last come first, as rows lie in a table in no order."""
     seen = bool(rows) and SEEN_AT in rows[0]
-    staging = Staging(session, RESOURCES["vpc"], tuple(fields), folder, seen=seen)
-    staging.create()
+    staging = empty_staging(session, folder, fields, seen=seen)
     frame = typed("vpc", fields, rows)
-    staging.add(frame.reverse() if turned else frame, frame.clear())
-    staging.finish()
+    with session.transaction() as connection:
+        staging.create(connection)
+        staging = staging.add(connection, frame.reverse() if turned else frame, frame.clear())
+        staging.analyze(connection)
     return staging
+
+
+def empty_staging(
+    session: Session, folder: Path, fields: Sequence[str], resource_type: str = "vpc", *, seen: bool = False
+) -> Staging:
+    """Return the staging of a run that has staged nothing as yet."""
+    chosen, names = RESOURCES[resource_type], tuple(fields)
+    return Staging(session.run_id, chosen, names, Prefilter(folder, chosen, names), seen=seen)
 
 
 @contextmanager
@@ -60,4 +70,4 @@ def planner(
         staging = staged(session, folder, fields, rows, turned=turned)
         with session.transaction() as connection:
             target = target_of(staging, empty)
-            yield Planner(connection, staging, target, compare(connection, target)), connection
+            yield Planner(connection, session.run_id, staging, target, compare(connection, target)), connection

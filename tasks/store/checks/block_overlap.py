@@ -33,11 +33,11 @@ from tasks.store.merge.diff import Comparison, planned_updates
 from tasks.store.merge.projected import CHANGED, KEY, projected_records
 from tasks.store.merge.sides import Target
 from tasks.store.merge.tombstones import alive, staged_alive
-from tasks.store.staging.prefilter import Sketch
+from tasks.store.staging.prefilter import Prefilter
 
 
 def block_overlaps(
-    connection: Connection, target: Target, sketch: Sketch, rows: int, comparison: Comparison
+    connection: Connection, target: Target, prefilter: Prefilter, rows: int, comparison: Comparison
 ) -> Iterator[Select[Any]]:
     """Ask about overlaps of the rows that are new or have moved, where there may be any."""
     rules = [rule for rule in target.resource.set_rules if isinstance(rule, NoOverlap)]
@@ -49,7 +49,7 @@ def block_overlaps(
             continue
         if not set(rule.watched) <= set(target.fields):
             continue
-        near = sketch.overlapping(rule)
+        near = prefilter.overlapping(rule)
         stored = _stored_blocks(connection, target, rule, comparison, number)
         others = connection.scalar(select(literal(1)).select_from(stored).limit(1)) is not None
         if others or not near.is_empty():

@@ -38,7 +38,7 @@ from tasks.store.merge.projected import CHANGED
 
 
 def contained(asked: Inquiry, rule: Contained) -> Iterator[Select[Any]]:
-    """Find the blocks beside the containers of their scope, where the sketch points at any."""
+    """Find the blocks beside the containers of their scope, where the prefilter points at any."""
     everything = asked.projected_records(rule.watched)
     containers = _widest(asked.connection, everything, rule)
     found = asked.connection.execute(select(*containers.c[rule.within], containers.c[BLOCK])).all()
@@ -47,7 +47,7 @@ def contained(asked: Inquiry, rule: Contained) -> Iterator[Select[Any]]:
     suspects = None
     if asked.target.whole:
         schema = dict.fromkeys((*rule.within, rule.field), pl.String)
-        rows = asked.sketch.outside(rule, pl.DataFrame(found, schema=schema, orient="row"))
+        rows = asked.prefilter.outside(rule, pl.DataFrame(found, schema=schema, orient="row"))
         if rows is not None and rows.is_empty():
             return
         # Where most are to be looked at, to look at all of them is quicker.

@@ -33,10 +33,10 @@ from tasks.store.staging.table import Staging
 
 def duplicate_keys(connection: Connection, target: Target, staging: Staging) -> Iterator[Select[Any]]:
     """Rows of one key: copies of a row are rejected but for the first, rows that differ are all rejected."""
-    repeated = staging.sketch.repeated()
+    repeated = staging.prefilter.repeated()
     if repeated.is_empty() and not staging.rekeyed:
         return
-    # The sketch knows the keys as they were before some were completed.
+    # The prefilter knows the keys as they were before some were completed.
     suspects = target.s.alias("repeated") if staging.rekeyed else listed(connection, "repeated", repeated)
     group = _rows_of_repeated_keys(target, suspects)
     yield select(

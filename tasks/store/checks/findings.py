@@ -13,17 +13,17 @@ from schemas.model.rules import WatchedRule
 from tasks.store.merge.diff import Comparison
 from tasks.store.merge.projected import Records, projected_records
 from tasks.store.merge.sides import Target
-from tasks.store.staging.prefilter import Sketch
+from tasks.store.staging.prefilter import Prefilter
 
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What a check asks about: `rows` staged rows and their sketch, what they change, the records of other types."""
+    """What a check asks about: `rows` staged rows and their prefilter, what they change, the records of other types."""
 
     connection: Connection
     target: Target
     comparison: Comparison
-    sketch: Sketch
+    prefilter: Prefilter
     rows: int
     records: Records
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     Column,
@@ -44,6 +46,20 @@ FOUND = Table(
 )
 
 
+@dataclass(frozen=True)
+class CheckOptions:
+    """What holds for the checks of one type of a run.
+
+    `keep` is how many warnings the ledger may still take one by one. With `whole`, no row may be taken out.
+    """
+
+    run_id: UUID
+    mapping: Mapping
+    mode: Mode
+    keep: int = 0
+    whole: bool = False
+
+
 def count_found(connection: Connection) -> Counter[tuple[str, str]]:
     """Return how often each (rule, severity) was found."""
     clarify(connection, FOUND)
@@ -51,12 +67,12 @@ def count_found(connection: Connection) -> Counter[tuple[str, str]]:
     return Counter({(rule, severity): count for rule, severity, count in connection.execute(query)})
 
 
-def store_issues(connection: Connection, staging: Staging, mapping: Mapping, keep: int) -> None:
+def store_issues(connection: Connection, staging: Staging, options: CheckOptions, keep: int) -> None:
     """Store what was found as issues of the run, of warnings at most `keep`."""
-    columns = {match.field: match.column for match in mapping.matches}
+    columns = {match.field: match.column for match in options.mapping.matches}
     column = case(columns, value=FOUND.c.field) if columns else literal(None)
     issue: dict[str, ColumnElement[Any]] = {
-        "run_id": literal(staging.session.run_id),
+        "run_id": literal(options.run_id),
         "part": literal(staging.part),
         "row": source_row(FOUND.c.row),
         "column": cast(column, Text),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,11 +22,10 @@ from sqlalchemy import (
 
 from schemas.choices import Mode
 from schemas.issues import Issue, Severity
-from schemas.mapping import Mapping
 from tasks.store.checks.block_overlap import block_overlaps
 from tasks.store.checks.duplicate_keys import duplicate_keys
 from tasks.store.checks.findings import Inquiry
-from tasks.store.checks.found import FOUND, count_found, remove_rejected, store_issues
+from tasks.store.checks.found import FOUND, CheckOptions, count_found, remove_rejected, store_issues
 from tasks.store.checks.references import reference_checks
 from tasks.store.checks.registry import network_checks
 from tasks.store.checks.staged_rows import blocked_moves, staged_row_checks, stale_rows
@@ -35,7 +35,7 @@ from tasks.store.merge.diff import Comparison, compare
 from tasks.store.merge.projected import other_records
 from tasks.store.merge.sides import Target
 from tasks.store.resolve import partial_keys
-from tasks.store.resolve.references import keep_doubts
+from tasks.store.resolve.references import drop_doubts, keep_doubts
 from tasks.store.resolve.source_ids import replaced
 from tasks.store.staging.table import Staging
 
@@ -48,10 +48,11 @@ _MAX_ROUNDS = 10
 
 @dataclass(frozen=True)
 class Checked:
-    """What the checks found: how often each (rule, severity) was broken, and how many rows were taken out."""
+    """What the checks found: how often each (rule, severity) was broken, what is left staged, and its comparison."""
 
     rules: dict[tuple[str, str], int]
     rejected: int
+    staging: Staging
     comparison: Comparison
 
 
@@ -70,60 +71,47 @@ class Broken(Exception):
 
 
 def run_checks(
-    staging: Staging, target: Target, mapping: Mapping, mode: Mode, keep: int, own: CustomRules, *, whole: bool = False
+    connection: Connection, staging: Staging, target: Target, own: CustomRules, options: CheckOptions
 ) -> Checked:
-    """Check every rule over many records; `keep` is how many warnings the ledger may still take one by one.
+    """Check every rule over many records; raises Broken where a row would be rejected and none may be.
 
-    With `whole`, no row may be taken out: raises Broken, and everything is as it was, where one would be.
-
-    Overlaps are checked last, and only for the rows that are new or moved: a block that stays where it was has been
-    checked before.
+    After Broken, everything is as it was. Overlaps are checked last, and only for the rows that are new or moved: a
+    block that stays where it was has been checked before.
     """
-    with staging.session.transaction() as connection:
+    with connection.begin_nested() if options.whole else nullcontext():
         FOUND.create(connection, checkfirst=False)
         flawed = replace(target, s=staging.flawed)
-        keep_doubts(connection, [target, *([flawed] if staging.any_flawed else [])], staging.doubts)
+        keep_doubts(connection, [target, *([flawed] if staging.any_flawed else [])], [*staging.doubts])
         for issues in own(connection, target):
             copy_frame(connection, FOUND, issues.select(FOUND.c.keys()))
-        queries = [*duplicate_keys(connection, target, staging), *staged_row_checks(target, mode)]
+        queries = [*duplicate_keys(connection, target, staging), *staged_row_checks(target, options.mode)]
         queries += [*partial_keys.ambiguous(connection, target), *replaced(target)]
         if staging.any_flawed:
             # Rows that are rejected already are checked, too, so that all of their errors are reported at once.
-            queries += staged_row_checks(flawed, mode)
-        check_run = _CheckRun(connection, staging, target, mapping, mode, keep)
+            queries += staged_row_checks(flawed, options.mode)
+        check_run = _CheckRun(connection, staging, target, options)
         check_run.run(queries)
         check_run.compare()
         if check_run.run([*stale_rows(target)]):
             check_run.compare()
         check_run.check_networks()
-        checked = check_run.checked(whole=whole)
-    _count_rejected(staging, checked, mode)
+        checked = check_run.checked()
+        drop_doubts(connection)
+        FOUND.drop(connection)
     return checked
 
 
-def check_again(staging: Staging, target: Target, mapping: Mapping, mode: Mode, *, whole: bool = False) -> Checked:
+def check_again(connection: Connection, staging: Staging, target: Target, options: CheckOptions) -> Checked:
     """Check the rules again after other records turned out to stay as they are stored; only errors are new."""
-    with staging.session.transaction() as connection:
+    with connection.begin_nested() if options.whole else nullcontext():
         FOUND.create(connection, checkfirst=False)
-        check_run = _CheckRun(connection, staging, target, mapping, mode, 0, errors_only=True)
+        check_run = _CheckRun(connection, staging, target, replace(options, keep=0), errors_only=True)
         check_run.run([*reference_checks(target)])
         check_run.compare()
         check_run.check_networks()
-        checked = check_run.checked(whole=whole)
-    _count_rejected(staging, checked, mode)
+        checked = check_run.checked()
+        FOUND.drop(connection)
     return checked
-
-
-def compare_again(staging: Staging, target: Target) -> Comparison:
-    """Compare again after a lost connection, which takes the list of updates with it; the rules have been checked."""
-    with staging.session.transaction() as connection:
-        return compare(connection, target)
-
-
-def _count_rejected(staging: Staging, checked: Checked, mode: Mode) -> None:
-    """Count the rows that were taken out, now that it is so: a transaction that fails takes nothing out."""
-    staging.rows -= checked.rejected
-    staging.aside += checked.rejected if mode is Mode.SYNC else 0
 
 
 class _CheckRun:
@@ -134,18 +122,15 @@ class _CheckRun:
         connection: Connection,
         staging: Staging,
         target: Target,
-        mapping: Mapping,
-        mode: Mode,
-        keep: int,
+        options: CheckOptions,
         *,
         errors_only: bool = False,
     ) -> None:
         self.connection = connection
         self.staging = staging
         self.target = target
-        self.mapping = mapping
-        self.mode = mode
-        self.keep = keep
+        self.options = options
+        self.keep = options.keep
         self.errors_only = errors_only
         self.counts: Counter[tuple[str, str]] = Counter()
         self.rejected = 0
@@ -155,13 +140,16 @@ class _CheckRun:
         """Compare the rows that are left with the stored records."""
         self.comparison = compare(self.connection, self.target)
 
-    def checked(self, *, whole: bool) -> Checked:
+    def checked(self) -> Checked:
         """Return what was found; raises Broken where no row may be rejected, and one is."""
-        if whole and self.rejected:
-            run_id, part = self.staging.session.run_id, self.staging.part
+        if self.options.whole and self.rejected:
+            run_id, part = self.options.run_id, self.staging.part
             issues = read_issues(self.connection, run_id, limit=_MAX_ISSUES, part=part)
             raise Broken(dict(self.counts), self.rejected, issues)
-        return Checked(dict(self.counts), self.rejected, self.comparison)
+        kept = self.rejected if self.options.mode is Mode.SYNC else 0
+        rows, rejected_rows = self.staging.rows - self.rejected, self.staging.rejected_rows + kept
+        staging = replace(self.staging, rows=rows, rejected_rows=rejected_rows)
+        return Checked(dict(self.counts), self.rejected, staging, self.comparison)
 
     def run(self, queries: list[Select[Any]]) -> int:
         """Move what the queries find to the ledger, and take the rows that are rejected out; returns how many."""
@@ -173,9 +161,9 @@ class _CheckRun:
         if not counts:
             return 0
         self.counts += counts
-        store_issues(self.connection, self.staging, self.mapping, max(self.keep, 0))
+        store_issues(self.connection, self.staging, self.options, max(self.keep, 0))
         self.keep -= sum(count for (_, severity), count in counts.items() if severity != Severity.ERROR)
-        rejected = remove_rejected(self.connection, self.staging, self.target, self.mode)
+        rejected = remove_rejected(self.connection, self.staging, self.target, self.options.mode)
         self.rejected += rejected
         self.connection.execute(delete(FOUND))
         return rejected
@@ -198,9 +186,9 @@ class _CheckRun:
                 self.compare()
 
     def _check_networks_once(self) -> int:
-        target, sketch = self.target, self.staging.sketch
+        target, prefilter = self.target, self.staging.prefilter
         left = self.staging.rows - self.rejected
-        queries = [*block_overlaps(self.connection, target, sketch, left, self.comparison)]
+        queries = [*block_overlaps(self.connection, target, prefilter, left, self.comparison)]
         beside = other_records(target)
-        queries += network_checks(Inquiry(self.connection, target, self.comparison, sketch, left, beside))
+        queries += network_checks(Inquiry(self.connection, target, self.comparison, prefilter, left, beside))
         return self.run(queries)

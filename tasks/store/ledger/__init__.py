@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.store.ledger.codec import change_from_json, change_to_json, mapping_from_json, mapping_to_json, parts_to_json
-from tasks.store.ledger.issues import add_issues, count_issues, forget_issues, plan_run, read_issues
+from tasks.store.ledger.issues import add_issues, count_issues, forget_issues, limit_issues, plan_run, read_issues
 from tasks.store.ledger.liveness import is_dead
 from tasks.store.ledger.mappings import mappings_of
 from tasks.store.ledger.metrics import Figures, daily, figures
@@ -21,8 +21,10 @@ from tasks.store.ledger.runs import (
     describe_matched,
     describe_run,
     describe_source,
+    describe_staged,
     describe_undo,
     end_limited,
+    end_run,
     find_run,
     is_completed,
     list_runs,
@@ -52,9 +54,11 @@ __all__ = [
     "describe_run",
     "describe_seen",
     "describe_source",
+    "describe_staged",
     "describe_undo",
     "end_limited",
     "end_plan",
+    "end_run",
     "figures",
     "find_run",
     "forget_issues",
@@ -65,6 +69,7 @@ __all__ = [
     "is_kept",
     "keep_plan",
     "last_seen",
+    "limit_issues",
     "list_runs",
     "list_syncs",
     "mapping_from_json",

@@ -26,6 +26,14 @@ def forget_issues(connection: Connection, run_id: UUID, part: int | None = None)
     connection.execute(deletion if part is None else deletion.where(IMPORT_ISSUE.c.part == part))
 
 
+def limit_issues(connection: Connection, run_id: UUID, most: int) -> None:
+    """Delete the warnings and repairs of a run beyond the first of them; errors stay."""
+    issue = IMPORT_ISSUE.c
+    others = select(issue.id).where(issue.run_id == run_id, issue.severity != Severity.ERROR)
+    beyond = others.order_by(issue.part, issue.id).offset(most)
+    connection.execute(delete(IMPORT_ISSUE).where(issue.id.in_(beyond)))
+
+
 def plan_run(connection: Connection, run_id: UUID) -> UUID:
     """Return the run that read the source of this one: the one whose plan it applied, else itself."""
     applied = connection.scalar(select(IMPORT_RUN.c.applies).where(IMPORT_RUN.c.run_id == run_id))

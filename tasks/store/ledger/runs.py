@@ -154,6 +154,28 @@ def close_run(connection: Connection, run_id: UUID, outcome: Outcome, counts: Co
     connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(values))
 
 
+def describe_staged(
+    connection: Connection, run_id: UUID, counts: Counts, rules: list[list[Any]], parts: list[PartReport]
+) -> None:
+    """Enter what validation found, which is what a run that fails from here on has found."""
+    values: dict[str, Any] = {
+        "records_read": counts.read,
+        "records_rejected": counts.rejected,
+        "warnings": counts.warnings,
+        "repairs": counts.repairs,
+        "rules": rules,
+    }
+    values |= {"parts": parts_to_json(parts)} if len(parts) > 1 else {}
+    connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id).values(values))
+
+
+def end_run(connection: Connection, run_id: UUID, outcome: Outcome, message: str | None, duration: float) -> None:
+    """Enter the end of a run that applied nothing, with the counts that are there; a completed run stays so."""
+    ended = update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id, IMPORT_RUN.c.status != Status.COMPLETED)
+    values = {"status": outcome.status, "outcome": outcome, "message": message, "duration": duration}
+    connection.execute(ended.values(**values, finished_at=func.clock_timestamp()))
+
+
 def end_limited(connection: Connection, run_id: UUID, limit: str) -> None:
     """Enter which limit ended a run; another run may already have entered that its process died."""
     run = IMPORT_RUN.c

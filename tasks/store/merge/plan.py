@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -54,8 +55,11 @@ _MANY = 10_000
 class Planner:
     """The plan of one part of a run, inside the transaction that makes it and may apply it."""
 
-    def __init__(self, connection: Connection, staging: Staging, target: Target, comparison: Comparison) -> None:
+    def __init__(
+        self, connection: Connection, run_id: UUID, staging: Staging, target: Target, comparison: Comparison
+    ) -> None:
         self.connection = connection
+        self.run_id = run_id
         self.staging = staging
         self.comparison = comparison
         self.target = target
@@ -128,7 +132,7 @@ class Planner:
 
     def _keep_images(self) -> None:
         image: dict[str, ColumnElement[Any]] = {
-            "run_id": literal(self.staging.session.run_id),
+            "run_id": literal(self.run_id),
             "resource_type": literal(self.target.resource.type),
             "key": cast(self.target.match_key, Text),
             "row": source_row(self.target.s.c.row_number),
@@ -147,13 +151,13 @@ class Planner:
             update(self.target.t)
             .where(self.target.stored_key == self.target.match_key, s.c.row_number == self.updates.c.row_number)
             .values(values)
-            .values(updated_at=func.now(), updated_by_run=self.staging.session.run_id, **{RETIRED_AT: None})
+            .values(updated_at=func.now(), updated_by_run=self.run_id, **{RETIRED_AT: None})
         )
         self.connection.execute(change)
 
     def _insert(self, *, some_known: bool) -> None:
         names = [self.target.resource.key_column, *self.written]
-        run = literal(self.staging.session.run_id)
+        run = literal(self.run_id)
         rows = select(*(self.target.s.c[name] for name in names), run, run)
         if some_known:
             rows = rows.where(~self.target.stored())

@@ -185,7 +185,7 @@ def target_of(
         {} if beside is None else beside,
         {} if later is None else later,
         {} if leaving is None else leaving,
-        staging.flawed if staging.aside else None,
+        staging.flawed if staging.rejected_rows else None,
     )
 
 

@@ -59,8 +59,11 @@ def known_keys(connection: Connection, target: Target, to: str, most: int) -> li
     return [*keys, *connection.scalars(select(stored).limit(most))][:most]
 
 
-def stage(connection: Connection, staging: Staging, batch: pl.DataFrame) -> None:
-    """Stage typed records (the fields that they have) next to the rows of the source, numbered after all of them."""
+def stage(connection: Connection, staging: Staging, batch: pl.DataFrame) -> Staging:
+    """Stage typed records (the fields that they have) next to the rows of the source, numbered after all of them.
+
+    Returns what is staged then.
+    """
     last = connection.scalar(select(func.max(staging.table.c[ROW_NUMBER]))) or 0
     first = max(last + 1, FIRST_REFERRED)
     absent = [
@@ -69,7 +72,7 @@ def stage(connection: Connection, staging: Staging, batch: pl.DataFrame) -> None
         if name not in batch.columns
     ]
     numbers = pl.int_range(first, first + len(batch), dtype=pl.UInt32, eager=True).alias(ROW)
-    staging.add_referred(connection, batch.with_columns(absent).with_columns(numbers))
+    return staging.add_referred(connection, batch.with_columns(absent).with_columns(numbers))
 
 
 def drop_unreferred(connection: Connection, to: Target, others: Sequence[Target]) -> int:

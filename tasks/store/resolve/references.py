@@ -269,6 +269,11 @@ def keep_doubts(connection: Connection, targets: list[Target], found: list[Ambig
     said.drop(connection)
 
 
+def drop_doubts(connection: Connection) -> None:
+    """Drop what `keep_doubts` has put there."""
+    connection.execute(text(f'drop table if exists pg_temp."{DOUBTS.name}"'))
+
+
 def _has_doubts(connection: Connection) -> bool:
     return connection.scalar(text(f"select to_regclass('pg_temp.{DOUBTS.name}')")) is not None
 

@@ -1,11 +1,14 @@
-"""A sketch of the staged rows: a few numbers of each, on disk, that tell where rare things have to be looked for.
+"""The prefilter: a few numbers of each staged row, on disk, that tell where SQL need not look.
 
-Whether two rows of a file share a key, or two of its blocks overlap, is asked of these numbers first: sorting a million
-of them takes a tenth of a second, the same question in SQL seconds. What they point at is then decided in SQL.
+Whether two rows of a file share a key, or two of its blocks overlap, is looked up in these numbers first: sorting a
+million of them takes a tenth of a second, the same question in SQL seconds. SQL then decides about the rows it names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -21,31 +24,39 @@ _PART = 2_000_000
 _SCOPE, _FIRST, _LAST = "scope", "first", "last"
 
 
-class Sketch:
-    """The keys and blocks of the staged rows as numbers, in files of a run's folder."""
+@dataclass(frozen=True)
+class Prefilter:
+    """The keys and blocks of the staged rows as numbers, in `files` of a run's folder; nothing changes it.
 
-    def __init__(self, folder: Path, resource: Resource, fields: tuple[str, ...], part: int = 0) -> None:
-        self._folder = folder
-        self._part = part
-        self._resource = resource
-        self._fields = fields
-        self._files: list[Path] = []
-        self._rows = 0
-        watched = [rule for rule in resource.set_rules if isinstance(rule, NoOverlap | Contained)]
-        self._rules = [rule for rule in watched if {rule.field, *rule.within} <= set(fields)]
+    `outdated` are the fields whose values have been corrected since they were noted.
+    """
 
-    def add(self, batch: pl.DataFrame) -> None:
-        """Take note of a typed batch."""
-        key = self._resource.natural_key(self._fields).hash().alias("key")
-        spans = [column for rule in self._rules for column in _span(batch, rule)]
-        path = self._folder / f"sketch-{self._part}-{len(self._files)}.arrow"
+    folder: Path
+    resource: Resource
+    fields: tuple[str, ...]
+    part: int = 0
+    files: tuple[Path, ...] = ()
+    rows: int = 0
+    outdated: frozenset[str] = frozenset()
+
+    @cached_property
+    def rules(self) -> tuple[NoOverlap | Contained, ...]:
+        """The rules whose blocks are noted."""
+        known = set(self.fields) - self.outdated
+        found = (rule for rule in self.resource.set_rules if isinstance(rule, NoOverlap | Contained))
+        return tuple(rule for rule in found if {rule.field, *rule.within} <= known)
+
+    def add(self, batch: pl.DataFrame) -> Prefilter:
+        """Note the numbers of a typed batch; returns the prefilter with it."""
+        key = self.resource.natural_key(self.fields).hash().alias("key")
+        spans = [column for rule in self.rules for column in _span(batch, rule)]
+        path = self.folder / f"prefilter-{self.part}-{len(self.files)}.arrow"
         batch.select(ROW, key, *spans).write_ipc(path)
-        self._files.append(path)
-        self._rows += len(batch)
+        return replace(self, files=(*self.files, path), rows=self.rows + len(batch))
 
-    def distrust(self, field: str) -> None:
-        """Forget what was noted by the values of a field that have been corrected since."""
-        self._rules = [rule for rule in self._rules if field not in (rule.field, *rule.within)]
+    def without(self, fields: Iterable[str]) -> Prefilter:
+        """Return the prefilter without what was noted of fields whose values have been corrected since."""
+        return replace(self, outdated=self.outdated.union(fields))
 
     def repeated(self) -> pl.Series:
         """Return the rows whose key another row seems to have."""
@@ -62,7 +73,7 @@ class Sketch:
 
         The `containers`, disjoint, are columns of `rule.within` and `rule.field`. None where the import leaves a doubt.
         """
-        if rule not in self._rules:
+        if rule not in self.rules:
             return None
         spans = containers.select(_span(containers, rule)).rename(_plain(rule))
         six = spans[_FIRST].null_count() > 0
@@ -76,10 +87,10 @@ class Sketch:
         return [part.rename(plain) for part in self._parts(next(iter(plain)), [ROW, *plain])]
 
     def _parts(self, by: str, columns: list[str]) -> list[pl.DataFrame]:
-        if not self._files:
+        if not self.files:
             return []
-        count = self._rows // _PART + 1
-        whole = pl.scan_ipc(self._files).select(columns)
+        count = self.rows // _PART + 1
+        whole = pl.scan_ipc(list(self.files)).select(columns)
         return [whole.filter(pl.col(by) % count == part).collect() for part in range(count)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -14,8 +15,11 @@ from schemas.resources import RESOURCES
 from schemas.sources import Extracted
 from tasks.formats.base import NOTHING
 from tasks.planning.missing_records import judged
-from tasks.runtime.type_load import Part, Tally
+from tasks.runtime.type_load import TypeLoad
+from tasks.runtime.values import MappedSource, Tally
 from tasks.steps.detect import files_of_types
+from tasks.store.staging.prefilter import Prefilter
+from tasks.store.staging.table import Staging
 
 ONE, OTHER = {"account_id": "1", "region": "us-east-1"}, {"account_id": "1", "region": "eu-west-1"}
 SOURCE = Extracted(
@@ -31,10 +35,12 @@ SOURCE = Extracted(
 )
 
 
-def part(scope: tuple[dict[str, str], ...] = (), *lacks: dict[str, str], keyless: int = 0) -> Part:
-    """Return a part of a scope that may lack records of some places."""
+def part(scope: tuple[dict[str, str], ...] = (), *lacks: dict[str, str], keyless: int = 0) -> TypeLoad:
+    """Return the load of a source with a scope that may lack records of some places."""
+    vpc = RESOURCES["vpc"]
     unread = tuple(Unread("it broke off", "vpc", values) for values in lacks)
-    return Part(0, RESOURCES["vpc"], "a", Mapping(()), None, scope, unread=unread, tally=Tally(keyless=keyless))
+    source = MappedSource(0, vpc, "a", Mapping(()), None, scope, unread=unread)
+    return TypeLoad(source, Staging(uuid4(), vpc, (), Prefilter(Path(), vpc, ())), Tally(keyless=keyless))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +60,7 @@ def part(scope: tuple[dict[str, str], ...] = (), *lacks: dict[str, str], keyless
         (part((), ONE), None),
     ],
 )
-def test_what_is_judged(found: Part, left: tuple[dict[str, str], ...] | None) -> None:
+def test_what_is_judged(found: TypeLoad, left: tuple[dict[str, str], ...] | None) -> None:
     """The places that were read as a whole; none where rows could not be placed."""
     assert judged(found) == left
 
@@ -62,7 +68,8 @@ def test_what_is_judged(found: Part, left: tuple[dict[str, str], ...] | None) ->
 def test_what_a_list_lacks_by_its_own_words() -> None:
     """Its gaps concern all of its type."""
     found = part((ONE, OTHER), OTHER)
-    found.extracted = replace(SOURCE, gaps=(Issue("page", "page 2 is not in the file", Severity.WARNING),))
+    extracted = replace(SOURCE, gaps=(Issue("page", "page 2 is not in the file", Severity.WARNING),))
+    found = replace(found, source=replace(found.source, extracted=extracted))
     assert found.lacks == (Unread("it broke off", "vpc", OTHER), Unread("page 2 is not in the file", "vpc"))
     assert judged(found) is None
 

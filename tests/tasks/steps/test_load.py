@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,10 +15,12 @@ from schemas.errors import Transient
 from schemas.issues import Severity
 from schemas.jobs import ImportJob
 from schemas.reports import Change, Counts, Progress, Report, Status, silent
+from schemas.resources import resource
 from schemas.settings import Settings, settings
-from tasks.runtime.context import Run, open_run
-from tasks.steps.load import load
-from tasks.steps.registry import PLAIN
+from tasks.runtime.context import RunContext, open_run, report_of
+from tasks.runtime.values import StagedShard
+from tasks.steps.load import load as load_step
+from tasks.steps.registry import PLAIN, validate_all
 from tests.flows.support import at
 from tests.support import execute, importer, issues_of, staging_tables, stored, vpc, vpc_id, with_settings, write_csv
 
@@ -25,6 +28,24 @@ BAD = vpc(9, cidr_block="10.0.0.0/99")
 CUT = (
     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cmdb' and pid <> pg_backend_pid()"
 )
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A run of rows that are validated and staged."""
+
+    run: RunContext
+    staged: tuple[StagedShard, ...]
+
+    @property
+    def report(self) -> Report:
+        """The run's report, once it has ended."""
+        return report_of(self.run)
+
+
+def load(ready: Ready) -> None:
+    """Load what is staged."""
+    load_step(ready.run, ready.staged)
 
 
 @contextmanager
@@ -35,13 +56,11 @@ def ready(
     progress: Progress = silent,
     used: Settings | None = None,
     **options: Any,
-) -> Iterator[Run]:
+) -> Iterator[Ready]:
     """Give a run of rows that are validated and staged, and not loaded as yet."""
     job = ImportJob(path=write_csv(folder / "rows.csv", rows), **options)
     with open_run(job, url, used or settings(), progress) as run:
-        for part in PLAIN.map(run, PLAIN.extract(run, job)):
-            PLAIN.validate(run, part)
-        yield run
+        yield Ready(run, validate_all(PLAIN, run, PLAIN.map(run, PLAIN.extract(run, job))))
 
 
 def loaded(url: str, folder: Path, rows: list[dict[str, str]], **options: Any) -> Report:
@@ -102,7 +121,7 @@ def test_staged_rows_that_are_lost(database_url: str, tmp_path: Path) -> None:
 
     def lose() -> None:
         with ready(database_url, tmp_path, [vpc(1), vpc(2)]) as run:
-            table = f"cmdb_staging.{run.parts[0].staging.table.name}"
+            table = f"cmdb_staging.{run.staged[0].staging.table.name}"
             execute(database_url, f"delete from {table} where row_number = 3")  # noqa: S608  # a name of ours
             load(run)
 
@@ -181,7 +200,7 @@ def test_a_dry_run_holds_nobody_up(database_url: str, tmp_path: Path) -> None:
         ready(database_url, tmp_path, [vpc(1), vpc(9)]) as writing,
         ready(database_url, tmp_path, rows, used=with_settings(samples=3), dry_run=True) as run,
     ):
-        writing.hold_still()
+        writing.run.lock_types([resource("vpc")])
         load(run)
         load(writing)
     report = run.report

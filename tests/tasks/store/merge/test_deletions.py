@@ -27,7 +27,7 @@ HERE: Scope = ({"region": "us-east-1", "account_id": "12345678901"},)
 def missed(url: str, folder: Path, policy: Missing, *numbers: int) -> Iterator[Missed]:
     """Give what is missing of a source that has the VPCs of these numbers, in a transaction that is committed."""
     with planner(url, folder, ("vpc_id",), [{"vpc_id": vpc_id(number)} for number in numbers]) as (made, connection):
-        yield Missed(connection, made.target, policy, made.staging.session.run_id)
+        yield Missed(connection, made.target, policy, made.run_id)
 
 
 def listed(found: Missed) -> list[int]:

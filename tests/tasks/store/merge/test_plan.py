@@ -35,7 +35,7 @@ def apply(url: str, folder: Path, rows: Sequence[Record], empty: Empty = Empty.C
     with planner(url, folder, FIELDS, rows, empty) as (made, _):
         plan = made.make()
         made.apply(plan)
-        return plan, str(made.staging.session.run_id)
+        return plan, str(made.run_id)
 
 
 # What is planned ------------------------------------------------------------------------------------------------------

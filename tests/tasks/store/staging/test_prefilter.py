@@ -1,4 +1,4 @@
-"""The sketch misses no repeated key and no overlap, and points at few others."""
+"""The prefilter misses no repeated key and no overlap, and points at few others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.model.rules import NoOverlap
 from schemas.resources import RESOURCES
 from schemas.sources import ROW
 from tasks.store.staging import prefilter
-from tasks.store.staging.prefilter import Sketch
+from tasks.store.staging.prefilter import Prefilter
 from tests.laws import law
 
 VPC = RESOURCES["vpc"]
@@ -47,11 +47,11 @@ def test_what_it_points_at(
 ) -> None:
     """Exactly the rows whose key is repeated, and exactly those that overlap another of their scope."""
     monkeypatch.setattr(prefilter, "_PART", part)
-    drawn = Sketch(tmp_path, VPC, ("vpc_id", "cidr_block", "account_id", "region"))
+    drawn = Prefilter(tmp_path, VPC, ("vpc_id", "cidr_block", "account_id", "region"))
     schema = {"vpc_id": pl.String, "cidr_block": pl.String, "account_id": pl.String, "region": pl.String}
     for start in range(0, len(rows), 5):
         batch = pl.DataFrame(rows[start : start + 5], schema=schema, orient="row")
-        drawn.add(batch.with_row_index(ROW, offset=start))
+        drawn = drawn.add(batch.with_row_index(ROW, offset=start))
     keys = [row[0] for row in rows]
     repeated = {number for number, key in enumerate(keys) if keys.count(key) > 1}
     overlapping = {n for n, one in enumerate(rows) for m, other in enumerate(rows) if n != m and meet(one, other)}
@@ -61,19 +61,19 @@ def test_what_it_points_at(
 
 def test_what_is_no_ipv4_is_left_to_sql(tmp_path: Path) -> None:
     """An IPv6 block is pointed at whatever it is, and an empty one never."""
-    drawn = Sketch(tmp_path, VPC, ("vpc_id", "cidr_block", "account_id", "region"))
+    drawn = Prefilter(tmp_path, VPC, ("vpc_id", "cidr_block", "account_id", "region"))
     columns = {
         "vpc_id": ["a", "b"],
         "cidr_block": ["2001:db8::/56", None],
         "account_id": ["1", "1"],
         "region": ["x"] * 2,
     }
-    drawn.add(pl.DataFrame(columns).with_row_index(ROW))
+    drawn = drawn.add(pl.DataFrame(columns).with_row_index(ROW))
     assert list(drawn.overlapping(RULE)) == [0]
 
 
-def test_an_empty_sketch(tmp_path: Path) -> None:
+def test_an_empty_prefilter(tmp_path: Path) -> None:
     """Nothing was staged, nothing is pointed at."""
-    drawn = Sketch(tmp_path, VPC, ("vpc_id",))
+    drawn = Prefilter(tmp_path, VPC, ("vpc_id",))
     assert drawn.repeated().is_empty()
     assert drawn.overlapping(RULE).is_empty()

@@ -7,10 +7,9 @@ from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
 
-from schemas.resources import resource
 from tasks.store.connection.session import Session
-from tasks.store.staging.table import Staging
 from tests.support import execute, staging_tables
+from tests.tasks.staged import empty_staging
 
 
 def test_two_first_runs_at_once(database_url: str, tmp_path: Path) -> None:
@@ -19,9 +18,10 @@ def test_two_first_runs_at_once(database_url: str, tmp_path: Path) -> None:
 
     def staged() -> None:
         with Session(database_url, uuid4()) as session:
-            staging = Staging(session, resource("vpc"), ("vpc_id", "name"), tmp_path)
+            staging = empty_staging(session, tmp_path, ("vpc_id", "name"))
             both.wait()
-            staging.create()
+            with session.transaction() as connection:
+                staging.create(connection)
 
     for _ in range(10):
         execute(database_url, "drop schema if exists cmdb_staging cascade")
