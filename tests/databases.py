@@ -99,23 +99,33 @@ class EmptiedDatabase:
         assert self._shape
 
     def _described(self) -> str | None:
-        try:
-            with engine(self.url).connect() as connection:
-                found: str | None = connection.scalar(text(_SHAPE))
-                return found
-        except DBAPIError:  # the tables are gone, or the server has been restarted
-            return None
+        with engine(self.url).connect() as connection:
+            found: str | None = connection.scalar(text(_SHAPE))
+            return found
 
     def renew(self) -> None:
         """Let nobody go on writing, and leave no record; a database whose tables are others now is replaced."""
-        engine(self.url).dispose()
-        if self._shape == self._described():
-            with engine(self.url).begin() as connection:
-                connection.execute(text(_DISCONNECT))
-                connection.execute(text(_EMPTY))
-        else:
+        try:
+            emptied = self._emptied()
+        except DBAPIError:  # the tables are gone, or the server has been restarted
+            emptied = False
+        if not emptied:
             drop(self._postgres_url, self.url)
             self._make()
+
+    def _emptied(self) -> bool:
+        """Empty the tables, unless they are others than they were; says whether they are empty.
+
+        The one connection that is left in the pool is the next test's: a new one costs the server as much as a test.
+        """
+        pool = engine(self.url).pool
+        with engine(self.url).begin() as connection:
+            pool.dispose()
+            connection.execute(text(_DISCONNECT))
+            if connection.scalar(text(_SHAPE)) != self._shape:
+                return False
+            connection.execute(text(_EMPTY))
+        return True
 
 
 _SHAPE = """
@@ -127,6 +137,7 @@ select sum(hashtext(concat_ws(' ', c.relname, c.relkind, c.relpersistence, a.att
 """What the tables, indexes and views are, as one short text."""
 
 _DISCONNECT = """
+discard temp;
 do $$ begin
   perform pg_terminate_backend(pid, 10000) from pg_stat_activity
     where datname = current_database() and usename = current_user and pid <> pg_backend_pid();

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import cache
 from importlib import metadata
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from polars.exceptions import PanicException
 from rich.markup import escape
+from typer.main import get_command
 
 from api.cli.commands import (
     access,
@@ -32,6 +34,9 @@ from api.cli.streams import steady_streams
 from api.cli.terminal import err, print_json, print_plain
 from schemas.errors import CmdbError, MappingError, UsageError
 from tasks.private_files import keep_private
+
+if TYPE_CHECKING:
+    from typer._click import Command
 
 app = typer.Typer(
     cls=GroupedCommands,
@@ -86,11 +91,17 @@ def main() -> None:
             raise
 
 
+@cache
+def _command() -> Command:
+    # To make all commands takes as long as many a command does.
+    return get_command(app)
+
+
 def _run() -> None:
     # Programs that ask for JSON get their errors so, too: also those of the command line itself.
     json = "--json" in sys.argv[1:]
     try:
-        sys.exit(app(standalone_mode=not json) or DONE)
+        sys.exit(_command()(standalone_mode=not json) or DONE)
     except CmdbError as error:
         if json:
             print_json({"error": {"code": error.code, "message": str(error)}})

@@ -26,17 +26,17 @@ import json
 import shlex
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, literal, select, text, union_all
 
 from schemas.issues import Issue
-from schemas.model.tables import RETIRED_AT
+from schemas.model.tables import RETIRED_AT, TABLES
 from schemas.resources import RESOURCES
 from tasks.store import ledger
 from tasks.store.connection.engine import engine
@@ -51,8 +51,7 @@ CASES = sorted(FOLDER.glob("*.toml"))
 def test_a_field_case(cli: Cli, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     """Each command ends, prints and reports as stated, and the records at the end are the stated ones."""
     case = tomllib.loads(path.read_text(encoding="utf-8"))
-    folder = shutil.copytree(FOLDER, tmp_path / "cases")
-    monkeypatch.chdir(folder)
+    monkeypatch.chdir(copied(path, tmp_path / "cases"))
     for name, given in case.get("given", {}).items():
         source = write_ndjson(tmp_path / f"{name}.ndjson", given)
         assert importer(database_url, tmp_path)(source, resource_type=name).counts.rejected == 0
@@ -63,6 +62,13 @@ def test_a_field_case(cli: Cli, database_url: str, tmp_path: Path, monkeypatch: 
         for run in runs(database_url) - before:
             check_run(database_url, run, step, done)
     check_records(database_url, case)
+
+
+def copied(path: Path, folder: Path) -> Path:
+    """Copy what a case may mean, the files and folders that it names; returns the folder of the copies."""
+    said = path.read_text(encoding="utf-8")
+    unnamed = [each.name for each in FOLDER.iterdir() if each.name not in said]
+    return Path(shutil.copytree(FOLDER, folder, ignore=lambda at, _: unnamed if Path(at) == FOLDER else []))
 
 
 def check_output(step: Mapping[str, Any], done: Done) -> None:
@@ -124,19 +130,32 @@ def fits(issue: Issue, wanted: Mapping[str, Any]) -> bool:
 
 def check_records(url: str, case: Mapping[str, Any]) -> None:
     """Compare the stored records of every type, and those that are retired."""
-    for name, resource in RESOURCES.items():
-        records = {str(record[resource.key_column]): record for record in stored(url, name)}
+    given = {name: len(records) for name, records in case.get("given", {}).items()}
+    stated = case.get("records", {}).keys() | case.get("retired", {}).keys()
+    for name, found in counts_of(url, RESOURCES.keys() - stated).items():
+        assert found == (given.get(name, 0), 0), f"{name}: {stored(url, name)}"
+    for name in stated:
+        records = {str(record[RESOURCES[name].key_column]): record for record in stored(url, name)}
         gone = {key for key, record in records.items() if record[RETIRED_AT]}
         assert gone == set(case.get("retired", {}).get(name, ())), name
         wanted = case.get("records", {}).get(name)
         if wanted is None:
-            given = len(case.get("given", {}).get(name, ()))
-            assert len(records) - len(gone) == given, f"{name}: {sorted(records)}"
+            assert len(records) - len(gone) == given.get(name, 0), f"{name}: {sorted(records)}"
             continue
         assert records.keys() - gone == wanted.keys(), name
         for key, fields in wanted.items():
-            found = {field: plain(records[key][field]) for field in fields}
-            assert found == {field: None if value is False else value for field, value in fields.items()}, key
+            found_fields = {field: plain(records[key][field]) for field in fields}
+            assert found_fields == {field: None if value is False else value for field, value in fields.items()}, key
+
+
+def counts_of(url: str, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Return how many records of each type are stored, and how many of these are retired."""
+    queries = [
+        select(literal(name), func.count(), func.count(TABLES[name].c[RETIRED_AT])).select_from(TABLES[name])
+        for name in names
+    ]
+    with engine(url).connect() as connection:
+        return {name: (count, gone) for name, count, gone in connection.execute(union_all(*queries))}
 
 
 def plain(value: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from schemas.settings import settings
+from tasks.store.connection.engine import close_engine
 from tests.aws import Document, describe_documents
 from tests.conftest import temporary_home
 from tests.databases import database
@@ -15,8 +16,8 @@ from tests.records import store_two_of_each_type
 
 
 @pytest.fixture(scope="session")
-def two_of_each_type(postgres_url: str, template_database: str) -> Iterator[str]:
-    """The address of a database with two records of every type, which no test changes."""
+def template_of_each_type(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The name of a database with two records of every type, which others are copied from."""
     with database(postgres_url, template_database) as url:
         # Made before any test has an environment of its own.
         with pytest.MonkeyPatch.context() as patch, temporary_home() as home:
@@ -24,14 +25,22 @@ def two_of_each_type(postgres_url: str, template_database: str) -> Iterator[str]
             settings.cache_clear()
             store_two_of_each_type(url, home)
         settings.cache_clear()
+        close_engine(url)  # a database to which somebody is connected can't be copied
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def two_of_each_type(postgres_url: str, template_of_each_type: str) -> Iterator[str]:
+    """The address of a database with two records of every type, which no test changes."""
+    with database(postgres_url, template_of_each_type) as url:
         yield url
 
 
 @pytest.fixture
-def each_type_stored(database_url: str, tmp_path: Path) -> str:
-    """The test's database with two records of every type, which it may change."""
-    store_two_of_each_type(database_url, tmp_path)
-    return database_url
+def each_type_stored(postgres_url: str, template_of_each_type: str) -> Iterator[str]:
+    """The address of a test's own database with two records of every type, which it may change."""
+    with database(postgres_url, template_of_each_type) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
