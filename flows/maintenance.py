@@ -29,7 +29,7 @@ from tasks.store.connection.session import Session, alone
 
 @flow(name="maintenance", persist_result=False)
 async def maintenance() -> None:
-    """End runs whose process died; remove plans, uploads, exports and files of rejected rows that are past their time.
+    """End runs whose process died; remove runs, plans, uploads, exports and files of rejects that are past their time.
 
     The automations that tell of late and crashed syncs are made what the schedules of today ask for.
     """
@@ -43,6 +43,8 @@ async def maintenance() -> None:
         with Session(url, UUID(flow_run.id)) as session:
             for run in ledger.reap(session):
                 log.info("removed what run %s had staged", run)
+            if deleted := ledger.delete_old_runs(session, settings().keep_runs_days):
+                log.info("deleted %s runs that were past their time", deleted)
             with session.transaction() as connection:
                 if removed := access_log.remove_old(connection, settings().audit_days, user()):
                     log.info("removed %s entries of the access log that were past their time", removed)

@@ -192,6 +192,11 @@ class Settings(BaseSettings):
     four_eyes: bool = Field(
         False, description="Whether a plan or a held sync must be applied by someone else than whoever requested it."
     )
+    keep_runs_days: int = Field(
+        400,
+        ge=0,
+        description="How long runs are kept, with their issues, rejected rows and changes; 0 keeps them for good.",
+    )
     audit_days: int = Field(
         400, ge=0, description="How long entries of the access log are kept; 0 keeps them for good."
     )

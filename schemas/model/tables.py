@@ -32,7 +32,7 @@ from schemas.resources import RESOURCES
 # The name that PostgreSQL itself gives to a primary key, so that it can be named.
 METADATA = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "pk": "%(table_name)s_pkey"})
 
-REVISION = "0008"
+REVISION = "0009"
 """The migration that brings a database to these tables; a test compares it with the newest migration."""
 
 STAGING_SCHEMA = "cmdb_staging"
@@ -138,6 +138,14 @@ IMPORT_RUN = Table(
     Column("duration", Double, comment="seconds"),
     Index("import_run_running", "run_id", postgresql_where=text("status = 'running'")),
 )
+
+RUN_RETENTION = Table(
+    "run_retention",
+    METADATA,
+    Column("one", Boolean, primary_key=True, server_default="true"),
+    Column("deleted_until", DateTime(timezone=True), nullable=False, comment="when the newest deleted run ended"),
+)
+"""Until when runs were deleted: one row, once any was."""
 
 # The three tables below hold up to millions of rows of a run and have no foreign key to it: checking one costs a
 # look-up a row, and they are only ever written by the run and deleted with it.

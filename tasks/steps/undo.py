@@ -50,7 +50,7 @@ def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
     """The types of a run that can be taken back, those first that refer to others; and whether it changed anything."""
     with database_errors(), engine(url).begin() as connection:
         if ledger.status_of(connection, job.run) is None:
-            raise UsageError(f"There is no run {job.run}: `cmdb runs` lists them.")
+            raise ledger.no_such_run(connection, f"There is no run {job.run}")
         report = ledger.read_report(connection, job.run, samples=0)
         by = ledger.undone_by(connection, job.run)
         types = ledger.types_of(connection, job.run)
@@ -88,6 +88,7 @@ def _undo_types(
 ) -> None:
     progress("plan", 0, None)
     with session.transaction() as connection:
+        ledger.hold_run(connection, job.run)
         parts: list[PartReport] = []
         changes: list[Change] = []
         undos: list[TypeUndo] = []

@@ -16,6 +16,7 @@ from tasks.store.ledger.rejected import (
     rejected_page,
     rejected_rows,
 )
+from tasks.store.ledger.retention import delete_old_runs, deleted_until, hold_run, no_such_run
 from tasks.store.ledger.runs import (
     close_run,
     describe_matched,
@@ -50,6 +51,8 @@ __all__ = [
     "close_run",
     "count_issues",
     "daily",
+    "delete_old_runs",
+    "deleted_until",
     "describe_matched",
     "describe_run",
     "describe_seen",
@@ -64,6 +67,7 @@ __all__ = [
     "forget_issues",
     "forget_rejected_rows",
     "has_plan",
+    "hold_run",
     "is_completed",
     "is_dead",
     "is_kept",
@@ -76,6 +80,7 @@ __all__ = [
     "mapping_to_json",
     "mappings_of",
     "message_of",
+    "no_such_run",
     "open_run",
     "parts_to_json",
     "plan_run",

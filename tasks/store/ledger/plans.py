@@ -16,6 +16,7 @@ from schemas.errors import UsageError
 from schemas.issues import Issue
 from schemas.model.tables import IMPORT_RUN
 from tasks.store.ledger.codec import issue_from_row
+from tasks.store.ledger.retention import no_such_run
 
 
 def keep_plan(connection: Connection, run_id: UUID, plan: dict[str, Any], hours: float) -> None:
@@ -56,7 +57,7 @@ def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
     """Return the frozen plan of a run; raises UsageError if it has none, or if it was applied or has expired."""
     run = connection.execute(select(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id)).one_or_none()
     if run is None:
-        raise UsageError(f"There is no run {run_id}: `cmdb runs` lists them.")
+        raise no_such_run(connection, f"There is no run {run_id}")
     if run.plan is None:
         raise UsageError(f"Run {run_id} has no plan: `cmdb plan FILE` makes one.")
     if run.plan.get("applied"):

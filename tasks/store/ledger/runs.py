@@ -39,6 +39,7 @@ from tasks.store.ledger.issues import forget_issues, read_issues
 from tasks.store.ledger.liveness import current_status, dead_runs
 from tasks.store.ledger.plans import is_kept
 from tasks.store.ledger.rejected import forget_rejected_rows
+from tasks.store.ledger.retention import no_such_run
 from tasks.store.staging.names import drop_staging
 
 
@@ -202,9 +203,10 @@ def find_run(connection: Connection, reference: str, *, applied: bool = False) -
     else:
         start = cast(IMPORT_RUN.c.run_id, SqlText).startswith(reference.lower(), autoescape=True)
         found = list(connection.scalars(runs.where(start).limit(2)))
-    if len(found) != 1:
-        problem = "matches several runs: give more of the id" if found else "matches no run: `cmdb runs` lists them"
-        raise UsageError(f"'{reference}' {problem}.")
+    if not found:
+        raise no_such_run(connection, f"'{reference}' matches no run")
+    if len(found) > 1:
+        raise UsageError(f"'{reference}' matches several runs: give more of the id.")
     return UUID(str(found[0]))
 
 

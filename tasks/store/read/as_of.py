@@ -37,6 +37,7 @@ from schemas.errors import UsageError
 from schemas.model.resource import Resource
 from schemas.model.tables import CHANGES, IMPORT_RUN, TABLES, has_lasting_ids
 from schemas.reports import Status
+from tasks.store.ledger.retention import deleted_until
 
 
 def as_of(connection: Connection, resource: Resource, moment: datetime) -> FromClause:
@@ -111,16 +112,17 @@ def _check_known(connection: Connection, resource: Resource, moment: datetime) -
         raise UsageError(f"{_iso_time(moment)} is yet to come: it is {_iso_time(now)}.")
     among = run.parts.contains([{"resource_type": resource.type}])
     of_type = _applied_runs().where(or_(run.resource_type == resource.type, among))
-    first = connection.scalar(of_type.with_only_columns(func.min(run.finished_at)))
+    deleted = deleted_until(connection)
+    first = deleted or connection.scalar(of_type.with_only_columns(func.min(run.finished_at)))
     if first is None:
         raise UsageError(f"No run of {resource.type} is known, nor what it was before: export it as it is.")
     images = exists(select(literal(1)).where(CHANGES.c.run_id == run.run_id))
     lost = of_type.where(run.records_updated + run.records_deleted + run.records_retired > 0, ~images)
     since = max(first, connection.scalar(lost.with_only_columns(func.max(run.finished_at))) or first)
     if moment < since:
-        raise UsageError(
-            f"What {resource.type} was at {_iso_time(moment)} is not known: it is since {_iso_time(since)}."
-        )
+        why = f"What {resource.type} was at {_iso_time(moment)} is not known: it is since {_iso_time(since)}."
+        kept = " Runs that ended before are deleted (CMDB_KEEP_RUNS_DAYS)." if since == deleted else ""
+        raise UsageError(why + kept)
 
 
 def is_known(connection: Connection, resource: Resource, moment: datetime) -> bool:
