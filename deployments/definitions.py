@@ -10,14 +10,14 @@ from typing import Any
 
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowFilter, FlowFilterName
 from prefect.deployments.runner import EntrypointType  # type: ignore[attr-defined]  # its documented place
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.schedules import Cron, Interval, RRule, Schedule
 
 from flows import sync_watch
-from flows.sync_watch import SYNC_NOTICE
+from flows.registry import EXPORT, FLOWS, IMPORT, SYNC, BulkFlow, FlowSpec
 
 POOL = "cmdb"
 """The work pool, of type `process`: any `prefect worker start --pool cmdb` may join."""
@@ -34,88 +34,75 @@ No job variable is left to whoever asks for a run: a command, an environment and
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment: a flow by its module path, its parameters, and when it runs by itself."""
+    """One deployment: its name, its flow, its parameters, and when it runs by itself."""
 
     name: str
-    entrypoint: str
+    spec: FlowSpec
     description: str
     parameters: dict[str, Any] = field(default_factory=dict)
     schedule: Schedule | None = None
     typed: bool = True
     """Whether Prefect checks the parameters by their schema, as people fill them in; the API's job is a text."""
 
+    @classmethod
+    def of(cls, spec: FlowSpec) -> Deployment:
+        """Return the deployment that a flow declares."""
+        schedule = Cron(spec.cron, timezone=spec.timezone) if spec.cron else None
+        return cls(spec.deployment, spec, spec.description, schedule=schedule, typed=not isinstance(spec, BulkFlow))
+
     @property
     def flow(self) -> Flow[Any, Any]:
         """The flow itself."""
-        module, _, name = self.entrypoint.rpartition(".")
-        found: Flow[Any, Any] = getattr(importlib.import_module(module), name)
+        found: Flow[Any, Any] = getattr(importlib.import_module(self.spec.module), self.spec.function)
         return found
 
     @property
     def full_name(self) -> str:
         """The name that the API knows it by."""
-        return f"{self.flow.name}/{self.name}"
+        return f"{self.spec.name}/{self.name}"
 
 
-_IMPORT, _EXPORT, _SYNC = "flows.bulk_import.bulk_import", "flows.bulk_export.bulk_export", "flows.bulk_sync.bulk_sync"
+# Deployments that the server returns at a time.
+_PAGE = 200
 
 # From when intervals are counted: with none, the time of each start would be another declaration.
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 
-DEPLOYMENTS = (
-    Deployment("api", _IMPORT, "Imports that the API asks for.", typed=False),
-    Deployment("api", _EXPORT, "Exports that the API asks for.", typed=False),
-    Deployment("api", _SYNC, "Syncs that the API asks for.", typed=False),
-    Deployment("api", "flows.bulk_apply.bulk_apply", "Plans that the API is asked to apply.", typed=False),
-    Deployment("api", "flows.bulk_undo.bulk_undo", "Undos that the API asks for.", typed=False),
-    Deployment(
-        "maintenance",
-        "flows.maintenance.maintenance",
-        "Ends runs whose process died; removes uploads and exports that are too old.",
-        schedule=Cron("*/10 * * * *"),
-    ),
-    Deployment(
-        "purge",
-        "flows.maintenance.purge",
-        "Deletes what was retired long enough ago, in a run that can be undone.",
-        schedule=Cron("40 3 * * *", timezone="UTC"),
-    ),
-    Deployment(SYNC_NOTICE, "flows.sync_notice.sync_notice", "Tells the webhook of a sync that its process died."),
-)
+DEPLOYMENTS = tuple(Deployment.of(spec) for spec in FLOWS.values())
 """The deployments that the system lives by."""
 
 EXAMPLES = (
     Deployment(
         "nightly-vpcs",
-        _IMPORT,
+        IMPORT,
         "Example: every night, the VPCs that a job of yours left there.",
         {"job": {"resource_type": "vpc", "path": "/srv/cmdb/inbox/vpcs.csv", "max_errors": "1%"}},
         schedule=Cron("30 2 * * *", active=False),
     ),
     Deployment(
         "weekly-prefixes",
-        _EXPORT,
+        EXPORT,
         "Example: every Monday, all prefixes as a workbook.",
         {"job": {"resource_type": "prefix", "path": "/srv/cmdb/outbox/prefixes.xlsx", "metadata": True}},
         schedule=Cron("0 6 * * 1", active=False),
     ),
     Deployment(
         "hourly-changes",
-        _EXPORT,
+        EXPORT,
         "Example: every hour, the subnets that were changed in the last one, for other programs.",
         {"job": {"resource_type": "subnet", "path": "/srv/cmdb/outbox/subnets.ndjson.gz", "since": "1h"}},
         schedule=Cron("0 * * * *", active=False),
     ),
     Deployment(
         "sync-folder",
-        _SYNC,
+        SYNC,
         "Example: every ten minutes, the sites that other programs leave in a folder, all of its files together.",
         {"job": {"name": "folder", "url": "file:///srv/cmdb/sites/*.csv", "resource_type": "site"}},
         schedule=Interval(timedelta(minutes=10), anchor_date=_ANCHOR, timezone="UTC", active=False),
     ),
     Deployment(
         "sync-https",
-        _SYNC,
+        SYNC,
         "Example: every working hour, the prefixes of an IPAM; with its ETag, what has not changed is not read.",
         {
             "job": {
@@ -129,7 +116,7 @@ EXAMPLES = (
     ),
     Deployment(
         "sync-s3",
-        _SYNC,
+        SYNC,
         "Example: every night, what a job left in a bucket; more than 5% fewer records wait for a yes.",
         {
             "job": {
@@ -143,14 +130,14 @@ EXAMPLES = (
     ),
     Deployment(
         "sync-aws",
-        _SYNC,
+        SYNC,
         "Example: every half hour, the network of an AWS account; a run that takes longer lets the next one wait.",
         {"job": {"name": "aws", "url": "aws://default/us-east-1,eu-west-1", "overlap": "queue"}},
         schedule=Interval(timedelta(minutes=30), anchor_date=_ANCHOR, timezone="UTC", active=False),
     ),
     Deployment(
         "sync-database",
-        _SYNC,
+        SYNC,
         "Example: every Sunday, the devices of another database; what is gone there is deleted here.",
         {
             "job": {
@@ -167,7 +154,7 @@ EXAMPLES = (
     ),
     Deployment(
         "sync-netbox",
-        _SYNC,
+        SYNC,
         "Example: on each month's last working day, sites, VLANs and prefixes of NetBox; a chat hears of trouble.",
         {
             "job": {
@@ -196,11 +183,24 @@ async def register() -> None:
         known = {deployment.name for deployment in await client.read_deployments(deployment_filter=examples)}
         for deployment in DEPLOYMENTS:
             await _apply(deployment)
+        for spec in FLOWS.values():
+            await _update_entrypoints(client, spec)
         for deployment in EXAMPLES:
             # What somebody made of an example is theirs.
             if deployment.name not in known:
                 await _apply(deployment)
         await sync_watch.register(client)
+
+
+async def _update_entrypoints(client: PrefectClient, spec: FlowSpec) -> None:
+    """Give the deployments that an earlier release or its users made the flow's import path of today."""
+    of_flow = FlowFilter(name=FlowFilterName(any_=[spec.name]))
+    offset = 0
+    while spec.former and (found := await client.read_deployments(flow_filter=of_flow, limit=_PAGE, offset=offset)):
+        for deployment in found:
+            if deployment.entrypoint in spec.former:
+                await client.update_deployment(deployment.id, DeploymentUpdate(entrypoint=spec.entrypoint))
+        offset += len(found)
 
 
 async def make_pool(client: PrefectClient) -> None:
@@ -219,7 +219,7 @@ async def _apply(deployment: Deployment) -> None:
         schedules=[deployment.schedule] if deployment.schedule else None,
         entrypoint_type=EntrypointType.MODULE_PATH,
         work_pool_name=POOL,
-        tags=["cmdb"],
+        tags=[*deployment.spec.tags],
         enforce_parameter_schema=deployment.typed,
     )
     await made.aapply()

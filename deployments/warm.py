@@ -23,19 +23,14 @@ from typing import Any
 from deployments.limits import LOOK, Limits
 from deployments.process import end_with_parent
 from deployments.start_run import MOST
+from flows.registry import FLOWS
 from schemas.resources import RESOURCES
 from tasks.prefect_tasks import without_heartbeat
 
 _MODULES = (
     "prefect.flow_engine",
     "prefect._internal.metrics",
-    "flows.bulk_import",
-    "flows.bulk_export",
-    "flows.bulk_sync",
-    "flows.bulk_apply",
-    "flows.bulk_undo",
-    "flows.maintenance",
-    "flows.sync_notice",
+    *dict.fromkeys(spec.module for spec in FLOWS.values()),
 )
 """What a run imports. Importing starts no thread; work of Polars would, and a fork does not carry threads over."""
 

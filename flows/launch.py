@@ -1,4 +1,4 @@
-"""Where a run is carried out: as a flow run of a Prefect server when one answers, else in this process."""
+"""Where a run takes place: as a flow run of a Prefect server when one answers, else in this process."""
 
 from __future__ import annotations
 
@@ -6,40 +6,21 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from ssl import create_default_context
-from typing import TypeVar
+from typing import overload
 
-from flows.pipelines import apply_plan, export_file, import_file, sync_source
+from flows.registry import BULK, BulkFlow, Job
 from flows.sign_in import CLIENT, credentials, secret_file, sign_in
 from schemas.errors import CmdbError, Forbidden, Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Progress, Report, Status
 from schemas.settings import Settings
 from tasks.runtime.context import user
-from tasks.steps.undo import undo
 from tasks.store.access import access_log
 from tasks.store.connection.database import database
 from tasks.store.connection.engine import database_errors, engine
 
 Say = Callable[[str], None]
-Job = ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob
-Result = TypeVar("Result", Report, Exported)
-
-_SENTENCES: dict[type, tuple[str, Callable[..., Report]]] = {
-    ImportJob: ("bulk_import", import_file),
-    SyncJob: ("bulk_sync", sync_source),
-    ApplyJob: ("bulk_apply", apply_plan),
-}
-
-_ENTERED = {
-    "bulk_import": "import",
-    "bulk_sync": "sync",
-    "bulk_apply": "approval",
-    "bulk_export": "export",
-    "bulk_undo": "undo",
-}
-"""What the access log calls each flow."""
 
 COMMAND_LINE = "command line"
 """What the access log has as the address of a command."""
@@ -50,38 +31,33 @@ START_PATIENCE = 30
 """How long, in seconds, a service waits for a busy Prefect server when it starts."""
 
 
-def carry_out(job: ImportJob | SyncJob | ApplyJob, settings: Settings, progress: Progress, say: Say) -> Report:
-    """Carry an import, a sync or a plan out and return its report; `say` is told where."""
-    flow, sentence = _SENTENCES[type(job)]
-    return _carried_out(job, flow, sentence, settings, progress, say)
+@overload
+def carry_out(job: ExportJob, settings: Settings, progress: Progress, say: Say) -> Exported: ...
 
 
-def carry_out_export(job: ExportJob, settings: Settings, progress: Progress, say: Say) -> Exported:
-    """Carry an export out and return what it wrote; `say` is told where."""
-    return _carried_out(job, "bulk_export", export_file, settings, progress, say)
+@overload
+def carry_out(
+    job: ImportJob | SyncJob | ApplyJob | UndoJob, settings: Settings, progress: Progress, say: Say
+) -> Report: ...
 
 
-def carry_out_undo(job: UndoJob, settings: Settings, progress: Progress, say: Say) -> Report:
-    """Take a run back and return the report of that; `say` is told where."""
-    return _carried_out(job, "bulk_undo", undo, settings, progress, say)
-
-
-def _carried_out(
-    job: Job, flow: str, plain: Callable[..., Result], settings: Settings, progress: Progress, say: Say
-) -> Result:
+def carry_out(job: Job, settings: Settings, progress: Progress, say: Say) -> Report | Exported:
+    """Run the pipeline of a job and return its report, or what an export wrote; `say` gets where it runs."""
+    spec = BULK[type(job)]
     if server := _server(settings, say):
         _under(server, settings)
-        run_here: Callable[..., Result] = import_module(f"flows.{flow}").run_here
+        from flows.bulk import run_here  # it imports Prefect, which only a run of a server pays for
+
         with database(settings) as url:
-            return _entered(url, flow, job, lambda: run_here(job, progress))
+            return _entered(url, spec, job, lambda: run_here(job, progress))
     with database(settings) as url:
-        return _entered(url, flow, job, lambda: plain(job, url, settings, progress=progress))
+        return _entered(url, spec, job, lambda: spec.pipeline(job, url, settings, progress=progress))
 
 
-def _entered(url: str, flow: str, job: Job, run: Callable[[], Result]) -> Result:
+def _entered(url: str, spec: BulkFlow, job: Job, run: Callable[[], Report | Exported]) -> Report | Exported:
     """Carry a run out, and enter in the access log what was asked for at the command line and how it ended."""
     dry = not isinstance(job, ApplyJob | ExportJob) and job.dry_run
-    what = _ENTERED.get(flow, flow) if not dry else "preview"
+    what = "preview" if dry else spec.logged_as
     target = job.what if isinstance(job, ExportJob) else job.source
     event = access_log.Event(what, who=user(), target=target, address=COMMAND_LINE)
     try:

@@ -15,6 +15,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.registry import MAINTENANCE, PURGE
 from flows.runs import Runs, prefect
 from flows.sync_watch import register
 from schemas.settings import Settings, settings
@@ -27,7 +28,7 @@ from tasks.store.connection.database import database
 from tasks.store.connection.session import Session, alone
 
 
-@flow(name="maintenance", persist_result=False)
+@flow(name=MAINTENANCE.name, persist_result=False)
 async def maintenance() -> None:
     """End runs whose process died; remove runs, plans, uploads, exports and files of rejects that are past their time.
 
@@ -52,7 +53,7 @@ async def maintenance() -> None:
         log.info("removed %s", path.name)
 
 
-@flow(name="purge", persist_result=False)
+@flow(name=PURGE.name, persist_result=False)
 def purge() -> None:
     """Delete what was retired more than CMDB_KEEP_RETIRED_DAYS ago, in a run of its own, which can be undone."""
     with database(settings()) as url:

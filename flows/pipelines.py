@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
-from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Outcome, Progress, Report, silent
 from schemas.settings import Settings
 from tasks.notifications.notifications import Circumstances, noticed
@@ -14,6 +15,7 @@ from tasks.runtime.sync_lock import take_turn
 from tasks.steps import export as exporting
 from tasks.steps.registry import PLAIN, Steps, validate_all
 from tasks.steps.restore_plan import staged_plan
+from tasks.steps.undo import undo
 
 
 def import_file(
@@ -40,14 +42,15 @@ def sync_source(
     steps: Steps = PLAIN,
     progress: Progress = silent,
     run_id: UUID | None = None,
-    seen: Circumstances = Circumstances(),  # noqa: B008  # it is frozen
+    seen: Callable[[SyncJob], Circumstances] = lambda _: Circumstances(),
 ) -> Report:
     """Bring the records of a source into the CMDB; a source that is as it was changes nothing.
 
-    Its webhook, if it has one, is told of an end that somebody should know of; `seen` is what Prefect knows of the run.
+    Its webhook, if it has one, is told of an end that somebody should know of; `seen` returns what
+    Prefect knows of the run.
     """
     run_id = run_id or uuid4()
-    with noticed(job, url, run_id, seen), open_run(job, url, settings, progress, run_id) as run:
+    with noticed(job, url, run_id, seen(job)), open_run(job, url, settings, progress, run_id) as run:
         take_turn(run, job)
         keep_definition(run, job)
         fetched = steps.fetch(run, job)
@@ -91,3 +94,16 @@ def export_file(
             sound = steps.validate(part, records)
             tables.append(exporting.Table(part, sound, steps.map(part, sound)))
         return steps.write(run, tables)
+
+
+def undo_run(
+    job: UndoJob,
+    url: str,
+    settings: Settings,
+    *,
+    step: Callable[[UndoJob, str, Settings, Progress, UUID | None], Report] = undo,
+    progress: Progress = silent,
+    run_id: UUID | None = None,
+) -> Report:
+    """Undo a run, in a run of its own that has a report and can be undone."""
+    return step(job, url, settings, progress, run_id)

@@ -36,9 +36,9 @@ from sqlalchemy import Connection
 
 from flows.fair_queues import queue_of
 from flows.job_parameter import as_text
+from flows.registry import BULK, WRITING, BulkFlow, Job
 from flows.standing import OWNER_TAG, Standing, standing_of
 from schemas.errors import Unavailable
-from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.outcome_messages import sentence
 from schemas.reports import Outcome, Status
 from schemas.settings import Settings
@@ -47,13 +47,6 @@ from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.session import interrupt, is_alive
 
 Found = TypeVar("Found")
-
-IMPORT, EXPORT, UNDO = "bulk-import", "bulk-export", "bulk-undo"
-SYNC, APPLY = "bulk-sync", "bulk-apply"
-"""The flows by their names; the deployment `api` of each takes what the facade asks for."""
-
-# A run that writes is looked at as an import, whichever of these it is.
-_WRITING = (IMPORT, SYNC, APPLY, UNDO)
 
 _OPEN = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
@@ -90,10 +83,9 @@ class Runs:
 
     # Asking ----------------------------------------------------------------------------------------------------------
 
-    async def start(
-        self, flow: str, job: ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob, owner: str, key: str | None = None
-    ) -> FlowRun:
+    async def start(self, job: Job, owner: str, key: str | None = None) -> FlowRun:
         """Ask for a run; the same owner's same key gives the run that it gave before."""
+        flow = BULK[type(job)]
         parameters = {"job": as_text(job)}
         once = _once(flow, owner, key) if key else None
         with _told():
@@ -110,14 +102,14 @@ class Runs:
                 self._deployments.clear()
                 raise Unavailable("The deployments were removed: start a worker, which registers them again.") from None
 
-    async def asked_before(self, flow: str, owner: str, key: str | None) -> FlowRun | None:
+    async def asked_before(self, flow: BulkFlow, owner: str, key: str | None) -> FlowRun | None:
         """Return the run that the same owner's same key gave before; None without a key, or for a new one."""
         if not key:
             return None
         once = FlowRunFilterIdempotencyKey(any_=[_once(flow, owner, key)])
         with _told():
             found = await self.client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow.name])),
                 flow_run_filter=FlowRunFilter(idempotency_key=once),
                 limit=1,
             )
@@ -127,7 +119,7 @@ class Runs:
         """Return how many runs of an owner are queued or running."""
         return await self._count(owner, FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_OPEN])))
 
-    async def count_asked(self, flow: str, owner: str, since: datetime) -> int:
+    async def count_asked(self, flow: BulkFlow, owner: str, since: datetime) -> int:
         """Return how many runs of a flow an owner has asked for since a moment."""
         return await self._count(owner, flow=flow, since=since)
 
@@ -135,38 +127,38 @@ class Runs:
         self,
         owner: str,
         state: FlowRunFilterState | None = None,
-        flow: str | None = None,
+        flow: BulkFlow | None = None,
         since: datetime | None = None,
     ) -> int:
         asked = FlowRunFilterExpectedStartTime(after_=since) if since else None
         tagged = FlowRunFilterTags(all_=[OWNER_TAG + owner])
         with _told():
             return await self.client.count_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])) if flow else None,
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow.name])) if flow else None,
                 flow_run_filter=FlowRunFilter(tags=tagged, state=state, expected_start_time=asked),
             )
 
-    async def _deployment(self, flow: str) -> UUID:
-        if flow not in self._deployments:
+    async def _deployment(self, flow: BulkFlow) -> UUID:
+        if flow.name not in self._deployments:
             try:
-                found = await self.client.read_deployment_by_name(f"{flow}/api")
+                found = await self.client.read_deployment_by_name(f"{flow.name}/{flow.deployment}")
             except ObjectNotFound:
                 raise Unavailable(
                     "No worker has registered the deployments yet: start one with `cmdb worker`."
                 ) from None
-            self._deployments[flow] = found.id
-        return self._deployments[flow]
+            self._deployments[flow.name] = found.id
+        return self._deployments[flow.name]
 
     # Reading ---------------------------------------------------------------------------------------------------------
 
-    async def standing(self, run_id: UUID, flow: str) -> Standing | None:
+    async def standing(self, run_id: UUID, flow: BulkFlow) -> Standing | None:
         """Return where a run stands; None where the flow has no such run."""
         with _told():
             try:
                 run = await self.client.read_flow_run(run_id)
             except ObjectNotFound:
                 return None
-            if await self._flow_name(run) not in (_WRITING if flow == IMPORT else (flow,)):
+            if await self._flow_name(run) not in (WRITING if flow.writes else (flow.name,)):
                 return None
             shown = await self._progress(run_id)
         return await self._settled(standing_of(run, flow, shown))
@@ -278,7 +270,7 @@ class Runs:
         """The runs that have begun, or are about to, and have not ended."""
         with _told():
             return await self.client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[*_WRITING, EXPORT])),
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow.name for flow in BULK.values()])),
                 flow_run_filter=FlowRunFilter(
                     state=FlowRunFilterState(
                         type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
@@ -324,9 +316,9 @@ class Runs:
             await self.client.set_flow_run_state(run.id, new, force=True)
 
 
-def _once(flow: str, owner: str, key: str) -> str:
+def _once(flow: BulkFlow, owner: str, key: str) -> str:
     """What Prefect knows a caller's key by: another caller's same key, or another flow's, is another one."""
-    return hashlib.sha256(f"{flow}\0{owner}\0{key}".encode()).hexdigest()
+    return hashlib.sha256(f"{flow.name}\0{owner}\0{key}".encode()).hexdigest()
 
 
 _FLOWS: dict[UUID, str] = {}

@@ -10,6 +10,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.job_parameter import members
+from flows.registry import BulkFlow
 
 OWNER_TAG = "by:"
 
@@ -28,7 +29,7 @@ class Standing:
     """Where a run stands; the fields are those of the facade's answer."""
 
     run_id: UUID
-    flow: str
+    flow: BulkFlow
     status: str
     phase: str
     processed: int = 0
@@ -49,7 +50,7 @@ class Standing:
         return self.status in ("completed", "failed", "cancelled")
 
 
-def standing_of(run: FlowRun, flow: str, shown: dict[str, Any]) -> Standing:
+def standing_of(run: FlowRun, flow: BulkFlow, shown: dict[str, Any]) -> Standing:
     """Return where a run stands, by its state in Prefect and the progress that it published last."""
     state = run.state
     kind = state.type if state else StateType.SCHEDULED

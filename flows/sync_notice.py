@@ -17,6 +17,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 from sqlalchemy import Connection
 
+from flows.registry import SYNC_NOTICE
 from flows.sync_watch import job_of, page_of
 from schemas.jobs import SyncJob
 from schemas.outcome_messages import sentence
@@ -32,7 +33,7 @@ from tasks.store.connection.session import is_alive
 _LOOKS, _LOOK = 10, 1.0
 
 
-@flow(name="sync-notice", flow_run_name="crash of {run}", persist_result=False)
+@flow(name=SYNC_NOTICE.name, flow_run_name="crash of {run}", persist_result=False)
 def sync_notice(run: Annotated[UUID, Field(description="The run that Prefect takes for crashed.")]) -> None:
     """Tell the webhook of a sync that its run crashed, unless it was cancelled, was applied, or told so itself."""
     job = _crashed(run)

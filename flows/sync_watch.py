@@ -24,15 +24,12 @@ from prefect.utilities.urls import url_for
 from pydantic import SecretStr
 
 from flows.job_parameter import members
-from flows.runs import SYNC
+from flows.registry import SYNC, SYNC_NOTICE
 from schemas.errors import CmdbError
 from schemas.jobs import SyncJob
 from tasks.notifications.notifications import Circumstances
 from tasks.notifications.webhook import address_of
 from tasks.security.secrets import secret_named
-
-SYNC_NOTICE = "sync-notice"
-"""The flow that looks at a run which Prefect takes for crashed, and its deployment."""
 
 # What the names of our automations begin with: others are not ours to change.
 _OURS = "cmdb: "
@@ -95,11 +92,11 @@ def _said(automation: AutomationCore | Automation) -> dict[str, Any]:
 
 
 async def _wanted(client: PrefectClient) -> AsyncIterator[AutomationCore]:
-    notice = await client.read_deployment_by_name(f"{SYNC_NOTICE}/{SYNC_NOTICE}")
+    notice = await client.read_deployment_by_name(f"{SYNC_NOTICE.name}/{SYNC_NOTICE.deployment}")
     yield AutomationCore(
         name=f"{_OURS}a sync crashed",
         description="Looks at a sync whose process died, and tells its webhook.",
-        trigger=_trigger("Crashed", {"prefect.resource.role": "flow", "prefect.resource.name": SYNC}),
+        trigger=_trigger("Crashed", {"prefect.resource.role": "flow", "prefect.resource.name": SYNC.name}),
         actions=[RunDeployment(deployment_id=notice.id, parameters={"run": _CRASHED})],
     )
     async for deployment in _scheduled(client):
@@ -132,7 +129,7 @@ def _late() -> str:
 
 async def _scheduled(client: PrefectClient) -> AsyncIterator[DeploymentResponse]:
     """The syncs that run by themselves."""
-    of_syncs = FlowFilter(name=FlowFilterName(any_=[SYNC]))
+    of_syncs = FlowFilter(name=FlowFilterName(any_=[SYNC.name]))
     offset = 0
     while found := await client.read_deployments(flow_filter=of_syncs, limit=_PAGE, offset=offset):
         for deployment in found:

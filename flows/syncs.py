@@ -22,7 +22,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.job_parameter import members
-from flows.runs import SYNC
+from flows.registry import SYNC
 from schemas.errors import Unavailable
 from schemas.jobs import SyncJob
 
@@ -42,7 +42,7 @@ def scheduled() -> list[Scheduled]:
     """Return the syncs that Prefect has on schedule; raises Unavailable where its server does not answer."""
     try:
         with get_client(sync_client=True) as client:
-            found = client.read_deployments(flow_filter=FlowFilter(name=FlowFilterName(any_=[SYNC])))
+            found = client.read_deployments(flow_filter=FlowFilter(name=FlowFilterName(any_=[SYNC.name])))
             known = [(each, _job(each)) for each in found]
             return [_scheduled(client, each, job) for each, job in known if job]
     except HTTPError as error:

@@ -36,7 +36,8 @@ def main() -> None:
 def prefect_yaml() -> str:
     """Return the deployments as `prefect deploy` reads them."""
     head = (
-        "# Made by `make generate` from deployments/definitions.py; `cmdb worker` registers them by itself.\n"
+        "# Made by `make generate` from flows/registry.py and deployments/definitions.py.\n"
+        "# `cmdb worker` registers them when it starts.\n"
         "# To deploy by hand: prefect deploy --all --prefect-file deployments/prefect.yaml\n"
     )
     deployed = [_deployed(each) for each in (*DEPLOYMENTS, *EXAMPLES)]
@@ -49,10 +50,10 @@ def _deployed(deployment: Deployment) -> dict[str, Any]:
     return {
         "name": deployment.name,
         "description": deployment.description,
-        "entrypoint": deployment.entrypoint,
+        "entrypoint": deployment.spec.entrypoint,
         "parameters": deployment.parameters,
         "schedules": schedules,
-        "tags": ["cmdb"],
+        "tags": [*deployment.spec.tags],
         "work_pool": {"name": POOL},
         "enforce_parameter_schema": deployment.typed,
     }

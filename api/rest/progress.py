@@ -13,6 +13,7 @@ from fastapi.sse import ServerSentEvent
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.rest.models.runs import PROGRESS, Progress
+from flows.registry import BulkFlow
 from flows.runs import Runs
 from schemas.errors import CmdbError
 
@@ -41,12 +42,12 @@ class Watches:
         self.prefect_page = prefect_page
         self._watched: dict[UUID, _Watch] = {}
 
-    async def read(self, run_id: UUID, flow: str) -> Progress | None:
+    async def read(self, run_id: UUID, flow: BulkFlow) -> Progress | None:
         """Return where a run stands now; None for one that is not there."""
         standing = await self.runs.standing(run_id, flow)
         return PROGRESS[flow].of(standing, self.prefect_page) if standing else None
 
-    async def follow(self, run_id: UUID, flow: str) -> AsyncIterator[Progress | None]:
+    async def follow(self, run_id: UUID, flow: BulkFlow) -> AsyncIterator[Progress | None]:
         """Yield a run's progress at once, at each change, and for the last time at its end; None as a heartbeat."""
         watch = self._watched.setdefault(run_id, _Watch())
         watch.listeners += 1
@@ -72,7 +73,7 @@ class Watches:
                 watch.look.cancel()
                 self._watched.pop(run_id, None)
 
-    async def _keep_looking(self, run_id: UUID, flow: str, watch: _Watch) -> None:
+    async def _keep_looking(self, run_id: UUID, flow: BulkFlow, watch: _Watch) -> None:
         while watch.latest is None or not watch.latest.ended:
             try:
                 found = await self.read(run_id, flow)
@@ -95,7 +96,7 @@ def _json(progress: Progress) -> dict[str, Any]:
     return progress.model_dump(mode="json", by_alias=True)
 
 
-async def events(watches: Watches, run_id: UUID, flow: str, last: str | None) -> AsyncIterator[ServerSentEvent]:
+async def events(watches: Watches, run_id: UUID, flow: BulkFlow, last: str | None) -> AsyncIterator[ServerSentEvent]:
     """Yield a run's progress as server-sent events; a client that reconnects is not told again what it knows."""
     async for progress in watches.follow(run_id, flow):
         if progress is None:
@@ -105,7 +106,7 @@ async def events(watches: Watches, run_id: UUID, flow: str, last: str | None) ->
             yield ServerSentEvent(event=name, id=number, data=_json(progress), retry=1000)
 
 
-async def push(watches: Watches, socket: WebSocket, run_id: UUID, flow: str) -> None:
+async def push(watches: Watches, socket: WebSocket, run_id: UUID, flow: BulkFlow) -> None:
     """Send a run's progress over a WebSocket until its end, or until the client leaves."""
 
     async def send() -> None:

@@ -17,9 +17,9 @@ from api.rest.problems import Refused
 from api.rest.progress import Watches
 from api.rest.security.access import Caller
 from api.rest.security.quotas import check_runs
-from flows.runs import IMPORT, Runs
+from flows.registry import BULK, BulkFlow, Job
+from flows.runs import Runs
 from flows.standing import Standing
-from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.permissions import Action
 from schemas.settings import Settings
 from tasks.store import ledger
@@ -40,14 +40,12 @@ class Service:
         """Ask the database, in a thread."""
         return await self.runs.asked(question)
 
-    async def start(
-        self, flow: str, job: ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob, owner: str, key: str | None = None
-    ) -> FlowRun:
+    async def start(self, job: Job, owner: str, key: str | None = None) -> FlowRun:
         """Ask for a run, within the quotas of its owner; raises Refused."""
-        await check_runs(self.runs, self.settings, flow, owner, key)
-        return await self.runs.start(flow, job, owner, key)
+        await check_runs(self.runs, self.settings, BULK[type(job)], owner, key)
+        return await self.runs.start(job, owner, key)
 
-    async def visible(self, run_id: UUID, flow: str, caller: Caller, *, approving: bool = False) -> Standing:
+    async def visible(self, run_id: UUID, flow: BulkFlow, caller: Caller, *, approving: bool = False) -> Standing:
         """Return where a run stands; raises Refused where there is none that this caller may see.
 
         With four eyes, whoever may approve a plan sees the run that made it, where that is for `approving` it.
@@ -55,7 +53,7 @@ class Service:
         standing = await self.runs.standing(run_id, flow)
         seen = standing is not None and caller.sees(standing.owner)
         if standing is None or not (seen or (approving and await self._may_approve(run_id, caller))):
-            what = "import" if flow == IMPORT else "export"
+            what = "import" if flow.writes else "export"
             raise Refused(404, f"There is no {what} of that id.")
         return standing
 
@@ -83,7 +81,7 @@ class Service:
         if not caller.knows(await self.types_of(run_id)):
             raise Refused(403, f"The key '{caller.name}' has no permission for the resource types of this run.")
 
-    async def cancelled(self, run_id: UUID, flow: str, caller: Caller) -> tuple[str, bool, str]:
+    async def cancelled(self, run_id: UUID, flow: BulkFlow, caller: Caller) -> tuple[str, bool, str]:
         """Cancel a run; returns where it then stands, whether that was in time, and the same in words."""
         standing = await self.visible(run_id, flow, caller)
         if standing.status == "cancelled":

@@ -14,6 +14,7 @@ import yaml
 
 from deployments.definitions import DEPLOYMENTS, EXAMPLES
 from flows.maintenance import remove_old
+from flows.registry import EXPORT, SYNC
 from flows.sign_in import CLIENT
 from generators.reference import PREFECT_YAML, prefect_yaml
 from schemas.jobs import SyncJob
@@ -40,7 +41,7 @@ def test_examples_are_there_and_off(system: System) -> None:
 
 def test_there_is_an_example_for_each_source() -> None:
     """Each kind of source has a sync, which is asked for as it would run; crons, intervals and rules are among them."""
-    syncs = [each for each in EXAMPLES if "bulk_sync" in each.entrypoint]
+    syncs = [each for each in EXAMPLES if each.spec is SYNC]
     jobs = [SyncJob.model_validate(each.parameters["job"]) for each in syncs]
     assert {source_named(job.url).name for job in jobs} == set(SOURCES) - {"objects"}
     assert len({job.source for job in jobs}) == len(jobs)
@@ -98,6 +99,20 @@ def test_prefect_deploys_it(system: System) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {name: each["id"] for name, each in deployments(system).items()} == before
+
+
+def test_a_worker_updates_the_import_paths_of_an_earlier_release(system: System) -> None:
+    """A schedule that people switched on keeps its flow where the flow's module has moved; another flow's stays."""
+    mine = deployments(system)["weekly-prefixes"]
+    system.ask_prefect("PATCH", f"/deployments/{mine['id']}", entrypoint="flows.bulk_export.bulk_export")
+    other = system.ask_prefect("POST", "/deployments/", name="mine", flow_id=mine["flow_id"], entrypoint="mine.export")
+    server = {"PREFECT_API_URL": f"{system.prefect}/api", CLIENT: system.secret}
+    register = "import asyncio; from deployments.definitions import register; asyncio.run(register())"
+    subprocess.run([sys.executable, "-c", register], env=system.environment | server, timeout=120, check=True)
+    found = deployments(system)
+    assert found["weekly-prefixes"]["entrypoint"] == "flows.bulk.bulk_export" == EXPORT.entrypoint
+    assert found["mine"]["entrypoint"] == "mine.export"
+    system.ask_prefect("DELETE", f"/deployments/{other['id']}")
 
 
 @pytest.mark.parametrize("name", ["uploads", "exports", "rejects"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from flows.bulk_import import run_here
+from flows.bulk import run_here
 from schemas.jobs import ImportJob
 from tasks.store.connection.engine import engine
 

@@ -35,7 +35,7 @@ class Told:
         if rows:
             write_csv(self.path, rows)
         job = SyncJob(url=str(self.path), name="vpcs", notify="chat", **options)
-        return sync_source(job, self.url, settings(), seen=seen or Circumstances())
+        return sync_source(job, self.url, settings(), seen=lambda _: seen or Circumstances())
 
 
 @pytest.fixture
@@ -101,10 +101,10 @@ def test_a_page_that_is_not_the_last_is_told(told: Told) -> None:
     page = {"count": 2, "next": "https://n.example/api/dcim/sites/?offset=1", "results": [{"id": 1, "name": "Bonn"}]}
     job = SyncJob(url=str(path), name="sites", notify="chat", resource_type="site")
     path.write_text(json.dumps(page))
-    assert sync_source(job, told.url, settings(), seen=Circumstances()).counts.create == 1
+    assert sync_source(job, told.url, settings(), seen=lambda _: Circumstances()).counts.create == 1
     assert told.hook.events == ["incomplete"]
     path.write_text(json.dumps({"count": 1, "next": None, "results": page["results"]}))
-    sync_source(job, told.url, settings(), seen=Circumstances())
+    sync_source(job, told.url, settings(), seen=lambda _: Circumstances())
     assert told.hook.events == ["incomplete", "recovered"]
 
 

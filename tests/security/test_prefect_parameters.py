@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from flows.bulk_import import bulk_import
-from flows.bulk_sync import bulk_sync
+from flows.bulk import bulk_import, bulk_sync
 from flows.job_parameter import as_text
 from schemas.jobs import ImportJob, SyncJob
 from tests.api.system import System, execute, follow

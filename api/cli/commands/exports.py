@@ -17,7 +17,7 @@ from api.cli.render.exports import show_exported
 from api.cli.terminal import comma_separated, err, out, print_json
 from api.cli.watch import Watch
 from api.json_output import exported_json
-from flows.launch import carry_out_export
+from flows.launch import carry_out
 from schemas.errors import UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ExportJob, WriteOptions
@@ -118,7 +118,7 @@ def export(
             write=checked(WriteOptions, delimiter=separator(delimiter) or ",", bom=bom, guard=guard),
         )
         with Watch(err, quiet=json) as watch:
-            exported = carry_out_export(job, settings(), watch.progress, watch.say)
+            exported = carry_out(job, settings(), watch.progress, watch.say)
     exported = replace(exported, path=output)
     print_json(exported_json(exported)) if json else show_exported(_beside(output), exported)
 

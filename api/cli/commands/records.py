@@ -17,7 +17,7 @@ from api.cli.options import Json, TypeArgument
 from api.cli.piped import wanted_file
 from api.cli.render.records import history_table, record_table, records_table
 from api.cli.terminal import comma_separated, err, out, print_json, print_plain, reading
-from flows.launch import carry_out_export
+from flows.launch import carry_out
 from schemas.errors import UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ExportJob
@@ -134,7 +134,7 @@ def known_record(chosen: Resource, key: str) -> dict[str, Any]:
 def _print_export(job: ExportJob, *, as_yaml: bool) -> None:
     """Print what an export would write."""
     with wanted_file(job.path, settings()) as path:
-        carry_out_export(job.model_copy(update={"path": path}), settings(), silent, lambda _: None)
+        carry_out(job.model_copy(update={"path": path}), settings(), silent, lambda _: None)
         if as_yaml:
             with atomic_path(path) as hidden:
                 hidden.write_text(_yaml(orjson.loads(path.read_bytes())), encoding="utf-8")

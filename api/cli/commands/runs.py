@@ -16,7 +16,7 @@ from api.cli.render.syncs import show_difference
 from api.cli.terminal import err, out, print_json, reading
 from api.cli.watch import Watch
 from api.json_output import difference_json, report_json
-from flows.launch import carry_out_undo
+from flows.launch import carry_out
 from schemas.jobs import UndoJob
 from schemas.resources import resource
 from schemas.settings import settings
@@ -93,7 +93,7 @@ def undo(
         found = ledger.find_run(connection, run, applied=True)
     job = UndoJob(run=found, force=force, dry_run=dry_run)
     with Watch(err, quiet=json) as watch:
-        report = carry_out_undo(job, settings(), watch.progress, watch.say)
+        report = carry_out(job, settings(), watch.progress, watch.say)
     print_json(report_json(report)) if json else show_report(out, report)
     raise Ended(exit_code(report))
 

@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from api.rest.models.base import Model, RequestModel
-from flows.runs import EXPORT, IMPORT
+from flows.registry import EXPORT, IMPORT, BulkFlow
 from flows.standing import Standing
 
 
@@ -104,7 +104,7 @@ class ExportProgress(Progress):
     export_id: UUID
 
 
-PROGRESS: dict[str, type[ImportProgress] | type[ExportProgress]] = {IMPORT: ImportProgress, EXPORT: ExportProgress}
+PROGRESS: dict[BulkFlow, type[ImportProgress] | type[ExportProgress]] = {IMPORT: ImportProgress, EXPORT: ExportProgress}
 """How the runs of each flow are told."""
 
 

@@ -25,7 +25,7 @@ from api.rest.security.access_log import note
 from api.rest.security.quotas import check_storage, owner_file
 from api.rest.service import CurrentService
 from flows.job_parameter import members
-from flows.runs import EXPORT
+from flows.registry import EXPORT
 from flows.standing import Standing
 from schemas.jobs import ExportJob
 from schemas.permissions import Action
@@ -69,7 +69,7 @@ async def export(
     with disk_watched():
         await run_sync(_make, folder, caller.name)
     try:
-        run = await service.start(EXPORT, job, caller.name, idempotency_key)
+        run = await service.start(job, caller.name, idempotency_key)
     except BaseException:
         await run_sync(_unmake, folder)
         raise

@@ -23,7 +23,7 @@ from api.rest.problems import Refused, responses
 from api.rest.security.access import AnyKey, Importer, caller_of
 from api.rest.security.access_log import note
 from api.rest.service import CurrentService
-from flows.runs import IMPORT, UNDO
+from flows.registry import IMPORT
 from flows.standing import Standing
 from schemas.issues import Severity
 from schemas.jobs import UndoJob
@@ -160,7 +160,7 @@ async def undo_import(
     wanted = asked or UndoRequest()
     caller.check(Action.IMPORT, await service.types_of(import_id))
     job = UndoJob(run=import_id, force=wanted.force, dry_run=wanted.dry_run, requested_by=caller.name)
-    run = await service.start(UNDO, job, caller.name)
+    run = await service.start(job, caller.name)
     note(request, import_id, run=str(run.id), force=wanted.force, dryRun=wanted.dry_run)
     return accepted(request, response, run)
 

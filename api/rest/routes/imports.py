@@ -26,7 +26,7 @@ from api.rest.security.access_log import note
 from api.rest.service import CurrentService, Service
 from api.rest.uploads import Upload
 from flows.job_parameter import members
-from flows.runs import IMPORT
+from flows.registry import IMPORT
 from flows.standing import Standing
 from schemas.jobs import ImportJob
 from schemas.permissions import Action, Authority
@@ -54,7 +54,7 @@ async def preview(request: Request, service: CurrentService, caller: Previewer) 
     options, upload = await requested_import(request, service, caller)
     authority = _authority(options, caller, Action.PREVIEW)
     job = options.job(upload.path, upload.name, caller.name, authority, dry_run=True, keep_plan=True)
-    run = await service.start(IMPORT, job, caller.name)
+    run = await service.start(job, caller.name)
     note(request, run.id, upload=upload.id, file=upload.name)
     standing = await _end_of(service, run)
     if standing is None:
@@ -122,7 +122,7 @@ async def execute(
     authority = _authority(options, caller, Action.PREVIEW if options.dry_run else Action.IMPORT)
     await _check_mapping(service, options, caller)
     job = options.job(upload.path, upload.name, caller.name, authority)
-    run = await service.start(IMPORT, job, caller.name, idempotency_key)
+    run = await service.start(job, caller.name, idempotency_key)
     note(request, run.id, upload=upload.id, file=upload.name, sha256=upload.sha256, dryRun=options.dry_run)
     await _check_same(service, run, job, upload)
     return accepted(request, response, run)

@@ -16,7 +16,7 @@ from api.rest.problems import Refused, responses
 from api.rest.security.access import Caller, Importer
 from api.rest.security.access_log import note
 from api.rest.service import CurrentService, Service
-from flows.runs import APPLY, IMPORT
+from flows.registry import APPLY, IMPORT
 from schemas.jobs import ApplyJob
 from schemas.permissions import Action
 from schemas.reports import FrozenPlan
@@ -58,7 +58,7 @@ async def applied(request: Request, service: Service, asked: PlanRequest, caller
     run = await service.runs.asked_before(APPLY, caller.name, key)
     if run is None:
         _check(await service.asked(lambda connection: _plan(connection, asked.plan_id)), asked)
-        run = await service.start(APPLY, job, caller.name, key)
+        run = await service.start(job, caller.name, key)
         note(request, run=str(run.id))
     check_same(run, job)
     return run

@@ -18,7 +18,7 @@ from api.rest.problems import Refused, responses
 from api.rest.security.access import AnyKey, Caller, Importer, Reader
 from api.rest.security.access_log import already_entered, note
 from api.rest.service import CurrentService, Service
-from flows.runs import IMPORT, SYNC
+from flows.registry import IMPORT
 from flows.syncs import scheduled
 from schemas.errors import Forbidden
 from schemas.jobs import SyncJob
@@ -55,7 +55,7 @@ async def sync(
     caller.check(action, [resource(name).type for name in named])
     job = asked.sync(caller.name, caller.authority(action))
     await _define(request, service, job, caller)
-    run = await service.start(SYNC, job, caller.name, idempotency_key)
+    run = await service.start(job, caller.name, idempotency_key)
     note(request, run.id, sync=job.source, url=job.url, dryRun=job.dry_run)
     check_same(run, job)
     return accepted(request, response, run)

@@ -8,7 +8,8 @@ from pathlib import Path
 import orjson
 
 from api.rest.problems import Refused
-from flows.runs import EXPORT, Runs
+from flows.registry import EXPORT, BulkFlow
+from flows.runs import Runs
 from schemas.settings import Settings
 
 
@@ -17,14 +18,14 @@ def owner_file(export: Path) -> Path:
     return export.parents[1] / "owners" / export.name
 
 
-async def check_runs(runs: Runs, settings: Settings, flow: str, owner: str, key: str | None) -> None:
+async def check_runs(runs: Runs, settings: Settings, flow: BulkFlow, owner: str, key: str | None) -> None:
     """Refuse a run of a key that has as many as it may have; asked again with its idempotency key, it is no new one."""
     refused = await _refusal(runs, settings, flow, owner)
     if refused and not await runs.asked_before(flow, owner, key):
         raise refused
 
 
-async def _refusal(runs: Runs, settings: Settings, flow: str, owner: str) -> Refused | None:
+async def _refusal(runs: Runs, settings: Settings, flow: BulkFlow, owner: str) -> Refused | None:
     if await runs.count_open(owner) >= settings.key_runs:
         return Refused(
             429,

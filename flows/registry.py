@@ -1,0 +1,149 @@
+"""Every flow: one `FlowSpec` each, from which deployments, dispatch, warm start, API and `prefect.yaml` follow.
+
+Importing this module does not import Prefect, which takes a second: the command line reads it for each run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flows.pipelines import apply_plan, export_file, import_file, sync_source, undo_run
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
+from schemas.reports import Exported, Report
+
+Job = ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob
+"""What a bulk flow takes as its parameter `job`."""
+
+API = "api"
+"""The deployment of each bulk flow that takes the jobs of the API."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowSpec:
+    """One flow: its name in Prefect, its import path, and the deployment that every worker registers.
+
+    `cron` is the schedule of the deployment, in `timezone` or else in the server's. `former` are import paths that
+    deployments of earlier releases have: a worker replaces them when it starts.
+    """
+
+    name: str
+    entrypoint: str
+    description: str
+    deployment: str
+    cron: str | None = None
+    timezone: str | None = None
+    tags: tuple[str, ...] = ("cmdb",)
+    former: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The module that the flow is in."""
+        return self.entrypoint.rpartition(".")[0]
+
+    @property
+    def function(self) -> str:
+        """The name of the flow in its module."""
+        return self.entrypoint.rpartition(".")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkFlow(FlowSpec):
+    """A flow that runs a job: its pipeline is `pipeline(job, url, settings, progress=…, run_id=…)`.
+
+    `title` names the run of a job, and `logged_as` is its event in the access log. `writes` says that a
+    run changes records and has a report.
+    """
+
+    job: type[Job]
+    pipeline: Callable[..., Report | Exported]
+    title: Callable[[Any], str]
+    logged_as: str
+    writes: bool = True
+    deployment: str = API
+
+
+IMPORT = BulkFlow(
+    name="bulk-import",
+    entrypoint="flows.bulk.bulk_import",
+    former=("flows.bulk_import.bulk_import", "flows/bulk_import.py:bulk_import"),
+    description="Imports that the API asks for.",
+    job=ImportJob,
+    pipeline=import_file,
+    title=lambda job: f"{job.mode} {job.resource_type or 'records'} from {job.source}",
+    logged_as="import",
+)
+EXPORT = BulkFlow(
+    name="bulk-export",
+    entrypoint="flows.bulk.bulk_export",
+    former=("flows.bulk_export.bulk_export", "flows/bulk_export.py:bulk_export"),
+    description="Exports that the API asks for.",
+    job=ExportJob,
+    pipeline=export_file,
+    title=lambda job: f"{job.what} to {job.path.name}",
+    logged_as="export",
+    writes=False,
+)
+SYNC = BulkFlow(
+    name="bulk-sync",
+    entrypoint="flows.bulk.bulk_sync",
+    former=("flows.bulk_sync.bulk_sync", "flows/bulk_sync.py:bulk_sync"),
+    description="Syncs that the API asks for.",
+    job=SyncJob,
+    pipeline=sync_source,
+    title=lambda job: f"sync {job.source}",
+    logged_as="sync",
+)
+APPLY = BulkFlow(
+    name="bulk-apply",
+    entrypoint="flows.bulk.bulk_apply",
+    former=("flows.bulk_apply.bulk_apply", "flows/bulk_apply.py:bulk_apply"),
+    description="Plans that the API is asked to apply.",
+    job=ApplyJob,
+    pipeline=apply_plan,
+    title=lambda job: f"apply {job.source}",
+    logged_as="approval",
+)
+UNDO = BulkFlow(
+    name="bulk-undo",
+    entrypoint="flows.bulk.bulk_undo",
+    former=("flows.bulk_undo.bulk_undo", "flows/bulk_undo.py:bulk_undo"),
+    description="Undos that the API asks for.",
+    job=UndoJob,
+    pipeline=undo_run,
+    title=lambda job: f"undo of {job.run}",
+    logged_as="undo",
+)
+MAINTENANCE = FlowSpec(
+    name="maintenance",
+    entrypoint="flows.maintenance.maintenance",
+    description="Ends runs whose process died; removes uploads and exports that are too old.",
+    deployment="maintenance",
+    cron="*/10 * * * *",
+)
+PURGE = FlowSpec(
+    name="purge",
+    entrypoint="flows.maintenance.purge",
+    description="Deletes what was retired long enough ago, in a run that can be undone.",
+    deployment="purge",
+    cron="40 3 * * *",
+    timezone="UTC",
+)
+SYNC_NOTICE = FlowSpec(
+    name="sync-notice",
+    entrypoint="flows.sync_notice.sync_notice",
+    description="Tells the webhook of a sync that its process died.",
+    deployment="sync-notice",
+)
+
+_BULK = (IMPORT, EXPORT, SYNC, APPLY, UNDO)
+
+FLOWS: dict[str, FlowSpec] = {flow.name: flow for flow in (*_BULK, MAINTENANCE, PURGE, SYNC_NOTICE)}
+"""Every flow by its name."""
+
+BULK = {flow.job: flow for flow in _BULK}
+"""The flow of each model of a job."""
+
+WRITING = tuple(flow.name for flow in _BULK if flow.writes)
+"""The names of the flows whose runs change records; the API shows each as an import."""
