@@ -96,6 +96,7 @@ class View:
 class Document:
     """Where an `aws … describe-*` document holds the records of a type: the key of its list.
 
+    `service` and `call` are what describes them, as boto3 names both: `ec2` and, by default, `describe_` and the key.
     `secrets` are members of a record that are dropped on reading: never stored, never shown. `never` are the fields
     that have an `aws` path which records of this list do not have, such as a VPC's attributes of another call.
     `parties` are the members that name an account which sees the record; only the first sees all of it. By default it
@@ -103,15 +104,29 @@ class Document:
     """
 
     key: str
+    service: str = "ec2"
+    call: str = ""
     secrets: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
     views: tuple[View, ...] = ()
 
     def __post_init__(self) -> None:
-        """Name the owner as the only party where none is declared."""
+        """Derive the call, and name the owner as the only party, where none is declared."""
+        if not self.call:
+            object.__setattr__(self, "call", f"describe_{snake_case(self.key)}")
         if not self.parties and "account_id" not in self.never:
             object.__setattr__(self, "parties", ("OwnerId",))
+
+    @property
+    def owner(self) -> str | None:
+        """The member that names the account which sees all of a record; None where the list has none."""
+        return self.parties[0] if self.parties else None
+
+
+def snake_case(name: str) -> str:
+    """Return a name of several words as tables and boto3 have it: `transit_gateway` for `transitGateway`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 RecordModel = type[Record]
@@ -322,7 +337,7 @@ class Resource:
     @property
     def table(self) -> str:
         """The name of its table: `transit_gateway`."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.type).lower()
+        return snake_case(self.type)
 
     @property
     def key_parts(self) -> tuple[tuple[str, ...], ...]:

@@ -1,4 +1,4 @@
-"""The network of AWS accounts, as the EC2 API describes it: every wanted type, region and account."""
+"""The network of AWS accounts, as the APIs of AWS describe it: every wanted type, region and account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from schemas.errors import CmdbError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
-from schemas.model.resource import Resource
+from schemas.model.resource import Document, Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
 from tasks.atomic_write import atomic_path
@@ -25,30 +25,17 @@ from tasks.sources.aws_client import aws_errors, client, meaning, session
 from tasks.sources.base import Connector, Request
 from tasks.sources.output import free_path, lines
 
-CALLS = {
-    "vpc": "describe_vpcs",
-    "subnet": "describe_subnets",
-    "transitGateway": "describe_transit_gateways",
-    "transitGatewayAttachment": "describe_transit_gateway_attachments",
-    "transitGatewayRouteTable": "describe_transit_gateway_route_tables",
-    "customerGateway": "describe_customer_gateways",
-    "vpnGateway": "describe_vpn_gateways",
-    "vpnConnection": "describe_vpn_connections",
-    "vpcEndpoint": "describe_vpc_endpoints",
-    "vpcPeering": "describe_vpc_peering_connections",
-    "natGateway": "describe_nat_gateways",
-    "internetGateway": "describe_internet_gateways",
-    "routeTable": "describe_route_tables",
-    "securityGroup": "describe_security_groups",
-    "elasticIp": "describe_addresses",
-}
-"""The call of the EC2 API that describes the records of a type."""
+Described: TypeAlias = tuple[Resource, Document]
+"""A type that AWS describes."""
 
 Fault: TypeAlias = BotoCoreError | ClientError | CmdbError
 """What ends the reading of one list."""
 
 _OPTIONS = ("endpoint", "external_id", "role")
 _AT_ONCE = 8
+
+EC2 = "ec2"
+"""The service that describes most types, and whose answer says whether a region can be read."""
 
 # As many records as every call gives at once: of route tables, there are no more.
 _PAGE = 100
@@ -97,13 +84,14 @@ def fetch(request: Request) -> Fetched:
     return Fetched(tuple(_without_doubles(types, files)), None, tuple(failures), unread=tuple(unread))
 
 
-def _types(request: Request) -> list[Resource]:
-    """The types that AWS describes, of those that are wanted."""
+def _types(request: Request) -> list[Described]:
+    """The types that AWS describes, of those that are wanted, each with its document."""
     wanted = request.types or tuple(RESOURCES.values())
     unsupported = [resource.type for resource in request.types if not resource.document]
     if unsupported:
-        raise UsageError(f"aws:// has no {', '.join(unsupported)}: it has {', '.join(CALLS)}.")
-    return [resource for resource in wanted if resource.document]
+        described = ", ".join(resource.type for resource in RESOURCES.values() if resource.document)
+        raise UsageError(f"aws:// has no {', '.join(unsupported)}: it has {described}.")
+    return [(resource, resource.document) for resource in wanted if resource.document]
 
 
 # Accounts and regions -------------------------------------------------------------------------------------------------
@@ -195,7 +183,7 @@ def _regions_of_account(request: Request, account: str, of: Any) -> Iterator[Pla
     regions = _regions(request)
     if "*" in regions:
         with aws_errors(f"the list of regions of {account}"):
-            described = client(of, "ec2", None, endpoint).describe_regions()["Regions"]
+            described = client(of, EC2, None, endpoint).describe_regions()["Regions"]
         regions = sorted(region["RegionName"] for region in described)
     for region in regions:
         yield Place(account, region, endpoint, access)
@@ -207,7 +195,7 @@ def _regions_of_account(request: Request, account: str, of: Any) -> Iterator[Pla
 class _Reading:
     """The reading of all places, in several threads; it keeps count for all of them."""
 
-    def __init__(self, request: Request, types: list[Resource], accounts: frozenset[str]) -> None:
+    def __init__(self, request: Request, types: list[Described], accounts: frozenset[str]) -> None:
         self._request = request
         self._types = types
         self._accounts = accounts
@@ -222,33 +210,42 @@ class _Reading:
     def read(self, place: Place) -> tuple[list[FetchedFile], list[Issue], list[Unread]]:
         """Describe every type of one place."""
         # A session belongs to one thread.
-        ec2 = client(boto3.Session(**place.access), "ec2", place.region, place.endpoint)
+        of = boto3.Session(**place.access)
+        clients: dict[str, Any] = {}
         files: list[FetchedFile] = []
         failures: list[Issue] = []
         unread: list[Unread] = []
-        for resource in self._types:
-            file, error = (None, None) if self._stopped.is_set() else self._read_type(ec2, place, resource)
+        for resource, document in self._types:
+            if self._stopped.is_set():
+                break
+            if document.service not in clients:
+                clients[document.service] = client(of, document.service, place.region, place.endpoint)
+            file, error = self._read_type(clients[document.service], place, resource, document)
             files += [file] if file else []
             if error:
-                whole = _is_whole_region(error)
+                # Other services than EC2 are not in every region.
+                whole = document.service == EC2 and _is_whole_region(error)
                 what = place.name if whole else f"{resource.type} of {place.name}"
                 text = str(error) if isinstance(error, CmdbError) else str(meaning(what, error))
                 failures.append(Issue("region" if whole else "type", text, value=what))
                 unread.append(Unread(text, None if whole else resource.type, place.constants))
                 if whole:
                     break
-        ec2.close()
+        for each in clients.values():
+            each.close()
         return files, failures, unread
 
-    def _read_type(self, ec2: Any, place: Place, resource: Resource) -> tuple[FetchedFile | None, Fault | None]:
+    def _read_type(
+        self, service: Any, place: Place, resource: Resource, document: Document
+    ) -> tuple[FetchedFile | None, Fault | None]:
         """The records of one type; those that came before a page failed are kept, and the failure is reported."""
         name = f"{resource.type} {place.account} {place.region}.ndjson"
         path = free_path(self._request.folder, name)
         fault: Fault | None = None
         with lines(path, name, self._request.limit) as written:
             try:
-                for record in records(ec2, resource):
-                    owner = _value_at(record, _owner(resource))
+                for record in records(service, document):
+                    owner = _value_at(record, document.owner)
                     # Who shares a record with others sees all of it, and they see a part.
                     if owner == place.account or owner not in self._accounts:
                         written.write(complete(record, resource, place))
@@ -258,7 +255,7 @@ class _Reading:
             path.unlink()
             return None, fault
         self._report_progress(1, written.count, written.size)
-        return FetchedFile(path, name, resource.type, written.count, place.constants, key=_key(resource)), fault
+        return FetchedFile(path, name, resource.type, written.count, place.constants, key=document.key), fault
 
     def _report_progress(self, *more: int) -> None:
         with self._lock:
@@ -273,26 +270,13 @@ def _is_whole_region(fault: Fault) -> bool:
     return isinstance(fault, HTTPClientError)
 
 
-def records(ec2: Any, resource: Resource) -> Iterator[dict[str, Any]]:
-    """The records of a type as the API has them, page by page where it has pages."""
-    call, key = CALLS[resource.type], _key(resource)
-    if not ec2.can_paginate(call):
-        yield from getattr(ec2, call)().get(key, ())
+def records(service: Any, document: Document) -> Iterator[dict[str, Any]]:
+    """The records of a document as its service has them, page by page where it has pages."""
+    if not service.can_paginate(document.call):
+        yield from getattr(service, document.call)().get(document.key, ())
         return
-    for page in ec2.get_paginator(call).paginate(PaginationConfig={"PageSize": _PAGE}):
-        yield from page.get(key, ())
-
-
-def _key(resource: Resource) -> str:
-    if resource.document is None:
-        raise TypeError(f"{resource.type} is no type of AWS")
-    return resource.document.key
-
-
-def _owner(resource: Resource) -> str | None:
-    """The member that names the account which sees all of a record."""
-    parties = resource.document.parties if resource.document else ()
-    return parties[0] if parties else resource.fields["account_id"].aws
+    for page in service.get_paginator(document.call).paginate(PaginationConfig={"PageSize": _PAGE}):
+        yield from page.get(document.key, ())
 
 
 def complete(record: dict[str, Any], resource: Resource, place: Place) -> dict[str, Any]:
@@ -316,9 +300,9 @@ def _value_at(record: dict[str, Any], path: str | None) -> Any:
 # Records that several places list -------------------------------------------------------------------------------------
 
 
-def _without_doubles(types: list[Resource], files: list[FetchedFile]) -> Iterator[FetchedFile]:
+def _without_doubles(types: list[Described], files: list[FetchedFile]) -> Iterator[FetchedFile]:
     """The files by type, each record in the first of those that have it: a peering is listed on both of its sides."""
-    for resource in types:
+    for resource, _ in types:
         seen: set[str] = set()
         of_type = [file for file in files if file.resource_type == resource.type]
         for file in of_type:

@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from schemas.errors import SourceError, Transient, UsageError
+from schemas.model.resource import Document
 from schemas.resources import RESOURCES
 from tasks.sources import fetch
-from tasks.sources.aws import CALLS, Place, complete, records
+from tasks.sources.aws import Place, complete, records
 from tasks.sources.aws_client import meaning
 from tests.aws import REGION, aws, create_network
 from tests.support import importer, stored
@@ -71,9 +72,9 @@ def ec2() -> Any:
 @pytest.mark.parametrize("resource", DESCRIBED, ids=lambda resource: resource.type)
 def test_every_type_with_a_document_has_a_call(resource: Any) -> None:
     """Whose answer has the document's list."""
-    model = ec2().meta.service_model
-    operation = ec2().meta.method_to_api_mapping[CALLS[resource.type]]
-    assert resource.document.key in model.operation_model(operation).output_shape.members
+    service = boto3.Session("key", "secret").client(resource.document.service, region_name=REGION)
+    operation = service.meta.service_model.operation_model(service.meta.method_to_api_mapping[resource.document.call])
+    assert resource.document.key in operation.output_shape.members
 
 
 def test_a_whole_account_is_imported(front: Site, database_url: str, tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_pages_are_followed_until_one_fails() -> None:
             "describe_vpcs", {"Vpcs": [{"VpcId": "vpc-2"}], "NextToken": "c"}, {"MaxResults": 100, "NextToken": "b"}
         )
         stub.add_client_error("describe_vpcs", "InternalError", "again", 500)
-        got = records(client, RESOURCES["vpc"])
+        got = records(client, Document("Vpcs"))
         assert [next(got)["VpcId"], next(got)["VpcId"]] == ["vpc-1", "vpc-2"]
         with pytest.raises(ClientError, match="InternalError"):
             next(got)
