@@ -14,7 +14,7 @@ from generators.pages import PAGES
 from schemas.model import citations
 from schemas.model.fields import Spec
 from schemas.model.resource import Document, Resource
-from schemas.model.rules import Apart, Contained, Inside, NoOverlap, Reference, SetRule, Unique
+from schemas.model.rules import RowRule, SetRule
 from schemas.resources import RESOURCES
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
@@ -103,7 +103,7 @@ def _row(resource: Resource, name: str, spec: Spec) -> str:
 
 def _rules(resource: Resource) -> list[str]:
     rules = [f"{rule.field} {rule.message} ({rule.severity})" for rule in resource.row_rules]
-    rules += [f"{_said(check)} ({check.severity})" for check in resource.set_rules]
+    rules += [f"{_summary(check)} ({check.severity})" for check in resource.set_rules]
     return [*(f"- {rule}" for rule in rules), *([""] if rules else [])]
 
 
@@ -116,10 +116,11 @@ def rules_markdown() -> str:
 def _rules_of_records() -> list[str]:
     lines = ["", "| type | rule | says | breach | source |", "| --- | --- | --- | --- | --- |"]
     for resource in RESOURCES.values():
-        told = [f"{rule.field} {rule.message}" for rule in resource.row_rules]
-        told += [_said(check) for check in resource.set_rules]
-        for rule, said in zip((*resource.row_rules, *resource.set_rules), told, strict=True):
-            lines.append(_line(resource.type, f"`{rule.name}`", said, str(rule.severity), _cited(rule.source)))
+        said: list[tuple[RowRule | SetRule, str]] = []
+        said += [(rule, f"{rule.field} {rule.message}") for rule in resource.row_rules]
+        said += [(check, _summary(check)) for check in resource.set_rules]
+        for rule, summary in said:
+            lines.append(_line(resource.type, f"`{rule.name}`", summary, str(rule.severity), _cited(rule.source)))
     return lines
 
 
@@ -162,21 +163,5 @@ def _cited(page: str) -> str:
     return f"[{citations.title(page)}]({page})"
 
 
-def _said(check: SetRule) -> str:
-    match check:
-        case Reference(field, to, when):
-            condition = f", where {when[0]} is {when[1]}" if when else ""
-            return f"{field} names a known {RESOURCES[to].title}{condition}"
-        case Inside(field, _, to, blocks):
-            return f"{field} lies inside {' or '.join(blocks)} of its {to}"
-        case NoOverlap(field, within):
-            return f"{field} overlaps no other of the same {' and '.join(within)}"
-        case Unique(field, within, only):
-            holders = f" of one {' and '.join(within)}" if within else ""
-            value = "is yes in" if only else "is the same in"
-            return f"{field} {value} no two records{holders}"
-        case Contained(field, within, (name, value)):
-            same = " and ".join(within)
-            return f"{field} lies in a {value} of the same {same} where it has any, unless {name} is {value}"
-        case Apart(field):
-            return f"{field}: networks that a peering or a transit gateway connects have no overlapping blocks"
+def _summary(rule: SetRule) -> str:
+    return rule.summary(lambda name: RESOURCES[name].title)

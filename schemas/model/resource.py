@@ -8,16 +8,16 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from typing import TypeAlias, TypeVar
 
 import pandera.polars as pa
 import polars as pl
 
 from schemas.model import citations
 from schemas.model import fields as f
-from schemas.model.connected import CONNECTIONS, NETWORK, ROUTES
 from schemas.model.fields import SPEC, Spec
 from schemas.model.kinds.text import CODE
-from schemas.model.rules import DEAD_STATES, STATE, Apart, Inside, Reference, RowRule, SetRule, WatchedRule
+from schemas.model.rules import DEAD_STATES, STATE, Reference, RowRule, SetRule, WatchedRule
 from schemas.spelling import plain
 
 NATURAL_KEY = "natural_key"
@@ -130,6 +130,8 @@ def snake_case(name: str) -> str:
 
 
 RecordModel = type[Record]
+Rule = TypeVar("Rule", bound=SetRule)
+KindOfRule: TypeAlias = type[Rule]
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ class Resource:
             raise TypeError(f"{self.type}: its key {self.key[-1]} must be required")
         if not {*self.first_of, *self.omitted, *self.open_key} <= set(self.key):
             raise TypeError(f"{self.type}: what is said of its key names fields that are not part of it")
-        named = [rule.field for rule in self.set_rules if isinstance(rule, Reference)]
+        named = [rule.field for rule in self.rules(Reference)]
         if len(self.key) > 1 and not {*named} & {*self.key} <= {*self.key_parts[0]}:
             raise TypeError(f"{self.type}: only the first part of its key can be a reference")
 
@@ -188,11 +190,7 @@ class Resource:
         for rule in self.row_rules:
             used += [rule.field, *rule.fields]
         for check in self.set_rules:
-            used.append(check.field)
-            used += check.watched if isinstance(check, WatchedRule) else ()
-            used += [check.reference] if isinstance(check, Inside) else []
-            used += [check.near] if isinstance(check, Reference) and check.near else []
-            used += [check.when[0]] if isinstance(check, Reference) and check.when else []
+            used += [check.field, *check.reads]
         return used
 
     @cached_property
@@ -264,10 +262,12 @@ class Resource:
     @property
     def related(self) -> tuple[str, ...]:
         """The other types whose records its rules look at."""
-        named = [rule.to for rule in self.set_rules if isinstance(rule, Reference | Inside)]
-        if any(isinstance(rule, Apart) for rule in self.set_rules):
-            named += [NETWORK, *(connection.type for connection in CONNECTIONS), ROUTES[0]]
+        named = [name for rule in self.set_rules for name in rule.types]
         return tuple(dict.fromkeys(name for name in named if name != self.type))
+
+    def rules(self, kind: KindOfRule[Rule]) -> tuple[Rule, ...]:
+        """Return the rules over many records that are of a kind."""
+        return tuple(rule for rule in self.set_rules if isinstance(rule, kind))
 
     @cached_property
     def dead(self) -> tuple[str, ...]:
@@ -313,7 +313,7 @@ class Resource:
             for name, spec in self.fields.items()
             if spec.kind.name == CODE.name and "-([0-9a-f]" in (self.pattern(name) or "")
         ]
-        named = [rule.field for rule in self.set_rules if isinstance(rule, Reference)]
+        named = [rule.field for rule in self.rules(Reference)]
         return tuple(name for name in dict.fromkeys((*named, *ids)) if self.key != (name,))
 
     def pattern(self, name: str) -> str | None:

@@ -1,19 +1,20 @@
 """Rules that look further than one cell: across a row, across the records of a type, across types.
 
-A resource type lists them; a `RowRule` is asked of each batch as a Polars expression, the others are asked once of the
-staged records and the database together, in SQL (`tasks.store.checks.run`).
+A resource type lists them. A `RowRule` is checked of each batch as a Polars expression, a `SetRule` once of the staged
+records and the database together, in SQL (`tasks.store.checks`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import orjson
 import polars as pl
 
 from schemas.issues import Severity
+from schemas.model.connected import CONNECTIONS, NETWORK, ROUTES
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,56 @@ def _each(field: str, asked: Callable[[str], bool]) -> pl.Expr:
     return pl.col(field).map_batches(whole, return_dtype=pl.Boolean, is_elementwise=True)
 
 
+TitleOf = Callable[[str], str]
+"""Gives the title of a resource type by its name."""
+
+
 @dataclass(frozen=True)
-class Reference:
+class SetRule:
+    """A rule over many records: `field` is the one to correct, `source` the page that says so.
+
+    `tasks.store.checks.registry` has the check of each kind of rule. A rule is checked where an import has one of its
+    `watched` fields.
+    """
+
+    field: str
+    _: KW_ONLY
+    name: str
+    severity: Severity = Severity.ERROR
+    source: str = ""
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        raise NotImplementedError
+
+    def summary(self, title_of: TitleOf) -> str:
+        """Return what holds where the rule is kept."""
+        raise NotImplementedError
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The fields that make a record be checked when they change."""
+        raise NotImplementedError
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The fields of its own type that the rule reads, in rows or records."""
+        return self.watched
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types whose records the rule looks at, next to its own."""
+        return ()
+
+
+@dataclass(frozen=True)
+class ReferenceRule(SetRule):
+    """A rule about a record that a row names: checked of every row, before the diff."""
+
+
+@dataclass(frozen=True)
+class Reference(ReferenceRule):
     """The field names a record of type `to` by its natural key, and that record exists.
 
     With `when` = (field, value) the reference is checked only in rows that hold that value. Another name of a record
@@ -123,15 +172,13 @@ class Reference:
     warning.
     """
 
-    field: str
     to: str
     when: tuple[str, str] | None = None
     near: str | None = None
-    name: str = "reference"
-    severity: Severity = Severity.ERROR
     owners: tuple[str, ...] = ("account_id",)
     region: str = "region"
-    source: str = ""
+    _: KW_ONLY
+    name: str = "reference"
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -141,86 +188,118 @@ class Reference:
     @property
     def says(self) -> str:
         """What is wrong where the rule is broken."""
-        only = f", where {self.when[0]} is {self.when[1]}" if self.when else ""
-        return f"is not a known {self.to}{only}"
+        return f"is not a known {self.to}{self._condition}"
 
-
-@dataclass(frozen=True)
-class NoOverlap:
-    """No two records that agree in `within` have overlapping blocks in `field`."""
-
-    field: str
-    within: tuple[str, ...]
-    name: str = "overlap"
-    severity: Severity = Severity.ERROR
-    source: str = ""
+    def summary(self, title_of: TitleOf) -> str:
+        """Return what holds where the rule is kept."""
+        return f"{self.field} names a known {title_of(self.to)}{self._condition}"
 
     @property
-    def says(self) -> str:
-        """What is wrong where the rule is broken."""
-        return f"overlaps another in the same {' and '.join(self.within)}"
+    def _condition(self) -> str:
+        return f", where {self.when[0]} is {self.when[1]}" if self.when else ""
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """The fields that make a stored record be asked about again when they change."""
-        return (self.field, *self.within)
+        """The field that refers."""
+        return (self.field,)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The type that is referred to."""
+        return (self.to,)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The field that refers, and those that narrow down what it names."""
+        return (*self.asked, *((self.near,) if self.near else ()))
 
 
 @dataclass(frozen=True)
-class Inside:
-    """The block in `field` lies inside one of the blocks of the record that `reference` names."""
+class Inside(ReferenceRule):
+    """The block in `field` lies inside one of the `blocks` of the record of type `to` that `reference` names."""
 
-    field: str
     reference: str
     to: str
     blocks: tuple[str, ...]
+    _: KW_ONLY
     name: str = "inside"
-    severity: Severity = Severity.ERROR
-    source: str = ""
 
     @property
     def says(self) -> str:
         """What is wrong where the rule is broken."""
         return f"lies outside the blocks of its {self.to}: {', '.join(self.blocks)}"
 
+    def summary(self, title_of: TitleOf) -> str:  # noqa: ARG002  # it names the type as the field does
+        """Return what holds where the rule is kept."""
+        return f"{self.field} lies inside {' or '.join(self.blocks)} of its {self.to}"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The block and the reference."""
+        return (self.field, self.reference)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The type that is referred to."""
+        return (self.to,)
+
 
 @dataclass(frozen=True)
-class Unique:
-    """No two records that agree in `within` have the same value in `field`; with `only`, that value alone is rare."""
+class WatchedRule(SetRule):
+    """A rule of the records as an import will leave them: checked after the diff, where their watched fields change."""
 
-    field: str
-    within: tuple[str, ...] = ()
-    only: bool | None = None
-    name: str = "unique"
-    severity: Severity = Severity.ERROR
-    source: str = ""
+
+@dataclass(frozen=True)
+class BlockRule(WatchedRule):
+    """A rule of the blocks in `field` of records that agree in `within`; `needed` are fields that a block counts by."""
+
+    within: tuple[str, ...]
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The fields without which a row has no block to check."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NoOverlap(BlockRule):
+    """No two records that agree in `within` have overlapping blocks in `field`."""
+
+    _: KW_ONLY
+    name: str = "overlap"
 
     @property
     def says(self) -> str:
         """What is wrong where the rule is broken."""
-        scope = f" in the same {' and '.join(self.within)}" if self.within else ""
-        return f"is the value of another record{scope}"
+        return f"overlaps another in the same {' and '.join(self.within)}"
+
+    def summary(self, title_of: TitleOf) -> str:  # noqa: ARG002  # it names no other type
+        """Return what holds where the rule is kept."""
+        return f"{self.field} overlaps no other of the same {' and '.join(self.within)}"
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """The fields that make a stored record be asked about again when they change."""
+        """The block and its scope."""
         return (self.field, *self.within)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """All of them: what is empty is compared with nothing."""
+        return self.watched
 
 
 @dataclass(frozen=True)
-class Contained:
+class Contained(BlockRule):
     """Where records that agree in `within` have containers, the block in `field` lies in one or is one.
 
     A container is a record whose field holds the value of `container` = (field, value). An empty field of `within` is
     a value like any other, as the global table is a table. IPv4 and IPv6 have containers of their own.
     """
 
-    field: str
-    within: tuple[str, ...]
     container: tuple[str, str]
+    _: KW_ONLY
     name: str = "container"
     severity: Severity = Severity.WARNING
-    source: str = ""
 
     @property
     def says(self) -> str:
@@ -228,38 +307,76 @@ class Contained:
         field, value = self.container
         return f"lies in none of the records whose {field} is {value}"
 
+    def summary(self, title_of: TitleOf) -> str:  # noqa: ARG002  # it names no other type
+        """Return what holds where the rule is kept."""
+        (name, value), same = self.container, " and ".join(self.within)
+        return f"{self.field} lies in a {value} of the same {same} where it has any, unless {name} is {value}"
+
     @property
     def watched(self) -> tuple[str, ...]:
-        """The fields that make a stored record be asked about again when they change."""
+        """The block, its scope, and what makes a container."""
         return (self.field, *self.within, self.container[0])
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The block alone: the global table is a scope, too."""
+        return (self.field,)
 
 
 @dataclass(frozen=True)
-class Apart:
+class Unique(WatchedRule):
+    """No two records that agree in `within` have the same value in `field`; with `only`, that value alone is rare."""
+
+    within: tuple[str, ...] = ()
+    only: bool | None = None
+    _: KW_ONLY
+    name: str = "unique"
+
+    @property
+    def says(self) -> str:
+        """What is wrong where the rule is broken."""
+        scope = f" in the same {' and '.join(self.within)}" if self.within else ""
+        return f"is the value of another record{scope}"
+
+    def summary(self, title_of: TitleOf) -> str:  # noqa: ARG002  # it names no other type
+        """Return what holds where the rule is kept."""
+        holders = f" of one {' and '.join(self.within)}" if self.within else ""
+        value = "is yes in" if self.only else "is the same in"
+        return f"{self.field} {value} no two records{holders}"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The value and its scope."""
+        return (self.field, *self.within)
+
+
+@dataclass(frozen=True)
+class Apart(WatchedRule):
     """Networks that are connected (`schemas.model.connected`) have no addresses in common.
 
     It is a rule of the networks and of what connects them, so that it is kept whichever of them is loaded last.
     `fields` are those that decide, `field` the one to fix.
     """
 
-    field: str
     fields: tuple[str, ...]
+    _: KW_ONLY
     name: str = "connected_overlap"
-    severity: Severity = Severity.ERROR
-    source: str = ""
 
     @property
     def says(self) -> str:
         """What is wrong where the rule is broken."""
         return "connects networks whose blocks overlap, or is one of them"
 
+    def summary(self, title_of: TitleOf) -> str:  # noqa: ARG002  # it names no other type
+        """Return what holds where the rule is kept."""
+        return f"{self.field}: networks that a peering or a transit gateway connects have no overlapping blocks"
+
     @property
     def watched(self) -> tuple[str, ...]:
-        """The fields that make a stored record be asked about again when they change."""
+        """The fields that decide."""
         return self.fields
 
-
-WatchedRule = NoOverlap | Unique | Contained | Apart
-"""Rules that are asked again of the records alone whose `watched` fields change."""
-
-SetRule = Reference | Inside | WatchedRule
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Networks, what connects them, and what routes between them."""
+        return (NETWORK, *(connection.type for connection in CONNECTIONS), ROUTES[0])

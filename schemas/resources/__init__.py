@@ -72,8 +72,8 @@ def find_resource(name: str) -> Resource | None:
 
 def creatable(chosen: Resource) -> list[str]:
     """Return the types that a type's records refer to and of which a reference holds all that a new record needs."""
-    find_resource = [rule.to for rule in chosen.set_rules if isinstance(rule, Reference)]
-    return [name for name in dict.fromkeys(find_resource) if not RESOURCES[name].beyond_reference]
+    referred = [rule.to for rule in chosen.rules(Reference)]
+    return [name for name in dict.fromkeys(referred) if not RESOURCES[name].beyond_reference]
 
 
 def resource(name: str) -> Resource:

@@ -64,8 +64,8 @@ def with_referred(sources: tuple[MappedSource, ...], job: LoadOptions, name: str
     named = {
         rule.to
         for source in sources
-        for rule in source.resource.set_rules
-        if isinstance(rule, Reference) and rule.field in source.mapping.fields
+        for rule in source.resource.rules(Reference)
+        if rule.field in source.mapping.fields
     }
     more = enumerate((each for each in created_types(job) if each.type in named - own), len(sources))
     new = [MappedSource(number, each, name, _mapping(each), referred=True) for number, each in more]

@@ -100,7 +100,7 @@ def _referenced_values(
     ]
     found: dict[int, dict[str, str]] = {}
     for by in {each[2] for each in wanted}:
-        to = next(rule.to for rule in resource.set_rules if isinstance(rule, Reference) and rule.field == by)
+        to = next(rule.to for rule in resource.rules(Reference) if rule.field == by)
         keys = sorted({key for _, _, other, key in wanted if other == by})
         known = _stored_records(connection, RESOURCES[to], keys)
         for row, name, other, key in wanted:

@@ -14,7 +14,7 @@ from schemas.errors import UnknownType
 from schemas.model import fields as f
 from schemas.model.kinds.text import TEXT
 from schemas.model.resource import AwsRecord, Document, Record, Resource, View
-from schemas.model.rules import AMAZON_ASNS, Inside, NoOverlap, Reference, RowRule
+from schemas.model.rules import AMAZON_ASNS, NoOverlap, Reference, ReferenceRule, RowRule, SetRule
 from schemas.resources import RESOURCES, resource
 from schemas.resources.vpc import VPC
 
@@ -60,16 +60,16 @@ def test_references_point_backwards() -> None:
     """A type comes after those that it refers to, so that loading in order finds them; and all of them exist."""
     order = list(RESOURCES)
     for declared in RESOURCES.values():
-        for rule in declared.set_rules:
-            if isinstance(rule, Reference | Inside):
-                assert order.index(rule.to) <= order.index(declared.type)
+        for rule in declared.rules(ReferenceRule):
+            for to in rule.types:
+                assert order.index(to) <= order.index(declared.type)
 
 
 @EVERY
 def test_references_use_values_that_exist(resource_type: Resource) -> None:
     """A reference that is asked of some rows alone names a value that its field can have."""
-    for rule in resource_type.set_rules:
-        if isinstance(rule, Reference) and rule.when:
+    for rule in resource_type.rules(Reference):
+        if rule.when:
             field, value = rule.when
             assert value in resource_type.fields[field].choices
 
@@ -306,7 +306,7 @@ def test_every_row_rule_is_tested() -> None:
 @EVERY
 def test_every_rule_has_its_source(resource_type: Resource) -> None:
     """Each rule names the page that it rests on, and so does each type; an HTTPS address."""
-    rules = [*resource_type.row_rules, *resource_type.set_rules]
+    rules: list[RowRule | SetRule] = [*resource_type.row_rules, *resource_type.set_rules]
     assert all(source.startswith("https://") for source in (resource_type.source, *(rule.source for rule in rules)))
 
 

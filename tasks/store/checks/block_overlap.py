@@ -27,38 +27,35 @@ from sqlalchemy import (
 from schemas.model.rules import STATE, NoOverlap
 from schemas.model.tables import RETIRED_AT, ROW_NUMBER
 from tasks.store.checks.cidr_sweep import islands
+from tasks.store.checks.findings import Inquiry
 from tasks.store.connection.copy import listed
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.diff import Comparison, planned_updates
 from tasks.store.merge.projected import CHANGED, KEY, projected_records
 from tasks.store.merge.sides import Target
 from tasks.store.merge.tombstones import alive, staged_alive
-from tasks.store.staging.prefilter import Prefilter
 
 
-def block_overlaps(
-    connection: Connection, target: Target, prefilter: Prefilter, rows: int, comparison: Comparison
-) -> Iterator[Select[Any]]:
-    """Ask about overlaps of the rows that are new or have moved, where there may be any."""
-    rules = [rule for rule in target.resource.set_rules if isinstance(rule, NoOverlap)]
-    if not rows - comparison.known + comparison.moved:
+def block_overlaps(check: Inquiry, rule: NoOverlap) -> Iterator[Select[Any]]:
+    """Find the overlaps of the rows that are new or have moved, where there may be any."""
+    connection, target, comparison = check.connection, check.target, check.comparison
+    has_all_fields = set(rule.watched) <= set(target.fields)
+    if comparison.known and not (target.whole and has_all_fields):
+        yield _overlap_findings(target, rule, _projected_blocks(target, rule, comparison))
         return
-    for number, rule in enumerate(rule for rule in rules if set(rule.watched) & set(target.fields)):
-        if comparison.known and not (target.whole and set(rule.watched) <= set(target.fields)):
-            yield _overlap_findings(target, rule, _projected_blocks(target, rule, comparison))
-            continue
-        if not set(rule.watched) <= set(target.fields):
-            continue
-        near = prefilter.overlapping(rule)
-        stored = _stored_blocks(connection, target, rule, comparison, number)
-        others = connection.scalar(select(literal(1)).select_from(stored).limit(1)) is not None
-        if others or not near.is_empty():
-            listed_near = listed(connection, f"near_{number}", near)
-            query = _suspects(target, rule, comparison, stored, listed_near)
-            suspects = temporary(connection, f"suspects_{number}", query)
-            # Without records, and rows that have one, the suspects overlap nothing but each other.
-            alone = not others and not comparison.known
-            yield _overlap_findings(target, rule, _blocks_to_compare(target, rule, suspects, stored, alone=alone))
+    if not has_all_fields:
+        return
+    number = target.resource.set_rules.index(rule)
+    near = check.prefilter.overlapping(rule)
+    stored = _stored_blocks(connection, target, rule, comparison, number)
+    others = connection.scalar(select(literal(1)).select_from(stored).limit(1)) is not None
+    if others or not near.is_empty():
+        listed_near = listed(connection, f"near_{number}", near)
+        query = _suspects(target, rule, comparison, stored, listed_near)
+        suspects = temporary(connection, f"suspects_{number}", query)
+        # Without records, and rows that have one, the suspects overlap nothing but each other.
+        alone = not others and not comparison.known
+        yield _overlap_findings(target, rule, _blocks_to_compare(target, rule, suspects, stored, alone=alone))
 
 
 def _stored_blocks(

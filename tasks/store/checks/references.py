@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import CIDR
 from schemas.issues import Severity
 from schemas.model.rules import Inside, Reference
 from schemas.resources import RESOURCES
+from tasks.store.checks.findings import Inquiry
 from tasks.store.checks.scopes import out_of_scope
 from tasks.store.checks.staged_findings import staged_finding
 from tasks.store.merge.sides import Target, records_of
@@ -29,16 +30,9 @@ from tasks.store.merge.tombstones import staged_alive
 from tasks.store.resolve.missing_references import is_unknown
 
 
-def reference_checks(target: Target) -> Iterator[Select[Any]]:
-    """Give the queries that find the broken references of the staged rows."""
-    for rule in target.resource.set_rules:
-        if isinstance(rule, Reference) and rule.field in target.fields:
-            yield from _unknown_references(target, rule)
-        if isinstance(rule, Inside) and {rule.field, rule.reference} & set(target.fields):
-            yield from _blocks_of_referenced(target, rule)
-
-
-def _unknown_references(target: Target, rule: Reference) -> Iterator[Select[Any]]:
+def unknown_references(check: Inquiry, rule: Reference) -> Iterator[Select[Any]]:
+    """Find the references to records that are not known, or that the run removes."""
+    target = check.target
     to = RESOURCES[rule.to]
     leaving = target.leaving.get(rule.to)
     if leaving is not None:
@@ -69,7 +63,9 @@ def _removed_records(target: Target, rule: Reference, is_leaving: ColumnElement[
     yield staged_finding(target, broken, rule.name, message, rule.field, rule.severity)
 
 
-def _blocks_of_referenced(target: Target, rule: Inside) -> Iterator[Select[Any]]:
+def blocks_outside_referenced(check: Inquiry, rule: Inside) -> Iterator[Select[Any]]:
+    """Find the blocks that lie outside those of the record that the row names."""
+    target = check.target
     to = RESOURCES[rule.to]
     named = records_of(to, rule.blocks, target.beside, leaving=target.leaving)
     own, reference = target.held(rule.field), target.held(rule.reference)

@@ -1,32 +1,56 @@
-"""The checks of network rules, for the records that an import creates or moves among all others."""
+"""The check of each kind of rule over many records: what finds its breaches, by the rule's class."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import (
-    Select,
-)
+from sqlalchemy import Select
 
-from schemas.model.rules import Apart, Contained, Unique
+from schemas.model.rules import (
+    Apart,
+    Contained,
+    Inside,
+    NoOverlap,
+    Reference,
+    ReferenceRule,
+    SetRule,
+    Unique,
+    WatchedRule,
+)
+from tasks.store.checks.block_overlap import block_overlaps
 from tasks.store.checks.connected_overlap import connected_overlaps
 from tasks.store.checks.containers import contained
 from tasks.store.checks.findings import Check, Inquiry
+from tasks.store.checks.references import blocks_outside_referenced, unknown_references
 from tasks.store.checks.unique import unique
 from tasks.store.connection.session import set_local
 from tasks.store.merge.diff import SORTING
 
+CHECKS: dict[type[SetRule], Check] = {
+    Reference: unknown_references,
+    Inside: blocks_outside_referenced,
+    NoOverlap: block_overlaps,
+    Unique: unique,
+    Contained: contained,
+    Apart: connected_overlaps,
+}
+"""The check of each rule."""
 
-def network_checks(context: Inquiry) -> Iterator[Select[Any]]:
-    """Give the queries that find broken rules of a type, where the import creates or moves any record."""
-    target, comparison = context.target, context.comparison
-    if not context.rows - comparison.known + comparison.moved:
+
+def reference_checks(check: Inquiry) -> Iterator[Select[Any]]:
+    """Give the queries that find the broken references of the staged rows."""
+    for rule in check.target.resource.rules(ReferenceRule):
+        if set(rule.watched) & set(check.target.fields):
+            yield from CHECKS[type(rule)](check, rule)
+
+
+def network_checks(check: Inquiry) -> Iterator[Select[Any]]:
+    """Give the queries that find what the import breaks among all records, where it creates or moves any."""
+    target, comparison = check.target, check.comparison
+    if not check.rows - comparison.known + comparison.moved:
         return
-    set_local(context.connection, "work_mem", SORTING)
-    for rule in target.resource.set_rules:
-        if isinstance(rule, Unique | Contained | Apart) and set(target.resource.watched(rule)) & set(target.fields):
-            yield from _CHECKS[type(rule)](context, rule)
-
-
-_CHECKS: dict[type, Check] = {Unique: unique, Contained: contained, Apart: connected_overlaps}
+    set_local(check.connection, "work_mem", SORTING)
+    for rule in target.resource.rules(WatchedRule):
+        if set(target.resource.watched(rule)) & set(target.fields):
+            yield from CHECKS[type(rule)](check, rule)

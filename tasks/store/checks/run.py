@@ -22,12 +22,10 @@ from sqlalchemy import (
 
 from schemas.choices import Mode
 from schemas.issues import Issue, Severity
-from tasks.store.checks.block_overlap import block_overlaps
 from tasks.store.checks.duplicate_keys import duplicate_keys
 from tasks.store.checks.findings import Inquiry
 from tasks.store.checks.found import FOUND, CheckOptions, count_found, remove_rejected, store_issues
-from tasks.store.checks.references import reference_checks
-from tasks.store.checks.registry import network_checks
+from tasks.store.checks.registry import network_checks, reference_checks
 from tasks.store.checks.staged_rows import blocked_moves, staged_row_checks, stale_rows
 from tasks.store.connection.copy import copy_frame
 from tasks.store.ledger import read_issues
@@ -84,12 +82,12 @@ def run_checks(
         keep_doubts(connection, [target, *([flawed] if staging.any_flawed else [])], [*staging.doubts])
         for issues in own(connection, target):
             copy_frame(connection, FOUND, issues.select(FOUND.c.keys()))
-        queries = [*duplicate_keys(connection, target, staging), *staged_row_checks(target, options.mode)]
+        check_run = _CheckRun(connection, staging, target, options)
+        queries = [*duplicate_keys(connection, target, staging), *check_run.row_checks(target)]
         queries += [*partial_keys.ambiguous(connection, target), *replaced(target)]
         if staging.any_flawed:
             # Rows that are rejected already are checked, too, so that all of their errors are reported at once.
-            queries += staged_row_checks(flawed, options.mode)
-        check_run = _CheckRun(connection, staging, target, options)
+            queries += check_run.row_checks(flawed)
         check_run.run(queries)
         check_run.compare()
         if check_run.run([*stale_rows(target)]):
@@ -106,7 +104,7 @@ def check_again(connection: Connection, staging: Staging, target: Target, option
     with connection.begin_nested() if options.whole else nullcontext():
         FOUND.create(connection, checkfirst=False)
         check_run = _CheckRun(connection, staging, target, replace(options, keep=0), errors_only=True)
-        check_run.run([*reference_checks(target)])
+        check_run.run([*reference_checks(check_run.inquiry(target))])
         check_run.compare()
         check_run.check_networks()
         checked = check_run.checked()
@@ -135,6 +133,16 @@ class _CheckRun:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.rejected = 0
         self.comparison = Comparison()
+
+    def inquiry(self, target: Target) -> Inquiry:
+        """Return what the checks of rules look at: staged rows, and what they change as far as it is known."""
+        left = self.staging.rows - self.rejected
+        return Inquiry(self.connection, target, self.comparison, self.staging.prefilter, left, other_records(target))
+
+    def row_checks(self, target: Target) -> Iterator[Select[Any]]:
+        """Give the queries that find the rows that the mode, a required field or a reference rejects."""
+        yield from staged_row_checks(target, self.options.mode)
+        yield from reference_checks(self.inquiry(target))
 
     def compare(self) -> None:
         """Compare the rows that are left with the stored records."""
@@ -186,9 +194,4 @@ class _CheckRun:
                 self.compare()
 
     def _check_networks_once(self) -> int:
-        target, prefilter = self.target, self.staging.prefilter
-        left = self.staging.rows - self.rejected
-        queries = [*block_overlaps(self.connection, target, prefilter, left, self.comparison)]
-        beside = other_records(target)
-        queries += network_checks(Inquiry(self.connection, target, self.comparison, prefilter, left, beside))
-        return self.run(queries)
+        return self.run([*network_checks(self.inquiry(self.target))])

@@ -18,7 +18,6 @@ from sqlalchemy import (
 
 from schemas.choices import Mode
 from schemas.model.tables import SEEN_AT
-from tasks.store.checks.references import reference_checks
 from tasks.store.checks.staged_findings import staged_finding
 from tasks.store.merge.diff import planned_updates
 from tasks.store.merge.sides import Target
@@ -32,7 +31,7 @@ def blocked_moves(target: Target) -> Select[Any]:
 
 
 def staged_row_checks(target: Target, mode: Mode) -> Iterator[Select[Any]]:
-    """Give the queries that find the rows that the mode, a required field or a reference rejects."""
+    """Give the queries that find the rows that the mode or a required field rejects."""
     if mode is Mode.CREATE:
         yield staged_finding(target, target.stored(), "exists", "is already there, and this import only creates")
     if mode is Mode.UPDATE:
@@ -43,7 +42,6 @@ def staged_row_checks(target: Target, mode: Mode) -> Iterator[Select[Any]]:
             if name in target.fields:
                 broken = and_(target.s.c[name].is_(None), ~target.stored())
                 yield staged_finding(target, broken, "required", "is required for a new record", name)
-    yield from reference_checks(target)
 
 
 def stale_rows(target: Target) -> Iterator[Select[Any]]:

@@ -233,8 +233,8 @@ def naming(
 def _referring(resource: Resource) -> Iterator[tuple[Resource, Reference]]:
     """The rules by which records of other types refer to those of a type."""
     for other in RESOURCES.values():
-        for rule in other.set_rules:
-            if isinstance(rule, Reference) and rule.to == resource.type and other.type != resource.type:
+        for rule in other.rules(Reference):
+            if rule.to == resource.type and other.type != resource.type:
                 yield other, rule
 
 
@@ -254,8 +254,8 @@ def unplaced(connection: Connection, target: Target) -> int:
 
 def _unplaced(target: Target, rows: Table) -> Iterator[ColumnElement[bool]]:
     resource, others = target.resource, target.beside | target.later
-    for rule in resource.set_rules:
-        if not isinstance(rule, Reference) or rule.field not in resource.key or rule.field not in rows.c:
+    for rule in resource.rules(Reference):
+        if rule.field not in resource.key or rule.field not in rows.c:
             continue
         to, value = RESOURCES[rule.to], rows.c[rule.field]
         tables = [TABLES[rule.to]]

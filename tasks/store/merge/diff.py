@@ -111,8 +111,7 @@ def _estimate(connection: Connection, table: Table) -> int:
 
 
 def _checked_fields(target: Target) -> set[str]:
-    rules = [rule for rule in target.resource.set_rules if isinstance(rule, WatchedRule)]
-    return {name for rule in rules for name in target.resource.watched(rule)}
+    return {name for rule in target.resource.rules(WatchedRule) for name in target.resource.watched(rule)}
 
 
 def _any(conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:

@@ -49,7 +49,7 @@ class Followed:
 
 
 def _references(resource: Resource) -> list[Reference]:
-    return [rule for rule in resource.set_rules if isinstance(rule, Reference)]
+    return [*resource.rules(Reference)]
 
 
 class Following:

@@ -35,8 +35,8 @@ def is_unknown(target: Target, rule: Reference) -> ColumnElement[bool] | None:
 
 def referring(target: Target, to: str) -> Iterator[Reference]:
     """Give the rules by which the staged rows may refer to records of a type."""
-    for rule in target.resource.set_rules:
-        if isinstance(rule, Reference) and rule.to == to and rule.field in target.fields:
+    for rule in target.resource.rules(Reference):
+        if rule.to == to and rule.field in target.fields:
             yield rule
 
 

@@ -70,8 +70,8 @@ class Named:
 
 def references(target: Target) -> Iterator[Reference]:
     """Give the rules of the import's fields that refer to types whose records have other names."""
-    for rule in target.resource.set_rules:
-        if isinstance(rule, Reference) and rule.field in target.fields and RESOURCES[rule.to].other_names:
+    for rule in target.resource.rules(Reference):
+        if rule.field in target.fields and RESOURCES[rule.to].other_names:
             yield rule
 
 

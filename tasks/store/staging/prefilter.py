@@ -15,7 +15,7 @@ import polars as pl
 
 from schemas.model.kinds.addresses import ipv4_blocks
 from schemas.model.resource import Resource
-from schemas.model.rules import Contained, NoOverlap
+from schemas.model.rules import BlockRule, Contained, NoOverlap
 from schemas.sources import ROW
 
 # Rows that are sorted at once; more are sorted in parts, by what they have to share to meet.
@@ -40,10 +40,10 @@ class Prefilter:
     outdated: frozenset[str] = frozenset()
 
     @cached_property
-    def rules(self) -> tuple[NoOverlap | Contained, ...]:
+    def rules(self) -> tuple[BlockRule, ...]:
         """The rules whose blocks are noted."""
         known = set(self.fields) - self.outdated
-        found = (rule for rule in self.resource.set_rules if isinstance(rule, NoOverlap | Contained))
+        found = self.resource.rules(BlockRule)
         return tuple(rule for rule in found if {rule.field, *rule.within} <= known)
 
     def add(self, batch: pl.DataFrame) -> Prefilter:
@@ -82,7 +82,7 @@ class Prefilter:
         parts = [_outside(part, four, scopes, unknown=six) for part in self._spans(rule)]
         return pl.concat(parts) if parts else _no_rows()
 
-    def _spans(self, rule: NoOverlap | Contained) -> list[pl.DataFrame]:
+    def _spans(self, rule: BlockRule) -> list[pl.DataFrame]:
         plain = _plain(rule)
         return [part.rename(plain) for part in self._parts(next(iter(plain)), [ROW, *plain])]
 
@@ -101,17 +101,16 @@ def _no_rows() -> pl.Series:
     return pl.Series(ROW, [], dtype=pl.UInt32)
 
 
-def _plain(rule: NoOverlap | Contained) -> dict[str, str]:
+def _plain(rule: BlockRule) -> dict[str, str]:
     """The columns of a rule in the files, and what they are here."""
     return {f"{rule.field} {name}": name for name in _SPAN}
 
 
-def _span(batch: pl.DataFrame, rule: NoOverlap | Contained) -> list[pl.Series]:
+def _span(batch: pl.DataFrame, rule: BlockRule) -> list[pl.Series]:
     """The scope of a block as a hash, and its first and last address; null for what is no IPv4 block."""
     blocks = ipv4_blocks(batch[rule.field])
     # What is empty is compared with nothing, but where the global table is a scope.
-    needed = (rule.field,) if isinstance(rule, Contained) else (rule.field, *rule.within)
-    known = pl.all_horizontal(pl.col(name).is_not_null() for name in needed)
+    known = pl.all_horizontal(pl.col(name).is_not_null() for name in rule.needed)
     scope = batch.select(pl.when(known).then(pl.struct(rule.within).hash()).alias(_SCOPE))[_SCOPE]
     first = blocks["address"].cast(pl.UInt32)
     last = (blocks["address"] + blocks["size"] - 1).cast(pl.UInt32)

@@ -23,6 +23,7 @@ from schemas.model.connected import PEERING
 from schemas.model.tables import TABLES
 from schemas.reports import Report
 from schemas.resources import RESOURCES
+from tasks.store.checks.registry import CHECKS
 from tasks.store.connection.engine import engine
 from tests.laws import law
 from tests.support import execute, importer, issues_of, vpc_id
@@ -418,3 +419,9 @@ def test_what_a_clash_of_connected_networks_says(database_url: str, tmp_path: Pa
     )
     renamed = run([{"vpc_id": vpc_id(1), "name": "core"}], resource_type="vpc", mode="update")
     assert renamed.counts.update == 1
+
+
+def test_each_kind_of_rule_has_a_check() -> None:
+    """The kinds of rules that types declare are those of the registry."""
+    declared = {type(rule) for resource in RESOURCES.values() for rule in resource.set_rules}
+    assert declared == set(CHECKS)

@@ -18,7 +18,7 @@ from tasks.store.staging.prefilter import Prefilter
 from tests.laws import law
 
 VPC = RESOURCES["vpc"]
-[RULE] = [rule for rule in VPC.set_rules if isinstance(rule, NoOverlap)]
+[RULE] = VPC.rules(NoOverlap)
 
 # Few addresses, so that blocks meet.
 BLOCKS = st.builds(
