@@ -40,6 +40,7 @@ from flows.registry import BULK, WRITING, BulkFlow, Job
 from flows.standing import OWNER_TAG, Standing, standing_of
 from schemas.errors import Unavailable
 from schemas.outcome_messages import sentence
+from schemas.phases import Phase
 from schemas.reports import Outcome, Status
 from schemas.settings import Settings
 from tasks.store import ledger
@@ -185,7 +186,7 @@ class Runs:
         A run that is being cancelled is over when its process has let go, some seconds before Prefect says so. A
         signal that comes between the commit and the end of the process makes Prefect take for crashed what was applied.
         """
-        stopping = standing.phase == "cancelling"
+        stopping = standing.phase is Phase.CANCELLING
         if standing.status == "processing" and not stopping and await self._has_died(standing):
             return replace(standing, status="failed", eta=None, message=DIED)
         if not stopping and standing.status not in ("failed", "cancelled"):
@@ -195,10 +196,10 @@ class Runs:
         entered = await self._ledger_status(standing.run_id)
         if entered is Status.COMPLETED:
             message = "It was applied; its process was ended before its report was written."
-            return replace(standing, status="completed", phase="done", percent=100.0, eta=None, message=message)
+            return replace(standing, status="completed", phase=Phase.DONE, percent=100.0, eta=None, message=message)
         if stopping or entered is Status.CANCELLED or (entered is None and await self._was_cancelled(standing.run_id)):
             stored: str | None = await self.asked(lambda connection: ledger.message_of(connection, standing.run_id))
-            return replace(standing, status="cancelled", phase="cancelled", eta=None, message=stored or STOPPED)
+            return replace(standing, status="cancelled", phase=Phase.CANCELLED, eta=None, message=stored or STOPPED)
         return standing
 
     async def _has_died(self, standing: Standing) -> bool:
@@ -237,7 +238,7 @@ class Runs:
         with _told():
             answer: OrchestrationResult[Any] = await self.client.set_flow_run_state(standing.run_id, Cancelling())
         if answer.state and answer.state.type is StateType.CANCELLED:  # it had not begun
-            return replace(standing, status="cancelled", phase="cancelled")
+            return replace(standing, status="cancelled", phase=Phase.CANCELLED)
         for _ in range(int(_CANCEL_PATIENCE / 0.2)):
             await sleep(0.2)
             # The signal that ends the process is heeded between two statements: this ends the one it waits for.

@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.job_parameter import members
 from flows.registry import BulkFlow
+from schemas.phases import Phase
 
 OWNER_TAG = "by:"
 
@@ -31,7 +32,7 @@ class Standing:
     run_id: UUID
     flow: BulkFlow
     status: str
-    phase: str
+    phase: Phase
     processed: int = 0
     total: int | None = None
     rejected: int = 0
@@ -57,12 +58,13 @@ def standing_of(run: FlowRun, flow: BulkFlow, shown: dict[str, Any]) -> Standing
     status = _STATUS.get(kind, "initializing")
     ended = status in ("completed", "failed", "cancelled")
     owner = next((tag.removeprefix(OWNER_TAG) for tag in run.tags if tag.startswith(OWNER_TAG)), None)
-    phase = "cancelling" if kind is StateType.CANCELLING else shown.get("phase", "waiting for a worker")
+    reported = Phase(shown.get("phase", Phase.QUEUED))
+    phase = Phase.CANCELLING if kind is StateType.CANCELLING else reported
     return Standing(
         run_id=run.id,
         flow=flow,
         status=status,
-        phase={"completed": "done", "cancelled": "cancelled"}.get(status, phase),
+        phase={"completed": Phase.DONE, "cancelled": Phase.CANCELLED}.get(status, phase),
         processed=shown.get("processedRecords", 0),
         total=shown.get("totalRecords"),
         rejected=shown.get("rejectedRecords", 0),

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from schemas.choices import Mode
 from schemas.issues import Issue, Severity
 from schemas.mapping import Mapping
+from schemas.phases import Phase
 from schemas.sources import Origin
 
 
@@ -189,9 +190,9 @@ class Exported:
 class Progress(Protocol):
     """Called with the progress of a run."""
 
-    def __call__(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
+    def __call__(self, phase: Phase, done: int, total: int | None, rejected: int = 0) -> None:
         """Take the phase, the records done, those in all where that is known, and how many are rejected so far."""
 
 
-def silent(phase: str, done: int, total: int | None, rejected: int = 0) -> None:
+def silent(phase: Phase, done: int, total: int | None, rejected: int = 0) -> None:
     """Ignore the progress of a run."""

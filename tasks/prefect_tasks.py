@@ -26,6 +26,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from schemas.errors import Cancelled, CmdbError, Transient, UnderWay
 from schemas.issues import Severity
 from schemas.outcome_messages import NO_MEMORY, sentence
+from schemas.phases import Phase
 from schemas.reports import Exported, Outcome, Progress, Report, silent
 from tasks.markdown import escaped
 from tasks.steps import export, registry, undo
@@ -34,19 +35,6 @@ Step = TypeVar("Step", bound=Callable[..., Any])
 
 LISTENER: ContextVar[Progress] = ContextVar("listener", default=silent)
 """Who else in this process is told of a run's progress, such as a terminal."""
-
-# How long each phase takes of a run, in percent: validating reads and stages every row, the rest is one transaction.
-_SHARE = {
-    "extract": (0, 2),
-    "fetch": (0, 2),
-    "validate": (2, 55),
-    "waiting": (0, 0),  # at its beginning for its turn, or in the middle for others that write the same types
-    "check": (55, 60),
-    "plan": (60, 65),
-    "apply": (65, 99),
-    "query": (0, 2),
-    "write": (2, 99),
-}
 
 # Seconds between two updates of a progress artifact: each costs the server about 20 ms.
 _PULSE = 0.5
@@ -110,7 +98,7 @@ class Pulse:
 
     artifact: UUID
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    phase: str = "initializing"
+    phase: Phase = Phase.STARTING
     processed: int = 0
     total: int | None = None
     rejected: int = 0
@@ -120,18 +108,17 @@ class Pulse:
     message: str | None = None
     news: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
+    def __call__(self, phase: Phase, done: int, total: int | None, rejected: int = 0) -> None:
         """Take note of how far the run is."""
         LISTENER.get()(phase, done, total, rejected)
         if self.phase != phase:
             self.phase = phase
             self.news.set()
         self.rejected = max(self.rejected, rejected)
-        if phase in ("validate", "write", "done"):
+        if phase.counts_records:
             self.processed, self.total = done, total
-        start, end = _SHARE.get(phase, (100, 100))
         part = min(done / total, 1.0) if total else 0.0
-        self.percent = max(self.percent, start + (end - start) * part)
+        self.percent = max(self.percent, phase.start + (phase.end - phase.start) * part)
         now = time.monotonic()
         # What is left takes as long for each percent as what is done; until more is heard, the time left runs down.
         self.due = now + (now - self.since) * (100 - self.percent) / self.percent if self.percent >= 1 else None

@@ -9,17 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Task as Bar
 from rich.text import Text
 
-PHASES = {
-    "extract": "reading the source",
-    "waiting": "waiting for another run of this type",
-    "validate": "validating",
-    "check": "checking against the database",
-    "plan": "planning",
-    "apply": "applying",
-    "query": "selecting",
-    "write": "writing",
-    "done": "done",
-}
+from schemas.phases import Phase
 
 
 class _Rate(TextColumn):
@@ -48,7 +38,7 @@ class Watch:
             transient=True,
             disable=quiet or not console.is_terminal,
         )
-        self._phase: tuple[str, TaskID] | None = None
+        self._phase: tuple[Phase, TaskID] | None = None
 
     def __enter__(self) -> Watch:
         """Show the display."""
@@ -61,13 +51,13 @@ class Watch:
         """Take the display away."""
         self._bar.stop()
 
-    def progress(self, phase: str, done: int, total: int | None, rejected: int = 0) -> None:
+    def progress(self, phase: Phase, done: int, total: int | None, rejected: int = 0) -> None:
         """Show how far a phase is."""
         del rejected  # the report tells them
         if self._phase is None or self._phase[0] != phase:
             if self._phase is not None:
                 self._bar.remove_task(self._phase[1])
-            self._phase = (phase, self._bar.add_task(PHASES.get(phase, phase), total=total))
+            self._phase = (phase, self._bar.add_task(phase.label, total=total))
         self._bar.update(self._phase[1], completed=done, total=total)
 
     def say(self, text: str) -> None:

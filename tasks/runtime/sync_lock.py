@@ -7,6 +7,7 @@ import time
 from schemas.choices import Overlap
 from schemas.errors import UnderWay
 from schemas.jobs import SyncJob
+from schemas.phases import Phase
 from tasks.runtime.context import RunContext
 from tasks.store.connection.session import name_lock
 from tasks.store.ledger.sync_locks import holder
@@ -33,7 +34,7 @@ def take_turn(run: RunContext, job: SyncJob) -> None:
             "Nothing was changed."
         )
     while not run.session.try_hold(turn):
-        run.progress("waiting", 0, None)
+        run.progress(Phase.WAITING, 0, None)
         time.sleep(_LOOK)
     run.session.free(queue)
 

@@ -26,6 +26,7 @@ from schemas.filters import Condition, Filter, Op, both
 from schemas.jobs import ExportJob
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE
+from schemas.phases import Phase
 from schemas.reports import Exported, Progress, silent
 from schemas.resources import RESOURCES, resource
 from schemas.settings import Settings
@@ -195,7 +196,7 @@ def compressed(job: ExportJob) -> bool:
 
 def query(export: Export) -> Queried:
     """Check what is asked against the type, and select the records; raises UsageError."""
-    export.progress("query", 0, None)
+    export.progress(Phase.QUERY, 0, None)
     job, chosen = export.job, export.resource
     saved = _saved_columns(export) if job.mapping else {}
     names = saved.values() if job.mapping else job.fields or chosen.fields
@@ -279,7 +280,7 @@ def write(export: Export, tables: Sequence[Table]) -> Exported:
         elif export.format.write:
             export.format.write(*targets[0])
         size = path.stat().st_size
-    export.progress("done", total, total)
+    export.progress(Phase.DONE, total, total)
     alone = None if job.several else tables[0]
     return Exported(
         run_id=str(export.run_id),
@@ -348,11 +349,11 @@ class _Count:
 
     def through(self, frames: Frames) -> Frames:
         """Hand frames on, and count them."""
-        self.progress("write", self.done, self.total)
+        self.progress(Phase.WRITE, self.done, self.total)
         for frame in frames:
             yield frame
             self.done += len(frame)
-            self.progress("write", self.done, self.total)
+            self.progress(Phase.WRITE, self.done, self.total)
 
 
 def _metadata(export: Export, tables: Sequence[Table]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
 from schemas.model.resource import Resource
+from schemas.phases import Phase
 from schemas.resources import resource
 from schemas.sources import Extracted
 from tasks.formats.base import NOTHING, Described
@@ -39,7 +40,7 @@ def fetch(run: RunContext, job: SyncJob) -> Fetched | None:
     # The sources' libraries take a tenth of a second to import, which an import of a file does not wait for.
     from tasks import sources
 
-    run.progress("fetch", 0, None)
+    run.progress(Phase.FETCH, 0, None)
     seen = _last(run, job)
     folder = run.workdir / "source"
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +52,7 @@ def fetch(run: RunContext, job: SyncJob) -> Fetched | None:
         known=seen.version if seen else None,
         secret=secret_named(job.credentials) if job.credentials else None,
         own=_own_server(run),
-        progress=lambda files, records, size: run.progress("fetch", records or files, None),  # noqa: ARG005
+        progress=lambda files, records, size: run.progress(Phase.FETCH, records or files, None),  # noqa: ARG005
     )
     with disk_watched():
         fetched = sources.fetch(request)

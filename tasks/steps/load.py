@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from schemas.choices import Moved
 from schemas.errors import PlanMoved, RunFailed, TooManyErrors
 from schemas.issues import issues_frame
+from schemas.phases import Phase
 from schemas.reports import Outcome, Status
 from schemas.sources import ROW
 from tasks.planning.create_missing import settle_created
@@ -57,7 +58,7 @@ def load(run: RunContext, staged: tuple[StagedShard, ...]) -> LoadResult:
         result = _loaded(run, connection, loads)
     if result.refusal:
         raise result.refusal
-    run.progress("done", result.counts.read, result.counts.read, result.counts.rejected)
+    run.progress(Phase.DONE, result.counts.read, result.counts.read, result.counts.rejected)
     return result
 
 
@@ -87,7 +88,7 @@ def _loaded(run: RunContext, connection: Connection, loads: Loads) -> LoadResult
     problem = run.job.too_many(counts.rejected, counts.read)
     if problem and not run.job.dry_run:
         return _failed(run, connection, loads, TooManyErrors(f"{problem} Nothing was changed."))
-    run.progress("plan", 0, sum(load.staging.rows for load in loads), counts.rejected)
+    run.progress(Phase.PLAN, 0, sum(load.staging.rows for load in loads), counts.rejected)
     plan, moved = plan_of(run, connection, loads).with_moved()
     if moved:
         unplanned = tuple(replace(load, plan=None) for load in plan.loads)
@@ -108,7 +109,7 @@ def _check_staged(run: RunContext, connection: Connection, loads: Loads) -> None
 
 def _checked(run: RunContext, connection: Connection, loads: Loads) -> Loads:
     """Ask the rules over many records of what the run will leave, and compare what is left with what is stored."""
-    run.progress("check", 0, None)
+    run.progress(Phase.CHECK, 0, None)
     for at, target in enumerate(targets_of(run, loads)):
         loads = settle(run, connection, loads, at, target)
     loads = with_absent(run, connection, loads)
@@ -259,7 +260,7 @@ def _carried_out(run: RunContext, plan: RunPlan, problem: str | None) -> LoadRes
         if run.job.keep_plan or held:
             plan.freeze()
     else:
-        run.progress("apply", 0, counts.create + counts.update + counts.delete + counts.retire)
+        run.progress(Phase.APPLY, 0, counts.create + counts.update + counts.delete + counts.retire)
         plan.apply()
     outcome = Outcome.PREVIEWED if run.job.dry_run else Outcome.HELD if held else Outcome.APPLIED
     return _entered(run, plan.connection, LoadResult(outcome, counts, problem or held), plan.loads, **shown)

@@ -14,6 +14,7 @@ from schemas.issues import Issue, Severity
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
 from schemas.mapping import Mapping
 from schemas.model.resource import Resource
+from schemas.phases import Phase
 from schemas.reports import Progress
 from schemas.resources import RESOURCES, resource
 from schemas.sources import UNTOUCHED, Extracted
@@ -60,7 +61,7 @@ class Steps:
 
 def extract(run: RunContext, job: ImportJob) -> Sources:
     """Open the source: its format, encoding and shape, and the records of each of its types as lazy text columns."""
-    run.progress("extract", 0, None)
+    run.progress(Phase.EXTRACT, 0, None)
     with disk_watched():
         return Sources(reading.extract_all(job, run.workdir, run.settings))
 
@@ -72,7 +73,7 @@ def fetch(run: RunContext, job: SyncJob) -> Fetched | None:
 
 def read(run: RunContext, job: SyncJob, fetched: Fetched) -> Sources:
     """Open the files of a source: the records of each of its types as lazy text columns."""
-    run.progress("extract", 0, None)
+    run.progress(Phase.EXTRACT, 0, None)
     with disk_watched():
         return fetching.read(run, job, fetched)
 
@@ -219,7 +220,7 @@ def validate(run: RunContext, source: MappedSource) -> StagedShard:
                 ledger.add_issues(connection, run.run_id, issues, source.number)
             errors = issues.filter(pl.col("severity") == Severity.ERROR)
             tally = tally.with_batch(batch, len(issues) - len(errors))
-            run.progress("validate", tally.passed, source.extracted.records, tally.rejected)
+            run.progress(Phase.VALIDATE, tally.passed, source.extracted.records, tally.rejected)
     with run.session.transaction() as connection:
         staging.analyze(connection)
     return StagedShard(source, staging, tally)
@@ -261,8 +262,8 @@ def _progress_after(progress: Progress, tallies: tuple[Tally, ...], of_all: int 
     """Return progress that counts on from the sources that are validated already."""
     passed, wrong = sum(tally.passed for tally in tallies), sum(tally.rejected for tally in tallies)
 
-    def counted(phase: str, done: int, total: int | None, rejected: int = 0) -> None:
-        if phase == "validate":
+    def counted(phase: Phase, done: int, total: int | None, rejected: int = 0) -> None:
+        if phase is Phase.VALIDATE:
             progress(phase, passed + done, of_all, wrong + rejected)
         else:
             progress(phase, done, total, rejected)

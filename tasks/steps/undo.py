@@ -13,6 +13,7 @@ from schemas.errors import UsageError
 from schemas.issues import Issue, Severity, issues_frame
 from schemas.jobs import UndoJob
 from schemas.model.resource import Resource
+from schemas.phases import Phase
 from schemas.reports import Change, Counts, Outcome, PartReport, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
@@ -86,7 +87,7 @@ def _undo_types(
     began: float,
     nothing: str | None,
 ) -> None:
-    progress("plan", 0, None)
+    progress(Phase.PLAN, 0, None)
     with session.transaction() as connection:
         ledger.hold_run(connection, job.run)
         parts: list[PartReport] = []
@@ -104,7 +105,7 @@ def _undo_types(
             parts.append(PartReport(chosen.type, job.source, _counts(found)))
         total = sum((part.counts for part in parts), Counts())
         if not job.dry_run:
-            progress("apply", 0, total.read - total.rejected)
+            progress(Phase.APPLY, 0, total.read - total.rejected)
             for each in undos:
                 each.apply()
         ending = _ending(parts, changes, rules, round(time.monotonic() - began, 3))
@@ -114,7 +115,7 @@ def _undo_types(
         outcome = Outcome.PREVIEWED if job.dry_run else Outcome.APPLIED
         ledger.close_run(connection, session.run_id, outcome, total, **ending)
     done = total.read - total.rejected
-    progress("done", done, done)
+    progress(Phase.DONE, done, done)
 
 
 def _ending(parts: list[PartReport], changes: list[Change], rules: Counter[str], duration: float) -> dict[str, Any]:

@@ -6,23 +6,6 @@ import { announce, fill, h } from "./dom.js";
 import { choice, countsBar, download, duration, isApproved, isHeld, isKept, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
 import { plain } from "./words.js";
 
-const PHASES = {
-  fetch: "Fetching the source",
-  extract: "Reading the file",
-  waiting: "Waiting for another run of this type",
-  validate: "Checking every cell",
-  check: "Checking rows against each other and against what is stored",
-  plan: "Finding out what would change",
-  apply: "Writing the records",
-  query: "Reading the records",
-  write: "Writing the file",
-  done: "Done",
-};
-
-/** A run's phase in words. */
-const phaseOf = (progress) =>
-  progress.status === "initializing" ? "Waiting for a worker" : (PHASES[progress.phase] ?? progress.phase);
-
 /**
  * Show a run's progress until it ends, then call `ended`.
  * @param {string} path  of its progress
@@ -50,7 +33,7 @@ export function progressCard(path, stop, what, signal, ended, known) {
   function told(progress) {
     bar.value = progress.percent;
     bar.textContent = `${Math.round(progress.percent)} %`;
-    phase.textContent = phaseOf(progress);
+    phase.textContent = progress.phaseLabel;
     const ofAll = progress.totalRecords ? ` of ${number(progress.totalRecords)}` : "";
     const shownFigures = {
       Done: `${Math.round(progress.percent)} %`,
@@ -62,7 +45,7 @@ export function progressCard(path, stop, what, signal, ended, known) {
     fill(figures, Object.entries(shownFigures).filter(([, value]) => value !== null)
       .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
     waits.textContent = progress.message ?? "";
-    announce(`${phaseOf(progress)}, ${Math.floor(progress.percent / 20) * 20} percent.`);
+    announce(`${progress.phaseLabel}, ${Math.floor(progress.percent / 20) * 20} percent.`);
   }
 
   if (known) told(known);

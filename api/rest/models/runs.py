@@ -13,6 +13,7 @@ from pydantic import (
 from api.rest.models.base import Model, RequestModel
 from flows.registry import EXPORT, IMPORT, BulkFlow
 from flows.standing import Standing
+from schemas.phases import Phase
 
 
 class Accepted(Model):
@@ -47,10 +48,10 @@ class Progress(Model):
 
     status: State = Field(description="initializing while it waits for a worker; the last three are final.")
     phase: str = Field(
-        description="fetch, extract, waiting (for another run of the type), validate, check, plan, apply; "
-        "query, write; done.",
-        examples=["validate"],
+        description=f"What it does: {', '.join(Phase)}; waiting is for another run of the type.",
+        examples=[Phase.VALIDATE],
     )
+    phase_label: str = Field(description="The phase in words.", examples=[Phase.VALIDATE.label])
     processed_records: int = Field(0, description="Records that were read and validated, or written.")
     total_records: int | None = Field(None, description="Records in all, once that is known.")
     rejected_records: int = Field(0, description="Records that are rejected so far.")
@@ -79,6 +80,7 @@ class Progress(Model):
             **{cls.id_name(): standing.run_id},
             status=standing.status,
             phase=standing.phase,
+            phase_label=standing.phase.label,
             processed_records=standing.processed,
             total_records=standing.total,
             rejected_records=standing.rejected,
@@ -111,7 +113,7 @@ PROGRESS: dict[BulkFlow, type[ImportProgress] | type[ExportProgress]] = {IMPORT:
 def _waits_for(standing: Standing) -> str | None:
     if standing.status == "initializing":
         return "It waits for a worker with a free place."
-    if standing.phase == "waiting":
+    if standing.phase is Phase.WAITING:
         return "It waits for another run of this type to end."
     return None
 

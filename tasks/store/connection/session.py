@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.model.resource import Resource
+from schemas.phases import Phase
 from schemas.reports import Progress
 from tasks.store.connection.engine import database_errors, engine
 
@@ -109,7 +110,7 @@ class Session:
             with self.transaction() as connection:
                 if connection.scalar(attempt):
                     break
-            progress("waiting", 0, None)
+            progress(Phase.WAITING, 0, None)
             time.sleep(0.2)
         self._locks.append((f"pg_advisory_lock{suffix}", key))
 
