@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -52,10 +55,19 @@ def server_part(settings: Settings, url: str, port: int) -> Part:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
+        **_page_folder(home),
     }
     command = [sys.executable, "-m", "deployments.prefect_app"]
     api = api_address(port)
     return Part("Prefect server", command, home / "server.log", environment, lambda: answers(api))
+
+
+def _page_folder(home: Path) -> dict[str, str]:
+    """Name a folder for the files of Prefect's page where the server cannot write next to its own program."""
+    package = find_spec("prefect")
+    if package and package.origin and os.access(Path(package.origin).parent / "server", os.W_OK):
+        return {}
+    return {"PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui")}
 
 
 def api_address(port: int) -> str:

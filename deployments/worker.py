@@ -53,4 +53,6 @@ def _parts(settings: Settings, folder: Path, name: str | None) -> list[Part]:
     command += ["--limit", str(settings.max_runs), *(["--name", name] if name else [])]
     log = settings.home / "logs" / "worker.log"
     warm = Part("warm process", [sys.executable, "-m", "deployments.warm", str(path)], log, common, path.exists)
-    return [warm, Part("worker", command, log, common, prepare=end_with_parent)]
+    # Prefect keeps a folder of one name for all workers of a machine, which another user's worker may own.
+    own = common | {"TMPDIR": str(folder)}
+    return [warm, Part("worker", command, log, own, prepare=end_with_parent)]

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         default_factory=default_home,
         description="Everything that cmdb keeps on this machine, the embedded database included.",
     )
+    user: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$",
+        description="The account that cmdb goes on as when root starts it; it gets the folders of cmdb.",
+    )
     storage_url: str | None = Field(
         None,
         description="The folder of uploads, exports and files of rejected rows, as a path or file:///path; "

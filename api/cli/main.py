@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from functools import cache
@@ -33,7 +34,9 @@ from api.cli.render.plans import mapping_table
 from api.cli.streams import steady_streams
 from api.cli.terminal import err, print_json, print_plain
 from schemas.errors import CmdbError, MappingError, UsageError
+from schemas.settings import settings
 from tasks.private_files import keep_private
+from tasks.security.account import VARIABLE, leave_root
 
 if TYPE_CHECKING:
     from typer._click import Command
@@ -101,6 +104,8 @@ def _run() -> None:
     # Programs that ask for JSON get their errors so, too: also those of the command line itself.
     json = "--json" in sys.argv[1:]
     try:
+        if VARIABLE in os.environ:
+            leave_root(settings())
         sys.exit(_command()(standalone_mode=not json) or DONE)
     except CmdbError as error:
         if json:
