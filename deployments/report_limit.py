@@ -6,12 +6,11 @@ A program of its own: the run's process is gone, and whoever watched it has noth
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from uuid import UUID
 
 from flows.runs import Runs, prefect
-from schemas.settings import settings
+from schemas.settings import prefect_variables, settings
 from tasks.store.connection.database import database
 
 
@@ -22,4 +21,4 @@ async def _end(run_id: UUID, why: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_end(UUID(os.environ["PREFECT__FLOW_RUN_ID"]), sys.argv[1]))
+    asyncio.run(_end(UUID(prefect_variables().flow_run_id), sys.argv[1]))

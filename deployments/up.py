@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import httpx
@@ -12,7 +11,7 @@ from deployments.process import Part, Say, end_with_parent, run
 from deployments.server import api_address, page_address, server_part
 from flows.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret
 from schemas.errors import UsageError
-from schemas.settings import Settings
+from schemas.settings import Settings, prefect_variables
 from tasks.store.connection.database import database
 
 
@@ -34,7 +33,7 @@ def _tell(settings: Settings, say: Say) -> None:
 
 
 def _place_of_secret(settings: Settings) -> str:
-    return SERVER if os.environ.get(SERVER) else str(secret_file(settings))
+    return SERVER if prefect_variables().server_api_auth_string.get_secret_value() else str(secret_file(settings))
 
 
 def _parts(settings: Settings, url: str) -> list[Part]:

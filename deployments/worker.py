@@ -39,10 +39,11 @@ def work(settings: Settings, say: Say, name: str | None = None) -> None:
 
 def _parts(settings: Settings, folder: Path, name: str | None) -> list[Part]:
     path = folder / "socket"
-    common = of_runs() | {
+    inherited = of_runs()
+    common = inherited | {
         # `python` in the command of a run is this one.
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", _LOOK),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", "")]),
+        "PREFECT_WORKER_QUERY_SECONDS": inherited.get("PREFECT_WORKER_QUERY_SECONDS", _LOOK),
         # Files by their whole path: a run begins in a folder of its own.
         "CMDB_RULES": ",".join(settings.rules),
         SOCKET: str(path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ import httpx
 from sqlalchemy import Connection, func, select, text
 
 from flows.launch import answers
-from flows.sign_in import CLIENT, credentials, secret_file, sign_in
+from flows.sign_in import CLIENT, client_secret, credentials, secret_file, sign_in
 from schemas.errors import CmdbError
 from schemas.model.tables import REVISION
-from schemas.settings import Settings
+from schemas.settings import Settings, prefect_variables
 from tasks.store.access import keys
 from tasks.store.connection.database import address
 from tasks.store.connection.engine import database_errors, engine
@@ -122,7 +121,7 @@ def _storage(settings: Settings) -> Check:
 
 
 def _prefect(settings: Settings, pool: str) -> Iterator[Check]:
-    server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
+    server = settings.prefect_api_url or prefect_variables().api_url
     if not server:
         found = "no server is configured; commands run in their own process"
         yield Check("prefect", Verdict.OK, found, "For schedules and the API, run `cmdb up` or set PREFECT_API_URL.")
@@ -146,7 +145,7 @@ def _prefect(settings: Settings, pool: str) -> Iterator[Check]:
 
 def _workers(server: str, pool: str) -> httpx.Response:
     url = f"{server.rstrip('/')}/work_pools/{pool}/workers/filter"
-    return httpx.post(url, json={}, headers=credentials(os.environ.get(CLIENT)), timeout=_SECONDS)
+    return httpx.post(url, json={}, headers=credentials(client_secret()), timeout=_SECONDS)
 
 
 def _api(settings: Settings) -> Check:

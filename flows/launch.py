@@ -10,11 +10,11 @@ from ssl import create_default_context
 from typing import overload
 
 from flows.registry import BULK, BulkFlow, Job
-from flows.sign_in import CLIENT, credentials, secret_file, sign_in
+from flows.sign_in import CLIENT, client_secret, credentials, secret_file, sign_in
 from schemas.errors import CmdbError, Forbidden, Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Progress, Report, Status
-from schemas.settings import Settings
+from schemas.settings import Settings, prefect_variables
 from tasks.runtime.context import user
 from tasks.store.access import access_log
 from tasks.store.connection.database import database
@@ -79,7 +79,7 @@ def _enter(url: str, event: access_log.Event) -> None:
 
 def _server(settings: Settings, say: Say) -> str | None:
     """The Prefect server that runs are handed to, if it answers."""
-    server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
+    server = settings.prefect_api_url or prefect_variables().api_url
     if server and answers(server):
         say(f"as a flow run of the Prefect server at {server}")
         return server
@@ -100,7 +100,7 @@ def hand_over_to_prefect(settings: Settings, within: float = _PATIENCE) -> str:
 
     Raises Unavailable where it does not answer within so many seconds.
     """
-    server = settings.prefect_api_url or os.environ.get("PREFECT_API_URL")
+    server = settings.prefect_api_url or prefect_variables().api_url
     if not server or not answers(server, within):
         raise Unavailable("No Prefect server answers: set PREFECT_API_URL, or start everything with `cmdb up`.")
     _use(server, settings)
@@ -111,8 +111,10 @@ def _use(server: str, settings: Settings) -> None:
     """Let Prefect's client use a server; raises Unavailable where that refuses our secret."""
     os.environ["PREFECT_API_URL"] = server
     sign_in(server, settings)
-    secret = os.environ.get(CLIENT)
-    if not os.environ.get("PREFECT_API_KEY") and _asked(server, "version", secret, within=START_PATIENCE) in (401, 403):
+    secret = client_secret()
+    if not prefect_variables().api_key.get_secret_value() and _asked(
+        server, "version", secret, within=START_PATIENCE
+    ) in (401, 403):
         wrong = f"another secret than that of {CLIENT}" if secret else "a secret"
         raise Unavailable(
             f"The Prefect server at {server} asks for {wrong}: set {CLIENT} to it. "

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from schemas.settings import Settings
+from schemas.settings import Settings, prefect_variables
 
 SERVER = "PREFECT_SERVER_API_AUTH_STRING"
 """Prefect's variable of the secret that its server asks for."""
@@ -27,7 +27,7 @@ def secret_file(settings: Settings) -> Path:
 
 def server_secret(settings: Settings) -> str:
     """Return the secret of our own server: the one that is configured, or one that is made now and kept."""
-    return os.environ.get(SERVER) or _kept(secret_file(settings))
+    return prefect_variables().server_api_auth_string.get_secret_value() or _kept(secret_file(settings))
 
 
 def _kept(path: Path) -> str:
@@ -49,8 +49,13 @@ def sign_in(server: str, settings: Settings) -> None:
     The secret of this machine goes to no server of another one; PREFECT_API_AUTH_STRING, where it is set, decides.
     """
     path = secret_file(settings)
-    if not os.environ.get(CLIENT) and _is_here(server) and path.exists():
+    if not client_secret() and _is_here(server) and path.exists():
         os.environ[CLIENT] = path.read_text()
+
+
+def client_secret() -> str:
+    """Return the secret that Prefect's client of this process sends; empty where it sends none."""
+    return prefect_variables().api_auth_string.get_secret_value()
 
 
 def credentials(secret: str | None) -> dict[str, str]:

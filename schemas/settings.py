@@ -1,4 +1,7 @@
-"""The environment, read once: every `CMDB_…` setting with its default, its bounds and its meaning."""
+"""The environment: every `CMDB_…` setting with its default, its bounds and its meaning, and the other variables read.
+
+Nothing else reads the environment, but for what hands it on to another process.
+"""
 
 from __future__ import annotations
 
@@ -283,6 +286,43 @@ def settings() -> Settings:
         field = re.search(r'field "(\w+)"', str(error))
         messages = [_what_is_wrong((field[1] if field else "",), "write it as JSON")]
     raise UsageError(f"The settings can't be used. {'; '.join(messages)}.")
+
+
+class PrefectVariables(BaseSettings):
+    """Variables of Prefect that cmdb reads, too; an empty one counts as unset."""
+
+    model_config = SettingsConfigDict(env_prefix="PREFECT_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    api_url: str = Field("", description="The API of the server that a client uses.")
+    api_key: SecretStr = Field(SecretStr(""), description="The key of Prefect Cloud.")
+    api_auth_string: SecretStr = Field(SecretStr(""), description="The secret that a client sends.")
+    server_api_auth_string: SecretStr = Field(SecretStr(""), description="The secret that the server asks for.")
+    ui_url: str = Field("", description="Where people reach the page of the server.")
+    flow_run_id: str = Field("", validation_alias="PREFECT__FLOW_RUN_ID", description="The run of this process.")
+
+
+def prefect_variables() -> PrefectVariables:
+    """Return Prefect's variables as they are now: a process sets some of them before it imports Prefect."""
+    return PrefectVariables()
+
+
+SECRET_PREFIX = "CMDB_SECRET_"  # noqa: S105  # the name of a variable, and no secret
+"""What the variable of a secret begins with: `CMDB_SECRET_CORE_NETBOX` is `core-netbox`."""
+
+
+def secret_variable(name: str) -> str | None:
+    """Return the text of a secret by the name of its variable; it is read each time, as it may change."""
+    return os.environ.get(name) if name.startswith(SECRET_PREFIX) else None
+
+
+OUTER_UMASK = "CMDB_OUTER_UMASK"
+"""The variable that hands the umask of whoever started cmdb on to its processes: files elsewhere follow it."""
+
+
+def outer_umask() -> int | None:
+    """Return the umask of whoever started cmdb; None where this process did not change its own."""
+    outer = os.environ.get(OUTER_UMASK)
+    return int(outer, 8) if outer is not None else None
 
 
 def _what_is_wrong(place: tuple[int | str, ...], message: str) -> str:

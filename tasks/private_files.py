@@ -6,10 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from schemas.settings import Settings
-
-OUTER = "CMDB_OUTER_UMASK"
-"""The variable that hands the umask of whoever started cmdb on to its processes: files elsewhere follow it."""
+from schemas.settings import OUTER_UMASK, Settings, outer_umask
 
 _CLOSED = 0o077
 
@@ -17,14 +14,14 @@ _CLOSED = 0o077
 def keep_private() -> None:
     """Let what this process and those that it starts create be private."""
     outer = os.umask(_CLOSED)
-    os.environ.setdefault(OUTER, f"{outer:o}")
+    os.environ.setdefault(OUTER_UMASK, f"{outer:o}")
 
 
 def apply_umask(path: Path) -> None:
     """Give a file that is written where others may look, such as an export, the mode of the caller's umask."""
-    outer = os.environ.get(OUTER)
+    outer = outer_umask()
     if outer is not None and path.parent.stat().st_mode & _CLOSED & ~0o011:
-        path.chmod(0o666 & ~int(outer, 8))
+        path.chmod(0o666 & ~outer)
 
 
 def close_folders(settings: Settings) -> None:

@@ -16,8 +16,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from flows.sign_in import CLIENT, SERVER
-from schemas.settings import settings
-from tasks.private_files import OUTER
+from schemas.settings import OUTER_UMASK, settings
 from tasks.store.connection import roles
 from tasks.store.connection.embedded import server
 from tasks.store.connection.roles import ACCESS, SUPERUSER
@@ -62,7 +61,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Non
     umask = os.umask(0o022)
     yield
     os.umask(umask)
-    os.environ.pop(OUTER, None)
+    os.environ.pop(OUTER_UMASK, None)
     settings.cache_clear()
 
 

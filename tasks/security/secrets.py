@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
@@ -10,9 +9,7 @@ import orjson
 
 from schemas.errors import Unavailable, UsageError
 from schemas.secret import Secret
-
-VARIABLE = "CMDB_SECRET_"
-"""What the environment variable of a secret begins with: `CMDB_SECRET_CORE_NETBOX` is `core-netbox`."""
+from schemas.settings import SECRET_PREFIX, prefect_variables, secret_variable
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
@@ -25,8 +22,8 @@ def secret_named(name: str) -> Secret:
     if not _NAME.fullmatch(name):
         # What is no name may be the secret itself: it is not repeated.
         raise UsageError("credentials is the name of a secret: letters, digits, - and _, such as core-netbox.")
-    variable = VARIABLE + re.sub(r"\W|-", "_", name).upper()
-    text = os.environ.get(variable) or _of_prefect(name)
+    variable = SECRET_PREFIX + re.sub(r"\W|-", "_", name).upper()
+    text = secret_variable(variable) or _of_prefect(name)
     if not text:
         raise UsageError(
             f"There is no secret '{name}': set {variable}, or make a block of type Secret with that name in Prefect."
@@ -36,7 +33,7 @@ def secret_named(name: str) -> Secret:
 
 def _of_prefect(name: str) -> str | None:
     """The value of a Secret block; only where a server is named, as reading it would otherwise start one."""
-    if not os.environ.get("PREFECT_API_URL"):
+    if not prefect_variables().api_url:
         return None
     from httpx import HTTPError
     from prefect.blocks.system import Secret as Block
