@@ -11,7 +11,7 @@ from schemas.settings import Settings
 from tasks.notifications.notifications import Circumstances, noticed
 from tasks.runtime.context import open_run, report_of
 from tasks.runtime.sync_definition import keep_definition
-from tasks.runtime.sync_lock import take_turn
+from tasks.runtime.sync_lock import acquire_sync_lock
 from tasks.steps import export as exporting
 from tasks.steps.registry import PLAIN, Steps, validate_all
 from tasks.steps.restore_plan import staged_plan
@@ -51,7 +51,7 @@ def sync_source(
     """
     run_id = run_id or uuid4()
     with noticed(job, url, run_id, seen(job)), open_run(job, url, settings, progress, run_id) as run:
-        take_turn(run, job)
+        acquire_sync_lock(run, job)
         keep_definition(run, job)
         fetched = steps.fetch(run, job)
         if fetched is None:

@@ -51,7 +51,7 @@ def _passing(task: Any, run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG00
     return False
 
 
-def _watched(step: Step, name: str, **options: Any) -> Step:
+def _as_task(step: Step, name: str, **options: Any) -> Step:
     """Wrap a step as a task; its arguments are live objects and frames, which Prefect must neither hash nor keep."""
     wrapped: Any = task(name=name, cache_policy=NO_CACHE, persist_result=False, **options)(step)
     return wrapped  # type: ignore[no-any-return]  # a task is called as its function is
@@ -60,25 +60,25 @@ def _watched(step: Step, name: str, **options: Any) -> Step:
 _RETRIES: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 15], "retry_condition_fn": _passing}
 
 WATCHED = registry.Steps(
-    _watched(registry.extract, "extract", task_run_name="extract {job.source}"),
-    _watched(registry.fetch, "fetch", task_run_name="fetch {job.source}", **_RETRIES),
-    _watched(registry.read, "read", task_run_name="read {job.source}", **_RETRIES),
-    _watched(registry.map, "map", task_run_name="map the columns", **_RETRIES),
-    _watched(registry.validate, "validate", task_run_name="validate {source.resource.type}", **_RETRIES),
-    _watched(registry.load, "load", task_run_name="load", **_RETRIES),
+    _as_task(registry.extract, "extract", task_run_name="extract {job.source}"),
+    _as_task(registry.fetch, "fetch", task_run_name="fetch {job.source}", **_RETRIES),
+    _as_task(registry.read, "read", task_run_name="read {job.source}", **_RETRIES),
+    _as_task(registry.map, "map", task_run_name="map the columns", **_RETRIES),
+    _as_task(registry.validate, "validate", task_run_name="validate {source.resource.type}", **_RETRIES),
+    _as_task(registry.load, "load", task_run_name="load", **_RETRIES),
 )
 """The steps of an import as Prefect tasks, which appear as task runs of the flow run."""
 
 WATCHED_EXPORT = export.Steps(
-    _watched(export.query, "query", task_run_name="query {export.resource.type}"),
-    _watched(export.validate, "validate", task_run_name="validate {export.resource.type}"),
-    _watched(export.map, "map", task_run_name="map {export.resource.type}"),
-    _watched(export.write, "write", task_run_name="write {export.job.path.name}"),
+    _as_task(export.query, "query", task_run_name="query {export.resource.type}"),
+    _as_task(export.validate, "validate", task_run_name="validate {export.resource.type}"),
+    _as_task(export.map, "map", task_run_name="map {export.resource.type}"),
+    _as_task(export.write, "write", task_run_name="write {export.job.path.name}"),
 )
 """The steps of an export as Prefect tasks."""
 
 
-watched_undo = _watched(undo.undo, "undo", task_run_name="undo {job.run}", **_RETRIES)
+watched_undo = _as_task(undo.undo, "undo", task_run_name="undo {job.run}", **_RETRIES)
 """An undo, which is one step, as a Prefect task."""
 
 

@@ -19,7 +19,7 @@ from api.rest.security.quotas import check_storage
 from schemas.errors import SourceError
 from schemas.settings import Settings
 from tasks.formats import FORMATS
-from tasks.runtime.context import disk_watched
+from tasks.runtime.context import disk_errors
 from tasks.steps.extract import recognised
 
 _CHUNK = 1 << 20
@@ -61,10 +61,10 @@ def keep(file: UploadFile, owner: str, settings: Settings) -> Upload:
     if not suffix:
         raise Refused(415, f"'{name}' is of no kind that is read: {', '.join(_endings())}.", "unsupported-file")
     check_storage(settings, owner)
-    with disk_watched():
+    with disk_errors():
         hidden.mkdir(parents=True)
     try:
-        with disk_watched():
+        with disk_errors():
             size, sha256 = _copy(file.file, hidden / f"source{suffix}")
         format = _check_content(hidden, f"source{suffix}", name, (file.content_type or "").partition(";")[0], settings)
         upload = Upload(upload_id, name, size, sha256, format, owner, str(kept / f"source{suffix}"))

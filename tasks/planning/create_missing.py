@@ -24,7 +24,7 @@ from tasks.runtime.type_load import Loads, TypeLoad
 from tasks.runtime.values import MappedSource, Tally
 from tasks.store import ledger
 from tasks.store.merge.sides import Target
-from tasks.store.resolve.doubts import AmbiguousValue
+from tasks.store.resolve.ambiguous_values import AmbiguousValue
 from tasks.store.resolve.missing_references import (
     Referred,
     drop_unreferred,
@@ -91,16 +91,16 @@ class Creating:
         self.loads = {load.resource.type: load for load in named}
         self.created = 0
 
-    def create(self, target: Target, doubts: list[AmbiguousValue]) -> dict[tuple[str, str], AmbiguousValue]:
+    def create(self, target: Target, ambiguous: list[AmbiguousValue]) -> dict[tuple[str, str], AmbiguousValue]:
         """Stage the records that the rows refer to and that do not exist; returns why the others are not created."""
         refused: dict[tuple[str, str], AmbiguousValue] = {}
-        unclear = {(doubt.field, doubt.value) for doubt in doubts if doubt.message}
+        unclear = {(each.field, each.value) for each in ambiguous if each.message}
         for name in self.loads:
             for rule in referring(target, name):
                 values = unknown_values(self.connection, target, rule)
                 wanted = [value for value in values if (rule.field, value) not in unclear]
                 left = self._created(target, rule, wanted) if wanted else []
-                refused |= {(doubt.field, doubt.value): doubt for doubt in left}
+                refused |= {(each.field, each.value): each for each in left}
         return refused
 
     def _created(self, target: Target, rule: Reference, values: list[str]) -> list[AmbiguousValue]:
@@ -117,11 +117,14 @@ class Creating:
         tally = replace(self._warned(load, batch), read=load.tally.read + len(batch.valid))
         self.loads[rule.to] = replace(load, staging=staging, tally=tally)
         self.created += len(batch.valid)
-        why = {new[row]: said for row, said in _errors(batch)}
-        said = "is not a known {}, and too close to '{}' to be created: correct it, or import it first"
+        why = {new[row]: message for row, message in _errors(batch)}
+        message = "is not a known {}, and too close to '{}' to be created: correct it, or import it first"
         return [
-            *(_doubt(rule, value, said.format(title, like), like) for value, like in near.items()),
-            *(_doubt(rule, value, f"is no {title} that can be created: {wrong}") for value, wrong in why.items()),
+            *(_ambiguous_value(rule, value, message.format(title, like), like) for value, like in near.items()),
+            *(
+                _ambiguous_value(rule, value, f"is no {title} that can be created: {wrong}")
+                for value, wrong in why.items()
+            ),
         ]
 
     def _validated(self, load: TypeLoad, keys: list[str]) -> Batch:
@@ -157,11 +160,11 @@ def _errors(batch: Batch) -> list[tuple[int, str]]:
     return list(errors.select("row", "message").iter_rows())
 
 
-def _doubt(rule: Reference, value: str, said: str, suggestion: str | None = None) -> AmbiguousValue:
-    return AmbiguousValue(rule.field, value, None, f"'{value}' {said}", suggestion, ambiguous=False)
+def _ambiguous_value(rule: Reference, value: str, text: str, suggestion: str | None = None) -> AmbiguousValue:
+    return AmbiguousValue(rule.field, value, None, f"'{value}' {text}", suggestion, ambiguous=False)
 
 
-def settle_created(run: RunContext, connection: Connection, loads: Loads, targets: Sequence[Target]) -> Loads:
+def without_unreferred(run: RunContext, connection: Connection, loads: Loads, targets: Sequence[Target]) -> Loads:
     """Drop the records that only rejected rows refer to; warn of each other one at the first row that refers to it."""
     types = created_types(run.job)
     warnings: dict[int, list[Issue]] = {}
@@ -193,6 +196,6 @@ def _warnings(of: Resource, records: list[Referred], part: int, known: list[str]
     found = []
     for record in records:
         near = f"; it is spelt like '{like[record.key]}'" if record.key in like else ""
-        said = f"'{record.key}' is not a known {of.title}: it is created{near}"
-        found.append(Issue(RULE, said, Severity.WARNING, record.row, None, record.field, record.key, part=part))
+        message = f"'{record.key}' is not a known {of.title}: it is created{near}"
+        found.append(Issue(RULE, message, Severity.WARNING, record.row, None, record.field, record.key, part=part))
     return found

@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from schemas.choices import Missing, Mode, Moved
 from schemas.issues import NOT_WHOLE, Issue, Severity
+from schemas.wording import some_of
 from tasks.planning.create_missing import created_types
 from tasks.runtime.context import RunContext
-from tasks.runtime.type_load import Absent, Loads, TypeLoad
+from tasks.runtime.type_load import AbsentRecords, Loads, TypeLoad
 from tasks.runtime.values import Scope
-from tasks.store.merge.deletions import Missed, unplaced
+from tasks.store.merge.deletions import MissingRecords, unplaced
 from tasks.store.merge.frozen_plan import Frozen
 from tasks.store.merge.sides import Target, missing_records, target_of
 from tasks.store.resolve.missing_references import keep_referred
@@ -31,8 +32,8 @@ def targets_of(run: RunContext, loads: Loads) -> list[Target]:
     leaving = {load.resource.type: missing_records(load.number) for load in loads if load.leaves}
     found: list[Target] = []
     for load in loads:
-        beside = {target.resource.type: target for target in found}
-        found.append(target_of(load.staging, run.job.empty, beside, leaving=leaving))
+        earlier = {target.resource.type: target for target in found}
+        found.append(target_of(load.staging, run.job.empty, earlier, leaving=leaving))
     for number, target in enumerate(found):
         target.later.update({other.resource.type: other for other in found[number + 1 :]})
     return found
@@ -44,7 +45,7 @@ def is_frozen(run: RunContext) -> bool:
 
 
 def with_absent(run: RunContext, connection: Connection, loads: Loads) -> Loads:
-    """List the records that a sync takes away: those in its scope that have no row; of a frozen plan, those it has.
+    """List the records that a sync deletes or retires: those in its scope without a row, or those of a frozen plan.
 
     Returns the types with what is listed of each.
     """
@@ -56,31 +57,31 @@ def with_absent(run: RunContext, connection: Connection, loads: Loads) -> Loads:
         if load.source.referred:
             found.append(load)
             continue
-        missed = Missed(connection, target, run.job.missing, run.run_id)
+        missed = MissingRecords(connection, target, run.job.missing, run.run_id)
         if is_frozen(run):
             found.append(replace(load, absent=_recalled(run, missed)))
             continue
         placed = replace(load, unplaced=unplaced(connection, target))
-        found.append(replace(placed, absent=_found(run, placed, missed, targets)))
+        found.append(replace(placed, absent=_absent_records(run, placed, missed, targets)))
     return tuple(found) if is_frozen(run) else spare(run, connection, tuple(found), checked=False)[0]
 
 
-def _recalled(run: RunContext, missed: Missed) -> Absent:
-    Frozen(missed.connection, missed.target, run.staged_by).recall_missing()
+def _recalled(run: RunContext, missed: MissingRecords) -> AbsentRecords:
+    Frozen(missed.connection, missed.target, run.staged_by).list_missing()
     missed.index()
-    return Absent(0, missed.any())
+    return AbsentRecords(0, missed.any())
 
 
-def _found(run: RunContext, load: TypeLoad, missed: Missed, targets: list[Target]) -> Absent:
-    scope = judged(load)
+def _absent_records(run: RunContext, load: TypeLoad, missed: MissingRecords, targets: list[Target]) -> AbsentRecords:
+    scope = authoritative_scope(load)
     if scope is None:
-        return Absent(missed.there(load.source.scope))
+        return AbsentRecords(missed.there(load.source.scope))
     there = missed.find(scope)
     if load.resource in created_types(run.job):
         # Its source has such a record by referring to it, and would create it again.
         keep_referred(missed.connection, missed.target, missed.keys, targets)
     missed.index()
-    return Absent(there, missed.any())
+    return AbsentRecords(there, missed.any())
 
 
 def spare(run: RunContext, connection: Connection, loads: Loads, *, checked: bool) -> tuple[Loads, bool]:
@@ -91,8 +92,8 @@ def spare(run: RunContext, connection: Connection, loads: Loads, *, checked: boo
     spared = False
     # Those that refer to others first, so that both may go.
     for load, target in reversed([*zip(loads, targets_of(run, loads), strict=True)]):
-        if load.absent and load.absent.listed:
-            kept = Missed(connection, target, run.job.missing, run.run_id).spare(checked=checked)
+        if load.absent and load.absent.any_listed:
+            kept = MissingRecords(connection, target, run.job.missing, run.run_id).spare(checked=checked)
             spared = spared or bool(kept)
             found.append(replace(load, absent=replace(load.absent, kept=(*load.absent.kept, *kept))))
         else:
@@ -100,35 +101,35 @@ def spare(run: RunContext, connection: Connection, loads: Loads, *, checked: boo
     return tuple(reversed(found)), spared
 
 
-# What a source speaks of ----------------------------------------------------------------------------------------------
+# The scope of a source ----------------------------------------------------------------------------------------------
 
 
-def judged(load: TypeLoad) -> Scope | None:
+def authoritative_scope(load: TypeLoad) -> Scope | None:
     """Return the scope in which records that have no row are gone: all of it without alternatives; None: nowhere."""
     scope = load.source.scope
     if load.tally.keyless or load.unplaced or any(not each.constants for each in load.lacks):
         return None
     if not scope:
         return None if load.lacks else ()
-    read = tuple(values for values in scope if all(_apart(values, each.constants) for each in load.lacks))
+    read = tuple(values for values in scope if all(_are_disjoint(values, each.constants) for each in load.lacks))
     return read or None
 
 
-def _apart(one: dict[str, str], other: dict[str, str]) -> bool:
+def _are_disjoint(one: dict[str, str], other: dict[str, str]) -> bool:
     return any(one[name] != other[name] for name in one.keys() & other.keys())
 
 
 def incomplete(run: RunContext, load: TypeLoad) -> tuple[Issue, ...]:
-    """Return the warning that a sync takes nothing or not all of a type away, and why; none where it does."""
+    """Return the warning that a sync keeps missing records of a type, and why; none where it keeps none."""
     if run.job.mode is not Mode.SYNC or run.job.missing is Missing.IGNORE or is_frozen(run):
         return ()
-    scope = judged(load)
+    scope = authoritative_scope(load)
     if load.source.referred or scope == load.source.scope:
         return ()
     does = "deleted" if run.job.missing is Missing.DELETE else "retired"
     left = [values for values in load.source.scope if scope and values not in scope]
-    where = f" of {_listed([_place(values) for values in left])}" if left else ""
-    message = f"no {load.resource.title} record{where} is {does}: {_listed(_reasons(load))}"
+    where = f" of {_joined_reasons([_place(values) for values in left])}" if left else ""
+    message = f"no {load.resource.title} record{where} is {does}: {_joined_reasons(_reasons(load))}"
     return (Issue(NOT_WHOLE, message, Severity.WARNING, part=load.number),)
 
 
@@ -144,6 +145,5 @@ def _place(values: dict[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in values.items())
 
 
-def _listed(reasons: Sequence[str]) -> str:
-    more = f" and {len(reasons) - _SHOWN:,} more" if len(reasons) > _SHOWN else ""
-    return "; ".join(reasons[:_SHOWN]) + more
+def _joined_reasons(reasons: Sequence[str]) -> str:
+    return some_of(reasons, _SHOWN, separator="; ")

@@ -16,30 +16,30 @@ from tasks.runtime.context import RunContext
 from tasks.runtime.type_load import Loads, TypeLoad, kept_issues
 from tasks.store.merge.sides import Target
 from tasks.store.resolve import partial_keys, references
-from tasks.store.resolve.doubts import AmbiguousValue
+from tasks.store.resolve.ambiguous_values import AmbiguousValue
 from tasks.store.resolve.source_ids import find_renamed
 
 
-def settle(run: RunContext, connection: Connection, loads: Loads, at: int, target: Target) -> Loads:
-    """Write the keys that the rows of one type mean in the places of other names, and report each as a repair.
+def resolve_keys(run: RunContext, connection: Connection, loads: Loads, at: int, target: Target) -> Loads:
+    """Replace other names in the rows of one type by the keys that they mean, and report each as a repair.
 
     Returns the types as they are then; a frozen plan stays as it was shown.
     """
     if run.moved in (Moved.REFUSE, Moved.SKIP):
         return loads
     staging = loads[at].staging
-    doubts: list[AmbiguousValue] = []
-    settling = _Settling(run, connection, loads, at)
+    ambiguous: list[AmbiguousValue] = []
+    resolution = _KeyResolution(run, connection, loads, at)
     for table in (staging.table, *([staging.flawed] if staging.any_flawed else [])):
         one = replace(target, s=table)
-        doubts += settling.records(one, settling.references(one))
-        settling.keys(one)
+        ambiguous += resolution.records(one, resolution.references(one))
+        resolution.keys(one)
         find_renamed(connection, one)
-    return settling.settled(loads, doubts)
+    return resolution.resolved(loads, ambiguous)
 
 
-class _Settling:
-    """The settling of one type, inside a transaction: what was found so far."""
+class _KeyResolution:
+    """The resolution of the keys of one type, inside a transaction: what was found so far."""
 
     def __init__(self, run: RunContext, connection: Connection, loads: Loads, at: int) -> None:
         self.run = run
@@ -63,7 +63,7 @@ class _Settling:
                 references.write_keys(self.connection, target, found)
                 self.outdated.add(rule.field)
                 self.rekeyed = self.rekeyed or rule.field in target.resource.key
-            left += references.doubts(self.connection, target, found)
+            left += references.ambiguous_values(self.connection, target, found)
         return left
 
     def records(self, target: Target, left: list[AmbiguousValue]) -> list[AmbiguousValue]:
@@ -72,7 +72,7 @@ class _Settling:
         if self.creating.created:
             # Another case of the name of a record that is created now means that record.
             left = self.references(target)
-        return [*(doubt for doubt in left if (doubt.field, doubt.value) not in refused), *refused.values()]
+        return [*(value for value in left if (value.field, value.value) not in refused), *refused.values()]
 
     def keys(self, target: Target) -> None:
         """Complete the keys that mean a single record."""
@@ -107,15 +107,15 @@ class _Settling:
         self.counts[rule, str(Severity.REPAIR)] += count
         return count
 
-    def settled(self, loads: Loads, doubts: list[AmbiguousValue]) -> Loads:
+    def resolved(self, loads: Loads, ambiguous: list[AmbiguousValue]) -> Loads:
         """Return the types with what was found and created."""
         made = self.creating.loads
         return tuple(
-            self._settled(load, doubts) if load.number == self.load.number else load
+            self._resolved(load, ambiguous) if load.number == self.load.number else load
             for load in (made.get(each.resource.type, each) for each in loads)
         )
 
-    def _settled(self, load: TypeLoad, doubts: list[AmbiguousValue]) -> TypeLoad:
+    def _resolved(self, load: TypeLoad, ambiguous: list[AmbiguousValue]) -> TypeLoad:
         tally = load.tally.with_rules(+self.counts)
         # A sync must not delete or retire what such a row may mean.
         tally = replace(tally, kept=tally.kept + self.counts.total(), keyless=tally.keyless + self.unclear)
@@ -123,6 +123,6 @@ class _Settling:
             load.staging,
             prefilter=load.staging.prefilter.without(self.outdated),
             rekeyed=load.staging.rekeyed or self.rekeyed,
-            doubts=tuple(dict.fromkeys(doubts)),
+            ambiguous_values=tuple(dict.fromkeys(ambiguous)),
         )
         return replace(load, tally=tally, staging=staging)

@@ -18,7 +18,7 @@ from tasks.planning.missing_records import incomplete, is_frozen, targets_of
 from tasks.runtime.context import RunContext
 from tasks.runtime.type_load import Loads, TypeLoad, part_reports
 from tasks.store import ledger
-from tasks.store.merge.deletions import Gone, Missed
+from tasks.store.merge.deletions import MissingRecords, RemovalCounts
 from tasks.store.merge.frozen_plan import Frozen
 from tasks.store.merge.plan import Planner
 from tasks.store.merge.rekeyed import Followed, Following
@@ -62,7 +62,7 @@ class RunPlan:
     connection: Connection
     loads: Loads
     planners: tuple[Planner, ...]
-    missed: dict[int, Missed]
+    missed: dict[int, MissingRecords]
     following: Following
     followed: Followed
 
@@ -77,8 +77,8 @@ class RunPlan:
         loads, count = with_conflicts(self.run, self.connection, self.loads)
         return replace(self, loads=loads), count + (kept if self.run.moved is Moved.REFUSE else 0)
 
-    def held(self) -> str | None:
-        """Say why a sync must wait for a yes."""
+    def reason_to_hold(self) -> str | None:
+        """Return why a sync is held until it is approved; None where it is not."""
         for load in self.loads:
             if load.plan:
                 taken = load.plan.delete + load.plan.retire
@@ -130,12 +130,12 @@ def plan_of(run: RunContext, connection: Connection, loads: Loads) -> RunPlan:
     """Plan what would become of every record; of a frozen plan, nobody writes its records from here on."""
     if is_frozen(run):
         for frozen in frozen_plans(run, connection, loads):
-            frozen.hold_still()
+            frozen.lock_records()
     targets = targets_of(run, loads)
     pairs = [*zip(loads, targets, strict=True)]
     planners = [Planner(connection, run.run_id, load.staging, target, load.comparison) for load, target in pairs]
-    listed = [(load, target) for load, target in pairs if load.leaves]
-    missed = {load.number: Missed(connection, target, run.job.missing, run.run_id) for load, target in listed}
+    leaving = [(load, target) for load, target in pairs if load.leaves]
+    missed = {load.number: MissingRecords(connection, target, run.job.missing, run.run_id) for load, target in leaving}
     planned = [
         _planned(run, connection, load, planner, missed.get(load.number))
         for load, planner in zip(loads, planners, strict=True)
@@ -147,7 +147,7 @@ def plan_of(run: RunContext, connection: Connection, loads: Loads) -> RunPlan:
 
 
 def _planned(
-    run: RunContext, connection: Connection, load: TypeLoad, planner: Planner, missed: Missed | None
+    run: RunContext, connection: Connection, load: TypeLoad, planner: Planner, missed: MissingRecords | None
 ) -> TypeLoad:
     """Return a type with its plan and the warnings about it."""
     absent = load.absent
@@ -155,8 +155,8 @@ def _planned(
         load = _warned(run, connection, load, issues)
     if absent is None:
         return replace(load, plan=planner.make(None))
-    gone = missed.count(absent.there) if missed else Gone(0, 0, absent.there)
-    return replace(load, plan=planner.make(gone))
+    removals = missed.count(absent.there) if missed else RemovalCounts(0, 0, absent.there)
+    return replace(load, plan=planner.make(removals))
 
 
 def _warned(run: RunContext, connection: Connection, load: TypeLoad, issues: tuple[Issue, ...]) -> TypeLoad:
@@ -170,9 +170,10 @@ def _warned(run: RunContext, connection: Connection, load: TypeLoad, issues: tup
 def _followed_notices(followed: Followed) -> Iterator[Issue]:
     """Say how many records of each type follow those that get another key."""
     for name, count in followed.counts.items():
-        said = f"{RESOURCES[name].title} records that follow others to another key, to which they refer: {count:,}"
-        yield Issue("followed", said, Severity.WARNING)
+        message = f"{RESOURCES[name].title} records that follow others to another key, to which they refer: {count:,}"
+        yield Issue("followed", message, Severity.WARNING)
     for name, count in followed.left.items():
         title = RESOURCES[name].title
-        said = f"{title} records that refer to others under a key of before, as their own new key is taken: {count:,}"
-        yield Issue("followed", said, Severity.WARNING)
+        what = f"{title} records that refer to others under a key of before, as their own new key is taken"
+        message = f"{what}: {count:,}"
+        yield Issue("followed", message, Severity.WARNING)

@@ -104,7 +104,7 @@ def open_run(
         ledger.reap(session)
         run = _entered(job, session, settings, progress)
         try:
-            with disk_watched():
+            with disk_errors():
                 run.workdir.mkdir(parents=True, exist_ok=True)
             yield run
         except (TooManyErrors, PlanMoved, UnderWay) as error:
@@ -180,7 +180,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
-def disk_watched(
+def disk_errors(
     what: str = "the run's temporary files: make room, or set CMDB_HOME to a larger disk",
 ) -> Iterator[None]:
     """Turn a full disk under a run's working folder, or for `what`, into what to do about it."""
@@ -188,8 +188,8 @@ def disk_watched(
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
         # What a library in Rust writes has the number in its text alone.
-        told = any(f"(os error {number})" in str(error) for number in _NO_ROOM)
-        if told or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+        is_full = any(f"(os error {number})" in str(error) for number in _NO_ROOM)
+        if is_full or (isinstance(error, OSError) and error.errno in _NO_ROOM):
             raise StorageFull(f"There is no room left for {what}.") from error
         raise
 

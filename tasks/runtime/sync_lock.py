@@ -1,4 +1,4 @@
-"""Turn: one run of a sync at a time; the next one is refused, or waits."""
+"""The single-flight lock of a sync: one run at a time; the next one is refused or queued."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from tasks.store.ledger.sync_locks import holder
 _LOOK = 0.2
 
 
-def take_turn(run: RunContext, job: SyncJob) -> None:
-    """Hold a sync's name until the run ends; raises UnderWay where another run holds it and this one may not wait.
+def acquire_sync_lock(run: RunContext, job: SyncJob) -> None:
+    """Hold the lock of a sync until the run ends; raises UnderWay where another run holds it and this one may not wait.
 
-    At most one run waits: it reads the source as it is when its turn comes, so that a third one would find nothing.
+    At most one run waits: it reads the source as it is when it gets the lock, so that a third one would find nothing.
     """
     if job.dry_run:
         return
-    turn, queue = name_lock("sync", job.source), name_lock("queue of sync", job.source)
-    if run.session.try_hold(turn):
+    lock, queue = name_lock("sync", job.source), name_lock("queue of sync", job.source)
+    if run.session.try_hold(lock):
         return
     if job.overlap is Overlap.REFUSE:
-        raise UnderWay(f"{_other(run, job, turn)} is under way. Nothing was changed.")
+        raise UnderWay(f"{_other(run, job, lock)} is under way. Nothing was changed.")
     if not run.session.try_hold(queue):
         raise UnderWay(
-            f"{_other(run, job, turn)} is under way, and {_other(run, job, queue)} waits for its end. "
+            f"{_other(run, job, lock)} is under way, and {_other(run, job, queue)} waits for its end. "
             "Nothing was changed."
         )
-    while not run.session.try_hold(turn):
+    while not run.session.try_hold(lock):
         run.progress(Phase.WAITING, 0, None)
         time.sleep(_LOOK)
     run.session.free(queue)

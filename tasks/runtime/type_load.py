@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Absent:
+class AbsentRecords:
     """How many records there are in the scope of a sync, whether it lists any that go, and those that stay though."""
 
     there: int = 0
-    listed: bool = False
+    any_listed: bool = False
     kept: tuple[Issue, ...] = ()
 
 
@@ -41,7 +41,7 @@ class TypeLoad:
     staging: Staging
     tally: Tally = field(default_factory=Tally)
     comparison: Comparison = field(default_factory=Comparison)
-    absent: Absent | None = None
+    absent: AbsentRecords | None = None
     unplaced: int = 0
     created: tuple[Issue, ...] = ()
     plan: Plan | None = None
@@ -69,7 +69,7 @@ class TypeLoad:
     @property
     def leaves(self) -> bool:
         """Whether a sync lists records of the type to be retired or deleted."""
-        return self.absent is not None and self.absent.listed
+        return self.absent is not None and self.absent.any_listed
 
     @property
     def report(self) -> PartReport:

@@ -36,7 +36,7 @@ from tasks.formats import FORMATS, format_named
 from tasks.formats.about import about_cell, stamp
 from tasks.formats.base import Format, Frames, Target
 from tasks.mapping.infer_type import HEAD, tells_type
-from tasks.runtime.context import disk_watched, user
+from tasks.runtime.context import disk_errors, user
 from tasks.store.access.definitions import load_mapping
 from tasks.store.connection.engine import database_errors, engine
 from tasks.store.read.as_of import as_of, is_known
@@ -123,7 +123,7 @@ def open_export(
     workdir = settings.temporary / run.hex
     with database_errors(), engine(url).connect() as connection:
         try:
-            with disk_watched():
+            with disk_errors():
                 workdir.mkdir(parents=True, exist_ok=True)
             snapshot(connection, run)
             past = moment(job.as_of) if job.as_of else None
@@ -270,7 +270,7 @@ def write(export: Export, tables: Sequence[Table]) -> Exported:
     tables = [table for table in tables if table.queried.records] or tables
     total = sum(table.queried.records for table in tables)
     room = f"'{job.path}', or for the run's temporary files under CMDB_HOME: make room, or choose a larger disk"
-    with disk_watched(room), atomic_path(job.path) as path:
+    with disk_errors(room), atomic_path(job.path) as path:
         metadata = _metadata(export, tables) if job.metadata else _stamp(export, tables)
         tables, notices = (tables, ()) if metadata or job.several else _described(tables[0])
         count = _Count(export.progress, total)

@@ -19,7 +19,7 @@ from schemas.resources import resource
 from schemas.sources import Extracted
 from tasks.formats.base import NOTHING, Described
 from tasks.mapping.infer_type import detect_type
-from tasks.runtime.context import RunContext, disk_watched
+from tasks.runtime.context import RunContext, disk_errors
 from tasks.runtime.values import Sources
 from tasks.security.secrets import secret_named
 from tasks.steps.detect import files_of_types
@@ -54,7 +54,7 @@ def fetch(run: RunContext, job: SyncJob) -> Fetched | None:
         own=_own_server(run),
         progress=lambda files, records, size: run.progress(Phase.FETCH, records or files, None),  # noqa: ARG005
     )
-    with disk_watched():
+    with disk_errors():
         fetched = sources.fetch(request)
     if fetched is None or (seen and fetched.whole and fetched.digest == seen.digest):
         if seen:
@@ -84,10 +84,10 @@ def _last(run: RunContext, job: SyncJob) -> ledger.Seen | None:
         return None
     with run.session.transaction() as connection:
         seen = ledger.last_seen(connection, job.source)
-    return seen if seen and _asked(seen.options) == _asked(job.options()) else None
+    return seen if seen and _compared_options(seen.options) == _compared_options(job.options()) else None
 
 
-def _asked(options: dict[str, Any]) -> dict[str, Any]:
+def _compared_options(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in _SAME}
 
 

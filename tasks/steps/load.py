@@ -16,9 +16,9 @@ from schemas.issues import issues_frame
 from schemas.phases import Phase
 from schemas.reports import Outcome, Status
 from schemas.sources import ROW
-from tasks.planning.create_missing import settle_created
+from tasks.planning.create_missing import without_unreferred
 from tasks.planning.missing_records import spare, targets_of, with_absent
-from tasks.planning.resolve_keys import settle
+from tasks.planning.resolve_keys import resolve_keys
 from tasks.planning.run_plan import RunPlan, frozen_plans, moved_message, plan_of, with_conflicts
 from tasks.rules.evaluate import OfRecords, of_cells
 from tasks.runtime.context import RunContext, outcome_after
@@ -111,7 +111,7 @@ def _checked(run: RunContext, connection: Connection, loads: Loads) -> Loads:
     """Ask the rules over many records of what the run will leave, and compare what is left with what is stored."""
     run.progress(Phase.CHECK, 0, None)
     for at, target in enumerate(targets_of(run, loads)):
-        loads = settle(run, connection, loads, at, target)
+        loads = resolve_keys(run, connection, loads, at, target)
     loads = with_absent(run, connection, loads)
     reverted: set[str] = set()
     for at, target in enumerate(targets_of(run, loads)):
@@ -126,7 +126,7 @@ def _checked(run: RunContext, connection: Connection, loads: Loads) -> Loads:
         loads, more = _leaves_more(run, connection, loads, reverted)
     if run.moved is Moved.REFUSE:
         return loads
-    return settle_created(run, connection, loads, targets_of(run, loads))
+    return without_unreferred(run, connection, loads, targets_of(run, loads))
 
 
 class _Refused(Exception):
@@ -252,7 +252,7 @@ def _keep_rejected(run: RunContext, connection: Connection, loads: Loads) -> Non
 
 def _carried_out(run: RunContext, plan: RunPlan, problem: str | None) -> LoadResult:
     """Apply the plans, or keep what they would do; the ledger's entry is in the same transaction."""
-    held = None if run.moved else plan.held()
+    held = None if run.moved else plan.reason_to_hold()
     counts = counts_of(plan.loads)
     shown: dict[str, Any] = {}
     if run.job.dry_run or held:

@@ -19,7 +19,7 @@ from schemas.settings import Settings
 from tasks.runtime.context import outcome_after, user
 from tasks.store import ledger
 from tasks.store.connection.session import Session
-from tasks.store.merge.deletions import Missed
+from tasks.store.merge.deletions import MissingRecords
 from tasks.store.merge.sides import Target
 
 SOURCE = "retired records"
@@ -58,7 +58,7 @@ def _types(session: Session, oldest: datetime) -> list[Resource]:
     any_may_go = False
     with session.transaction() as connection:
         for number, chosen in enumerate(reversed(RESOURCES.values())):
-            missed = _listed(connection, chosen, number, session.run_id, oldest)
+            missed = _old_records(connection, chosen, number, session.run_id, oldest)
             if missed.count(0).delete:
                 found.append(chosen)
                 missed.spare()
@@ -66,10 +66,12 @@ def _types(session: Session, oldest: datetime) -> list[Resource]:
     return found if any_may_go else []
 
 
-def _listed(connection: Connection, chosen: Resource, number: int, run_id: UUID, oldest: datetime) -> Missed:
+def _old_records(
+    connection: Connection, chosen: Resource, number: int, run_id: UUID, oldest: datetime
+) -> MissingRecords:
     table = TABLES[chosen.type]
     # Nothing is staged: what is there stands on both sides.
-    missed = Missed(connection, Target(chosen, table, table, (), Empty.KEEP, number), Missing.DELETE, run_id)
+    missed = MissingRecords(connection, Target(chosen, table, table, (), Empty.KEEP, number), Missing.DELETE, run_id)
     missed.find_retired(oldest)
     return missed
 
@@ -81,11 +83,11 @@ def _delete(session: Session, types: list[Resource], oldest: datetime) -> None:
     spared = 0
     with session.transaction() as connection:
         for number, chosen in enumerate(types):
-            missed = _listed(connection, chosen, number, run_id, oldest)
-            told = missed.spare()
-            ledger.add_issues(connection, run_id, issues_frame(told), number)
-            spared += len(told)
-            parts.append(PartReport(chosen.type, SOURCE, Counts(warnings=len(told), delete=missed.count(0).delete)))
+            missed = _old_records(connection, chosen, number, run_id, oldest)
+            warnings = missed.spare()
+            ledger.add_issues(connection, run_id, issues_frame(warnings), number)
+            spared += len(warnings)
+            parts.append(PartReport(chosen.type, SOURCE, Counts(warnings=len(warnings), delete=missed.count(0).delete)))
             missed.remove()
         ending: dict[str, Any] = {"duration": round(time.monotonic() - began, 3)}
         ending |= {"rules": [["referred_to", Severity.WARNING, spared]]} if spared else {}

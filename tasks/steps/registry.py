@@ -29,7 +29,7 @@ from tasks.planning.create_missing import created_types, with_referred
 from tasks.prefetch import prefetched
 from tasks.rules.evaluate import of_cells, try_out
 from tasks.rules.load import load_rules, rules_for
-from tasks.runtime.context import RunContext, disk_watched, user
+from tasks.runtime.context import RunContext, disk_errors, user
 from tasks.runtime.values import LoadResult, MappedSource, Scope, Sources, StagedShard, Tally, issues_to_keep
 from tasks.security.redaction import samples, without_secrets
 from tasks.steps import extract as reading
@@ -62,7 +62,7 @@ class Steps:
 def extract(run: RunContext, job: ImportJob) -> Sources:
     """Open the source: its format, encoding and shape, and the records of each of its types as lazy text columns."""
     run.progress(Phase.EXTRACT, 0, None)
-    with disk_watched():
+    with disk_errors():
         return Sources(reading.extract_all(job, run.workdir, run.settings))
 
 
@@ -74,7 +74,7 @@ def fetch(run: RunContext, job: SyncJob) -> Fetched | None:
 def read(run: RunContext, job: SyncJob, fetched: Fetched) -> Sources:
     """Open the files of a source: the records of each of its types as lazy text columns."""
     run.progress(Phase.EXTRACT, 0, None)
-    with disk_watched():
+    with disk_errors():
         return fetching.read(run, job, fetched)
 
 
@@ -173,8 +173,8 @@ def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:
     """Refuse a constant that none of several types has a field for."""
     for name in given.constants if len(types) > 1 else ():
         if not any(is_field(name, chosen) for chosen in types):
-            listed = ", ".join(chosen.type for chosen in types)
-            raise MappingError(f"None of {listed} has a field '{name}': leave it out, or correct its name.")
+            names = ", ".join(chosen.type for chosen in types)
+            raise MappingError(f"None of {names} has a field '{name}': leave it out, or correct its name.")
 
 
 def _scope(mapping: Mapping, given: Scope) -> Scope:
@@ -212,7 +212,7 @@ def validate(run: RunContext, source: MappedSource) -> StagedShard:
     validator = _validator(run, source, source.extracted, staging)
     whole = completed(run.session, source.resource, source.mapping, without_secrets(source.extracted, source.resource))
     size = run.job.batch_size or run.settings.batch_size
-    with disk_watched():
+    with disk_errors():
         for batch in prefetched(validator.batches(whole, size)):
             issues = issues_to_keep(batch, run.settings.max_issues - tally.kept)
             with run.session.transaction() as connection:
@@ -253,8 +253,8 @@ def validate_all(steps: Steps, run: RunContext, sources: tuple[MappedSource, ...
     total = None if None in known else sum(filter(None, known))
     staged: tuple[StagedShard, ...] = ()
     for source in sources:
-        after = tuple(each.tally for each in staged)
-        staged += (steps.validate(replace(run, progress=_progress_after(run.progress, after, total)), source),)
+        tallies = tuple(each.tally for each in staged)
+        staged += (steps.validate(replace(run, progress=_progress_after(run.progress, tallies, total)), source),)
     return staged
 
 

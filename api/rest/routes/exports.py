@@ -31,7 +31,7 @@ from schemas.jobs import ExportJob
 from schemas.permissions import Action
 from schemas.resources import RESOURCES, resource
 from tasks.formats import FORMATS, format_named
-from tasks.runtime.context import disk_watched
+from tasks.runtime.context import disk_errors
 from tasks.store.read.query import Selection
 
 _MEDIA = ("application/gzip", *sorted({format.media for format in FORMATS.values() if format.write}))
@@ -66,7 +66,7 @@ async def export(
     folder = service.settings.storage / "exports" / str(uuid4())
     job = await run_sync(asked.job, str(folder / name), caller.name)
     await run_sync(check_storage, service.settings, caller.name)
-    with disk_watched():
+    with disk_errors():
         await run_sync(_make, folder, caller.name)
     try:
         run = await service.start(job, caller.name, idempotency_key)

@@ -67,7 +67,7 @@ def blocks_outside_referenced(check: Inquiry, rule: Inside) -> Iterator[Select[A
     """Find the blocks that lie outside those of the record that the row names."""
     target = check.target
     to = RESOURCES[rule.to]
-    named = records_of(to, rule.blocks, target.beside, leaving=target.leaving)
+    named = records_of(to, rule.blocks, target.earlier, leaving=target.leaving)
     own, reference = target.held(rule.field), target.held(rule.reference)
     is_the_one = named.c.key == reference
     within = [_is_within(own, named.c[block]) for block in rule.blocks]

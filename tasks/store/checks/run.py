@@ -33,7 +33,7 @@ from tasks.store.merge.diff import Comparison, compare
 from tasks.store.merge.projected import other_records
 from tasks.store.merge.sides import Target
 from tasks.store.resolve import partial_keys
-from tasks.store.resolve.references import drop_doubts, keep_doubts
+from tasks.store.resolve.references import drop_doubts, keep_ambiguous_values
 from tasks.store.resolve.source_ids import replaced
 from tasks.store.staging.table import Staging
 
@@ -79,7 +79,8 @@ def run_checks(
     with connection.begin_nested() if options.whole else nullcontext():
         FOUND.create(connection, checkfirst=False)
         flawed = replace(target, s=staging.flawed)
-        keep_doubts(connection, [target, *([flawed] if staging.any_flawed else [])], [*staging.doubts])
+        targets = [target, *([flawed] if staging.any_flawed else [])]
+        keep_ambiguous_values(connection, targets, [*staging.ambiguous_values])
         for issues in own(connection, target):
             copy_frame(connection, FOUND, issues.select(FOUND.c.keys()))
         check_run = _CheckRun(connection, staging, target, options)

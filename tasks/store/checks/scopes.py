@@ -46,9 +46,9 @@ def _known_scopes(target: Target, rule: Reference) -> CTE:
     """The scopes of the records of a type that are stored, or come in the same run."""
     stored = TABLES[rule.to]
     parts = [select(stored.c[_ACCOUNT], stored.c[_REGION])]
-    if beside := target.beside.get(rule.to):
-        columns = (beside.value(name).label(name) for name in (_ACCOUNT, _REGION))
-        both = beside.s.join(beside.t, beside.stored_key == beside.staged_key, isouter=True)
+    if other := target.earlier.get(rule.to):
+        columns = (other.value(name).label(name) for name in (_ACCOUNT, _REGION))
+        both = other.s.join(other.t, other.stored_key == other.staged_key, isouter=True)
         parts.append(select(*columns).select_from(both))
     # Once for all rows, and not once for each.
     return union(*parts).cte("held").prefix_with("MATERIALIZED", dialect="postgresql")

@@ -55,7 +55,7 @@ _MOST = 1_000
 
 
 @dataclass(frozen=True)
-class Gone:
+class RemovalCounts:
     """How many records would be deleted or retired, and how many there are in the scope."""
 
     delete: int
@@ -69,8 +69,8 @@ def version_of(table: Table) -> ColumnElement[int]:
     return cast(cast(literal_column(f'"{quoted}".xmin'), Text), BigInteger)
 
 
-class Missed:
-    """The missing records of one part of a sync, inside the transaction that takes them away."""
+class MissingRecords:
+    """The missing records of one type of a sync, inside the transaction that deletes or retires them."""
 
     def __init__(self, connection: Connection, target: Target, policy: Missing, run_id: Any) -> None:
         self.connection = connection
@@ -131,7 +131,7 @@ class Missed:
         is, the row will be rejected.
         """
         issues = []
-        for other, left in naming(self.target.resource, self.keys, self._beside, self._going, checked=checked):
+        for other, left in naming(self.target.resource, self.keys, self._other_targets, self._going, checked=checked):
             query = delete(self.keys).where(self.keys.c.key == left.c.named).returning(self.keys.c.key, left.c.key)
             spared = dict(self.connection.execute(query).tuples().all())
             title = self.target.resource.title
@@ -143,18 +143,18 @@ class Missed:
         return issues
 
     @property
-    def _beside(self) -> dict[str, Target]:
-        return self.target.beside | self.target.later
+    def _other_targets(self) -> dict[str, Target]:
+        return self.target.earlier | self.target.later
 
     def _going(self, other: str) -> FromClause | None:
         return self.target.leaving.get(other)
 
-    def count(self, there: int) -> Gone:
+    def count(self, there: int) -> RemovalCounts:
         """Return how many records the list holds."""
         taken = select(func.count()).select_from(self.keys).where(~self.keys.c.retired)
         count = int(self.connection.scalar(taken) or 0)
         deleted = self.policy is Missing.DELETE
-        return Gone(count if deleted else 0, 0 if deleted else count, there)
+        return RemovalCounts(count if deleted else 0, 0 if deleted else count, there)
 
     def changes(self, most: int) -> list[Change]:
         """Return the first of them with what they hold."""
@@ -253,7 +253,7 @@ def unplaced(connection: Connection, target: Target) -> int:
 
 
 def _unplaced(target: Target, rows: Table) -> Iterator[ColumnElement[bool]]:
-    resource, others = target.resource, target.beside | target.later
+    resource, others = target.resource, target.earlier | target.later
     for rule in resource.rules(Reference):
         if rule.field not in resource.key or rule.field not in rows.c:
             continue

@@ -89,7 +89,7 @@ class Frozen:
         copied.create(self.connection, checkfirst=False)
         self.connection.execute(insert(copied).from_select(copied.c.keys(), select(self.table)))
 
-    def hold_still(self) -> None:
+    def lock_records(self) -> None:
         """Keep everybody from writing records of the type, until the transaction ends; they may be read."""
         table = self._quoted(self.target.t)
         self.connection.execute(text(f"lock table {table} in share row exclusive mode"))
@@ -154,7 +154,7 @@ class Frozen:
         excluded.drop(self.connection)
         return taken
 
-    def recall_missing(self) -> None:
+    def list_missing(self) -> None:
         """List again the records that the plan deletes or retires."""
         removed = missing_records(self.target.part)
         self.connection.execute(DropTable(removed, if_exists=True))

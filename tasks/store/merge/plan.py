@@ -30,7 +30,7 @@ from sqlalchemy.schema import AddConstraint, DropConstraint
 from schemas.model.tables import CHANGE, FIRST_REFERRED, KNOWN_AS, NOTES, RETIRED_AT, UNTOUCHED_FIELDS
 from schemas.reports import Change
 from tasks.store.connection.session import set_local
-from tasks.store.merge.deletions import Gone
+from tasks.store.merge.deletions import RemovalCounts
 from tasks.store.merge.diff import SORTING, Comparison, planned_updates
 from tasks.store.merge.sides import Target, source_row
 from tasks.store.staging.table import Staging
@@ -66,7 +66,7 @@ class Planner:
         self.written = self.target.written
         self.updates = planned_updates(target.part)
 
-    def make(self, missing: Gone | None = None) -> Plan:
+    def make(self, missing: RemovalCounts | None = None) -> Plan:
         """Say what the comparison, and what the source no longer has, mean for the records."""
         known, changed = self.comparison.known, self.comparison.changed
         plan = Plan(self.staging.rows - known, changed, known - changed)

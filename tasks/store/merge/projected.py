@@ -40,7 +40,7 @@ def other_records(target: Target) -> Records:
         resource = RESOURCES[resource_type]
         if later := target.later.get(resource_type):
             return known_records(later, resource.stored, target.leaving)
-        return records_of(resource, resource.stored, target.beside, leaving=target.leaving, in_service=True)
+        return records_of(resource, resource.stored, target.earlier, leaving=target.leaving, in_service=True)
 
     return records
 

@@ -58,7 +58,7 @@ def missing_records(part: int) -> Table:
 class Target:
     """The staged rows `s`, the stored records `t`, the fields that the import speaks of, and its empty-cell policy.
 
-    `beside` has the types that the same run has checked before this one, and `later` those that it checks after it.
+    `earlier` has the types that the same run has checked before this one, and `later` those that it checks after it.
     `leaving` lists, by type, the records that the run retires or deletes; types of which none leave are not in it.
     `rejected` has the rejected rows of this type, where there are any.
     """
@@ -69,7 +69,7 @@ class Target:
     fields: tuple[str, ...]
     empty: Empty
     part: int = 0
-    beside: dict[str, Target] = field(default_factory=dict)
+    earlier: dict[str, Target] = field(default_factory=dict)
     later: dict[str, Target] = field(default_factory=dict)
     leaving: dict[str, Table] = field(default_factory=dict)
     rejected: Table | None = None
@@ -169,7 +169,7 @@ class Target:
 def target_of(
     staging: Staging,
     empty: Empty,
-    beside: dict[str, Target] | None = None,
+    earlier: dict[str, Target] | None = None,
     later: dict[str, Target] | None = None,
     leaving: dict[str, Table] | None = None,
 ) -> Target:
@@ -182,7 +182,7 @@ def target_of(
         staging.fields,
         empty,
         staging.part,
-        {} if beside is None else beside,
+        {} if earlier is None else earlier,
         {} if later is None else later,
         {} if leaving is None else leaving,
         staging.flawed if staging.rejected_rows else None,
@@ -192,7 +192,7 @@ def target_of(
 def records_of(
     resource: Resource,
     names: tuple[str, ...],
-    beside: Dict[str, Target],
+    earlier: Dict[str, Target],
     *,
     leaving: Dict[str, Table] | None = None,
     in_service: bool = False,
@@ -205,7 +205,7 @@ def records_of(
     `leaving` are left out. Without `staged`, the records are left out that the run has a valid row of.
     """
     table = TABLES[resource.type]
-    target = beside.get(resource.type)
+    target = earlier.get(resource.type)
     stored = select(table.c[resource.key_column].label("key"), *(table.c[name] for name in names))
     if in_service:
         stored = stored.where(table.c[RETIRED_AT].is_(None))

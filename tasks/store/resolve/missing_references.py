@@ -24,8 +24,8 @@ def is_unknown(target: Target, rule: Reference) -> ColumnElement[bool] | None:
     to = RESOURCES[rule.to]
     named, value = TABLES[rule.to], target.s.c[rule.field]
     there: ColumnElement[bool] = exists(select(literal(1)).select_from(named).where(named.c[to.key_column] == value))
-    if beside := target.beside.get(rule.to):
-        there = or_(there, exists(select(literal(1)).select_from(beside.s).where(beside.staged_key == value)))
+    if other := target.earlier.get(rule.to):
+        there = or_(there, exists(select(literal(1)).select_from(other.s).where(other.staged_key == value)))
     unknown = and_(value.is_not(None), ~there, staged_alive(target))
     if rule.when is None:
         return unknown
@@ -54,8 +54,8 @@ def known_keys(connection: Connection, target: Target, to: str, most: int) -> li
     """Return the keys of the records of a type, staged ones first and retired ones included, up to a number."""
     stored = TABLES[to].c[RESOURCES[to].key_column]
     keys: list[str] = []
-    if beside := target.beside.get(to):
-        keys += connection.scalars(select(beside.staged_key).where(beside.staged_key.is_not(None)).limit(most))
+    if other := target.earlier.get(to):
+        keys += connection.scalars(select(other.staged_key).where(other.staged_key.is_not(None)).limit(most))
     return [*keys, *connection.scalars(select(stored).limit(most))][:most]
 
 

@@ -47,7 +47,7 @@ from schemas.spelling import nearest_of
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.sides import Target, records_of
-from tasks.store.resolve.doubts import AmbiguousValue
+from tasks.store.resolve.ambiguous_values import AmbiguousValue
 
 RULE, AMBIGUOUS = "reference_name", "ambiguous_reference"
 """The rules of a reference that was read as a key, and of one that could mean several records."""
@@ -108,8 +108,8 @@ def _unknown(target: Target, rule: Reference) -> Select[Any]:
     distinct = select(value.label("value")).where(value.is_not(None)).distinct().subquery()
     stored = TABLES[rule.to].c[to.key_column]
     query = select(distinct).where(~exists(select(literal(1)).where(stored == distinct.c.value)))
-    if beside := target.beside.get(rule.to):
-        query = query.where(~exists(select(literal(1)).where(beside.staged_key == distinct.c.value)))
+    if other := target.earlier.get(rule.to):
+        query = query.where(~exists(select(literal(1)).where(other.staged_key == distinct.c.value)))
     return query
 
 
@@ -125,7 +125,7 @@ def _near(target: Target, rule: Reference) -> ColumnElement[Any]:
 def _spelt(to: Resource, rule: Reference, target: Target) -> FromClause:
     """Every other name of every record in service: `key`, `name`, `near`, and `how`, what the name is."""
     fields = {name for form in to.other_names for name in form} | ({rule.near} if rule.near else set())
-    there = records_of(to, tuple(sorted(fields)), target.beside, in_service=True)
+    there = records_of(to, tuple(sorted(fields)), target.earlier, in_service=True)
     near = there.c[rule.near] if rule.near else cast(null(), Text)
     forms = []
     for form in to.other_names:
@@ -160,7 +160,7 @@ def repairs(target: Target, found: Named) -> Select[Any]:
     title = f"{to.title} of that "
     near = target.resource.fields[found.rule.near].title if found.rule.near else ""
     in_place = and_(table.c.near.is_not(None), table.c.rank < _NOWHERE, func.strpos(table.c.how, near) == 0)
-    said = func.format(
+    message = func.format(
         "'%s' read as '%s': the %s%s%s%s",
         table.c.value,
         table.c["keys"][1],
@@ -169,7 +169,7 @@ def repairs(target: Target, found: Named) -> Select[Any]:
         case((in_place, f" in the same {near}"), else_="") if near else "",
         case((table.c.rank % 2 == 1, ", in another case"), else_=""),
     )
-    rows = select(target.s.c[ROW_NUMBER], literal(field), table.c.value, said)
+    rows = select(target.s.c[ROW_NUMBER], literal(field), table.c.value, message)
     return rows.join_from(target.s, table, _is_its(target, found)).where(_sure(table))
 
 
@@ -200,39 +200,39 @@ def _sure(table: Table) -> ColumnElement[bool]:
 # What is left ---------------------------------------------------------------------------------------------------------
 
 
-def doubts(connection: Connection, target: Target, found: Named) -> list[AmbiguousValue]:
+def ambiguous_values(connection: Connection, target: Target, found: Named) -> list[AmbiguousValue]:
     """Return what can be said of the first values that are left: what they could mean, or what is spelt like them."""
     table, rule, to = found.table, found.rule, RESOURCES[found.rule.to]
     left = select(table.c.value, table.c.near, table.c.rank, table.c["keys"])
     left = left.where(or_(table.c.rank.is_(None), ~_sure(table))).order_by(table.c.value, table.c.near).limit(_MOST)
     rows = connection.execute(left).all()
-    told = [_told(rule, to, target.resource, *row) for row in rows if row[-1]]
+    values = [_ambiguous_value(rule, to, target.resource, *row) for row in rows if row[-1]]
     unspelt = [(value, near) for value, near, _, keys in rows if not keys]
     if unspelt:
         spelt = _spelt(to, rule, target)
         names = dict(connection.execute(select(spelt.c.name, spelt.c.key).limit(_MOST_NAMES)).tuples().all())
         like = nearest_of({value for value, _ in unspelt}, [*names.values(), *names])
-        told += [
+        values += [
             AmbiguousValue(rule.field, value, near, None, names.get(like[value], like[value]), ambiguous=False)
             for value, near in unspelt
             if value in like
         ]
-    return told
+    return values
 
 
-def _told(
+def _ambiguous_value(
     rule: Reference, to: Resource, own: Resource, value: str, near: str | None, rank: int, keys: list[str]
 ) -> AmbiguousValue:
     shown = [f"'{key}'" for key in keys[:_MOST_LISTED]]
-    listed = f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else shown[0]
+    choices = f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else shown[0]
     more = f" (and {len(keys) - _MOST_LISTED:,} more)" if len(keys) > _MOST_LISTED else ""
     only = keys[0] if len(keys) == 1 else None
     if rank == _ELSEWHERE and rule.near:
         place = own.fields[rule.near].title
-        said = f"'{value}' is not a {to.title} of the same {place}: write {listed}{more} if that one is meant"
-        return AmbiguousValue(rule.field, value, near, said, only, ambiguous=False)
-    said = f"'{value}' could mean {to.title} {listed}{more}: write the one that is meant"
-    return AmbiguousValue(rule.field, value, near, said, only, ambiguous=True)
+        message = f"'{value}' is not a {to.title} of the same {place}: write {choices}{more} if that one is meant"
+        return AmbiguousValue(rule.field, value, near, message, only, ambiguous=False)
+    message = f"'{value}' could mean {to.title} {choices}{more}: write the one that is meant"
+    return AmbiguousValue(rule.field, value, near, message, only, ambiguous=True)
 
 
 DOUBTS = Table(
@@ -251,26 +251,26 @@ DOUBTS = Table(
 _COLUMNS = ("field", "value", "near", "message", "suggestion", "ambiguous")
 
 
-def keep_doubts(connection: Connection, targets: list[Target], found: list[AmbiguousValue]) -> None:
+def keep_ambiguous_values(connection: Connection, targets: list[Target], found: list[AmbiguousValue]) -> None:
     """Put what can be said of references where `clarify` and `suggestion` find it, until the transaction ends."""
     if not found:
         return
     DOUBTS.create(connection, checkfirst=False)
     kinds = {name: Boolean if name == "ambiguous" else Text for name in _COLUMNS}
-    said = Table("doubt", MetaData(), *(Column(*each) for each in kinds.items()), prefixes=["TEMPORARY"])
-    said.create(connection, checkfirst=False)
-    copy_frame(connection, said, pl.DataFrame([{name: getattr(each, name) for name in _COLUMNS} for each in found]))
+    table = Table("doubt", MetaData(), *(Column(*each) for each in kinds.items()), prefixes=["TEMPORARY"])
+    table.create(connection, checkfirst=False)
+    copy_frame(connection, table, pl.DataFrame([{name: getattr(each, name) for name in _COLUMNS} for each in found]))
     for target in targets:
         for rule in references(target):
-            same = and_(said.c.value == target.s.c[rule.field], said.c.near.is_not_distinct_from(_near(target, rule)))
-            columns = (target.s.c[ROW_NUMBER], *(said.c[name] for name in DOUBTS.c.keys()[1:]))
-            rows = select(*columns).join_from(target.s, said, same).where(said.c.field == rule.field)
+            same = and_(table.c.value == target.s.c[rule.field], table.c.near.is_not_distinct_from(_near(target, rule)))
+            columns = (target.s.c[ROW_NUMBER], *(table.c[name] for name in DOUBTS.c.keys()[1:]))
+            rows = select(*columns).join_from(target.s, table, same).where(table.c.field == rule.field)
             connection.execute(insert(DOUBTS).from_select(DOUBTS.c.keys(), rows))
-    said.drop(connection)
+    table.drop(connection)
 
 
 def drop_doubts(connection: Connection) -> None:
-    """Drop what `keep_doubts` has put there."""
+    """Drop what `keep_ambiguous_values` has put there."""
     connection.execute(text(f'drop table if exists pg_temp."{DOUBTS.name}"'))
 
 

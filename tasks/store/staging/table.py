@@ -17,7 +17,7 @@ from schemas.model.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, UNTOUCHED_
 from schemas.sources import ROW
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.session import name_lock
-from tasks.store.resolve.doubts import AmbiguousValue
+from tasks.store.resolve.ambiguous_values import AmbiguousValue
 from tasks.store.staging.names import FLAWED, staging_name
 from tasks.store.staging.prefilter import Prefilter
 
@@ -29,7 +29,7 @@ class Staging:
     `run_id` is the run that staged the rows; a run that applies a frozen plan reads those of another. `rows` are valid.
     The table `flawed` has `rejected_rows`, whose records are present in the source: those with wrong cells, and in a
     sync also those that rules over many records reject. `any_flawed` is whether it has rows that such rules have still
-    to check. `rekeyed` is whether keys of rows were completed, and `doubts` describe references that name no record.
+    to check. `rekeyed` is whether keys of rows were completed. `ambiguous_values` are references that name no record.
     """
 
     run_id: UUID
@@ -43,7 +43,7 @@ class Staging:
     rejected_rows: int = 0
     any_flawed: bool = False
     rekeyed: bool = False
-    doubts: tuple[AmbiguousValue, ...] = ()
+    ambiguous_values: tuple[AmbiguousValue, ...] = ()
 
     @cached_property
     def table(self) -> Table:

@@ -14,7 +14,7 @@ from schemas.mapping import Mapping
 from schemas.resources import RESOURCES
 from schemas.sources import Extracted
 from tasks.formats.base import NOTHING
-from tasks.planning.missing_records import judged
+from tasks.planning.missing_records import authoritative_scope
 from tasks.runtime.type_load import TypeLoad
 from tasks.runtime.values import MappedSource, Tally
 from tasks.steps.detect import files_of_types
@@ -62,7 +62,7 @@ def part(scope: tuple[dict[str, str], ...] = (), *lacks: dict[str, str], keyless
 )
 def test_what_is_judged(found: TypeLoad, left: tuple[dict[str, str], ...] | None) -> None:
     """The places that were read as a whole; none where rows could not be placed."""
-    assert judged(found) == left
+    assert authoritative_scope(found) == left
 
 
 def test_what_a_list_lacks_by_its_own_words() -> None:
@@ -71,7 +71,7 @@ def test_what_a_list_lacks_by_its_own_words() -> None:
     extracted = replace(SOURCE, gaps=(Issue("page", "page 2 is not in the file", Severity.WARNING),))
     found = replace(found, source=replace(found.source, extracted=extracted))
     assert found.lacks == (Unread("it broke off", "vpc", OTHER), Unread("page 2 is not in the file", "vpc"))
-    assert judged(found) is None
+    assert authoritative_scope(found) is None
 
 
 def test_gaps_of_several_files_are_kept_together() -> None:

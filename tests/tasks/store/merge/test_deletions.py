@@ -14,7 +14,7 @@ from sqlalchemy import select
 from schemas.choices import Missing
 from schemas.issues import Severity
 from schemas.reports import Change
-from tasks.store.merge.deletions import Gone, Missed
+from tasks.store.merge.deletions import MissingRecords, RemovalCounts
 from tests.support import execute, importer, stored, vpc, vpc_id
 from tests.tasks.staged import planner
 
@@ -24,13 +24,13 @@ HERE: Scope = ({"region": "us-east-1", "account_id": "12345678901"},)
 
 
 @contextmanager
-def missed(url: str, folder: Path, policy: Missing, *numbers: int) -> Iterator[Missed]:
+def missed(url: str, folder: Path, policy: Missing, *numbers: int) -> Iterator[MissingRecords]:
     """Give what is missing of a source that has the VPCs of these numbers, in a transaction that is committed."""
     with planner(url, folder, ("vpc_id",), [{"vpc_id": vpc_id(number)} for number in numbers]) as (made, connection):
-        yield Missed(connection, made.target, policy, made.run_id)
+        yield MissingRecords(connection, made.target, policy, made.run_id)
 
 
-def listed(found: Missed) -> list[int]:
+def listed(found: MissingRecords) -> list[int]:
     """The numbers of the records that are listed as missing."""
     keys = found.connection.scalars(select(found.keys.c.key).where(~found.keys.c.retired))
     return sorted(int(key.removeprefix("vpc-"), 16) for key in keys)
@@ -74,7 +74,7 @@ def test_what_is_missing(
         assert listed(found) == missing
         counted = len(missing)
         deleted, retired = (counted, 0) if policy is Missing.DELETE else (0, counted)
-        assert found.count(there) == Gone(deleted, retired, there)
+        assert found.count(there) == RemovalCounts(deleted, retired, there)
         # Asked again, it lists what is missing then, and not what was.
         assert (found.find(HERE), listed(found)) == (2, [2, 3] if policy is Missing.DELETE else [2])
 
@@ -156,7 +156,7 @@ def test_what_others_refer_to_is_spared(database_url: str, tmp_path: Path) -> No
         found.find(HERE)
         [issue] = found.spare()
         assert listed(found) == [3]
-        assert found.count(2) == Gone(1, 0, 2)
+        assert found.count(2) == RemovalCounts(1, 0, 2)
     said = f"VPC '{vpc_id(2)}' is gone from the source and stays: Subnet 'subnet-00000002' refers to it"
     assert (issue.rule, issue.message, issue.severity) == ("referred_to", said, Severity.WARNING)
     assert (issue.value, issue.part, issue.row) == (vpc_id(2), 0, None)

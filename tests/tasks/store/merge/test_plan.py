@@ -14,7 +14,7 @@ from schemas.choices import Empty
 from schemas.model.tables import SEEN_AT
 from schemas.reports import Change
 from tasks.store.connection.engine import close_engine, engine
-from tasks.store.merge.deletions import Gone
+from tasks.store.merge.deletions import RemovalCounts
 from tasks.store.merge.plan import Plan, differing
 from tests.databases import as_superuser
 from tests.support import execute, stored, vpc_id
@@ -49,7 +49,7 @@ def test_each_row_is_counted_once(database_url: str, tmp_path: Path) -> None:
         plan = made.make()
         assert (plan.create, plan.update, plan.unchanged) == (3, 1, 1)
         assert (plan.delete, plan.retire, plan.there) == (0, 0, 0)
-        gone = Gone(delete=1, retire=2, there=7)
+        gone = RemovalCounts(delete=1, retire=2, there=7)
         assert made.make(gone) == Plan(create=3, update=1, unchanged=1, delete=1, retire=2, there=7)
 
 

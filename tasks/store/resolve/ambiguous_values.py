@@ -1,4 +1,4 @@
-"""What can be said of a reference that names no record."""
+"""References that name no record, and what they may mean."""
 
 from __future__ import annotations
 
