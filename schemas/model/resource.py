@@ -17,7 +17,7 @@ from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.fields import SPEC, Spec
 from schemas.model.kinds.text import CODE
-from schemas.model.rules import DEAD_STATES, STATE, Reference, RowRule, SetRule, WatchedRule
+from schemas.model.rules import DEAD_STATES, STATE, RecordRule, Reference, RowRule, SetRule
 from schemas.spelling import plain
 
 NATURAL_KEY = "natural_key"
@@ -275,9 +275,9 @@ class Resource:
         spec = self.fields.get(STATE)
         return tuple(state for state in spec.choices if state.lower() in DEAD_STATES) if spec else ()
 
-    def watched(self, rule: WatchedRule) -> tuple[str, ...]:
+    def checked_fields(self, rule: RecordRule) -> tuple[str, ...]:
         """The fields that make a record be checked again when they change: the rule's, and what brings it to life."""
-        return tuple(dict.fromkeys((*rule.watched, STATE))) if self.dead else rule.watched
+        return tuple(dict.fromkeys((*rule.checked_fields, STATE))) if self.dead else rule.checked_fields
 
     @property
     def id_prefix(self) -> str:

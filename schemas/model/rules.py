@@ -73,19 +73,19 @@ Objects = list[dict[str, Any]]
 """What a field of JSON that lists things holds."""
 
 
-def listed_objects(field: str, broken: Callable[[Objects], bool]) -> pl.Expr:
+def broken_objects(field: str, broken: Callable[[Objects], bool]) -> pl.Expr:
     """Ask about the objects that a field of JSON lists, each distinct text once; what lists none is kept."""
 
-    def asked(text: str) -> bool:
+    def is_broken(text: str) -> bool:
         value = orjson.loads(text)
         return _is_list_of_objects(value) and broken(value)
 
-    return _each(field, asked)
+    return _each(field, is_broken)
 
 
 def objects_rule(name: str, field: str, broken: Callable[[Objects], bool], message: str, **more: Any) -> RowRule:
     """Return a rule about the objects that a field of JSON lists; `more` is RowRule's."""
-    return RowRule(name, field, (field,), lambda: listed_objects(field, broken), message, **more)
+    return RowRule(name, field, (field,), lambda: broken_objects(field, broken), message, **more)
 
 
 def lists_objects(field: str, example: str, *, source: str = "") -> RowRule:
@@ -102,10 +102,10 @@ def _is_list_of_objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-def _each(field: str, asked: Callable[[str], bool]) -> pl.Expr:
+def _each(field: str, is_broken: Callable[[str], bool]) -> pl.Expr:
     def whole(column: pl.Series) -> pl.Series:
         distinct = column.drop_nulls().unique()
-        answers = pl.Series([asked(text) for text in distinct], dtype=pl.Boolean)
+        answers = pl.Series([is_broken(text) for text in distinct], dtype=pl.Boolean)
         return column.replace_strict(distinct, answers, default=None, return_dtype=pl.Boolean)
 
     return pl.col(field).map_batches(whole, return_dtype=pl.Boolean, is_elementwise=True)
@@ -120,7 +120,7 @@ class SetRule:
     """A rule over many records: `field` is the one to correct, `source` the page that says so.
 
     `tasks.store.checks.registry` has the check of each kind of rule. A rule is checked where an import has one of its
-    `watched` fields.
+    `checked_fields`.
     """
 
     field: str
@@ -139,14 +139,14 @@ class SetRule:
         raise NotImplementedError
 
     @property
-    def watched(self) -> tuple[str, ...]:
+    def checked_fields(self) -> tuple[str, ...]:
         """The fields that make a record be checked when they change."""
         raise NotImplementedError
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The fields of its own type that the rule reads, in rows or records."""
-        return self.watched
+        return self.checked_fields
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -181,7 +181,7 @@ class Reference(ReferenceRule):
     name: str = "reference"
 
     @property
-    def asked(self) -> tuple[str, ...]:
+    def deciding_fields(self) -> tuple[str, ...]:
         """The fields that decide which record is referred to."""
         return (self.field, *((self.when[0],) if self.when else ()))
 
@@ -199,7 +199,7 @@ class Reference(ReferenceRule):
         return f", where {self.when[0]} is {self.when[1]}" if self.when else ""
 
     @property
-    def watched(self) -> tuple[str, ...]:
+    def checked_fields(self) -> tuple[str, ...]:
         """The field that refers."""
         return (self.field,)
 
@@ -211,7 +211,7 @@ class Reference(ReferenceRule):
     @property
     def reads(self) -> tuple[str, ...]:
         """The field that refers, and those that narrow down what it names."""
-        return (*self.asked, *((self.near,) if self.near else ()))
+        return (*self.deciding_fields, *((self.near,) if self.near else ()))
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ class Inside(ReferenceRule):
         return f"{self.field} lies inside {' or '.join(self.blocks)} of its {self.to}"
 
     @property
-    def watched(self) -> tuple[str, ...]:
+    def checked_fields(self) -> tuple[str, ...]:
         """The block and the reference."""
         return (self.field, self.reference)
 
@@ -245,12 +245,12 @@ class Inside(ReferenceRule):
 
 
 @dataclass(frozen=True)
-class WatchedRule(SetRule):
+class RecordRule(SetRule):
     """A rule of the records as an import will leave them: checked after the diff, where their watched fields change."""
 
 
 @dataclass(frozen=True)
-class BlockRule(WatchedRule):
+class BlockRule(RecordRule):
     """A rule of the blocks in `field` of records that agree in `within`; `needed` are fields that a block counts by."""
 
     within: tuple[str, ...]
@@ -278,14 +278,14 @@ class NoOverlap(BlockRule):
         return f"{self.field} overlaps no other of the same {' and '.join(self.within)}"
 
     @property
-    def watched(self) -> tuple[str, ...]:
+    def checked_fields(self) -> tuple[str, ...]:
         """The block and its scope."""
         return (self.field, *self.within)
 
     @property
     def needed(self) -> tuple[str, ...]:
         """All of them: what is empty is compared with nothing."""
-        return self.watched
+        return self.checked_fields
 
 
 @dataclass(frozen=True)
@@ -313,7 +313,7 @@ class Contained(BlockRule):
         return f"{self.field} lies in a {value} of the same {same} where it has any, unless {name} is {value}"
 
     @property
-    def watched(self) -> tuple[str, ...]:
+    def checked_fields(self) -> tuple[str, ...]:
         """The block, its scope, and what makes a container."""
         return (self.field, *self.within, self.container[0])
 
@@ -324,7 +324,7 @@ class Contained(BlockRule):
 
 
 @dataclass(frozen=True)
-class Unique(WatchedRule):
+class Unique(RecordRule):
     """No two records that agree in `within` have the same value in `field`; with `only`, that value alone is rare."""
 
     within: tuple[str, ...] = ()
@@ -345,13 +345,13 @@ class Unique(WatchedRule):
         return f"{self.field} {value} no two records{holders}"
 
     @property
-    def watched(self) -> tuple[str, ...]:
+    def checked_fields(self) -> tuple[str, ...]:
         """The value and its scope."""
         return (self.field, *self.within)
 
 
 @dataclass(frozen=True)
-class Apart(WatchedRule):
+class NoConnectedOverlap(RecordRule):
     """Networks that are connected (`schemas.model.connected`) have no addresses in common.
 
     It is a rule of the networks and of what connects them, so that it is kept whichever of them is loaded last.
@@ -372,7 +372,7 @@ class Apart(WatchedRule):
         return f"{self.field}: networks that a peering or a transit gateway connects have no overlapping blocks"
 
     @property
-    def watched(self) -> tuple[str, ...]:
+    def checked_fields(self) -> tuple[str, ...]:
         """The fields that decide."""
         return self.fields
 

@@ -11,7 +11,7 @@ from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.resource import AwsRecord, Document, Resource
-from schemas.model.rules import Objects, Reference, RowRule, listed_objects, lists_objects
+from schemas.model.rules import Objects, Reference, RowRule, broken_objects, lists_objects
 
 _EXAMPLE = '[{"allocation_id":"eipalloc-0a1b2c3d4e5f60718","public_ip":"203.0.113.20"}]'
 
@@ -55,7 +55,7 @@ def _unallocated(addresses: Objects) -> bool:
 
 
 def _public_without_allocation() -> pl.Expr:
-    none = pl.col("addresses").is_null() | listed_objects("addresses", _unallocated)
+    none = pl.col("addresses").is_null() | broken_objects("addresses", _unallocated)
     # AWS allocates the addresses of a regional gateway, which stands in no subnet, when it needs them.
     return (pl.col("connectivity_type") == "public") & pl.col("subnet_id").is_not_null() & none
 

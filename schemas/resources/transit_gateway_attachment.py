@@ -12,7 +12,7 @@ from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.connected import ATTACHMENT
 from schemas.model.resource import AwsRecord, Document, Resource, View
-from schemas.model.rules import Apart, Reference, RowRule
+from schemas.model.rules import NoConnectedOverlap, Reference, RowRule
 
 
 class TransitGatewayAttachment(AwsRecord):
@@ -175,7 +175,7 @@ TRANSIT_GATEWAY_ATTACHMENT = Resource(
             severity=Severity.WARNING,
             source=_ATTACHMENT,
         ),
-        Apart(
+        NoConnectedOverlap(
             "resource_id",
             ATTACHMENT.fields,
             severity=Severity.WARNING,

@@ -12,7 +12,7 @@ from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.connected import BLOCKS
 from schemas.model.resource import AwsRecord, Document, Resource
-from schemas.model.rules import Apart, NoOverlap
+from schemas.model.rules import NoConnectedOverlap, NoOverlap
 
 
 class Vpc(AwsRecord):
@@ -63,7 +63,7 @@ VPC = Resource(
         NoOverlap(
             "cidr_block", within=("account_id", "region"), severity=Severity.WARNING, source=citations.ADDRESSING
         ),
-        Apart("cidr_block", BLOCKS, source=citations.PEERING),
+        NoConnectedOverlap("cidr_block", BLOCKS, source=citations.PEERING),
     ),
     source=citations.api("Vpc"),
 )

@@ -12,7 +12,7 @@ from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.connected import PEERING
 from schemas.model.resource import AwsRecord, Document, Resource
-from schemas.model.rules import Apart, Reference, RowRule
+from schemas.model.rules import NoConnectedOverlap, Reference, RowRule
 
 
 class VpcPeering(AwsRecord):
@@ -103,7 +103,7 @@ VPC_PEERING = Resource(
             region="accepter_region",
             source=citations.api("VpcPeeringConnection"),
         ),
-        Apart("accepter_vpc_id", PEERING.fields, source=citations.PEERING),
+        NoConnectedOverlap("accepter_vpc_id", PEERING.fields, source=citations.PEERING),
     ),
     source=citations.api("VpcPeeringConnection"),
 )

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from schemas.model.rules import STATE, NoOverlap
 from schemas.model.tables import RETIRED_AT, ROW_NUMBER
 from tasks.store.checks.cidr_sweep import islands
-from tasks.store.checks.findings import Inquiry
+from tasks.store.checks.findings import CheckContext
 from tasks.store.connection.copy import listed
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.diff import Comparison, planned_updates
@@ -36,10 +36,10 @@ from tasks.store.merge.sides import Target
 from tasks.store.merge.tombstones import alive, staged_alive
 
 
-def block_overlaps(check: Inquiry, rule: NoOverlap) -> Iterator[Select[Any]]:
+def block_overlaps(check: CheckContext, rule: NoOverlap) -> Iterator[Select[Any]]:
     """Find the overlaps of the rows that are new or have moved, where there may be any."""
     connection, target, comparison = check.connection, check.target, check.comparison
-    has_all_fields = set(rule.watched) <= set(target.fields)
+    has_all_fields = set(rule.checked_fields) <= set(target.fields)
     if comparison.known and not (target.whole and has_all_fields):
         yield _overlap_findings(target, rule, _projected_blocks(target, rule, comparison))
         return
@@ -101,13 +101,13 @@ def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, stored: T
 
 def _projected_blocks(target: Target, rule: NoOverlap, comparison: Comparison) -> Subquery:
     """The blocks of all records in the scopes of those that are new or have moved, where rows do not say all of it."""
-    everything = projected_records(target, comparison, rule.watched)
+    everything = projected_records(target, comparison, rule.checked_fields)
     touched = select(*(everything.c[name] for name in rule.within)).where(everything.c[CHANGED]).distinct().subquery()
     columns = (everything.c[ROW_NUMBER], everything.c[KEY], everything.c[rule.field].label("block"))
     within = (everything.c[name] for name in rule.within)
     query = select(*columns, *within, everything.c[CHANGED].label("changed"))
     query = query.join_from(everything, touched, _same_scope(everything, touched, rule))
-    return query.where(*(everything.c[name].is_not(None) for name in rule.watched)).subquery()
+    return query.where(*(everything.c[name].is_not(None) for name in rule.checked_fields)).subquery()
 
 
 def _overlap_findings(target: Target, rule: NoOverlap, blocks: Subquery) -> Select[Any]:

@@ -29,11 +29,11 @@ from sqlalchemy.dialects.postgresql import CIDR, INET, JSONB, array
 
 from schemas.issues import Severity
 from schemas.model.connected import BLOCKS, CONNECTIONS, NETWORK, ROUTES
-from schemas.model.rules import STATE, Apart
+from schemas.model.rules import STATE, NoConnectedOverlap
 from schemas.model.tables import ROW_NUMBER
 from schemas.resources import RESOURCES
 from tasks.store.checks.cidr_sweep import BLOCK, ISLAND, islands
-from tasks.store.checks.findings import Inquiry, finding
+from tasks.store.checks.findings import CheckContext, finding
 from tasks.store.merge.projected import CHANGED, KEY
 from tasks.store.merge.tombstones import alive
 
@@ -52,7 +52,7 @@ _AMBIGUOUS = "traffic for these addresses reaches one of the two at most, so che
 class _ProjectedRecords:
     """The records of any type, with row, key and change: those of the import's own type as it leaves them."""
 
-    def __init__(self, context: Inquiry) -> None:
+    def __init__(self, context: CheckContext) -> None:
         self._context = context
 
     def is_own(self, resource_type: str) -> bool:
@@ -74,7 +74,7 @@ class _ProjectedRecords:
         return select(key, *(there.c[name].label(name) for name in names), *silent).subquery()
 
 
-def connected_overlaps(context: Inquiry, rule: Apart) -> Iterator[Select[Any]]:
+def connected_overlaps(context: CheckContext, rule: NoConnectedOverlap) -> Iterator[Select[Any]]:
     """Find the networks whose blocks overlap one of a network that they are connected with, from either side.
 
     Networks that meet in one hub are swept together: what overlaps there stands in one island.

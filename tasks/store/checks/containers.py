@@ -32,28 +32,28 @@ from sqlalchemy.dialects.postgresql import CIDR
 from schemas.model.rules import Contained
 from schemas.model.tables import ROW_NUMBER
 from tasks.store.checks.cidr_sweep import BLOCK, STARTS, swept
-from tasks.store.checks.findings import Inquiry, finding
+from tasks.store.checks.findings import CheckContext, finding
 from tasks.store.connection.copy import listed
 from tasks.store.merge.projected import CHANGED
 
 
-def contained(asked: Inquiry, rule: Contained) -> Iterator[Select[Any]]:
+def contained(context: CheckContext, rule: Contained) -> Iterator[Select[Any]]:
     """Find the blocks beside the containers of their scope, where the prefilter points at any."""
-    everything = asked.projected_records(rule.watched)
-    containers = _widest(asked.connection, everything, rule)
-    found = asked.connection.execute(select(*containers.c[rule.within], containers.c[BLOCK])).all()
+    everything = context.projected_records(rule.checked_fields)
+    containers = _widest(context.connection, everything, rule)
+    found = context.connection.execute(select(*containers.c[rule.within], containers.c[BLOCK])).all()
     if not found:
         return
     suspects = None
-    if asked.target.whole:
+    if context.target.whole:
         schema = dict.fromkeys((*rule.within, rule.field), pl.String)
-        rows = asked.prefilter.outside(rule, pl.DataFrame(found, schema=schema, orient="row"))
+        rows = context.prefilter.outside(rule, pl.DataFrame(found, schema=schema, orient="row"))
         if rows is not None and rows.is_empty():
             return
         # Where most are to be looked at, to look at all of them is quicker.
-        if rows is not None and len(rows) < asked.rows / 2:
-            suspects = listed(asked.connection, "outside", rows)
-    yield _outside(asked, rule, everything, containers, suspects)
+        if rows is not None and len(rows) < context.rows / 2:
+            suspects = listed(context.connection, "outside", rows)
+    yield _outside(context, rule, everything, containers, suspects)
 
 
 def _widest(connection: Connection, everything: Subquery, rule: Contained) -> Table:
@@ -79,7 +79,7 @@ def _widest(connection: Connection, everything: Subquery, rule: Contained) -> Ta
 
 
 def _outside(
-    asked: Inquiry, rule: Contained, everything: Subquery, containers: Table, suspects: Table | None
+    context: CheckContext, rule: Contained, everything: Subquery, containers: Table, suspects: Table | None
 ) -> Select[Any]:
     """Sort blocks and containers together: the one that may hold a block is the last container before it."""
     name, value = rule.container
@@ -101,12 +101,12 @@ def _outside(
     both = union_all(blocks, holders).subquery()
     in_order = [both.c.block, both.c[ROW_NUMBER].nulls_first()]
     nearest = func.max(both.c.holder).over(partition_by=both.c.number, order_by=in_order, rows=(None, 0))
-    held = select(both.c[ROW_NUMBER], both.c.block, nearest.label("nearest")).subquery()
-    same = " and ".join(asked.target.resource.fields[each].title for each in rule.within)
+    outermost = select(both.c[ROW_NUMBER], both.c.block, nearest.label("nearest")).subquery()
+    same = " and ".join(context.target.resource.fields[each].title for each in rule.within)
     says = f"'%s' lies in no {value} of its {same}, which has some"
-    covered = func.coalesce(held.c.nearest.op(">>=")(held.c.block), literal(value=False))
-    is_block = held.c[ROW_NUMBER].is_not(None)
-    return finding(rule, held.c[ROW_NUMBER], cast(held.c.block, Text), says).where(is_block, ~covered)
+    covered = func.coalesce(outermost.c.nearest.op(">>=")(outermost.c.block), literal(value=False))
+    is_block = outermost.c[ROW_NUMBER].is_not(None)
+    return finding(rule, outermost.c[ROW_NUMBER], cast(outermost.c.block, Text), says).where(is_block, ~covered)
 
 
 def _scope(records: FromClause, rule: Contained) -> ColumnElement[Any]:

@@ -1,4 +1,4 @@
-"""How a check of many records tells what it found: one query, whose rows are findings."""
+"""What a check of many records reads and gives: queries whose rows are findings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import INET
 
-from schemas.model.rules import WatchedRule
+from schemas.model.rules import RecordRule
 from tasks.store.merge.diff import Comparison
 from tasks.store.merge.projected import Records, projected_records
 from tasks.store.merge.sides import Target
@@ -17,8 +17,8 @@ from tasks.store.staging.prefilter import Prefilter
 
 
 @dataclass(frozen=True)
-class Inquiry:
-    """What a check asks about: `rows` staged rows and their prefilter, what they change, the records of other types."""
+class CheckContext:
+    """What a check reads: `rows` staged rows and their prefilter, what they change, the records of other types."""
 
     connection: Connection
     target: Target
@@ -32,12 +32,12 @@ class Inquiry:
         return projected_records(self.target, self.comparison, names)
 
 
-Check = Callable[[Inquiry, Any], Iterator[Select[Any]]]
+Check = Callable[[CheckContext, Any], Iterator[Select[Any]]]
 """Gives the queries that find what breaks a rule."""
 
 
 def finding(
-    rule: WatchedRule,
+    rule: RecordRule,
     row: ColumnElement[Any],
     value: ColumnElement[Any],
     says: str,

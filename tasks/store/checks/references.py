@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import CIDR
 from schemas.issues import Severity
 from schemas.model.rules import Inside, Reference
 from schemas.resources import RESOURCES
-from tasks.store.checks.findings import Inquiry
+from tasks.store.checks.findings import CheckContext
 from tasks.store.checks.scopes import out_of_scope
 from tasks.store.checks.staged_findings import staged_finding
 from tasks.store.merge.sides import Target, records_of
@@ -30,7 +30,7 @@ from tasks.store.merge.tombstones import staged_alive
 from tasks.store.resolve.missing_references import is_unknown
 
 
-def unknown_references(check: Inquiry, rule: Reference) -> Iterator[Select[Any]]:
+def unknown_references(check: CheckContext, rule: Reference) -> Iterator[Select[Any]]:
     """Find the references to records that are not known, or that the run removes."""
     target = check.target
     to = RESOURCES[rule.to]
@@ -63,12 +63,12 @@ def _removed_records(target: Target, rule: Reference, is_leaving: ColumnElement[
     yield staged_finding(target, broken, rule.name, message, rule.field, rule.severity)
 
 
-def blocks_outside_referenced(check: Inquiry, rule: Inside) -> Iterator[Select[Any]]:
+def blocks_outside_referenced(check: CheckContext, rule: Inside) -> Iterator[Select[Any]]:
     """Find the blocks that lie outside those of the record that the row names."""
     target = check.target
     to = RESOURCES[rule.to]
     named = records_of(to, rule.blocks, target.earlier, leaving=target.leaving)
-    own, reference = target.held(rule.field), target.held(rule.reference)
+    own, reference = target.projected_value(rule.field), target.projected_value(rule.reference)
     is_the_one = named.c.key == reference
     within = [_is_within(own, named.c[block]) for block in rule.blocks]
     known = exists(select(literal(1)).select_from(named).where(is_the_one))

@@ -8,20 +8,20 @@ from typing import Any
 from sqlalchemy import Select
 
 from schemas.model.rules import (
-    Apart,
     Contained,
     Inside,
+    NoConnectedOverlap,
     NoOverlap,
+    RecordRule,
     Reference,
     ReferenceRule,
     SetRule,
     Unique,
-    WatchedRule,
 )
 from tasks.store.checks.block_overlap import block_overlaps
 from tasks.store.checks.connected_overlap import connected_overlaps
 from tasks.store.checks.containers import contained
-from tasks.store.checks.findings import Check, Inquiry
+from tasks.store.checks.findings import Check, CheckContext
 from tasks.store.checks.references import blocks_outside_referenced, unknown_references
 from tasks.store.checks.unique import unique
 from tasks.store.connection.session import set_local
@@ -33,24 +33,24 @@ CHECKS: dict[type[SetRule], Check] = {
     NoOverlap: block_overlaps,
     Unique: unique,
     Contained: contained,
-    Apart: connected_overlaps,
+    NoConnectedOverlap: connected_overlaps,
 }
 """The check of each rule."""
 
 
-def reference_checks(check: Inquiry) -> Iterator[Select[Any]]:
+def reference_checks(check: CheckContext) -> Iterator[Select[Any]]:
     """Give the queries that find the broken references of the staged rows."""
     for rule in check.target.resource.rules(ReferenceRule):
-        if set(rule.watched) & set(check.target.fields):
+        if set(rule.checked_fields) & set(check.target.fields):
             yield from CHECKS[type(rule)](check, rule)
 
 
-def network_checks(check: Inquiry) -> Iterator[Select[Any]]:
+def network_checks(check: CheckContext) -> Iterator[Select[Any]]:
     """Give the queries that find what the import breaks among all records, where it creates or moves any."""
     target, comparison = check.target, check.comparison
     if not check.rows - comparison.known + comparison.moved:
         return
     set_local(check.connection, "work_mem", SORTING)
-    for rule in target.resource.rules(WatchedRule):
-        if set(target.resource.watched(rule)) & set(target.fields):
+    for rule in target.resource.rules(RecordRule):
+        if set(target.resource.checked_fields(rule)) & set(target.fields):
             yield from CHECKS[type(rule)](check, rule)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from schemas.choices import Mode
 from schemas.issues import Issue, Severity
 from tasks.store.checks.duplicate_keys import duplicate_keys
-from tasks.store.checks.findings import Inquiry
+from tasks.store.checks.findings import CheckContext
 from tasks.store.checks.found import FOUND, CheckOptions, count_found, remove_rejected, store_issues
 from tasks.store.checks.registry import network_checks, reference_checks
 from tasks.store.checks.staged_rows import blocked_moves, staged_row_checks, stale_rows
@@ -105,7 +105,7 @@ def check_again(connection: Connection, staging: Staging, target: Target, option
     with connection.begin_nested() if options.whole else nullcontext():
         FOUND.create(connection, checkfirst=False)
         check_run = _CheckRun(connection, staging, target, replace(options, keep=0), errors_only=True)
-        check_run.run([*reference_checks(check_run.inquiry(target))])
+        check_run.run([*reference_checks(check_run.context(target))])
         check_run.compare()
         check_run.check_networks()
         checked = check_run.checked()
@@ -135,15 +135,17 @@ class _CheckRun:
         self.rejected = 0
         self.comparison = Comparison()
 
-    def inquiry(self, target: Target) -> Inquiry:
+    def context(self, target: Target) -> CheckContext:
         """Return what the checks of rules look at: staged rows, and what they change as far as it is known."""
         left = self.staging.rows - self.rejected
-        return Inquiry(self.connection, target, self.comparison, self.staging.prefilter, left, other_records(target))
+        return CheckContext(
+            self.connection, target, self.comparison, self.staging.prefilter, left, other_records(target)
+        )
 
     def row_checks(self, target: Target) -> Iterator[Select[Any]]:
         """Give the queries that find the rows that the mode, a required field or a reference rejects."""
         yield from staged_row_checks(target, self.options.mode)
-        yield from reference_checks(self.inquiry(target))
+        yield from reference_checks(self.context(target))
 
     def compare(self) -> None:
         """Compare the rows that are left with the stored records."""
@@ -195,4 +197,4 @@ class _CheckRun:
                 self.compare()
 
     def _check_networks_once(self) -> int:
-        return self.run([*network_checks(self.inquiry(self.target))])
+        return self.run([*network_checks(self.context(self.target))])

@@ -17,16 +17,16 @@ from sqlalchemy import (
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE, Unique
 from schemas.model.tables import ROW_NUMBER
-from tasks.store.checks.findings import Inquiry, finding, shown
+from tasks.store.checks.findings import CheckContext, finding, shown
 from tasks.store.merge.projected import CHANGED, KEY
 from tasks.store.merge.tombstones import alive
 
 
-def unique(context: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
+def unique(context: CheckContext, rule: Unique) -> Iterator[Select[Any]]:
     """Find the records that have the value of another, each with one of the others."""
     resource = context.target.resource
-    everything = context.projected_records(resource.watched(rule))
-    values = [everything.c[name] for name in rule.watched]
+    everything = context.projected_records(resource.checked_fields(rule))
+    values = [everything.c[name] for name in rule.checked_fields]
     conditions: list[ColumnElement[bool]] = [column.is_not(None) for column in values]
     if resource.dead:
         conditions.append(alive(resource, everything.c[STATE]))
@@ -39,7 +39,7 @@ def unique(context: Inquiry, rule: Unique) -> Iterator[Select[Any]]:
     says, row = _says(resource, rule), everything.c[ROW_NUMBER]
     yield (
         finding(rule, row, shown(everything.c[rule.field]), says, other)
-        .join_from(everything, several, and_(*(several.c[name] == everything.c[name] for name in rule.watched)))
+        .join_from(everything, several, and_(*(several.c[name] == everything.c[name] for name in rule.checked_fields)))
         .where(everything.c[CHANGED], *conditions)
     )
 

@@ -217,7 +217,7 @@ def naming(
     """
     for other, rule in _referring(resource):
         staged = checked or rule.severity is not Severity.ERROR
-        names = (*rule.asked, *([STATE] if other.dead else ()))
+        names = (*rule.deciding_fields, *([STATE] if other.dead else ()))
         stays = records_of(other, names, targets, staged=staged)
         query = select(stays.c[rule.field].label("named"), func.min(cast(stays.c.key, Text)).label("key"))
         query = query.where(cast(stays.c[rule.field], Text).in_(select(removed.c.key)))

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import DropTable
 
-from schemas.model.rules import WatchedRule
+from schemas.model.rules import RecordRule
 from schemas.model.tables import RETIRED_AT
 from tasks.store.connection.session import set_local, without_joins
 from tasks.store.connection.temp_tables import temporary
@@ -71,8 +71,8 @@ def compare(connection: Connection, target: Target) -> Comparison:
     known = _staged_with_record(connection, target)
     # A retired record that is in the source again is restored.
     back = target.t.c[RETIRED_AT].is_not(None)
-    differs = _any([back, target.renamed, *(target.differs(name) for name in target.written)])
-    moved = _any([back, *(target.differs(name) for name in target.written if name in _checked_fields(target))])
+    differs = _any([back, target.renamed, *(target.differs(name) for name in target.written_columns)])
+    moved = _any([back, *(target.differs(name) for name in target.written_columns if name in _checked_fields(target))])
     row = target.s.c.row_number
     pairs = target.joined(row, differs.label("differs"), moved.label("moved"))
     both = (pairs if known is None else pairs.where(row.in_(select(known.c.row_number)))).cte("both")
@@ -111,7 +111,7 @@ def _estimate(connection: Connection, table: Table) -> int:
 
 
 def _checked_fields(target: Target) -> set[str]:
-    return {name for rule in target.resource.rules(WatchedRule) for name in target.resource.watched(rule)}
+    return {name for rule in target.resource.rules(RecordRule) for name in target.resource.checked_fields(rule)}
 
 
 def _any(conditions: list[ColumnElement[bool]]) -> ColumnElement[bool]:

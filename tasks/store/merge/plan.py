@@ -63,7 +63,7 @@ class Planner:
         self.staging = staging
         self.comparison = comparison
         self.target = target
-        self.written = self.target.written
+        self.written_columns = self.target.written_columns
         self.updates = planned_updates(target.part)
 
     def make(self, missing: RemovalCounts | None = None) -> Plan:
@@ -78,7 +78,7 @@ class Planner:
         return select(*columns).select_from(planned.join(t, self.target.stored_key == self.target.match_key))
 
     def _after_image(self) -> ColumnElement[Any]:
-        pairs = [part for name in self.written for part in (literal(name), self.target.value(name))]
+        pairs = [part for name in self.written_columns for part in (literal(name), self.target.value(name))]
         image: ColumnElement[Any] = func.jsonb_build_object(*pairs)
         if UNTOUCHED_FIELDS in self.target.s.c:
             image = image.op("-")(func.coalesce(self.target.s.c[UNTOUCHED_FIELDS], cast(array([]), ARRAY(Text))))
@@ -144,7 +144,7 @@ class Planner:
 
     def _update(self) -> None:
         s = self.target.s
-        values = {name: self.target.value(name) for name in self.written}
+        values = {name: self.target.value(name) for name in self.written_columns}
         if KNOWN_AS in s.c:
             values[self.target.staged_key.name] = self.target.staged_key
         change = (
@@ -156,7 +156,7 @@ class Planner:
         self.connection.execute(change)
 
     def _insert(self, *, some_known: bool) -> None:
-        names = [self.target.resource.key_column, *self.written]
+        names = [self.target.resource.key_column, *self.written_columns]
         run = literal(self.run_id)
         rows = select(*(self.target.s.c[name] for name in names), run, run)
         if some_known:

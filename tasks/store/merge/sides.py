@@ -95,7 +95,7 @@ class Target:
         return self.t.c[self.resource.key_column]
 
     @property
-    def written(self) -> list[str]:
+    def written_columns(self) -> list[str]:
         """The columns that an update writes."""
         return [c.name for c in self.s.c if c.name not in (*NOTES, self.resource.key_column)]
 
@@ -152,7 +152,7 @@ class Target:
             return case((self._left(name), self.t.c[name]), else_=kept)
         return func.coalesce(staged, self.t.c[name], type_=staged.type) if self.empty is Empty.KEEP else staged
 
-    def held(self, name: str) -> ColumnElement[Any]:
+    def projected_value(self, name: str) -> ColumnElement[Any]:
         """The value that a field of a staged row's record will have, where the row is not joined to its record."""
         if name in self.s.c and self.whole:
             return self.s.c[name]

@@ -353,7 +353,7 @@ def _parts_of_plan(resource: Resource, part: int) -> dict[str, str]:
 
 def _parts_of_references(resource: Resource, quote: Callable[[str], str]) -> dict[str, str]:
     """The fields that refer to other records, and what they will be once the run is undone."""
-    references = dict.fromkeys(name for rule in resource.rules(Reference) for name in rule.asked)
+    references = dict.fromkeys(name for rule in resource.rules(Reference) for name in rule.deciding_fields)
     restored = "p.action = 'create' or c.after = 'null' or c.after ? '{}'"
     fields = [
         f"case when {restored.format(name)} then b.{quote(name)} else t.{quote(name)} end as {quote(name)}"

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from schemas.issues import Severity
 from schemas.model.rules import (
     AMAZON_ASNS,
-    Apart,
     Contained,
     Inside,
+    NoConnectedOverlap,
     NoOverlap,
     Objects,
+    RecordRule,
     Reference,
     RowRule,
     SetRule,
     Unique,
-    WatchedRule,
     lists_objects,
     objects_rule,
     private_asn,
@@ -148,7 +148,7 @@ SAYS: list[tuple[SetRule, str, str, Severity]] = [
         Severity.WARNING,
     ),
     (
-        Apart("resource_id", ("resource_id", "resource_type")),
+        NoConnectedOverlap("resource_id", ("resource_id", "resource_type")),
         "connected_overlap",
         "connects networks whose blocks overlap, or is one of them",
         Severity.ERROR,
@@ -169,16 +169,19 @@ def test_what_a_rule_says(rule: SetRule, name: str, says: str, severity: Severit
         (Unique("main", ("vpc_id",), only=True), ("main", "vpc_id")),
         (Unique("public_ip"), ("public_ip",)),
         (Contained("prefix", ("vrf",), ("status", "container")), ("prefix", "vrf", "status")),
-        (Apart("b", ("a", "b")), ("a", "b")),
+        (NoConnectedOverlap("b", ("a", "b")), ("a", "b")),
     ],
 )
-def test_what_makes_a_rule_be_asked_again(rule: WatchedRule, watched: tuple[str, ...]) -> None:
+def test_what_makes_a_rule_be_asked_again(rule: RecordRule, watched: tuple[str, ...]) -> None:
     """A change of its field, of those that records agree in, or of what makes a container."""
-    assert rule.watched == watched
+    assert rule.checked_fields == watched
 
 
 def test_what_decides_a_reference() -> None:
     """Its field, and the one that says whether it is asked; it and a unique value need no condition."""
     assert (Reference("vpc_id", "vpc").when, Unique("public_ip").only) == (None, None)
-    assert Reference("vpc_id", "vpc").asked == ("vpc_id",)
-    assert Reference("resource_id", "vpc", when=("resource_type", "vpc")).asked == ("resource_id", "resource_type")
+    assert Reference("vpc_id", "vpc").deciding_fields == ("vpc_id",)
+    assert Reference("resource_id", "vpc", when=("resource_type", "vpc")).deciding_fields == (
+        "resource_id",
+        "resource_type",
+    )
