@@ -72,12 +72,12 @@ class Candidate:
     own_key: bool
     specific: tuple[str, ...]
     missing: tuple[str, ...]
-    doubts: tuple[str, ...]
+    reasons_against: tuple[str, ...]
 
     @property
     def is_certain(self) -> bool:
         """Whether the key and something that only this type has are there, and nothing speaks against it."""
-        return bool(self.key and (self.own_key or self.specific) and not self.doubts)
+        return bool(self.key and (self.own_key or self.specific) and not self.reasons_against)
 
     @property
     def lacks(self) -> str:
@@ -85,8 +85,8 @@ class Candidate:
         titles = {name: spec.title for name, spec in self.resource.fields.items()}
         if not self.key:
             return f"lacks {' and '.join(titles[name] for name in _keys(self.resource))}"
-        if self.doubts:
-            return "; ".join(self.doubts)
+        if self.reasons_against:
+            return "; ".join(self.reasons_against)
         if not (self.own_key or self.specific):
             own = [title for name, title in titles.items() if _is_specific(self.resource, name)]
             return f"lacks a column that only it has, such as {', '.join(own[:4])}"
@@ -173,7 +173,9 @@ def _candidate(resource: Resource, columns: list[str], head: Head) -> Candidate:
         found += [Match(masks[0], block, 1.0, "alias")]
     missing = tuple(name for name in resource.required if name not in fields)
     candidate = Candidate(resource, tuple(found), key if whole else (), own_key, specific, missing, ())
-    return replace(candidate, doubts=tuple(_reasons_to_doubt(candidate, columns, head))) if whole else candidate
+    return (
+        replace(candidate, reasons_against=tuple(_reasons_to_doubt(candidate, columns, head))) if whole else candidate
+    )
 
 
 def _is_sound(match: Match, resource: Resource, head: Head, masked: str | None) -> bool:

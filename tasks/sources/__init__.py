@@ -54,11 +54,11 @@ def fetch(request: Request) -> Fetched | None:
     the secret is in what is raised or returned.
     """
     source = source_named(request.url)
-    asked = request
+    original = request
 
     def report_progress(files: int, records: int, size: int) -> None:
-        asked.refuse_late()
-        asked.progress(files, records, size)
+        original.refuse_late()
+        original.progress(files, records, size)
 
     request = replace(request, progress=report_progress)
     mark = hashlib.sha256(request.url.encode()).hexdigest()[:16]

@@ -242,20 +242,20 @@ class _Reading:
         name = f"{resource.type} {place.account} {place.region}.ndjson"
         path = free_path(self._request.folder, name)
         fault: Fault | None = None
-        with lines(path, name, self._request.limit) as written:
+        with lines(path, name, self._request.limit) as output:
             try:
                 for record in records(service, document):
                     owner = _value_at(record, document.owner)
                     # Who shares a record with others sees all of it, and they see a part.
                     if owner == place.account or owner not in self._accounts:
-                        written.write(complete(record, resource, place))
+                        output.write(complete(record, resource, place))
             except (BotoCoreError, ClientError, CmdbError) as error:
                 fault = error
-        if fault and not written.count:
+        if fault and not output.count:
             path.unlink()
             return None, fault
-        self._report_progress(1, written.count, written.size)
-        return FetchedFile(path, name, resource.type, written.count, place.constants, key=document.key), fault
+        self._report_progress(1, output.count, output.size)
+        return FetchedFile(path, name, resource.type, output.count, place.constants, key=document.key), fault
 
     def _report_progress(self, *more: int) -> None:
         with self._lock:

@@ -116,7 +116,7 @@ class _Download:
         """Ask, and follow redirects; each hop is checked as the first address is."""
         url = self._url
         for _ in range(HOPS + 1):
-            with self._asked(url) as answer:
+            with self._response(url) as answer:
                 if answer.status_code not in (301, 302, 303, 307, 308):
                     yield answer
                     return
@@ -133,7 +133,7 @@ class _Download:
         return following
 
     @contextmanager
-    def _asked(self, url: httpx.URL) -> Iterator[httpx.Response]:
+    def _response(self, url: httpx.URL) -> Iterator[httpx.Response]:
         port = url.port or (443 if url.scheme == "https" else 80)
         private = self._request.settings.source_private
         addresses = checked_addresses(url.host, port, private=private)

@@ -66,25 +66,25 @@ class _Reading:
         """Write the records of a type; those that came before a page failed are kept, and the failure is reported."""
         path = free_path(self._request.folder, f"{name}.ndjson")
         why: str | None = None
-        with lines(path, path.name, self._request.limit) as written:
+        with lines(path, path.name, self._request.limit) as output:
             try:
-                total = self._write(name, written)
-                if written.count != total:
+                total = self._write(name, output)
+                if output.count != total:
                     why = f"{name} of {self._request.shown} was changed while it was read, and may lack records."
             except CmdbError as error:
                 why = str(error)
             except (RequestError, ContentError, requests.RequestException) as error:
-                why = _meaning(f"{name} of {self._request.shown}", error, written.count)
-        if why and not written.count:
+                why = _meaning(f"{name} of {self._request.shown}", error, output.count)
+        if why and not output.count:
             path.unlink()
             return None, why
         self._files += 1
-        self._records += written.count
-        self._size += written.size
+        self._records += output.count
+        self._size += output.size
         self._request.progress(self._files, self._records, self._size)
-        return FetchedFile(path, path.name, name, written.count), why
+        return FetchedFile(path, path.name, name, output.count), why
 
-    def _write(self, name: str, written: Lines) -> int:
+    def _write(self, name: str, output: Lines) -> int:
         """Write the records, each once; returns how many NetBox says there are."""
         pages = self._record_pages(name)
         seen: set[Any] = set()
@@ -93,9 +93,9 @@ class _Reading:
             if record["id"] in seen:
                 continue
             seen.add(record["id"])
-            written.write(_read_members(SHAPES[name], self._with_vlan(record)))
-            if written.count % _PAGE == 0:
-                self._request.progress(self._files, self._records + written.count, self._size + written.size)
+            output.write(_read_members(SHAPES[name], self._with_vlan(record)))
+            if output.count % _PAGE == 0:
+                self._request.progress(self._files, self._records + output.count, self._size + output.size)
         return len(pages)
 
     def _record_pages(self, name: str) -> Any:

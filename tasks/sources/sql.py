@@ -39,15 +39,15 @@ def fetch(request: Request) -> Fetched:
     path = free_path(request.folder, f"{name}.ndjson")
     try:
         _refuse_own(request, engine)
-        with _read_only(engine) as connection, lines(path, name, request.limit) as written:
-            _write(connection.exec_driver_sql(statement), written, request)
+        with _read_only(engine) as connection, lines(path, name, request.limit) as output:
+            _write(connection.exec_driver_sql(statement), output, request)
     except (SQLAlchemyError, ValueError, OverflowError) as error:
         # Drivers raise the latter two for values that Python has no form for, such as a date before Christ.
         raise _meaning(request, error) from error
     finally:
         engine.dispose()
-    request.progress(1, written.count, written.size)
-    return Fetched((FetchedFile(path, f"{name}.ndjson", request.only, written.count),))
+    request.progress(1, output.count, output.size)
+    return Fetched((FetchedFile(path, f"{name}.ndjson", request.only, output.count),))
 
 
 def installed_dialect(scheme: str) -> bool:
@@ -163,15 +163,15 @@ def _read_only(engine: Engine) -> Connection:
     return engine.connect().execution_options(**options)
 
 
-def _write(rows: CursorResult[Any], written: Lines, request: Request) -> None:
+def _write(rows: CursorResult[Any], output: Lines, request: Request) -> None:
     names = list(rows.keys())
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
         raise SourceError(f"The query gives two columns of the name '{double}': call one of them otherwise, with AS.")
     for chunk in rows.partitions(_CHUNK):
         for row in chunk:
-            written.write({name: _finite(value) for name, value in zip(names, row, strict=True)})
-        request.progress(0, written.count, written.size)
+            output.write({name: _finite(value) for name, value in zip(names, row, strict=True)})
+        request.progress(0, output.count, output.size)
 
 
 def _finite(value: Any) -> Any:

@@ -28,7 +28,7 @@ from schemas.model.rules import STATE, NoOverlap
 from schemas.model.tables import RETIRED_AT, ROW_NUMBER
 from tasks.store.checks.cidr_sweep import islands
 from tasks.store.checks.findings import CheckContext
-from tasks.store.connection.copy import listed
+from tasks.store.connection.copy import row_number_table
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.diff import Comparison, planned_updates
 from tasks.store.merge.projected import CHANGED, KEY, projected_records
@@ -50,7 +50,7 @@ def block_overlaps(check: CheckContext, rule: NoOverlap) -> Iterator[Select[Any]
     stored = _stored_blocks(connection, target, rule, comparison, number)
     others = connection.scalar(select(literal(1)).select_from(stored).limit(1)) is not None
     if others or not near.is_empty():
-        listed_near = listed(connection, f"near_{number}", near)
+        listed_near = row_number_table(connection, f"near_{number}", near)
         query = _suspects(target, rule, comparison, stored, listed_near)
         suspects = temporary(connection, f"suspects_{number}", query)
         # Without records, and rows that have one, the suspects overlap nothing but each other.

@@ -33,7 +33,7 @@ from schemas.model.rules import Contained
 from schemas.model.tables import ROW_NUMBER
 from tasks.store.checks.cidr_sweep import BLOCK, STARTS, swept
 from tasks.store.checks.findings import CheckContext, finding
-from tasks.store.connection.copy import listed
+from tasks.store.connection.copy import row_number_table
 from tasks.store.merge.projected import CHANGED
 
 
@@ -52,7 +52,7 @@ def contained(context: CheckContext, rule: Contained) -> Iterator[Select[Any]]:
             return
         # Where most are to be looked at, to look at all of them is quicker.
         if rows is not None and len(rows) < context.rows / 2:
-            suspects = listed(context.connection, "outside", rows)
+            suspects = row_number_table(context.connection, "outside", rows)
     yield _outside(context, rule, everything, containers, suspects)
 
 

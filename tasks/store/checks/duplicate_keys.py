@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from schemas.issues import Severity
 from schemas.model.resource import SOURCE_ID
 from schemas.model.tables import KNOWN_AS, ROW_NUMBER, SEEN_AT
-from tasks.store.connection.copy import listed
+from tasks.store.connection.copy import row_number_table
 from tasks.store.merge.sides import Target
 from tasks.store.staging.table import Staging
 
@@ -37,7 +37,7 @@ def duplicate_keys(connection: Connection, target: Target, staging: Staging) -> 
     if repeated.is_empty() and not staging.rekeyed:
         return
     # The prefilter knows the keys as they were before some were completed.
-    suspects = target.s.alias("repeated") if staging.rekeyed else listed(connection, "repeated", repeated)
+    suspects = target.s.alias("repeated") if staging.rekeyed else row_number_table(connection, "repeated", repeated)
     group = _rows_of_repeated_keys(target, suspects)
     yield select(
         group.c.row_number,

@@ -44,7 +44,7 @@ def copy_rows(connection: Connection, table: Table, rows: pl.Series) -> None:
     )
 
 
-def listed(connection: Connection, name: str, rows: pl.Series) -> Table:
+def row_number_table(connection: Connection, name: str, rows: pl.Series) -> Table:
     """Put row numbers into a temporary table, in place of one of the same name."""
     connection.execute(text(f'drop table if exists pg_temp."{name}"'))
     table = Table(name, MetaData(), Column("row_number", Integer), prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
