@@ -48,6 +48,11 @@ def look_at(page: Page, name: str, *, pictures: bool) -> None:
         )
 
 
+def settled(page: Page) -> None:
+    """Wait until the page shows what it was asked for: what is clicked meanwhile may be replaced under the pointer."""
+    expect(page.locator("main[aria-busy]")).to_have_count(0)
+
+
 def heading(page: Page, text: str | re.Pattern[str]) -> None:
     """Wait until the page's heading is this."""
     try:

@@ -14,7 +14,7 @@ import openpyxl
 from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from tests.api.browsing import EXAMPLES, Look, choose, count, heading
+from tests.api.browsing import EXAMPLES, Look, choose, count, heading, settled
 from tests.api.system import Keyed, System, execute, file, follow
 from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
 from tests.support import execute as sql
@@ -542,6 +542,7 @@ def test_history(page: Page, system: System, look: Look) -> None:
     with page.expect_response(re.compile("status=completed")):
         page.get_by_label("State").select_option("completed")
     expect(page).to_have_url(re.compile("type=vpc&status=completed"))
+    settled(page)
     page.get_by_role("region", name="Runs").get_by_role("link", name="vpcs.csv").first.click()
     heading(page, "Imported")
 
