@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -197,6 +198,16 @@ class Resource:
     def schema(self) -> pa.DataFrameSchema:
         """The pandera schema of a typed batch."""
         return self.model.to_schema()
+
+    def schema_of(self, fields: Iterable[str], *, nullable: Collection[str] = ()) -> pa.DataFrameSchema:
+        """Return the pandera schema of some fields, of which those that are `nullable` may be empty in any row."""
+        # pandera's own ways copy all columns with all they have, which takes longer than to validate a small import.
+        schema = copy(self.schema)
+        schema.columns = {name: self.schema.columns[name] for name in fields}
+        for name in nullable:
+            schema.columns[name] = copy(schema.columns[name])
+            schema.columns[name].nullable = True
+        return schema
 
     @cached_property
     def fields(self) -> dict[str, Spec]:

@@ -236,7 +236,7 @@ def _saved_columns(export: Export) -> dict[str, str]:
 def validate(export: Export, queried: Queried) -> Queried:
     """Hold the stored records against the rules of today, and count what an import would reject."""
     fields = [name for name in queried.selection.columns if name in export.resource.fields]
-    schema = export.resource.schema.select_columns(fields)
+    schema = export.resource.schema_of(fields)
 
     def frames() -> Frames:
         for frame in queried.frames:

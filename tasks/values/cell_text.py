@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
@@ -95,9 +96,13 @@ _WORDS = _in_all_cases([*EMPTY_WORDS, "NoObject"])
 
 def is_empty_word(values: pl.Series, kind: Kind) -> pl.Series:
     """Say which texts are words for an empty cell that are no value of a kind."""
-    choices = {choice.lower() for choice in kind.choices}
-    words = [word for word in _WORDS if word.lower() not in choices]
-    return values.is_in(words).fill_null(value=False)
+    return values.is_in(_words_but(kind.choices)).fill_null(value=False)
+
+
+@cache
+def _words_but(choices: tuple[str, ...]) -> list[str]:
+    taken = {choice.lower() for choice in choices}
+    return [word for word in _WORDS if word.lower() not in taken]
 
 
 # Numbers --------------------------------------------------------------------------------------------------------------

@@ -87,11 +87,9 @@ class Validator:
 
     def schema(self) -> pa.DataFrameSchema:
         """Return the pandera schema of the mapped fields; keys stay required where empty cells keep what is stored."""
-        schema = self.resource.schema.select_columns(list(self.mapping.fields))
-        if self.empty is Empty.KEEP:
-            loose = [name for name in self.mapping.fields if name not in self.resource.key]
-            schema = schema.update_columns({name: {"nullable": True} for name in loose})
-        return schema
+        keep = self.empty is Empty.KEEP
+        nullable = [name for name in self.mapping.fields if keep and name not in self.resource.key]
+        return self.resource.schema_of(self.mapping.fields, nullable=nullable)
 
     def batch(self, frame: pl.DataFrame, extracted: Extracted, schema: pa.DataFrameSchema) -> Batch:
         """Validate one batch of `ROW` and text columns."""
