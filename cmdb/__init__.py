@@ -22,7 +22,8 @@ from schemas.custom import Rule, rule
 from schemas.errors import CmdbError, MappingError, RunFailed, Unavailable, UnknownType, UsageError
 from schemas.filters import Filter, parse
 from schemas.issues import Issue, Severity
-from schemas.jobs import ApplyJob, ExportJob, ImportJob, ReadOptions, SheetOptions, SyncJob, UndoJob, WriteOptions
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob, WriteOptions
+from schemas.read_options import ReadOptions, SheetOptions
 from schemas.reports import Change, Counts, Exported, Outcome, Progress, Report, Status, silent
 from schemas.resources import resource
 from schemas.settings import Settings

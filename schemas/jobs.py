@@ -11,8 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from schemas.choices import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 from schemas.filters import Filter
+from schemas.options import Group, Internal, Option
 from schemas.permissions import Authority
-from schemas.texts import Encoding, Options, ReadSeparator, WrittenSeparator
+from schemas.read_options import ReadOptions
+from schemas.texts import Options, WrittenSeparator
 
 
 def _threshold(text: str) -> str:
@@ -25,106 +27,105 @@ Threshold = Annotated[str, AfterValidator(_threshold)]
 """A count, such as 100, or a percentage, such as 2.5%."""
 
 
-class SheetOptions(Options):
-    """How one sheet of a workbook is read, where that is not to be inferred from it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    type: str | None = Field(None, description="The resource type of the sheet.")
-    skip: bool = Field(False, description="Leave the sheet out.")
-    header_row: int | None = Field(None, ge=1, description="The row that holds the column names.")
-    mapping: dict[str, str] = Field(
-        default_factory=dict, description="Source column → field; an empty field leaves the column out."
-    )
-
-
-class ReadOptions(Options):
-    """How to read a source where that can't be told, or is told wrongly, from its content."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: str | None = Field(None, description="csv, json, ndjson, yaml, excel, parquet or terraform")
-    encoding: Encoding | None = Field(None, description="such as utf-8, utf-16, cp1252")
-    delimiter: ReadSeparator | None = Field(
-        None, min_length=1, max_length=1, description="field separator, one character"
-    )
-    header_row: int | None = Field(None, ge=1, description="the row that holds the column names")
-    no_header: bool = Field(False, description="there is no header: the columns are called column 1, column 2 …")
-    columns: tuple[str, ...] = Field((), description="the names of the columns of a file without a header, in order")
-    sheet: str | None = Field(None, description="the sheet of a workbook")
-    sheets: dict[str, SheetOptions] = Field(
-        default_factory=dict, description="what is known of sheets of a workbook; the others are inferred"
-    )
-    records: str | None = Field(None, description="the member of a JSON document that holds the list of records")
-    null: tuple[str, ...] = Field((), description="words that stand for an empty cell, also in text")
-    decimal_comma: bool = Field(False, description="whether decimals begin with a comma, and points group thousands")
-    thousands: str | None = Field(None, pattern=r"^[.,' ]$", description="what groups thousands: one of . , ' or space")
-
-    @model_validator(mode="after")
-    def _one_header(self) -> Self:
-        if self.header_row and self.without_header:
-            raise ValueError("give header_row, or say that there is no header; not both")
-        if self.sheet and self.sheets:
-            raise ValueError("name the one sheet to read, or say what is known of several; not both")
-        return self
-
-    @property
-    def without_header(self) -> bool:
-        """Whether the first row is a record."""
-        return self.no_header or bool(self.columns)
-
-
 class LoadOptions(Options):
     """How records go into the CMDB, and what is done about what is wrong with them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    resource_type: str | None = Field(
-        None, description="Such as vpc or transit-gateway; found out from the source when it leaves no doubt."
+    resource_type: Annotated[str | None, Option(Group.LOADING, flag="type", short="t")] = Field(
+        None, title="Type", description="Resource type. Default: detected from the source.", examples=["vpc"]
     )
-    mode: Mode = Field(Mode.UPSERT, description="Create new records, update known ones, both, or sync: see missing.")
-    columns: dict[str, str] = Field(
-        default_factory=dict, description="Source column → field; an empty field leaves the column out."
+    mode: Annotated[Mode, Option(Group.LOADING)] = Field(
+        Mode.UPSERT,
+        title="Mode",
+        description="Create, update, both (upsert), or sync: also retire or delete records missing from the source.",
     )
-    constants: dict[str, str] = Field(
-        default_factory=dict, description="Field → the value of rows that have none; with ! at its end, of every row."
+    columns: Annotated[
+        dict[str, str], Option(Group.MAPPING, flag="map", short="m", value="COLUMN=FIELD", member="mapping")
+    ] = Field(
+        default_factory=dict,
+        title="Mapping",
+        description="Map a column to a field; an empty field skips the column.",
+        examples=[{"VPC": "vpc_id"}],
     )
-    mapping: str | None = Field(None, description="The saved mapping to use.")
-    save_mapping: str | None = Field(None, description="Save the mapping that was used under this name.")
-    unknown: Unknown = Field(Unknown.WARN, description="What to do about columns that fit no field.")
-    on_error: OnError = Field(
-        OnError.CONTINUE, description="Load the sound rows and leave out the others, or load nothing."
+    constants: Annotated[dict[str, str], Option(Group.MAPPING, flag="set", short="s", value="FIELD=VALUE")] = Field(
+        default_factory=dict,
+        title="Constants",
+        description="Value for empty cells of a field; VALUE! for all rows.",
+        examples=[{"region": "us-east-1"}],
     )
-    max_errors: Threshold | None = Field(
-        None, description="Load nothing when more rows than this are rejected: a count, or a percentage such as 2.5%."
+    mapping: Annotated[str | None, Option(Group.MAPPING, value="NAME", member="saved_mapping")] = Field(
+        None, title="Saved mapping", max_length=255, description="Use a saved mapping."
     )
-    empty: Empty = Field(Empty.CLEAR, description="Whether an empty cell clears a stored value or keeps it.")
-    stale: Stale = Field(
-        Stale.REFUSE,
-        description="Whether records that were changed since the file was exported with its lineage are written over.",
-    )
-    missing: Missing = Field(
-        Missing.RETIRE,
-        description="What mode sync does about records that the source no longer has, within the constants.",
-    )
-    max_delete: Threshold | None = Field(
-        "20%",
-        description="Hold a sync back that would take away more records than this: a count, or a share of those there.",
-    )
-    max_update: Threshold | None = Field(
+    save_mapping: Annotated[str | None, Option(Group.MAPPING, value="NAME")] = Field(
         None,
-        description="Hold a sync back that would update more than this: a count, or a share of the records there.",
+        title="Save the mapping",
+        max_length=255,
+        description="Save the mapping under a name; a dry run saves nothing.",
     )
-    create_missing: tuple[str, ...] = Field(
-        (), description="Resource types: records that do not exist are created where rows refer to them."
+    unknown: Annotated[Unknown, Option(Group.MAPPING)] = Field(
+        Unknown.WARN, title="Unknown columns", description="How to treat columns that match no field."
     )
-    without_rules: tuple[str, ...] = Field((), description="Rules of your own that are not asked this time.")
-    dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
-    keep_plan: bool = Field(False, description="Keep the plan of a dry run, so that exactly it can be applied.")
+    on_error: Annotated[OnError, Option(Group.LOADING)] = Field(
+        OnError.CONTINUE, title="Rejected rows", description="Skip rejected rows, or load nothing."
+    )
+    max_errors: Annotated[Threshold | None, Option(Group.LOADING, value="N|P%")] = Field(
+        None,
+        title="Limit of rejected rows",
+        description="Abort if more rows than this are rejected.",
+        examples=["100", "5%"],
+    )
+    empty: Annotated[Empty, Option(Group.LOADING)] = Field(
+        Empty.CLEAR, title="Empty cells", description="Whether an empty cell clears the stored value."
+    )
+    stale: Annotated[Stale, Option(Group.LOADING)] = Field(
+        Stale.REFUSE,
+        title="Stale rows",
+        description="Refuse or overwrite records that changed since the export.",
+    )
+    missing: Annotated[Missing, Option(Group.SYNCING)] = Field(
+        Missing.RETIRE,
+        title="Missing records",
+        description="What sync does with records missing from the source, among those that have the constants.",
+    )
+    max_delete: Annotated[Threshold | None, Option(Group.SYNCING, value="N|P%")] = Field(
+        "20%",
+        title="Limit of deletions",
+        description="Hold a sync that would retire or delete more records.",
+        examples=["100", "5%"],
+    )
+    max_update: Annotated[Threshold | None, Option(Group.SYNCING, value="N|P%")] = Field(
+        None,
+        title="Limit of updates",
+        description="Hold a sync that would update more records.",
+        examples=["1000", "50%"],
+    )
+    without_rules: Annotated[tuple[str, ...], Option(Group.LOADING, flag="without-rule", value="NAME")] = Field(
+        (), title="Rules to skip", max_length=20, description="Skip a custom rule."
+    )
+    create_missing: Annotated[tuple[str, ...], Option(Group.LOADING, value="TYPE")] = Field(
+        (),
+        title="Create missing records",
+        max_length=20,
+        description="Create missing records of this type that rows refer to.",
+        examples=[["site"]],
+    )
+    dry_run: Annotated[bool, Option(Group.RUNNING)] = Field(
+        False, title="Dry run", description="Print the plan; change nothing."
+    )
+    keep_plan: Annotated[bool, Internal("true of previews and plans, and of nothing else")] = Field(
+        False, description="Keep the plan of a dry run, so that exactly it can be applied."
+    )
     read: ReadOptions = Field(default_factory=ReadOptions, description="How to read the source.")
-    batch_size: int | None = Field(None, ge=1_000, le=1_000_000, description="Rows that are validated at once.")
-    requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
-    authority: Authority = Field(default_factory=Authority, description="What whoever asks may do.")
+    batch_size: Annotated[int | None, Option(Group.RUNNING)] = Field(
+        None, title="Batch size", ge=1_000, le=1_000_000, description="Rows that are validated at once."
+    )
+    requested_by: Annotated[str | None, Internal("the caller's key or account")] = Field(
+        None, max_length=255, description="The caller, for the ledger."
+    )
+    authority: Annotated[Authority, Internal("the permissions of the caller's key")] = Field(
+        default_factory=Authority, description="What the caller may do."
+    )
 
     @model_validator(mode="after")
     def _may_create(self) -> Self:
@@ -168,8 +169,12 @@ def _is_one_of_few(limit: str, count: int, whole: int) -> bool:
 class ImportJob(LoadOptions):
     """One import: a file, where its records go, and what to do about what is wrong with it."""
 
-    path: Path = Field(description="The file to import, on a disk that the run can read.")
-    name: str | None = Field(None, description="What the source is called in reports; the file's name unless given.")
+    path: Annotated[Path, Internal("the file that is given")] = Field(
+        description="The file to import, on a disk that the run can read."
+    )
+    name: Annotated[str | None, Internal("the name of the file that is given")] = Field(
+        None, description="Name of the source in reports. Default: the name of the file."
+    )
 
     @property
     def source(self) -> str:
@@ -186,21 +191,38 @@ class ImportJob(LoadOptions):
 class SyncJob(LoadOptions):
     """One sync: a source that is read each time, and what is done about what it no longer has."""
 
-    url: str = Field(description="Where the records are: file, https, s3, aws, postgresql, netbox and others.")
-    name: str | None = Field(None, max_length=255, description="What the sync is called; its source unless given.")
-    types: tuple[str, ...] = Field(
-        (), description="Which resource types, where the source has several; all unless given."
+    url: Annotated[str, Option(Group.SYNCING)] = Field(
+        title="URL",
+        min_length=1,
+        max_length=2_000,
+        description="Address of the source: file, https, s3, aws, postgresql, netbox and others.",
+        examples=["https://ipam.example.com/export/prefixes.csv"],
     )
-    credentials: str | None = Field(
-        None, description="The name of a secret: CMDB_SECRET_NAME in the environment, or a block of Prefect."
+    name: Annotated[str | None, Option(Group.SYNCING)] = Field(
+        None, title="Name", min_length=1, max_length=255, description="Name of the sync. Default: its address."
     )
-    always: bool = Field(False, description="Read and plan also where the source says that it is as it was.")
-    notify: str | None = Field(None, description="The name of a secret that holds the address of a webhook to tell.")
-    overlap: Overlap = Field(
+    types: Annotated[tuple[str, ...], Option(Group.LOADING, flag="type", short="t")] = Field(
+        (), title="Types", max_length=100, description="Only this resource type."
+    )
+    credentials: Annotated[str | None, Option(Group.SYNCING, value="NAME")] = Field(
+        None, title="Credentials", max_length=63, description="The secret CMDB_SECRET_NAME, or a Prefect block."
+    )
+    overlap: Annotated[Overlap, Option(Group.SYNCING)] = Field(
         Overlap.REFUSE,
-        description="What to do when another run of this sync is under way: do nothing, or wait for its end (queue).",
+        title="Overlap",
+        description="If a run of this sync is running: skip this one, or queue it.",
     )
-    mode: Mode = Field(Mode.SYNC, description="Create new records, update known ones, both, or sync: see missing.")
+    notify: Annotated[str | None, Option(Group.SYNCING, value="NAME")] = Field(
+        None, title="Notify", max_length=63, description="Secret with the address of a webhook to notify."
+    )
+    always: Annotated[bool, Option(Group.SYNCING)] = Field(
+        False, title="Always", description="Read the source even if it has not changed."
+    )
+    mode: Annotated[Mode, Option(Group.LOADING)] = Field(
+        Mode.SYNC,
+        title="Mode",
+        description="Create, update, both (upsert), or sync: also retire or delete records missing from the source.",
+    )
 
     @property
     def source(self) -> str:
@@ -217,12 +239,18 @@ class ApplyJob(Options):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    plan: UUID = Field(description="The run whose plan it is.")
-    hash: str | None = Field(None, description="The plan's hash; another one is refused.")
-    moved: Moved = Field(
-        Moved.REFUSE, description="What to do when records moved since: refuse, skip them, or plan them again (rebase)."
+    plan: Annotated[UUID, Internal("the plan that is named")] = Field(description="The run that made the plan.")
+    hash: Annotated[str | None, Option(Group.RUNNING)] = Field(
+        None, title="Hash", max_length=64, description="Hash of the plan; a plan with another hash is refused."
     )
-    requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
+    moved: Annotated[Moved, Option(Group.RUNNING)] = Field(
+        Moved.REFUSE,
+        title="Changed records",
+        description="What to do with records changed since the plan was made.",
+    )
+    requested_by: Annotated[str | None, Internal("the caller's key or account")] = Field(
+        None, max_length=255, description="The caller, for the ledger."
+    )
 
     @property
     def source(self) -> str:
@@ -239,10 +267,16 @@ class UndoJob(Options):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    run: UUID = Field(description="The run to take back.")
-    force: bool = Field(False, description="Take back what was edited since or is referred to, too.")
-    dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
-    requested_by: str | None = Field(None, max_length=255, description="Who asks, for the ledger.")
+    run: Annotated[UUID, Internal("the run that is named")] = Field(description="The run to undo.")
+    dry_run: Annotated[bool, Option(Group.RUNNING)] = Field(
+        False, title="Dry run", description="Show what would be undone; change nothing."
+    )
+    force: Annotated[bool, Option(Group.RUNNING)] = Field(
+        False, title="Force", description="Also undo records that were edited since or are referred to."
+    )
+    requested_by: Annotated[str | None, Internal("the caller's key or account")] = Field(
+        None, max_length=255, description="The caller, for the ledger."
+    )
 
     @property
     def source(self) -> str:
@@ -264,10 +298,14 @@ class WriteOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    delimiter: WrittenSeparator = Field(",", description="What stands between the fields of a CSV file.")
-    bom: bool = Field(False, description="Begin a CSV file with a byte order mark, by which Excel knows UTF-8.")
-    guard: bool = Field(
-        True, description="Write text that a spreadsheet would run as a formula with an apostrophe before it."
+    delimiter: Annotated[WrittenSeparator, Option(Group.WRITING)] = Field(
+        ",", title="Delimiter", min_length=1, max_length=1, description="Field separator of a CSV file."
+    )
+    bom: Annotated[bool, Option(Group.WRITING)] = Field(
+        False, title="Byte order mark", description="Start a CSV file with a byte order mark, for Excel."
+    )
+    guard: Annotated[bool, Option(Group.WRITING, flag="guard/no-guard")] = Field(
+        True, title="Formula guard", description="Put an apostrophe before text that looks like a formula."
     )
 
 
@@ -276,31 +314,67 @@ class ExportJob(Options):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    resource_type: str | None = Field(None, description="Such as vpc or transit-gateway.")
-    resource_types: tuple[str, ...] = Field(
-        (), description="Several types: a sheet of a workbook, or a list of a JSON document, for each that has records."
+    resource_type: Annotated[str | None, Option(Group.SELECTING)] = Field(
+        None, title="Type", description="Resource type, such as vpc.", examples=["vpc"]
     )
-    all_types: bool = Field(False, description="All types, in the same way.")
-    path: Path = Field(description="The file to write, on a disk that the run can write to.")
-    format: str | None = Field(None, description="csv, json, ndjson, excel or parquet; told by the file's name.")
-    where: Filter | None = Field(None, description="Which records; all unless given.")
-    fields: tuple[str, ...] = Field((), description="Which fields, in which order; all unless given.")
-    titles: bool | None = Field(
-        None, description="Name the columns by the fields' titles, or by their names; titles in a workbook only."
+    resource_types: Annotated[tuple[str, ...], Option(Group.SELECTING, member="types")] = Field(
+        (),
+        title="Types",
+        max_length=100,
+        description="Several types: a sheet of a workbook, or a list of a JSON document, for each that has records.",
     )
-    mapping: str | None = Field(None, description="A saved mapping, in reverse: its columns, for the fields they fill.")
-    sort: tuple[str, ...] = Field((), description="Fields to sort by, each with - before it for the reverse.")
-    limit: int | None = Field(None, ge=1, description="At most so many records.")
-    since: str | None = Field(None, description="Records that were changed at that time or later: 2026-11-24, or 7d.")
-    until: str | None = Field(None, description="Records that were last changed at that time or before.")
-    as_of: str | None = Field(
-        None, description="The records as they were at that time: 2026-11-24T08:30Z, or 7d; of a day, at its beginning."
+    all_types: Annotated[bool, Option(Group.SELECTING, flag="all", member="all")] = Field(
+        False, title="All types", description="Export every type into one file."
     )
-    metadata: bool = Field(False, description="Say in the file who exported what, when, and by which filter.")
-    lineage: bool = Field(False, description="Add when and by which run each record was created and last changed.")
-    retired: bool = Field(False, description="Retired records, too: those that their source no longer has.")
+    path: Annotated[Path, Internal("the file that is named, or that is downloaded")] = Field(
+        description="The file to write, on a disk that the run can write to."
+    )
+    format: Annotated[str | None, Option(Group.WRITING)] = Field(
+        None, title="Format", description="File format. Default: by the name of the file."
+    )
+    where: Annotated[Filter | None, Option(Group.SELECTING, short="w", value="FILTER")] = Field(
+        None, title="Filter", description="Which records: FIELD OPERATOR VALUE, and, or, ( )."
+    )
+    fields: Annotated[tuple[str, ...], Option(Group.SELECTING, short="f", value="A,B", commas=True)] = Field(
+        (), title="Fields", max_length=1_000, description="Which fields, in order."
+    )
+    sort: Annotated[tuple[str, ...], Option(Group.SELECTING, value="A,-B", commas=True)] = Field(
+        (), title="Sort", max_length=100, description="Sort by fields; - reverses."
+    )
+    since: Annotated[str | None, Option(Group.SELECTING)] = Field(
+        None, title="Changed since", max_length=40, description="Changed since 2026-11-24, or 7d, 12h, 30m ago."
+    )
+    until: Annotated[str | None, Option(Group.SELECTING)] = Field(
+        None, title="Changed until", max_length=40, description="Last changed until then."
+    )
+    as_of: Annotated[str | None, Option(Group.SELECTING, value="TIME")] = Field(
+        None,
+        title="As of",
+        max_length=40,
+        description="Records as they were then: 2026-11-24T08:30Z, or 7d.",
+    )
+    limit: Annotated[int | None, Option(Group.SELECTING, short="n")] = Field(
+        None, title="Limit", ge=1, description="At most so many records."
+    )
+    titles: Annotated[bool | None, Option(Group.WRITING, flag="titles/names")] = Field(
+        None, title="Column titles", description="Column headers: titles (Excel) or field names (the rest)."
+    )
+    mapping: Annotated[str | None, Option(Group.WRITING, value="NAME", member="saved_mapping")] = Field(
+        None, title="Saved mapping", max_length=255, description="Name the columns as a saved mapping does."
+    )
+    metadata: Annotated[bool, Option(Group.WRITING, also=("include-metadata",))] = Field(
+        False, title="Metadata", description="Add who exported what, and when."
+    )
+    lineage: Annotated[bool, Option(Group.WRITING)] = Field(
+        False, title="Lineage", description="Add when and by which run each record was created and changed."
+    )
+    retired: Annotated[bool, Option(Group.SELECTING)] = Field(
+        False, title="Retired records", description="Include retired records."
+    )
     write: WriteOptions = Field(default_factory=WriteOptions, description="How to write the file.")
-    requested_by: str | None = Field(None, max_length=255, description="Who asks.")
+    requested_by: Annotated[str | None, Internal("the caller's key or account")] = Field(
+        None, max_length=255, description="The caller."
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -21,11 +21,15 @@ from api.rest.security.access_log import note_also
 from api.rest.service import Service
 from api.rest.uploads import Upload
 
+_SCHEMA = ImportOptions.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")["properties"]
+
+# Lists are repeated parts, and objects are JSON.
+_FORM = {name: schema.get("type") for name, schema in _SCHEMA.items()}
+
 
 def _options_schema() -> dict[str, Any]:
-    fields = ImportOptions.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")["properties"]
     part = {"type": "string", "contentMediaType": "application/octet-stream", "description": "The file."}
-    form = {name: _as_part(schema) for name, schema in fields.items()}
+    form = {name: _as_part(schema) for name, schema in _SCHEMA.items()}
     upload = {"type": "string", "format": "uuid", "description": "In the file's place."}
     return {"type": "object", "properties": {"file": part, "uploadId": upload, **form}}
 
@@ -102,10 +106,10 @@ def _options(form: FormData) -> ImportOptions:
             continue
         if isinstance(value, UploadFile):
             raise Refused(422, f"The part '{name}' is a file: only 'file' may be one.", "wrong-request")
-        if name in ("withoutRules", "createMissing", "columns", "null"):
+        if _FORM.get(name) == "array":
             given.setdefault(name, []).extend([value] if value else [])
         elif value:
-            given[name] = _json(name, value) if name in ("mapping", "constants", "sheets") else value
+            given[name] = _json(name, value) if _FORM.get(name) == "object" else value
     try:
         return ImportOptions.model_validate(given)
     except ValidationError as error:

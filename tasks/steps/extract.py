@@ -12,8 +12,9 @@ from typing import Any
 from schemas.choices import Mode
 from schemas.errors import SourceError, UsageError
 from schemas.issues import Issue, Severity
-from schemas.jobs import ImportJob, ReadOptions
+from schemas.jobs import ImportJob
 from schemas.model.resource import Resource
+from schemas.read_options import ReadOptions
 from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
 from schemas.settings import Settings

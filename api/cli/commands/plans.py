@@ -11,39 +11,15 @@ import typer
 from api.cli.commands.runs import find_run_id
 from api.cli.execution import Ended, exit_code, report_of, run_job
 from api.cli.groups import EXIT_CODES, PLANS
-from api.cli.jobs import checked, pairs, read_options
+from api.cli.jobs import job_from, takes
 from api.cli.options import (
-    Columns,
-    Constant,
-    CreateMissing,
-    DecimalComma,
-    Delimiter,
-    EmptyOption,
-    Encoding,
     File,
-    Format,
-    HeaderRow,
     Json,
-    Mapped,
-    MaxErrors,
-    MissingOption,
-    ModeOption,
-    MovedOption,
-    NoHeader,
-    Null,
-    OnErrorOption,
-    Records,
-    Saved,
-    Sheet,
-    StaleOption,
-    Thousands,
-    Type,
 )
 from api.cli.piped import given_file
 from api.cli.render.reports import show_report
 from api.cli.terminal import err, out, print_json
 from api.json_output import plan_json
-from schemas.choices import Empty, Missing, Mode, Moved, OnError, Stale
 from schemas.errors import UsageError
 from schemas.jobs import ApplyJob, ImportJob
 from schemas.settings import settings
@@ -55,70 +31,19 @@ commands = typer.Typer()
 @commands.command(
     epilog="Example: cmdb plan vpcs.csv -o plan.json && cmdb apply plan.json\n\n" + EXIT_CODES, rich_help_panel=PLANS
 )
+@takes(ImportJob, "plan")
 def plan(
     file: File,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PLAN", help="The file of the plan.")],
-    type: Type = None,  # the option's name
-    mode: ModeOption = Mode.UPSERT,
-    map: Mapped = None,  # the option's name
-    set: Constant = None,  # the option's name
-    mapping: Saved = None,
-    on_error: OnErrorOption = OnError.CONTINUE,
-    max_errors: MaxErrors = None,
-    empty: EmptyOption = Empty.CLEAR,
-    stale: StaleOption = Stale.REFUSE,
-    missing: MissingOption = Missing.RETIRE,
-    create_missing: CreateMissing = None,
-    format: Format = None,  # the option's name
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    header_row: HeaderRow = None,
-    no_header: NoHeader = False,
-    columns: Columns = None,
-    sheet: Sheet = None,
-    records: Records = None,
-    null: Null = None,
-    decimal_comma: DecimalComma = False,
-    thousands: Thousands = None,
     json: Json = False,
+    **given: Any,
 ) -> None:
     """Freeze what an import would do; `cmdb apply PLAN` does exactly that later.
 
     Rows are validated and staged now. Applying reads no file, and detects records that changed in the meantime.
     """
     with given_file(file, settings()) as (path, name):
-        job = checked(
-            ImportJob,
-            path=path,
-            name=name,
-            resource_type=type,
-            mode=mode,
-            columns=pairs(map, "--map"),
-            constants=pairs(set, "--set"),
-            mapping=mapping,
-            on_error=on_error,
-            max_errors=max_errors,
-            empty=empty,
-            stale=stale,
-            missing=missing,
-            create_missing=create_missing or (),
-            dry_run=True,
-            keep_plan=True,
-            read=read_options(
-                sheet,
-                delimiter,
-                columns,
-                null,
-                format=format,
-                encoding=encoding,
-                header_row=header_row,
-                no_header=no_header,
-                records=records,
-                decimal_comma=decimal_comma,
-                thousands=thousands,
-            ),
-        )
-        report = report_of(job, json)
+        report = report_of(job_from(ImportJob, given, path=path, name=name, dry_run=True, keep_plan=True), json)
     with atomic_path(output) as hidden:
         hidden.write_bytes(orjson.dumps(plan_json(report), option=orjson.OPT_INDENT_2, default=str))
     print_json(plan_json(report)) if json else show_report(out, report)
@@ -128,14 +53,15 @@ def plan(
 
 
 @commands.command(epilog="Example: cmdb apply plan.json --moved skip\n\n" + EXIT_CODES, rich_help_panel=PLANS)
+@takes(ApplyJob, "apply")
 def apply(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="The file of a plan, or the id of the run that made it.")],
-    moved: MovedOption = Moved.REFUSE,
     json: Json = False,
+    **given: Any,
 ) -> None:
     """Apply a frozen plan exactly, unless records have changed since (--moved)."""
     known = _plan_file(Path(plan)) if Path(plan).is_file() else {"plan": find_run_id(plan)}
-    run_job(checked(ApplyJob, **known, moved=moved), json)
+    run_job(job_from(ApplyJob, given, **known), json)
 
 
 def _plan_file(path: Path) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from api.cli.execution import Ended, exit_code
 from api.cli.groups import EXIT_CODES, RUNS
+from api.cli.jobs import job_from, takes
 from api.cli.options import Json, RunArgument, Type
 from api.cli.render.reports import runs_table, show_report
 from api.cli.render.syncs import show_difference
@@ -73,14 +74,8 @@ def rejects(
 
 
 @commands.command(epilog="Example: cmdb undo last --dry-run\n\n" + EXIT_CODES, rich_help_panel=RUNS)
-def undo(
-    run: RunArgument,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be undone; change nothing.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also undo records that were edited since or are referred to.")
-    ] = False,
-    json: Json = False,
-) -> None:
+@takes(UndoJob, "undo")
+def undo(run: RunArgument, json: Json = False, **given: Any) -> None:
     """Undo a run: delete the records it created, and restore those it updated or deleted.
 
     `last` is the newest run that was applied; dry runs and failed runs do not count.
@@ -91,7 +86,7 @@ def undo(
     """
     with reading() as connection:
         found = ledger.find_run(connection, run, applied=True)
-    job = UndoJob(run=found, force=force, dry_run=dry_run)
+    job = job_from(UndoJob, given, run=found)
     with Watch(err, quiet=json) as watch:
         report = carry_out(job, settings(), watch.progress, watch.say)
     print_json(report_json(report)) if json else show_report(out, report)

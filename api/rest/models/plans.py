@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
-from pydantic import (
-    Field,
-)
+from pydantic import BaseModel, Field
 
-from api.rest.models.base import Model, RequestModel
-from schemas.choices import Moved
+from api.rest.models.base import Model
+from api.rest.models.job_request import JobRequest, derived
+from schemas.jobs import ApplyJob
 
 
-class ApproveRequest(RequestModel):
+@derived
+class ApproveRequest(JobRequest):
     """How a frozen plan is applied."""
 
-    hash: str | None = Field(None, description="The plan's hash, to be sure that it is that one.", max_length=64)
-    moved: Moved = Field(
-        Moved.REFUSE,
-        description="When records were changed since: refuse, skip (leave them out), or rebase (plan them again).",
-    )
+    declared_by: ClassVar[type[BaseModel]] = ApplyJob
+
+    def job(self, plan: UUID, owner: str) -> ApplyJob:
+        """Return the job that applies a plan in this way."""
+        return ApplyJob.model_validate(self.values() | {"plan": plan, "requested_by": owner})
 
 
 class PlanRequest(ApproveRequest):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import (
-    Field,
-)
+from pydantic import BaseModel, Field
 
-from api.rest.models.base import Model, RequestModel
+from api.rest.models.base import Model
+from api.rest.models.job_request import JobRequest, derived
 from flows.registry import EXPORT, IMPORT, BulkFlow
 from flows.standing import Standing
+from schemas.jobs import UndoJob
 from schemas.phases import Phase
 
 
@@ -25,11 +25,15 @@ class Accepted(Model):
     upload_id: UUID | None = Field(None, description="Of a preview: the file that was sent, to execute it later.")
 
 
-class UndoRequest(RequestModel):
-    """How an import is taken back."""
+@derived
+class UndoRequest(JobRequest):
+    """How an import is undone."""
 
-    force: bool = Field(False, description="Take back what was edited since or is referred to, too.")
-    dry_run: bool = Field(False, description="Find out what would be done, and do nothing.")
+    declared_by: ClassVar[type[BaseModel]] = UndoJob
+
+    def job(self, run: UUID, owner: str) -> UndoJob:
+        """Return the job that undoes a run in this way."""
+        return UndoJob.model_validate(self.values() | {"run": run, "requested_by": owner})
 
 
 class ExportAccepted(Model):

@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar, Self
 from uuid import UUID
 
-from pydantic import (
-    Field,
-    JsonValue,
-)
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from api.rest.models.base import Model
-from api.rest.models.imports import ImportOptions
-from schemas.choices import Mode, Overlap
+from api.rest.models.job_request import JobRequest, consistent, derived
 from schemas.jobs import SyncJob
-from schemas.permissions import Authority
 
 
-class SyncRequest(ImportOptions):
-    """A source whose records are brought in now; what it no longer has is taken away."""
+@derived
+class SyncRequest(JobRequest):
+    """A source whose records are brought in now; records that it no longer has are deleted or retired."""
 
-    url: str = Field(
-        min_length=1,
-        max_length=2_000,
-        description="Where the records are. What is no plain http(s) address takes the scope admin.",
-        examples=["https://ipam.example.com/export/prefixes.csv"],
-    )
-    name: str | None = Field(
-        None, min_length=1, max_length=255, description="What the sync is called; its address unless given."
-    )
-    mode: Mode = Field(Mode.SYNC, description="Create, update, both, or sync: also take away, see missing.")
-    types: list[str] = Field(
-        default_factory=list, max_length=100, description="Which types, where the source has several; all unless given."
-    )
-    credentials: str | None = Field(
-        None, max_length=63, description="The name of a secret of the server; takes the scope admin."
-    )
-    always: bool = Field(False, description="Read and plan also where the source says that it is as it was.")
-    overlap: Overlap = Field(
-        Overlap.REFUSE, description="What to do while another run of the same sync is under way: nothing, or wait."
-    )
-    notify: str | None = Field(
-        None, max_length=63, description="The name of a secret with a webhook's address to tell; takes the scope admin."
-    )
+    declared_by: ClassVar[type[BaseModel]] = SyncJob
 
-    def sync(self, owner: str, authority: Authority) -> SyncJob:
+    def job(self, owner: str) -> SyncJob:
         """Return the job that this asks for."""
-        return SyncJob.model_validate(self._asked(owner) | {"authority": authority})
+        return SyncJob.model_validate(self.values() | {"requested_by": owner})
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        return consistent(self)
 
 
 class Sync(Model):

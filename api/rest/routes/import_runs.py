@@ -26,7 +26,6 @@ from api.rest.service import CurrentService
 from flows.registry import IMPORT
 from flows.standing import Standing
 from schemas.issues import Severity
-from schemas.jobs import UndoJob
 from schemas.permissions import Action
 from schemas.reports import Report, Status
 from schemas.resources import RESOURCES, resource
@@ -157,11 +156,10 @@ async def undo_import(
     standing = await service.visible(import_id, IMPORT, caller)
     if standing.status != "completed":
         raise Refused(409, f"The import is {standing.status}: only a completed one can be taken back.", "not-completed")
-    wanted = asked or UndoRequest()
     caller.check(Action.IMPORT, await service.types_of(import_id))
-    job = UndoJob(run=import_id, force=wanted.force, dry_run=wanted.dry_run, requested_by=caller.name)
+    job = (asked or UndoRequest()).job(import_id, caller.name)
     run = await service.start(job, caller.name)
-    note(request, import_id, run=str(run.id), force=wanted.force, dryRun=wanted.dry_run)
+    note(request, import_id, run=str(run.id), force=job.force, dryRun=job.dry_run)
     return accepted(request, response, run)
 
 

@@ -16,7 +16,6 @@ from api.json_output import mapping_json, sheets_json
 from api.rest import results, uploads
 from api.rest.accepted import IdempotencyKey, accepted, links, reused
 from api.rest.import_requests import find_upload, request_body, requested_import, requested_plan
-from api.rest.models.imports import ImportOptions
 from api.rest.models.results import Preview, SavedMapping, UploadDetail
 from api.rest.models.runs import Accepted
 from api.rest.problems import Refused, answer, responses
@@ -29,7 +28,7 @@ from flows.job_parameter import members
 from flows.registry import IMPORT
 from flows.standing import Standing
 from schemas.jobs import ImportJob
-from schemas.permissions import Action, Authority
+from schemas.permissions import Action
 from schemas.reports import Report
 from schemas.resources import resource
 from tasks.store import ledger
@@ -52,8 +51,8 @@ async def preview(request: Request, service: CurrentService, caller: Previewer) 
     other options.
     """
     options, upload = await requested_import(request, service, caller)
-    authority = _authority(options, caller, Action.PREVIEW)
-    job = options.job(upload.path, upload.name, caller.name, authority, dry_run=True, keep_plan=True)
+    job = options.job(str(upload.path), upload.name, caller.name)
+    job = _authorized(job, caller, Action.PREVIEW).model_copy(update={"dry_run": True, "keep_plan": True})
     run = await service.start(job, caller.name)
     note(request, run.id, upload=upload.id, file=upload.name)
     standing = await _end_of(service, run)
@@ -117,26 +116,27 @@ async def execute(
     were changed since; `moved` says what to do about them.
     """
     if plan := await requested_plan(request):
-        return accepted(request, response, await applied(request, service, plan, caller, idempotency_key))
+        frozen = plan.job(plan.plan_id, caller.name)
+        return accepted(request, response, await applied(request, service, frozen, caller, idempotency_key))
     options, upload = await requested_import(request, service, caller)
-    authority = _authority(options, caller, Action.PREVIEW if options.dry_run else Action.IMPORT)
-    await _check_mapping(service, options, caller)
-    job = options.job(upload.path, upload.name, caller.name, authority)
+    job = options.job(str(upload.path), upload.name, caller.name)
+    job = _authorized(job, caller, Action.PREVIEW if job.dry_run else Action.IMPORT)
+    await _check_mapping(service, job, caller)
     run = await service.start(job, caller.name, idempotency_key)
-    note(request, run.id, upload=upload.id, file=upload.name, sha256=upload.sha256, dryRun=options.dry_run)
+    note(request, run.id, upload=upload.id, file=upload.name, sha256=upload.sha256, dryRun=job.dry_run)
     await _check_same(service, run, job, upload)
     return accepted(request, response, run)
 
 
-def _authority(options: ImportOptions, caller: Caller, action: Action) -> Authority:
-    """What the run may do; refuses at once where the type is named, or none is allowed."""
-    caller.check(action, [resource(options.resource_type).type] if options.resource_type else [])
-    return caller.authority(action)
+def _authorized(job: ImportJob, caller: Caller, action: Action) -> ImportJob:
+    """The job with what its run may do; refuses at once where the type is named, or none is allowed."""
+    caller.check(action, [resource(job.resource_type).type] if job.resource_type else [])
+    return job.model_copy(update={"authority": caller.authority(action)})
 
 
-async def _check_mapping(service: Service, options: ImportOptions, caller: Caller) -> None:
+async def _check_mapping(service: Service, job: ImportJob, caller: Caller) -> None:
     """Refuse to save over the mapping of another owner."""
-    if name := options.save_mapping:
+    if name := job.save_mapping:
         await service.asked(lambda connection: check_mapping(connection, name, caller.name, admin=caller.admin))
 
 

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Connection
 
 from api.rest.accepted import IdempotencyKey, accepted, check_same
-from api.rest.models.plans import ApproveRequest, PlanRequest
+from api.rest.models.plans import ApproveRequest
 from api.rest.models.runs import Accepted
 from api.rest.problems import Refused, responses
 from api.rest.security.access import Caller, Importer
@@ -37,27 +37,25 @@ async def approve(
     idempotency_key: IdempotencyKey = None,
 ) -> Accepted:
     """Say yes to a sync that was held back, because it would change too much: exactly its plan is applied."""
-    wanted = asked or ApproveRequest()
-    plan = PlanRequest(plan_id=import_id, hash=wanted.hash, moved=wanted.moved)
-    return accepted(request, response, await applied(request, service, plan, caller, idempotency_key))
+    job = (asked or ApproveRequest()).job(import_id, caller.name)
+    return accepted(request, response, await applied(request, service, job, caller, idempotency_key))
 
 
-async def applied(request: Request, service: Service, asked: PlanRequest, caller: Caller, key: str | None) -> FlowRun:
+async def applied(request: Request, service: Service, job: ApplyJob, caller: Caller, key: str | None) -> FlowRun:
     """Ask for a plan to be applied; raises Refused where the caller sees none, or it can't be applied any more.
 
     One's own preview is imported; what was held back, and what somebody else previewed, is approved.
     """
-    standing = await service.visible(asked.plan_id, IMPORT, caller, approving=True)
-    note(request, asked.plan_id, hash=asked.hash, moved=asked.moved.value)
+    standing = await service.visible(job.plan, IMPORT, caller, approving=True)
+    note(request, job.plan, hash=job.hash, moved=job.moved.value)
     own_preview = standing.owner == caller.name and bool((standing.job or {}).get("dry_run"))
-    caller.check(Action.IMPORT if own_preview else Action.APPROVE, await service.types_of(asked.plan_id))
+    caller.check(Action.IMPORT if own_preview else Action.APPROVE, await service.types_of(job.plan))
     if service.settings.four_eyes and standing.owner == caller.name:
         raise Refused(403, FOUR_EYES)
-    job = ApplyJob(plan=asked.plan_id, hash=asked.hash, moved=asked.moved, requested_by=caller.name)
     # Asked again with its key, an import that has applied its plan by now is given again.
     run = await service.runs.asked_before(APPLY, caller.name, key)
     if run is None:
-        _check(await service.asked(lambda connection: _plan(connection, asked.plan_id)), asked)
+        _check(await service.asked(lambda connection: _plan(connection, job.plan)), job)
         run = await service.start(job, caller.name, key)
         note(request, run=str(run.id))
     check_same(run, job)
@@ -69,12 +67,12 @@ def _plan(connection: Connection, run_id: UUID) -> FrozenPlan | None:
     return ledger.read_report(connection, run_id, samples=0).plan if there else None
 
 
-def _check(plan: FrozenPlan | None, asked: PlanRequest) -> None:
+def _check(plan: FrozenPlan | None, job: ApplyJob) -> None:
     if plan is None:
         raise Refused(404, "This run has no plan: only a preview has one, and a sync that is held back.", "no-plan")
     if plan.applied:
         raise Refused(409, f"This plan was applied before, by the import {plan.applied}.", "plan-applied")
     if plan.until is None or plan.until < datetime.now(UTC):
         raise Refused(410, "This plan is kept no longer: make a new one.", "plan-expired")
-    if asked.hash and asked.hash != plan.hash:
+    if job.hash and job.hash != plan.hash:
         raise Refused(409, "The plan of that id has another hash: make a new one.", "another-plan")

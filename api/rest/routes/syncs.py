@@ -49,11 +49,12 @@ async def sync(
     A sync that would take away or update too much changes nothing: its result has a plan, which is approved. Files,
     object stores, AWS accounts, databases and NetBox, and any source with credentials, take the scope admin.
     """
-    _check_source(asked, caller)
-    action = Action.PREVIEW if asked.dry_run else Action.IMPORT
-    named = [*asked.types, *([asked.resource_type] if asked.resource_type else [])]
+    job = asked.job(caller.name)
+    _check_source(job, caller)
+    action = Action.PREVIEW if job.dry_run else Action.IMPORT
+    named = [*job.types, *([job.resource_type] if job.resource_type else [])]
     caller.check(action, [resource(name).type for name in named])
-    job = asked.sync(caller.name, caller.authority(action))
+    job = job.model_copy(update={"authority": caller.authority(action)})
     await _define(request, service, job, caller)
     run = await service.start(job, caller.name, idempotency_key)
     note(request, run.id, sync=job.source, url=job.url, dryRun=job.dry_run)
@@ -72,10 +73,10 @@ async def _define(request: Request, service: Service, job: SyncJob, caller: Call
     already_entered(request, await service.asked(lambda connection: define(connection, job, caller.name)))
 
 
-def _check_source(asked: SyncRequest, caller: Caller) -> None:
+def _check_source(job: SyncJob, caller: Caller) -> None:
     """Refuse to read for a caller what only this server may: its files, its networks, its accounts and its secrets."""
-    source = source_named(asked.url)
-    if (source.name != _OPEN or asked.credentials or asked.notify) and not caller.admin:
+    source = source_named(job.url)
+    if (source.name != _OPEN or job.credentials or job.notify) and not caller.admin:
         what = "Credentials of this server" if source.name == _OPEN else source.title
         raise Refused(403, f"{what} can be read with the scope 'admin' only; the key '{caller.name}' lacks it.")
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
-from schemas.jobs import SheetOptions
+from schemas.read_options import SheetOptions
 from schemas.resources import find_resource
 from schemas.resources import resource as resource_named
 from schemas.sources import ROW, Opened, Sheet

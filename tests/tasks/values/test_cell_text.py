@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.jobs import ReadOptions
 from schemas.mapping import Measure
 from schemas.model import kinds
 from schemas.model.kinds.kind import Kind
+from schemas.read_options import ReadOptions
 from tasks.values.cell_text import (
     has_control,
     has_two_readings,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from schemas.choices import Mode
 from schemas.errors import SourceError
-from schemas.jobs import ImportJob, ReadOptions
+from schemas.jobs import ImportJob
+from schemas.read_options import ReadOptions
 from schemas.resources import RESOURCES
 from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats.aws.document import SHAPES
