@@ -79,7 +79,7 @@ def _indented(text: str) -> list[str]:
 
 
 def _parameter(parameter: Any) -> tuple[str, str, str]:
-    names = ", ".join(f"`{name}`" for name in parameter.opts)
+    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
     if parameter.param_type_name == "argument":
         names = f"`{parameter.metavar or parameter.opts[0].upper()}`"
     elif parameter.metavar:

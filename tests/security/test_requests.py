@@ -191,7 +191,7 @@ def test_what_separates_no_fields(alone: Facade, sign: str) -> None:
         answer = client.post("/api/export", json={"resourceType": "vpc", "delimiter": sign})
     assert answer.status_code == 422
     with pytest.raises(ValidationError):
-        ImportOptions(delimiter=sign)
+        ImportOptions.model_validate({"delimiter": sign})
     with pytest.raises(ValidationError):
         ReadOptions(delimiter=sign)
 

@@ -138,5 +138,20 @@ export function once(path) {
 /** The resource types. */
 export const types = () => once("/api/resources");
 
+/**
+ * The options of an import as the API declares them: name → JSON Schema.
+ * @returns {Promise<Record<string, any>>}
+ */
+export const importOptions = async () => (await once("/openapi.json")).components.schemas.ImportRequest.properties;
+
+/** The type of an option's value in JSON, where it has a value. */
+export const typeOf = (schema) => schema.type ?? schema.anyOf?.find((each) => each.type !== "null")?.type;
+
+/** The limits of an option, as an input has them. */
+export function limits(schema) {
+  const found = { ...schema, ...schema.anyOf?.find((each) => each.type !== "null") };
+  return { min: found.minimum, max: found.maximum, maxlength: found.maxLength };
+}
+
 /** One resource type with its fields. */
 export const type = (name) => once(`/api/resources/${encodeURIComponent(name)}`);

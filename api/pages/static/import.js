@@ -1,7 +1,7 @@
 /** Import: choose a file, say what its columns are, see what would happen, run it. */
 
 import { go, keep, replace, to } from "./address.js";
-import { Problem, ask, type, types, upload } from "./api.js";
+import { Problem, ask, importOptions, limits, once, type, typeOf, types, upload } from "./api.js";
 import { fill, h } from "./dom.js";
 import { DELIMITERS, readingCard, sheetsTable } from "./reading.js";
 import { progressCard, report, runView } from "./run.js";
@@ -11,11 +11,7 @@ import { plain } from "./words.js";
 const STEPS = ["File", "Columns", "Preview", "Run", "Result"];
 const stepper = (present) => steps(STEPS, present);
 
-/** The options that an address may hold as they are, as true, as a list and as JSON; `preview` is the run shown. */
-const OPTIONS = ["resourceType", "mode", "onError", "maxErrors", "unknown", "empty", "stale", "format", "encoding",
-  "delimiter", "headerRow", "records", "savedMapping", "missing", "maxDelete", "thousands"];
-const FLAGS = ["noHeader", "decimalComma"];
-const LISTS = ["columns", "null", "createMissing"];
+/** The options that a step changes as objects; an address holds them as JSON. */
 const OBJECTS = ["mapping", "constants", "sheets"];
 
 /** The items of a list of the address. */
@@ -91,14 +87,18 @@ function fileStep(signal) {
 
 // The preview, asked for --------------------------------------------------------------------------------------------
 
-/** What an address asks for, as the API takes it. */
-function request(uploadId, query, more = {}) {
-  const asked = Object.fromEntries(OPTIONS.filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
-  for (const name of OBJECTS) if (query.get(name)) asked[name] = JSON.parse(query.get(name));
-  for (const name of LISTS) if (listOf(query.get(name)).length) asked[name] = listOf(query.get(name));
-  for (const name of FLAGS) if (query.get(name)) asked[name] = true;
-  if (asked.headerRow) asked.headerRow = Number(asked.headerRow);
-  return { uploadId, ...asked, ...more };
+const VALUES = {
+  array: (text) => listOf(text),
+  object: (text) => JSON.parse(text),
+  boolean: (text) => text === "true",
+  integer: (text) => Number(text),
+};
+
+/** What an address asks for, as the API takes it: each option that it declares. */
+async function request(uploadId, query, more = {}) {
+  const given = Object.entries(await importOptions()).filter(([name]) => query.get(name));
+  const values = given.map(([name, schema]) => [name, (VALUES[typeOf(schema)] ?? String)(query.get(name))]);
+  return { ...Object.fromEntries(values), uploadId, ...more };
 }
 
 /** The last preview that could not be made, so that the step that shows why need not make it again. */
@@ -116,7 +116,7 @@ async function preview(uploadId, query, signal, more = {}) {
     const result = progress && (await ask(`/api/import/result/${named}?limit=0`, { signal }).catch(() => null));
     if (result) return known(result);
   }
-  const asked = request(uploadId, query, more);
+  const asked = await request(uploadId, query, more);
   const key = JSON.stringify(asked);
   if (lastRefusal.key === key) return lastRefusal.found;
   try {
@@ -156,7 +156,7 @@ function waitStep(path, query, id, signal) {
 async function columnsStep(file, query, tried, signal) {
   const path = ["import", file.uploadId, "columns"];
   keep(path, query);
-  const [all, saved] = await Promise.all([types(), ask("/api/mappings", { signal })]);
+  const [all, saved, declared] = await Promise.all([types(), ask("/api/mappings", { signal }), importOptions()]);
   const typeName = tried.result?.resourceType ?? query.get("resourceType") ?? tried.resourceType ?? "";
   // A source of one type has parts, too, where records are created that its rows refer to.
   const parts = tried.result?.resourceType ? [] : (tried.result?.parts ?? []).filter((part) => part.columns.length);
@@ -236,14 +236,14 @@ async function columnsStep(file, query, tried, signal) {
           choice("Type of the records", typeOptions, typeName, setAndRead("resourceType"), { help: tried.result && !query.get("resourceType") ? "Found out from the columns." : "Choose what the rows are." }),
           saved.length > 0 && !parts.length && choice("Saved mapping", [["", "None"], ...saved.filter((known) => !typeName || known.resourceType === typeName).map((known) => [known.name, known.name])],
             query.get("savedMapping") ?? "", setAndRead("savedMapping"), { help: "Uses the columns that were saved under a name." })),
-        readingCard(options, tried.result?.origin?.format ?? file.format, setAndRead,
+        readingCard(declared, options, tried.result?.origin?.format ?? file.format, setAndRead,
           tried.sheets?.length > 1 && sheetsTable(tried.sheets, all, state.sheets, sheetsChanged),
           !tried.columns.length || tried.sheets?.some((sheet) => !sheet.read))),
       chosen && mappingCard(tried, chosen, state, changed),
       parts.length > 0 && partsCard(parts, each, tried.sheets, state, changed),
       each.length > 0 && constantsCard(each, state, changed),
       chosen && h("section", { class: "card" }, h("h2", null, "Keep this mapping"),
-        h("div", { class: "grid" }, entry("Save under the name", "", (value) => { state.saveMapping = value; }, { help: "Leave empty to keep nothing.", maxlength: 255 }))),
+        h("div", { class: "grid" }, entry("Save under the name", "", (value) => { state.saveMapping = value; }, { help: "Leave empty to keep nothing.", ...limits(declared.saveMapping) }))),
       h("p", { class: "row" },
         h("button", { class: "primary", disabled: !each.length }, "Show what would happen"),
         h("a", { class: "button", href: "#/import" }, "Choose another file")),
@@ -438,8 +438,15 @@ async function previewStep(file, query, { result }, signal) {
   }
   draw(ended);
 
-  const asked = Object.entries(CHOICES).filter(([name]) => name !== "missing" || options.get("mode") === "sync");
+  const syncs = options.get("mode") === "sync";
+  const asked = Object.entries(CHOICES).filter(([name]) => name !== "missing" || syncs);
   const referred = ended ? [] : await creatable(result);
+  const custom = ended ? [] : await customRules(result);
+  /** A tick box for one item of an option that is a list. */
+  const listTick = (label, option, item) => tick(label, listOf(options.get(option)).includes(item), (wanted) => {
+    const others = listOf(options.get(option)).filter((other) => other !== item);
+    set(option)([...others, ...(wanted ? [item] : [])].join(","));
+  });
   const selects = asked.map(([name, [label, values]]) => choice(label, values, options.get(name) ?? "", set(name)));
   return h("div", null, stepper("Preview"), h("h1", null, "See what would happen"),
     h("p", { class: "lead" }, `${file.fileName} as ${await kind(result)}.`, ended ? null : " Nothing is changed yet."),
@@ -447,11 +454,11 @@ async function previewStep(file, query, { result }, signal) {
     h("form", { class: "card", onsubmit: run, "aria-label": "Import" },
       h("h2", null, "How to import"),
       ended ? null : h("div", { class: "grid" }, selects,
-        entry("Stop when more rows are rejected than", options.get("maxErrors") ?? "", set("maxErrors"), { help: "A number such as 100, or a share such as 5%. Empty for no limit." })),
-      ended ? null : referred.map(({ type: name, title }) => tick(`Create a ${title} that rows refer to where it does not exist`, listOf(options.get("createMissing")).includes(name), (wanted) => {
-        const others = listOf(options.get("createMissing")).filter((other) => other !== name);
-        set("createMissing")([...others, ...(wanted ? [name] : [])].join(","));
-      })),
+        entry("Stop when more rows are rejected than", options.get("maxErrors") ?? "", set("maxErrors"), { help: "A number such as 100, or a share such as 5%. Empty for no limit." }),
+        syncs && entry("Hold when more records would be deleted or retired than", options.get("maxDelete") ?? "", set("maxDelete"), { help: "A number such as 100, or a share such as 5%. Empty for 20%." }),
+        syncs && entry("Hold when more records would be updated than", options.get("maxUpdate") ?? "", set("maxUpdate"), { help: "A number such as 100, or a share such as 5%. Empty for no limit." })),
+      ended ? null : custom.map(({ name, message }) => listTick(`Skip the rule ${name}: ${message}`, "withoutRules", name)),
+      ended ? null : referred.map(({ type: name, title }) => listTick(`Create a ${title} that rows refer to where it does not exist`, "createMissing", name)),
       h("p", null), wrong, buttons));
 }
 
@@ -461,6 +468,12 @@ async function endOf({ plan }, signal) {
   if (!plan?.applied) return note("warn", "This preview has expired. Preview again to see what the file would change now.");
   const done = await ask(`/api/import/result/${plan.applied}?limit=0`, { signal });
   return note("warn", "This preview was imported at ", time(done.startedAt), ". ", h("a", { href: to(["import", "run", plan.applied]) }, "See the result"));
+}
+
+/** The custom rules that concern the types of a result. */
+async function customRules({ resourceType, parts }) {
+  const own = resourceType ? [resourceType] : parts.map((part) => part.resourceType);
+  return (await once("/api/rules")).filter((rule) => rule.source !== "built in" && rule.types.some((name) => own.includes(name)));
 }
 
 /** The types of which records can be created where the rows of a result refer to them. */

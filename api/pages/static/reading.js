@@ -1,5 +1,6 @@
 /** How a file is read: the options that fit its format, and the type of each sheet of a workbook. */
 
+import { limits } from "./api.js";
 import { h } from "./dom.js";
 import { choice, entry, table, tick } from "./widgets.js";
 
@@ -22,17 +23,17 @@ const LEAVE_OUT = "-";
 
 /**
  * The options of reading, folded away until one of them is used or something is not read.
- * @param {URLSearchParams} options @param {string} format  of the file
+ * @param {Record<string, any>} declared  the options of an import @param {URLSearchParams} options @param {string} format  of the file
  * @param {(name: string) => (value: any) => void} set  sets an option, and reads the file again
  * @param {any} sheets  the table of a workbook's sheets @param {boolean} unread
  */
-export function readingCard(options, format, set, sheets, unread) {
-  const asked = (label, name, properties) => entry(label, options.get(name) ?? "", set(name), properties);
+export function readingCard(declared, options, format, set, sheets, unread) {
+  const asked = (label, name, properties) => entry(label, options.get(name) ?? "", set(name), { ...limits(declared[name]), ...properties });
   const flag = (label, name) => tick(label, options.get(name) === "true", (value) => set(name)(value ? "true" : ""));
   const fields = {
-    encoding: () => asked("Encoding", "encoding", { help: "Such as cp1252.", maxlength: 40 }),
+    encoding: () => asked("Encoding", "encoding", { help: "Such as cp1252." }),
     delimiter: () => choice("Delimiter", [["", "Found out"], ...Object.entries(DELIMITERS)], options.get("delimiter") ?? "", set("delimiter"), { help: "What stands between the fields." }),
-    headerRow: () => asked("Header row", "headerRow", { type: "number", min: 1, help: "The row with the column names." }),
+    headerRow: () => asked("Header row", "headerRow", { type: "number", help: "The row with the column names." }),
     columns: () => asked("Names of the columns", "columns", { help: "Separated by commas, for a file without a header." }),
     records: () => asked("List in JSON", "records", { help: "The member that holds the records." }),
     null: () => asked("Words for an empty cell", "null", { help: "Separated by commas, such as NULL, n/a." }),

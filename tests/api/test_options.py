@@ -1,0 +1,152 @@
+"""Every front end has the options that the jobs declare: the command line, the REST API, the page and the documents."""
+
+from __future__ import annotations
+
+import re
+from enum import EnumType
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from api.cli.jobs import LEFT_OUT, flags, offered
+from api.cli.main import app
+from api.rest.import_requests import request_body
+from api.rest.models.exports import ExportRequest
+from api.rest.models.imports import ImportOptions
+from api.rest.models.job_request import JobRequest
+from api.rest.models.plans import ApproveRequest
+from api.rest.models.runs import UndoRequest
+from api.rest.models.syncs import SyncRequest
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
+from schemas.options import declared_options, internal, nested_model, option_of
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "api" / "pages" / "static"
+
+JOBS: tuple[type[BaseModel], ...] = (ImportJob, SyncJob, ExportJob, ApplyJob, UndoJob)
+
+COMMANDS: dict[str, type[BaseModel]] = {
+    "import": ImportJob,
+    "preview": ImportJob,
+    "plan": ImportJob,
+    "sync": SyncJob,
+    "export": ExportJob,
+    "apply": ApplyJob,
+    "approve": ApplyJob,
+    "undo": UndoJob,
+}
+
+REQUESTS: tuple[type[JobRequest], ...] = (ImportOptions, SyncRequest, ExportRequest, ApproveRequest, UndoRequest)
+
+NOT_ON_THE_PAGE = {
+    "batchSize": "a matter of the machine, not of a file",
+    "dryRun": "every import of the page is previewed",
+    "sheet": "the table of sheets skips the others",
+}
+"""The options of an import that the page does not offer, with the reason."""
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_each_field_of_a_job_is_an_option_or_says_why_not(job: type[BaseModel]) -> None:
+    """A new field has to say how it is offered, or where its value comes from; an option has a title and a sentence."""
+    for name, info in job.model_fields.items():
+        assert option_of(info) or internal(info) or nested_model(info), f"{job.__name__}.{name} is not declared"
+    for option in declared_options(job):
+        assert option.info.title, option.path
+        assert re.fullmatch(r"[A-Za-z].*[.…]|[a-z].*\.", option.info.description or ""), option.path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_the_options_of_its_job(name: str) -> None:
+    """Each option of the job is one of the command, or is left out for a reason; what is left out exists."""
+    job, command = COMMANDS[name], _command(name)
+    given = {flag for each in command.params for flag in [*each.opts, *each.secondary_opts]}
+    left_out = LEFT_OUT[name]
+    assert set(left_out) <= {".".join(each.path) for each in declared_options(job)}
+    for option in declared_options(job):
+        if ".".join(option.path) not in left_out:
+            assert set(flags(option).split("/")) <= given, f"cmdb {name} lacks {flags(option)}"
+
+
+def _command(name: str) -> Any:
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    return root.commands[name]
+
+
+def test_two_options_of_a_command_have_two_names() -> None:
+    """No flag and no letter stands for two options of a command, and no member for two options of a request."""
+    for name in COMMANDS:
+        names = [flag for each in _command(name).params for flag in [*each.opts, *each.secondary_opts]]
+        assert len(names) == len(set(names)), name
+    for job in JOBS:
+        members = [each.member for each in declared_options(job)]
+        assert len(members) == len(set(members)), job
+
+
+@pytest.mark.parametrize("request_model", REQUESTS)
+def test_a_request_has_the_options_of_its_job(request_model: type[JobRequest]) -> None:
+    """Each option is a member in camelCase, with its default and description, or is left out for a reason."""
+    schema = request_model.model_json_schema(by_alias=True)["properties"]
+    options = {to_camel(each.member): each for each in declared_options(request_model.declared_by)}
+    assert set(options) - {to_camel(name) for name in request_model.left_out} <= set(schema)
+    written = request_model.__base__
+    assert written is not None
+    assert issubclass(written, BaseModel)
+    for name, option in options.items():
+        if option.member not in written.model_fields:
+            assert schema[name]["description"] == option.info.description
+
+
+def test_a_form_has_the_options_of_an_import() -> None:
+    """The parts of a form are the members of the JSON, next to the file or its upload."""
+    form = request_body("ImportRequest")["content"]["multipart/form-data"]["schema"]["properties"]
+    members = {to_camel(each.member) for each in declared_options(ImportJob)}
+    assert set(form) == {*members, "file", "uploadId"}
+
+
+def test_the_values_of_a_request_are_those_of_the_job() -> None:
+    """Whatever a request gives arrives in the field of the job that declares it."""
+    given: dict[str, Any] = {"url": "https://ipam.example.com/x.csv", "mapping": {"VPC": "vpc_id"}, "headerRow": 3}
+    given |= {"savedMapping": "netbox", "columns": [], "thousands": ".", "sheets": {"A": {"headerRow": 2}}}
+    job = SyncRequest.model_validate(given).job("netops")
+    assert (job.columns, job.mapping, job.read.header_row) == ({"VPC": "vpc_id"}, "netbox", 3)
+    assert job.read.sheets["A"].header_row == 2
+    assert (job.read.thousands, job.requested_by) == (".", "netops")
+
+
+def test_the_page_offers_the_options_of_an_import() -> None:
+    """Each option of an import is set by a field of the page, or is not on it for a reason."""
+    code = "".join((PAGE / name).read_text(encoding="utf-8") for name in ("import.js", "reading.js"))
+    members = {to_camel(each.member) for each in declared_options(ImportJob)}
+    assert set(NOT_ON_THE_PAGE) <= members
+    for name in members - set(NOT_ON_THE_PAGE):
+        sets = rf'(set|setAndRead)\("{name}"\)|(asked|flag|listTick)\([^()]*"{name}"|state\.{name}\b|^  {name}: \['
+        assert re.search(sets, code, re.MULTILINE), f"the page has no field for {name}"
+
+
+def test_the_page_offers_each_choice() -> None:
+    """A list of choices has each of the enum; the empty one stands for the default."""
+    code = (PAGE / "import.js").read_text(encoding="utf-8")
+    enums = {to_camel(each.member): each for each in declared_options(ImportJob) if isinstance(each.type, EnumType)}
+    assert enums
+    for name, option in enums.items():
+        line = re.search(rf"^  {name}: \[.*$", code, re.MULTILINE)
+        assert line, f"the page has no choices for {name}"
+        offered_values = set(re.findall(r'\["(\w*)", "', line.group().partition("[[")[2].join(["[", ""])))
+        assert offered_values == {each.value for each in option.type} - {option.info.default.value} | {""}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_reference_lists_the_options_of_a_command(name: str) -> None:
+    """`docs/reference/cli.md` has each option of the jobs under each command that has it."""
+    text = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n## `cmdb {name}`\n")[2].partition("\n## ")[0]
+    for option in offered(COMMANDS[name], name):
+        for flag in flags(option).split("/"):
+            assert f"`{flag}`" in section or f"`{flags(option)}`" in section, f"cmdb {name} {flag}"
