@@ -111,7 +111,7 @@ class LoadOptions(Options):
         examples=[["site"]],
     )
     dry_run: Annotated[bool, Option(Group.RUNNING)] = Field(
-        False, title="Dry run", description="Print the plan; change nothing."
+        False, title="Dry run", description="Show the plan; change nothing."
     )
     keep_plan: Annotated[bool, Internal("true of previews and plans, and of nothing else")] = Field(
         False, description="Keep the plan of a dry run, so that exactly it can be applied."

@@ -24,6 +24,7 @@ from api.rest.models.runs import UndoRequest
 from api.rest.models.syncs import SyncRequest
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.options import declared_options, internal, nested_model, option_of
+from tests.api.support import Cli
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "api" / "pages" / "static"
@@ -150,3 +151,26 @@ def test_the_reference_lists_the_options_of_a_command(name: str) -> None:
     for option in offered(COMMANDS[name], name):
         for flag in flags(option).split("/"):
             assert f"`{flag}`" in section or f"`{flags(option)}`" in section, f"cmdb {name} {flag}"
+
+
+def test_a_named_sync_refuses_options_that_it_would_ignore(cli: Cli, tmp_path: Path) -> None:
+    """A sync runs with the options of its definition; what only concerns this run can be added."""
+    path = tmp_path / "vpcs.csv"
+    path.write_text("VPC ID;Region;Account;CIDR\nvpc-0a1b2c3d4e5f60718;us-east-1;123456789012;10.0.0.0/16\n")
+    assert cli("sync", str(path), "--name", "lab", "--type", "vpc", "--delimiter", ";").code == 0
+    refused = cli("sync", "lab", "--max-delete", "5%")
+    assert refused.code == 2
+    assert "runs with the options of its definition" in refused.err
+    assert cli("sync", "lab", "--dry-run", "--always").code == 0
+
+
+def test_a_wrong_value_is_said_of_its_option(cli: Cli, tmp_path: Path) -> None:
+    """Also where the option has another name than the field of the job, or is one of many values."""
+    path = tmp_path / "vpcs.csv"
+    path.write_text("vpc_id\n")
+    many = [word for _ in range(21) for word in ("--without-rule", "x")]
+    assert cli("import", str(path), *many).err.startswith("Error: --without-rule: ")
+    assert cli("plan", str(path), "-o", str(tmp_path / "plan.json"), "--max-update", "much").err.startswith(
+        "Error: --max-update: "
+    )
+    assert cli("sync", str(path), "--encoding", "zip").err.startswith("Error: --encoding: ")

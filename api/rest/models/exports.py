@@ -18,7 +18,7 @@ class ExportRequest(RecordSelection, JobRequest):
     declared_by: ClassVar[type[BaseModel]] = ExportJob
 
     resource_type: str | None = field_of(ExportJob, "resource_type")
-    types: list[str] = field_of(ExportJob, "types")
+    types: tuple[str, ...] = field_of(ExportJob, "types")
     all: bool = field_of(ExportJob, "all")
     format: Literal["csv", "json", "ndjson", "excel", "xlsx", "parquet"] = Field(
         "csv", description="The format of the file; xlsx is excel."
