@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from schemas.choices import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
 from schemas.filters import Filter
+from schemas.formats import WRITTEN_NAMES
 from schemas.options import Group, Internal, Option
 from schemas.permissions import Authority
 from schemas.read_options import ReadOptions
@@ -330,7 +331,7 @@ class ExportJob(Options):
         description="The file to write, on a disk that the run can write to."
     )
     format: Annotated[str | None, Option(Group.WRITING)] = Field(
-        None, title="Format", description="File format. Default: by the name of the file."
+        None, title="Format", description=f"{WRITTEN_NAMES}. Default: by the name of the file."
     )
     where: Annotated[Filter | None, Option(Group.SELECTING, short="w", value="FILTER")] = Field(
         None, title="Filter", description="Which records: FIELD OPERATOR VALUE, and, or, ( )."

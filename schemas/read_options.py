@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from schemas.formats import READ_NAMES
 from schemas.options import Group, Option
 from schemas.texts import Encoding, Options, ReadSeparator
 
@@ -29,7 +30,7 @@ class ReadOptions(Options):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Annotated[str | None, Option(Group.READING)] = Field(
-        None, title="Format", description="csv, json, ndjson, yaml, excel, parquet or terraform. Default: detected."
+        None, title="Format", description=f"{READ_NAMES}. Default: detected."
     )
     encoding: Annotated[Encoding | None, Option(Group.READING)] = Field(
         None, title="Encoding", max_length=40, description="Encoding, such as utf-8 or cp1252. Default: detected."

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from schemas.formats import READ_LABELS
+
 File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="CSV, JSON, NDJSON, YAML, Excel, Parquet, Terraform; also .gz or .zip. - reads standard input.",
+        help=f"{READ_LABELS}; also .gz or .zip. - reads standard input.",
     ),
 ]
 Type = Annotated[str | None, typer.Option("--type", "-t", help="Resource type. Default: detected from the file.")]

@@ -119,25 +119,9 @@ def _check_content(folder: Path, file: str, name: str, declared: str, settings: 
         raise Refused(415, str(error), "unreadable-file") from error
     finally:
         shutil.rmtree(work)
-    media = {format.media, *_ALSO.get(format.name, ()), *_ANY, *_PACKED}
+    media = {format.facts.media, *format.facts.declared, *_ANY, *_PACKED}
     if declared.lower() not in media:
         raise Refused(
             415, f"'{name}' is declared as {declared}, and its content is {format.title}.", "unsupported-file"
         )
     return format.name
-
-
-_ALSO = {
-    "csv": ("application/csv", "text/tab-separated-values", "application/vnd.ms-excel", "text/x-csv"),
-    "json": ("text/json",),
-    "ndjson": ("application/x-ndjson", "application/jsonl", "application/json", "application/x-jsonlines"),
-    "excel": (
-        "application/vnd.ms-excel",
-        "application/vnd.ms-excel.sheet.macroenabled.12",
-        "application/vnd.ms-excel.sheet.binary.macroenabled.12",
-        "application/vnd.oasis.opendocument.spreadsheet",
-    ),
-    "parquet": ("application/x-parquet",),
-    "yaml": ("application/x-yaml", "text/yaml", "text/x-yaml", "text/plain"),
-}
-"""What browsers and programs declare beside a format's registered media type."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.errors import UsageError
+from schemas.formats import SPELLINGS
 from tasks.formats.base import Format
 from tasks.formats.csv.delimited import CSV
 from tasks.formats.excel.reader import EXCEL
@@ -14,12 +15,10 @@ from tasks.formats.terraform.state import TERRAFORM
 FORMATS: dict[str, Format] = {format.name: format for format in (EXCEL, PARQUET, TERRAFORM, NDJSON, JSON, YAML, CSV)}
 """Every format by its name, in the order in which content is recognised; delimited text is what is left."""
 
-_SPELLINGS = {"xlsx": "excel", "tsv": "csv", "jsonl": "ndjson", "tfstate": "terraform", "yml": "yaml"}
-
 
 def format_named(name: str) -> Format:
     """Return the format of that name, or of the suffix it is known by; raises UsageError."""
-    spelt = _SPELLINGS.get(name.lower(), name.lower())
-    if spelt not in FORMATS:
+    known = SPELLINGS.get(name.lower())
+    if known is None:
         raise UsageError(f"There is no format '{name}': give one of {', '.join(FORMATS)}.")
-    return FORMATS[spelt]
+    return FORMATS[known]

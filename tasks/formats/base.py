@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from schemas.errors import SourceError
+from schemas.formats import FileFormat
 from schemas.issues import Issue, Severity
 from schemas.jobs import WriteOptions
 from schemas.model.fields import Spec
@@ -99,29 +100,34 @@ Frames = Iterator[pl.DataFrame]
 
 @dataclass(frozen=True)
 class Format:
-    """One format: its name, what people call it, its file name suffixes, its content, its reader and its writer.
+    """How a format is recognised, read and written.
 
-    `matches` takes the path and the first bytes of a file. `write` takes frames of typed columns, named as the
-    target's, and writes them as they come; `media` is the media type (IANA) of what it writes.
-    A document may hold records of several types: `open_all` opens each of its parts, and `write_all` writes them, its
-    targets having one path, metadata and options.
-    `guarded` says that spreadsheets open it, and would run formulas; `titled`, that people read its header; `stamped`,
-    that it holds metadata where no reader of its records sees them, so that it says its type unasked.
+    `matches` takes the path and the first bytes of a file. `write` takes frames of typed columns, named as those of the
+    target, and writes them as they come. A document may hold records of several types: `open_all` opens each of its
+    parts, and `write_all` writes them, its targets having one path, metadata and options.
     """
 
-    name: str
-    title: str
-    suffixes: tuple[str, ...]
+    facts: FileFormat
     matches: Callable[[Path, bytes], bool]
     open: Callable[[Source], Opened]
-    write: Callable[[Target, Frames], None] | None
-    media: str
+    write: Callable[[Target, Frames], None] | None = None
     open_all: Callable[[Source], tuple[Opened, ...]] | None = None
     write_all: Callable[[Sequence[tuple[Target, Frames]]], None] | None = None
-    guarded: bool = False
-    titled: bool = False
-    stamped: bool = False
-    compressible: bool = True
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.facts.name
+
+    @property
+    def title(self) -> str:
+        """What it is called in sentences."""
+        return self.facts.title
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Its suffixes of file names."""
+        return self.facts.suffixes
 
 
 def column_name(cell: str, number: int) -> str:

@@ -242,7 +242,7 @@ class _Download:
         """The name of the file, with an ending for its format."""
         name = _attachment_name(self._headers) or PurePosixPath(unquote(self._url.path)).name or self._url.host
         media = self._headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        endings = {format.media: format.suffixes[0] for format in FORMATS.values()} | _ENDINGS
+        endings = {format.facts.media: format.suffixes[0] for format in FORMATS.values()} | _ENDINGS
         known = {suffix for format in FORMATS.values() for suffix in format.suffixes} | {*_ENDINGS.values(), ".txt"}
         return name if PurePosixPath(name).suffix.lower() in known else name + endings.get(media, "")
 

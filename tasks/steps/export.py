@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 
 from schemas.errors import UsageError
 from schemas.filters import Condition, Filter, Op, both
+from schemas.formats import WRITABLE, WRITTEN_SUFFIXES, either
 from schemas.jobs import ExportJob
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE
@@ -175,16 +176,16 @@ def format_of(job: ExportJob) -> Format:
         suffix = Path(job.path.name.lower().removesuffix(".gz")).suffix
         named = [form for form in FORMATS.values() if suffix in form.suffixes and form.write]
         if not named:
-            raise UsageError(f"'{job.path.name}' tells no format: name it .csv, .json, .ndjson, .xlsx or .parquet.")
+            raise UsageError(f"'{job.path.name}' tells no format: name it {WRITTEN_SUFFIXES}.")
         found = named[0]
     if found.write is None:
-        raise UsageError(f"{found.title} is read only: write CSV, JSON, NDJSON, Excel or Parquet.")
+        raise UsageError(f"{found.title} is read only: write {either(each.label for each in WRITABLE)}.")
     if job.several and found.write_all is None:
         raise UsageError(
             f"A file of {found.title} holds records of one type: name it .xlsx or .json, which have a sheet or a list "
             "for each type, or export each by itself."
         )
-    if compressed(job) and not found.compressible:
+    if compressed(job) and not found.facts.compressible:
         raise UsageError(f"{found.title} is compressed by itself: leave .gz out of '{job.path.name}'.")
     return found
 
@@ -255,7 +256,7 @@ def map(export: Export, queried: Queried) -> Mapped:  # the step's name in the d
     job, fields = export.job, export.resource.fields
     if job.mapping:
         headers = {name: column for column, name in queried.saved.items()}
-    elif export.format.titled if job.titles is None else job.titles:
+    elif export.format.facts.titled if job.titles is None else job.titles:
         headers = {name: spec.title for name, spec in fields.items()}
     else:
         headers = {}
@@ -378,7 +379,7 @@ def _metadata(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
 
 def _stamp(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
     """What a file says of itself unasked, so that it imports as it is whatever its columns."""
-    if not export.format.stamped or export.job.several:
+    if not export.format.facts.stamped or export.job.several:
         return {}
     return stamp(tables[0].export.resource)
 

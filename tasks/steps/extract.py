@@ -185,7 +185,7 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
         return _checked_format(wanted, found, source), source, encoding
     by_name = next((f for f in FORMATS.values() if PurePath(source.name).suffix.lower() in f.suffixes), None)
     # `terraform state pull > state.json`, `jq -c '.Vpcs[]' > vpcs.json`
-    if by_name and by_name.name == "json" and found.name in ("terraform", "ndjson"):
+    if by_name and found.name in by_name.facts.contains:
         by_name = found
     if by_name and by_name is not found and not _is_compatible(by_name, found):
         raise SourceError(
@@ -212,12 +212,11 @@ def _is_compatible(named: Format, found: Format) -> bool:
 
     JSON and NDJSON begin alike, and JSON is YAML; a table of one column may look like YAML, and YAML like one.
     """
-    return (named.name, found.name) in {("ndjson", "json"), ("yaml", "json"), ("yaml", "csv"), ("csv", "yaml")}
+    return found.name in named.facts.resembles
 
 
 def _checked_format(name: str, found: Format, source: Source) -> Format:
     wanted = format_named(name)
-    text = ("csv", "json", "ndjson", "terraform", "yaml")
-    if wanted is not found and not (wanted.name in text and found.name in text):
+    if wanted is not found and not (wanted.facts.text and found.facts.text):
         raise SourceError(f"{source.name} is {found.title}, not {wanted.title}: give --format {found.name}.")
     return wanted

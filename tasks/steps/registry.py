@@ -241,7 +241,7 @@ def _empty_staging(run: RunContext, source: MappedSource) -> Staging:
 
 def _validator(run: RunContext, source: MappedSource, extracted: Extracted, staging: Staging) -> Validator:
     job, mapping = run.job, source.mapping
-    guarded = FORMATS[extracted.format].guarded and extracted.metadata.get(SOURCE_GUARDED) not in (False, "false")
+    guarded = FORMATS[extracted.format].facts.guarded and extracted.metadata.get(SOURCE_GUARDED) not in (False, "false")
     cells = () if staging.untouched else source.rules
     own = tuple(rule for rule in cells if of_cells(rule, mapping, job.mode, job.empty))
     return Validator(source.resource, mapping, job.mode, job.empty, guarded, own, job.read)

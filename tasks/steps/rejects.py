@@ -104,7 +104,7 @@ def _metadata_of(connection: Connection, run_id: UUID) -> Metadata:
     columns = dict(ledger.rejected_columns(connection, run_id))
     schemas = {name: RESOURCES[name].fingerprint for name in mappings}
     origin = ledger.read_report(connection, run_id, samples=0).origin
-    unguarded = origin is not None and not FORMATS[origin.format].guarded
+    unguarded = origin is not None and not FORMATS[origin.format].facts.guarded
     return {
         **({SOURCE_GUARDED: False} if unguarded else {}),
         "schemas": schemas,

@@ -38,7 +38,7 @@ function fileStep(signal) {
   const drop = h("div", { class: "drop" },
     h("p", null, h("strong", null, "Drop a file here"), ", or choose one:"),
     h("p", null, h("label", { for: "file", class: "unseen" }, "File to import"), input),
-    h("p", { class: "dim small", id: "file-help" }, "CSV, Excel, JSON, NDJSON or Parquet, also as .gz or .zip. Nothing is changed before you say so."),
+    h("p", { class: "dim small", id: "file-help" }, "CSV, JSON, NDJSON, YAML, Excel, Parquet or Terraform, also as .gz or .zip. Nothing is changed before you say so."),
     bar, told);
   for (const name of ["dragover", "dragleave", "drop"]) {
     drop.addEventListener(name, (event) => {

@@ -34,7 +34,7 @@ from tasks.formats import FORMATS, format_named
 from tasks.runtime.context import disk_errors
 from tasks.store.read.query import Selection
 
-_MEDIA = ("application/gzip", *sorted({format.media for format in FORMATS.values() if format.write}))
+_MEDIA = ("application/gzip", *sorted({format.facts.media for format in FORMATS.values() if format.write}))
 
 router = APIRouter(prefix="/api/export", tags=["exports"])
 
@@ -53,7 +53,7 @@ async def export(
 ) -> ExportAccepted:
     """Export records of a type, of several or of all to a file, to be fetched when it is done."""
     format = format_named(asked.format)
-    if asked.compress and not format.compressible:
+    if asked.compress and not format.facts.compressible:
         raise Refused(422, f"{format.title} is compressed by itself: leave 'compress' out.", "wrong-request")
     chosen = [resource(name) for name in (asked.types or [asked.resource_type or ""]) if not asked.all]
     types = [each.type for each in chosen] or list(RESOURCES)
@@ -194,4 +194,4 @@ def _path(standing: Standing) -> Path:
 
 def _media(standing: Standing, path: Path) -> str:
     format = format_named(ExportJob.model_validate(standing.job).format or "csv")
-    return "application/gzip" if path.suffix == ".gz" else format.media
+    return "application/gzip" if path.suffix == ".gz" else format.facts.media

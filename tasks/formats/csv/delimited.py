@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import Issue, Severity
 from schemas.sources import NOTE, Opened
@@ -258,13 +259,4 @@ def without_text_formulas(frame: pl.LazyFrame, names: tuple[str, ...]) -> tuple[
     return frame.with_columns(text.fill_null(cells)), [Issue("text_formula", message, Severity.REPAIR)]
 
 
-CSV = Format(
-    "csv",
-    "delimited text",
-    (".csv", ".tsv", ".txt", ".tab", ".psv"),
-    matches,
-    open_delimited,
-    write_csv,
-    "text/csv",
-    guarded=True,
-)
+CSV = Format(formats.CSV, matches, open_delimited, write_csv)

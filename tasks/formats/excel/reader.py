@@ -10,6 +10,7 @@ from pathlib import Path
 import fastexcel
 import polars as pl
 
+from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
 from schemas.read_options import SheetOptions
@@ -303,17 +304,4 @@ def _ragged_rows(cells: pl.DataFrame, names: tuple[str, ...], header: int) -> li
     return [Issue("ragged", message.format(row, names[-1]), row=row) for row in rows]
 
 
-EXCEL = Format(
-    "excel",
-    "an Excel workbook",
-    (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"),
-    matches,
-    open_excel,
-    write_excel,
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    open_sheets,
-    write_sheets,
-    guarded=True,
-    titled=True,
-    compressible=False,
-)
+EXCEL = Format(formats.EXCEL, matches, open_excel, write_excel, open_sheets, write_sheets)

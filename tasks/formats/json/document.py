@@ -15,6 +15,7 @@ from typing import IO, Any
 import orjson
 import polars as pl
 
+from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import Issue, issues_frame
 from schemas.resources import RESOURCES
@@ -307,24 +308,5 @@ def _without_bom(head: bytes) -> bytes:
     return head.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE)
 
 
-JSON = Format(
-    "json",
-    "a JSON document",
-    (".json",),
-    matches_json,
-    open_json,
-    write_json,
-    "application/json",
-    open_lists,
-    write_lists,
-)
-NDJSON = Format(
-    "ndjson",
-    "newline-delimited JSON",
-    (".ndjson", ".jsonl"),
-    matches_ndjson,
-    open_ndjson,
-    write_ndjson,
-    "application/x-ndjson",
-    open_lines,
-)
+JSON = Format(formats.JSON, matches_json, open_json, write_json, open_lists, write_lists)
+NDJSON = Format(formats.NDJSON, matches_ndjson, open_ndjson, write_ndjson, open_lines)

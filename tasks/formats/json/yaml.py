@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from schemas import formats
 from schemas.errors import SourceError
 from schemas.sources import Opened
 from tasks.formats.base import Format, Source
@@ -204,13 +205,4 @@ def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001  # all formats hav
     return len(lines) > 1 and _MEMBER.match(lines[0]) is not None and lines[1].startswith((" ", "- "))
 
 
-YAML = Format(
-    "yaml",
-    "YAML",
-    (".yaml", ".yml"),
-    matches,
-    open_yaml,
-    None,
-    "application/yaml",
-    open_lists,
-)
+YAML = Format(formats.YAML, matches, open_yaml, open_all=open_lists)

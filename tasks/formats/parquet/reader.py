@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import polars as pl
 
+from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import issues_frame
 from schemas.sources import ROW, Opened
@@ -97,14 +98,4 @@ def _decoded_text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-PARQUET = Format(
-    "parquet",
-    "a Parquet file",
-    (".parquet", ".pq"),
-    matches,
-    open_parquet,
-    write_parquet,
-    "application/vnd.apache.parquet",
-    stamped=True,
-    compressible=False,
-)
+PARQUET = Format(formats.PARQUET, matches, open_parquet, write_parquet)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NoReturn
 
+from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity
 from schemas.model.resource import Resource
@@ -351,6 +352,4 @@ def _has_none(state: _State, resource: Resource) -> bool:
     return resource.type in known and resource.type not in state.spools and not any(state.gaps(resource.type))
 
 
-TERRAFORM = Format(
-    "terraform", "a Terraform state", (".tfstate",), matches, open_state, None, "application/json", open_states
-)
+TERRAFORM = Format(formats.TERRAFORM, matches, open_state, open_all=open_states)
