@@ -28,9 +28,14 @@ _MOST = 10_000
 
 
 def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None) -> Report:
-    """Take a run back in one transaction; raises UsageError where there is nothing to take back."""
-    types, changed = _checked(job, url)
+    """Take a run back in one transaction; raises UsageError where there is nothing to take back.
+
+    Tried again after its commit, it returns the report of what it has done.
+    """
     began = time.monotonic()
+    if run_id and (done := _report_of_earlier_attempt(url, run_id, settings)):
+        return done
+    types, changed = _checked(job, url)
     with Session(url, run_id or uuid4()) as session:
         ledger.reap(session)
         who = job.requested_by or user()
@@ -45,6 +50,14 @@ def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent
             _undo_types(job, types, session, settings, progress, began, nothing)
         with session.transaction() as connection:
             return ledger.read_report(connection, session.run_id, samples=settings.samples)
+
+
+def _report_of_earlier_attempt(url: str, run_id: UUID, settings: Settings) -> Report | None:
+    """Return the report of an undo that was tried before and is complete; None if it is not."""
+    with database_errors(), engine(url).begin() as connection:
+        if not ledger.is_completed(connection, run_id):
+            return None
+        return ledger.read_report(connection, run_id, samples=settings.samples)
 
 
 def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
