@@ -226,7 +226,7 @@ def _without_hidden_characters(text: pl.Series, notes: list[Note], *, fold: bool
     if not altered.any():
         return text
     message = "written without signs that do not show, in composed letters, with single spaces"
-    read = pl.DataFrame({"text": clean}).select(text=pl.format("read as '{}': {}", "text", pl.lit(message)))["said"]
+    read = pl.DataFrame({"text": clean}).select(pl.format("read as '{}': {}", "text", pl.lit(message))).to_series()
     notes.append(Note("text_repaired", altered, read, Severity.REPAIR))
     return clean.set(clean == "", None)
 
