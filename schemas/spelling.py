@@ -18,6 +18,11 @@ def plain(name: str) -> str:
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 
 
+def snake_case(name: str) -> str:
+    """Return a name of several words as tables and boto3 have it: `transit_gateway` for `transitGateway`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
 def distance(word: str, other: str, most: int) -> int:
     """Return how many letters have to be put in, left out, replaced or swapped with the next one; `most` + 1 is enough.
 

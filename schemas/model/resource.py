@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from schemas.model import fields as f
 from schemas.model.fields import SPEC, Spec
 from schemas.model.kinds.text import CODE
 from schemas.model.rules import DEAD_STATES, STATE, RecordRule, Reference, RowRule, SetRule
-from schemas.spelling import plain
+from schemas.spelling import plain, snake_case
 
 NATURAL_KEY = "natural_key"
 """The column of a natural key that is more than one field."""
@@ -123,11 +122,6 @@ class Document:
     def owner(self) -> str | None:
         """The member that names the account which sees all of a record; None where the list has none."""
         return self.parties[0] if self.parties else None
-
-
-def snake_case(name: str) -> str:
-    """Return a name of several words as tables and boto3 have it: `transit_gateway` for `transitGateway`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 RecordModel = type[Record]

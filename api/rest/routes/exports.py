@@ -28,6 +28,7 @@ from flows.job_parameter import members
 from flows.registry import EXPORT
 from flows.standing import Standing
 from schemas.jobs import ExportJob
+from schemas.model.resource import Resource
 from schemas.permissions import Action
 from schemas.resources import RESOURCES, resource
 from tasks.formats import FORMATS, format_named
@@ -60,9 +61,7 @@ async def export(
     caller.check(Action.EXPORT, types)
     if len(chosen) != 1 and format.write_all is None:
         raise Refused(422, f"{format.title} holds one type: ask for 'excel' or 'json'.", "wrong-request")
-    today = datetime.now(UTC).date().isoformat()
-    what = chosen[0].table.replace("_", "-") if len(chosen) == 1 else "cmdb"
-    name = f"{what}-{today}{format.suffixes[0]}{'.gz' if asked.compress else ''}"
+    name = _file_name(chosen, f"{format.suffixes[0]}{'.gz' if asked.compress else ''}")
     folder = service.settings.storage / "exports" / str(uuid4())
     job = await run_sync(asked.job, str(folder / name), caller.name)
     await run_sync(check_storage, service.settings, caller.name)
@@ -79,14 +78,24 @@ async def export(
         await run_sync(_unmake, folder)
         if before.model_copy(update={"path": job.path}) != job:
             raise Refused(409, "This Idempotency-Key came with another request before: use a new one.", "key-reused")
-    links = {
-        "progress": request.url_for("export_progress", export_id=run.id).path,
-        "events": request.url_for("export_events", export_id=run.id).path,
-        "download": request.url_for("download", export_id=run.id).path,
-        "cancel": request.url_for("cancel_export", export_id=run.id).path,
-    }
+    links = _links(request, run.id)
     response.headers["Location"] = links["progress"]
     return ExportAccepted(export_id=run.id, links=links)
+
+
+def _file_name(chosen: list[Resource], suffix: str) -> str:
+    """Return the name of an export of today: `vpc-2026-11-24.csv`."""
+    what = chosen[0].table.replace("_", "-") if len(chosen) == 1 else "cmdb"
+    return f"{what}-{datetime.now(UTC).date().isoformat()}{suffix}"
+
+
+def _links(request: Request, export_id: UUID) -> dict[str, str]:
+    return {
+        "progress": request.url_for("export_progress", export_id=export_id).path,
+        "events": request.url_for("export_events", export_id=export_id).path,
+        "download": request.url_for("download", export_id=export_id).path,
+        "cancel": request.url_for("cancel_export", export_id=export_id).path,
+    }
 
 
 def _make(folder: Path, owner: str) -> None:
