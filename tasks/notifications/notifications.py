@@ -20,7 +20,7 @@ from schemas.jobs import SyncJob
 from schemas.outcome_messages import sentence
 from schemas.reports import Outcome, Report, Status
 from tasks.notifications.webhook import post
-from tasks.runtime.context import outcome_after
+from tasks.runtime.lifecycle import outcome_after
 from tasks.security.secrets import secret_named
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine

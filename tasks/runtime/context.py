@@ -1,4 +1,4 @@
-"""A run: its context, and its lifecycle from the ledger's first entry to its last."""
+"""The context of a run of an import, a sync or a plan that is applied."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import polars as pl
-from polars.exceptions import PanicException
 
 from schemas.choices import Moved
-from schemas.errors import Cancelled, CmdbError, PlanMoved, StorageFull, TooManyErrors, UnderWay
+from schemas.errors import CmdbError, PlanMoved, StorageFull, TooManyErrors, UnderWay
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
 from schemas.model.resource import Resource
-from schemas.outcome_messages import NO_MEMORY
 from schemas.reports import Outcome, Progress, Report, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
+from tasks.runtime.lifecycle import RunEntry, ledger_run
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.session import Session
@@ -101,17 +100,14 @@ def open_run(
     on to the caller.
     """
     with Session(url, run_id or uuid4()) as session:
-        ledger.reap(session)
-        run = _entered(job, session, settings, progress)
+        run, entry = _context(job, session, settings, progress)
         try:
-            with disk_errors():
-                run.workdir.mkdir(parents=True, exist_ok=True)
-            yield run
-        except (TooManyErrors, PlanMoved, UnderWay) as error:
-            run.close(*outcome_after(error))
-        except BaseException as error:
-            _close_after(run, error)
-            raise
+            with ledger_run(session, entry):
+                with disk_errors():
+                    run.workdir.mkdir(parents=True, exist_ok=True)
+                yield run
+        except (TooManyErrors, PlanMoved, UnderWay):
+            pass  # the report says why
         finally:
             shutil.rmtree(run.workdir, ignore_errors=True)
             # Where this can't be done, the next run does it.
@@ -121,20 +117,16 @@ def open_run(
                         drop_staging(connection, staged)
 
 
-def _entered(
+def _context(
     job: ImportJob | SyncJob | ApplyJob, session: Session, settings: Settings, progress: Progress
-) -> RunContext:
-    """Enter a run in the ledger; returns its context."""
+) -> tuple[RunContext, RunEntry]:
+    """Return the context of a run, and what the ledger has of it from its start."""
     options, more = _options_of(job, session)
-    entry: dict[str, Any] = {
-        "source": job.source,
-        "mode": options.mode,
-        "dry_run": options.dry_run,
-        "options": job.options(),
-    }
-    ledger.open_run(session, who=job.requested_by or user(), **entry | more)
+    who = job.requested_by or user()
+    entry = RunEntry(job.source, options.mode, options.dry_run, job.options(), who, more)
     plan, moved = (job.plan, job.moved) if isinstance(job, ApplyJob) else (None, None)
-    return RunContext(options, session, settings, settings.temporary / session.run_id.hex, progress, plan, moved)
+    workdir = settings.temporary / session.run_id.hex
+    return RunContext(options, session, settings, workdir, progress, plan, moved), entry
 
 
 def _options_of(job: ImportJob | SyncJob | ApplyJob, session: Session) -> tuple[LoadOptions, dict[str, Any]]:
@@ -150,30 +142,6 @@ def _options_of(job: ImportJob | SyncJob | ApplyJob, session: Session) -> tuple[
     entry = {"applies": job.plan, "sync": kept.sync, "source_version": kept.version, "sha256": kept.sha256}
     # What is applied came from the plan's source, under whose name it is found again.
     return options, entry | {"source": kept.source, "options": kept.options | job.options()}
-
-
-def _close_after(run: RunContext, error: BaseException) -> None:
-    """Enter a failure or, for an interrupt, a cancellation; where the database is gone, the next run does it."""
-    with contextlib.suppress(CmdbError):
-        run.close(*outcome_after(error))
-
-
-_OUTCOMES: dict[type[BaseException], Outcome] = {
-    TooManyErrors: Outcome.REJECTED,
-    PlanMoved: Outcome.DRIFTED,
-    UnderWay: Outcome.SKIPPED,
-}
-
-
-def outcome_after(error: BaseException) -> tuple[Outcome, str | None]:
-    """Return how a run ended that raised an error, and what to say in addition to the outcome."""
-    # A fault of Polars is a panic; so is Ctrl-C in the middle of one of its calls.
-    fault = isinstance(error, PanicException) and "KeyboardInterrupt" not in str(error)
-    if isinstance(error, Cancelled) or not (fault or isinstance(error, Exception)):
-        return Outcome.CANCELLED, None
-    if isinstance(error, MemoryError):
-        return Outcome.LIMITED, NO_MEMORY
-    return _OUTCOMES.get(type(error), Outcome.FAILED), str(error)
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

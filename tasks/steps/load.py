@@ -21,7 +21,8 @@ from tasks.planning.missing_records import spare, targets_of, with_absent
 from tasks.planning.resolve_keys import resolve_keys
 from tasks.planning.run_plan import RunPlan, frozen_plans, moved_message, plan_of, with_conflicts
 from tasks.rules.evaluate import OfRecords, of_cells
-from tasks.runtime.context import RunContext, outcome_after
+from tasks.runtime.context import RunContext
+from tasks.runtime.lifecycle import outcome_after
 from tasks.runtime.type_load import (
     Loads,
     TypeLoad,

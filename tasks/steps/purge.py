@@ -16,7 +16,8 @@ from schemas.model.tables import TABLES
 from schemas.reports import Counts, Outcome, PartReport, Report, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
-from tasks.runtime.context import outcome_after, user
+from tasks.runtime.context import user
+from tasks.runtime.lifecycle import RunEntry, ledger_run
 from tasks.store import ledger
 from tasks.store.connection.session import Session
 from tasks.store.merge.deletions import MissingRecords
@@ -37,17 +38,10 @@ def purge(url: str, settings: Settings, run_id: UUID) -> Report | None:
         types = _types(session, oldest) if days else []
         if not types:
             return None
-        options = {"keep_retired_days": days}
-        ledger.open_run(session, source=SOURCE, mode=Mode.SYNC, dry_run=False, options=options, who=user())
-        try:
+        with ledger_run(session, RunEntry(SOURCE, Mode.SYNC, False, {"keep_retired_days": days}, user())):
             for chosen in types:
                 session.lock(chosen, silent)
             _delete(session, types, oldest)
-        except BaseException as error:
-            outcome, message = outcome_after(error)
-            with session.transaction() as connection:
-                ledger.close_run(connection, run_id, outcome, Counts(), message=message)
-            raise
         with session.transaction() as connection:
             return ledger.read_report(connection, run_id, samples=settings.samples)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +15,8 @@ from schemas.phases import Phase
 from schemas.reports import Change, Counts, Outcome, PartReport, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
-from tasks.runtime.context import outcome_after, user
+from tasks.runtime.context import user
+from tasks.runtime.lifecycle import RunEntry, ledger_run
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.session import Session
@@ -37,12 +36,7 @@ def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent
         return done
     types, changed = _checked(job, url)
     with Session(url, run_id or uuid4()) as session:
-        ledger.reap(session)
-        who = job.requested_by or user()
-        ledger.open_run(session, source=job.source, mode=job.mode, dry_run=job.dry_run, options=job.options(), who=who)
-        parts = [PartReport(chosen.type, job.source, Counts()) for chosen in types]
-        ledger.describe_undo(session, parts, job.run)
-        with _entered(session):
+        with ledger_run(session, _entry(job, types)):
             if not job.dry_run:
                 for chosen in types:
                     session.lock(chosen, progress)
@@ -78,17 +72,14 @@ def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
     return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types], changed
 
 
-@contextmanager
-def _entered(session: Session) -> Iterator[None]:
-    """See to it that an undo that fails or is stopped ends in the ledger too."""
-    try:
-        yield
-    except BaseException as error:
-        outcome, message = outcome_after(error)
-        with session.transaction() as connection:
-            if not ledger.is_completed(connection, session.run_id):
-                ledger.close_run(connection, session.run_id, outcome, Counts(), message=message)
-        raise
+def _entry(job: UndoJob, types: list[Resource]) -> RunEntry:
+    """Return what the ledger has of an undo from its start."""
+    if len(types) == 1:
+        more: dict[str, Any] = {"resource_type": types[0].type}
+    else:
+        more = {"parts": ledger.parts_to_json([PartReport(each.type, job.source, Counts()) for each in types])}
+    who = job.requested_by or user()
+    return RunEntry(job.source, job.mode, job.dry_run, job.options(), who, more | {"undoes": job.run})
 
 
 def _undo_types(

@@ -19,7 +19,7 @@ from flows.standing import _message
 from schemas.outcome_messages import NO_MEMORY, sentence
 from schemas.reports import Outcome
 from tasks.prefect_tasks import message_of_error
-from tasks.runtime.context import outcome_after
+from tasks.runtime.lifecycle import outcome_after
 from tasks.store import ledger
 from tasks.store.connection.engine import engine
 from tests.api.system import Start, execute, follow

@@ -65,15 +65,6 @@ def open_run(
         connection.execute(insertion.on_conflict_do_update(index_elements=["run_id"], set_=row))
 
 
-def describe_undo(session: Session, parts: list[PartReport], run_id: UUID) -> None:
-    """Enter which run an undo reverses, and the types of its records."""
-    values: dict[str, Any] = {"undoes": run_id, "parts": parts_to_json(parts)}
-    if len(parts) == 1:
-        values = {"undoes": run_id, "resource_type": parts[0].resource_type}
-    with session.transaction() as connection:
-        connection.execute(update(IMPORT_RUN).where(IMPORT_RUN.c.run_id == session.run_id).values(values))
-
-
 def types_of(connection: Connection, run_id: UUID) -> tuple[str, ...]:
     """Return the types whose records a run wrote."""
     run = connection.execute(
