@@ -34,6 +34,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     },
     "tasks/store/merge/plan.py": ("tests/flows/test_plan.py", "tests/flows/test_undo.py", "tests/flows/test_sync.py"),
     "tasks/store/merge/undo.py": ("tests/flows/test_undo.py",),
+    "tasks/store/merge/undo_statements.py": ("tests/flows/test_undo.py", "tests/tasks/store/merge/test_undo.py"),
     "tasks/store/merge/deletions.py": (
         "tests/flows/test_sync.py",
         "tests/flows/test_sync_emptied.py",

@@ -224,3 +224,31 @@ def test_what_refers_to_a_record_that_an_undo_brought_back(database_url: str, ru
     run([row | {"availability_zone": "us-east-1a"}])
     found, _ = take_back(database_url, back)
     assert (found, list(by_key(database_url))) == (UndoCounts(delete=1, update=0, create=0, moved=0, kept=1), ["01"])
+
+
+def test_what_is_restored_refers_to_what_it_did_before_this_run(database_url: str, run: Import) -> None:
+    """Later runs saw the record refer to the VPC that goes: what it is restored to decides, and nothing keeps that."""
+
+    def subnet_in(number: int) -> Report:
+        row = {"subnet_id": "subnet-00000001", "vpc_id": vpc_id(number), "cidr_block": "10.0.1.0/28"}
+        return run([row | {"availability_zone": "us-east-1a"}])
+
+    run([vpc(number, cidr_block="10.0.0.0/16") for number in (1, 2)])
+    subnet_in(1)
+    added = run([vpc(3, cidr_block="10.0.0.0/16")])
+    moved = subnet_in(3)
+    subnet_in(2)
+    subnet_in(3)
+    with undoing(database_url, moved, "subnet") as subnets:
+        assert subnets.plan() == UndoCounts(delete=0, update=1, create=0, moved=0, kept=0)
+        vpcs = TypeUndo(
+            *(subnets.connection, RESOURCES["vpc"], UUID(added.run_id), subnets.ids["undo"]),
+            force=False,
+            part=1,
+            before=(subnets,),
+        )
+        assert vpcs.plan() == UndoCounts(delete=1, update=0, create=0, moved=0, kept=0)
+        subnets.apply()
+        vpcs.apply()
+    assert [record["vpc_id"] for record in stored(database_url, "subnet")] == [vpc_id(1)]
+    assert list(by_key(database_url)) == ["01", "02"]
