@@ -304,6 +304,33 @@ def test_how_a_file_is_read(page: Page, system: System, look: Look, tmp_path: Pa
     assert stored == [("10.0.0.0/24", "Bonn", "none"), ("10.0.1.0/24", "Ulm", "x")]
 
 
+def test_the_limits_of_a_sync(page: Page, system: System, tmp_path: Path) -> None:
+    """A sync of a file can be limited; an input has the bounds that the API declares."""
+    sql(system.url, "truncate vpc cascade")
+    choose(page, write_csv(tmp_path / "vpcs.csv", [vpc(n) for n in range(3)]))
+    heading(page, "Say what the columns are")
+    page.get_by_text("How the file is read").click()
+    expect(page.get_by_label("Header row")).to_have_attribute("max", "1048576")
+    expect(page.get_by_label("Encoding")).to_have_attribute("maxlength", "40")
+    page.get_by_role("button", name="Show what would happen").click()
+    heading(page, "See what would happen")
+    expect(page.get_by_label("Hold when more records would be updated than")).to_have_count(0)
+    page.get_by_label("What may be done").select_option("sync")
+    page.get_by_role("button", name="Preview again").click()
+    page.get_by_label("Hold when more records would be updated than").fill("50%")
+    page.get_by_label("Hold when more records would be deleted or retired than").fill("2")
+    page.get_by_label("Hold when more records would be deleted or retired than").press("Tab")
+    with page.expect_request("**/api/import/preview") as sent:
+        page.get_by_role("button", name="Preview again").click()
+    assert sent.value.post_data_json | {"uploadId": ""} == {
+        "uploadId": "",
+        "mode": "sync",
+        "maxUpdate": "50%",
+        "maxDelete": "2",
+    }
+    expect(page.get_by_role("button", name="Import 3 records")).to_be_visible()
+
+
 def synced(system: System, path: Path, name: str) -> str:
     """Sync a file without the page; returns the run's id."""
     with system.client() as client:
