@@ -117,7 +117,7 @@ EXAMPLES = (
     Deployment(
         "sync-s3",
         SYNC,
-        "Example: every night, what a job left in a bucket; more than 5% fewer records wait for a yes.",
+        "Example: every night, the objects that a job wrote to a bucket; held if over 5% of the records are missing.",
         {
             "job": {
                 "name": "exports",
@@ -138,7 +138,7 @@ EXAMPLES = (
     Deployment(
         "sync-database",
         SYNC,
-        "Example: every Sunday, the devices of another database; what is gone there is deleted here.",
+        "Example: every Sunday, the devices of another database; records missing there are deleted.",
         {
             "job": {
                 "name": "inventory",

@@ -84,7 +84,7 @@ def _server(settings: Settings, say: Say) -> str | None:
         say(f"as a flow run of the Prefect server at {server}")
         return server
     if server:
-        say(f"The Prefect server at {server} does not answer: the run is carried out in this process.")
+        say(f"The Prefect server at {server} does not respond; running in this process instead.")
     return None
 
 

@@ -99,7 +99,7 @@ APPLY = BulkFlow(
     name="bulk-apply",
     entrypoint="flows.bulk.bulk_apply",
     former=("flows.bulk_apply.bulk_apply", "flows/bulk_apply.py:bulk_apply"),
-    description="Plans that the API is asked to apply.",
+    description="Applies the plans that the API requests.",
     job=ApplyJob,
     pipeline=apply_plan,
     title=lambda job: f"apply {job.source}",
@@ -109,7 +109,7 @@ UNDO = BulkFlow(
     name="bulk-undo",
     entrypoint="flows.bulk.bulk_undo",
     former=("flows.bulk_undo.bulk_undo", "flows/bulk_undo.py:bulk_undo"),
-    description="Undos that the API asks for.",
+    description="Runs the undos that the API requests.",
     job=UndoJob,
     pipeline=undo_run,
     title=lambda job: f"undo of {job.run}",
@@ -133,7 +133,7 @@ PURGE = FlowSpec(
 SYNC_NOTICE = FlowSpec(
     name="sync-notice",
     entrypoint="flows.sync_notice.sync_notice",
-    description="Tells the webhook of a sync that its process died.",
+    description="Notifies the webhook of a sync whose process died.",
     deployment="sync-notice",
 )
 

@@ -95,7 +95,7 @@ async def _wanted(client: PrefectClient) -> AsyncIterator[AutomationCore]:
     notice = await client.read_deployment_by_name(f"{SYNC_NOTICE.name}/{SYNC_NOTICE.deployment}")
     yield AutomationCore(
         name=f"{_OURS}a sync crashed",
-        description="Looks at a sync whose process died, and tells its webhook.",
+        description="Checks a sync whose process died, and notifies its webhook.",
         trigger=_trigger("Crashed", {"prefect.resource.role": "flow", "prefect.resource.name": SYNC.name}),
         actions=[RunDeployment(deployment_id=notice.id, parameters={"run": _CRASHED})],
     )
@@ -108,7 +108,7 @@ async def _wanted(client: PrefectClient) -> AsyncIterator[AutomationCore]:
             }
             yield AutomationCore(
                 name=f"{_OURS}{deployment.name} is late",
-                description="Tells the webhook of a sync that it has not begun in time.",
+                description="Notifies the webhook of a sync that has not started in time.",
                 trigger=_trigger("Late", of_it),
                 actions=[CallWebhook(block_document_id=block, payload=_late())],
             )
@@ -146,7 +146,7 @@ async def _webhook(deployment: DeploymentResponse) -> UUID | None:
     try:
         address = address_of(await run_sync(secret_named, job.notify))
     except CmdbError as error:
-        get_logger("cmdb").warning("%s will not tell when it is late: %s", deployment.name, error)
+        get_logger("cmdb").warning("%s will send no notification when it is late: %s", deployment.name, error)
         return None
     block = Webhook(url=SecretStr(address), headers={"Content-Type": "application/json", "User-Agent": "cmdb"})
     saved = await block.save(f"cmdb-{job.notify}".lower().replace("_", "-"), overwrite=True)

@@ -81,7 +81,7 @@ def rule(
     With the scope `row` the function takes nothing and returns an expression that is true where the rule is broken
     (null counts as kept). With `records` it takes a lazy frame of all records of the file, `row` and `fields`, and
     returns those that break it, `row` among their columns. `message` may hold `{field}` and `{row}`, with `records`
-    any column of what the function returns. Raises RuleFailed for a rule that can't be asked.
+    any column of what the function returns. Raises RuleFailed for a rule that cannot be evaluated.
     """
 
     def made(function: RowFunction | RecordsFunction) -> Rule:
@@ -94,7 +94,7 @@ def rule(
             found = Rule(called, chosen, names, message, _severity(severity), scope, function)
             _check_words(found)
         except (UnknownType, ValueError) as error:
-            raise RuleFailed(f"The rule '{called}' can't be asked: {error}") from error
+            raise RuleFailed(f"The rule '{called}' cannot be evaluated: {error}") from error
         return found
 
     return made

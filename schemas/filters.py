@@ -253,7 +253,7 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, at)
         if not match:
             left = _short(text[at:].strip())
-            raise UsageError(f"The filter '{_short(text)}' can't be read at '{left}': is a quote left open?")
+            raise UsageError(f"The filter '{_short(text)}' cannot be read at '{left}': is a quote left open?")
         quoted = match[1] if match[1] is not None else match[2]
         unescaped = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else None
         token = _Token(match[0].strip() if unescaped is None else unescaped)
@@ -278,9 +278,7 @@ class _Parser:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
     def wrong(self, what: str) -> UsageError:
-        return UsageError(
-            f"The filter '{_short(self.text)}' can't be read: {what}. Write it as in: region eq us-east-1"
-        )
+        return UsageError(f"The filter '{_short(self.text)}' cannot be read: {what}. Example: region eq us-east-1")
 
     def _next(self, what: str) -> _Token:
         token = self.rest
@@ -337,7 +335,7 @@ class _Parser:
                 return op
         sign = self._next(f"an operator after {_short(field)}")
         if sign not in _SIGNS:
-            raise self.wrong(f"'{_short(sign)}' is no operator; there are {', '.join(Op)}")
+            raise self.wrong(f"'{_short(sign)}' is not an operator: use one of {', '.join(Op)}")
         return _SIGNS[sign]
 
     def _values(self, op: Op) -> list[str]:

@@ -139,18 +139,18 @@ class LoadOptions(Options):
         if not rejected:
             return None
         if self.on_error is OnError.ABORT:
-            return f"{rejected:,} of {read:,} rows are rejected, and the import was to load all or nothing."
+            return f"{rejected:,} of {read:,} rows are rejected, and the import loads all rows or none."
         if self.max_errors is None or within(self.max_errors, rejected, read):
             return None
-        return f"{rejected:,} of {read:,} rows are rejected, more than the {self.max_errors} that are allowed."
+        return f"{rejected:,} of {read:,} rows are rejected; the limit is {self.max_errors}."
 
     def held_back(self, updated: int, taken: int, there: int) -> str | None:
         """Say why a sync must wait for a yes: it would update, or take away, too many of the records in its scope."""
         if self.mode is not Mode.SYNC:
             return None
-        for what, most, count in (("take away", self.max_delete, taken), ("update", self.max_update, updated)):
+        for what, most, count in (("retire or delete", self.max_delete, taken), ("update", self.max_update, updated)):
             if most is not None and not (within(most, count, there) or _is_one_of_few(most, count, there)):
-                return f"It would {what} {count:,} of {there:,} records, more than the {most} that are allowed."
+                return f"It would {what} {count:,} of {there:,} records; the limit is {most}."
         return None
 
 
@@ -264,7 +264,7 @@ class ApplyJob(Options):
 
 
 class UndoJob(Options):
-    """One undo: the run to take back, and what to do about what was edited since or is referred to."""
+    """One undo: the run to undo, and what to do about records that were edited since or are referred to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

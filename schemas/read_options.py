@@ -75,9 +75,9 @@ class ReadOptions(Options):
     @model_validator(mode="after")
     def _one_header(self) -> Self:
         if self.header_row and self.without_header:
-            raise ValueError("give header_row, or say that there is no header; not both")
+            raise ValueError("set header_row or no_header, not both")
         if self.sheet and self.sheets:
-            raise ValueError("name the one sheet to read, or say what is known of several; not both")
+            raise ValueError("set sheet or sheets, not both")
         return self
 
     @property

@@ -123,7 +123,9 @@ class Settings(BaseSettings):
         "this machine's and that of CMDB_PREFECT_URL are known.",
     )
     prefect_database: str = Field(
-        "prefect", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="The database of that server, beside the CMDB's own."
+        "prefect",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="The database on that server, next to the CMDB's own.",
     )
     api_keys: tuple[ApiKey, ...] = Field(
         (),
@@ -170,16 +172,18 @@ class Settings(BaseSettings):
         72, ge=1, description="How long uploads, exports and files of rejected rows are kept."
     )
     plan_hours: float = Field(4, gt=0, description="How long the plan of a preview is kept, to be applied.")
-    held_plan_hours: float = Field(168, gt=0, description="How long the plan of a sync that waits for a yes is kept.")
+    held_plan_hours: float = Field(168, gt=0, description="How long the plan of a held sync is kept, in hours.")
     keep_retired_days: int = Field(
         90, ge=0, description="How long retired records are kept before they are deleted; 0 keeps them for good."
     )
-    preview_seconds: float = Field(30, ge=0, description="How long a preview is waited for; then it is asked for.")
-    max_runs: int = Field(4, ge=1, le=100, description="The most runs that one worker carries out at once.")
-    run_memory_mb: int = Field(
-        4_096, ge=0, description="The most memory of one run of a worker, in MB; 0 is no limit. Watched on Linux only."
+    preview_seconds: float = Field(
+        30, ge=0, description="How many seconds a request waits for a preview before it is answered with 202."
     )
-    run_minutes: float = Field(720, ge=0, description="The longest that a run of a worker may take; 0 is no limit.")
+    max_runs: int = Field(4, ge=1, le=100, description="The number of runs that one worker executes at once.")
+    run_memory_mb: int = Field(
+        4_096, ge=0, description="The memory limit of one run, in MB; 0 for none. Enforced on Linux only."
+    )
+    run_minutes: float = Field(720, ge=0, description="The time limit of one run, in minutes; 0 for none.")
     reap_seconds: float = Field(10, gt=0, description="Seconds between two checks for runs whose process died.")
     start_grace_seconds: float = Field(
         30, ge=1, description="Seconds that a worker has to start a run; then another worker gets it."
@@ -192,7 +196,7 @@ class Settings(BaseSettings):
     )
     rules: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Rules of your own, beside those of installed packages: files (rules.py) and modules "
+        description="Custom rules, in addition to those of installed packages: files (rules.py) and modules "
         "(package.module), as a JSON list or between commas.",
     )
     session_hours: float = Field(12, gt=0, description="How long a sign-in of the page lasts.")
@@ -285,7 +289,7 @@ def settings() -> Settings:
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
         messages = [_what_is_wrong((field[1] if field else "",), "write it as JSON")]
-    raise UsageError(f"The settings can't be used. {'; '.join(messages)}.")
+    raise UsageError(f"Invalid settings. {'; '.join(messages)}.")
 
 
 class PrefectVariables(BaseSettings):

@@ -31,7 +31,7 @@ def _check(given: dict[Any, Any]) -> None:
     while left:
         value = left.pop()
         if isinstance(value, str) and UNSTORABLE.search(value):
-            raise ValueError("a text holds a character that can't be stored, such as NUL: remove it")
+            raise ValueError("the text contains a character that cannot be stored, such as NUL: remove it")
         if isinstance(value, dict):
             if len(value) > _MOST_MEMBERS:
                 raise ValueError(f"an object has {len(value):,} members, and at most {_MOST_MEMBERS:,} are read")
@@ -67,7 +67,7 @@ _ENCODINGS = frozenset(
 def _encoding(name: str) -> str:
     spelt = re.sub(r"[-_ ]+", "_", name.lower())
     if not name.isascii() or aliases.get(spelt, spelt) not in _ENCODINGS:
-        raise ValueError(f"There is no encoding '{name[:40]}': try utf-8, utf-16, cp1252 or latin-1")
+        raise ValueError(f"Unknown encoding '{name[:40]}': try utf-8, utf-16, cp1252 or latin-1")
     return name
 
 

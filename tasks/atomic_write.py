@@ -15,7 +15,7 @@ from tasks.private_files import apply_umask
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a hidden path next to `path` to write to, which replaces `path` at the end; after an error it is deleted."""
     if not path.parent.is_dir():
-        raise UsageError(f"There is no folder '{path.parent}'.")
+        raise UsageError(f"Folder not found: '{path.parent}'.")
     if path.is_dir():
         raise UsageError(f"'{path}' is a folder: name a file.")
     hidden = path.with_name(f".{path.name}.{uuid4().hex[:8]}")

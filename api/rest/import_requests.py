@@ -137,5 +137,5 @@ async def find_upload(service: Service, upload_id: str, caller: Caller) -> Uploa
     except ValueError:
         raise Refused(422, "Send the file as 'file', or the id of an upload as 'uploadId'.", "wrong-request") from None
     if upload is None or not caller.sees(upload.owner):
-        raise Refused(404, "There is no upload of that id; they are kept for a while only: send the file again.")
+        raise Refused(404, "Unknown or expired upload id: send the file again.")
     return upload

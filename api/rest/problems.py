@@ -27,7 +27,7 @@ class Problem(BaseModel):
     title: str = Field(description="The kind in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What went wrong this time, and what to do.")
-    instance: str | None = Field(None, description="The path that was asked.")
+    instance: str | None = Field(None, description="The path of the request.")
     errors: list[dict[str, str]] | None = Field(None, description="Each wrong part of the request: where, and what.")
 
     model_config = {
@@ -37,7 +37,7 @@ class Problem(BaseModel):
                     "type": "urn:cmdb:problem:not-found",
                     "title": "Not Found",
                     "status": 404,
-                    "detail": "There is no import of that id.",
+                    "detail": "Unknown import id.",
                     "instance": "/api/import/progress/0b1f5b1e-6f0e-4f6f-8d0e-2f0f6a1c9f11",
                 }
             ]

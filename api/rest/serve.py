@@ -55,7 +55,7 @@ def _tls(settings: Settings) -> dict[str, Any]:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
     except (OSError, ssl.SSLError) as error:
         raise UsageError(
-            f"CMDB_TLS_CERT and CMDB_TLS_KEY can't be used ({error.strerror or error}): "
+            f"CMDB_TLS_CERT and CMDB_TLS_KEY cannot be used ({error.strerror or error}): "
             "name a PEM file of the certificate and its chain, and one of its key."
         ) from error
     return {"ssl_certfile": settings.tls_cert, "ssl_keyfile": settings.tls_key}

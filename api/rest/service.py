@@ -93,7 +93,7 @@ class Service:
             return found.status, True, "The run is cancelled; nothing of it stays."
         if found.ended:
             return found.status, False, f"It was too late: the run has {found.status}."
-        return found.status, True, "The run is told to stop; its progress says when it has."
+        return found.status, True, "The run is stopping; its progress shows when it has stopped."
 
     def temporary(self) -> Path:
         """Return the folder of files that live for the length of an answer."""

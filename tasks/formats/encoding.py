@@ -61,8 +61,8 @@ def as_text(source: Source) -> Text:
     look = _scan_bytes(path) if encoding is None or _is_utf8(encoding) else None
     if look and look.nul is not None:
         raise SourceError(
-            f"{source.name} holds a NUL byte in line {_line_number(path, look.nul)}: it is no text file, or a damaged "
-            "one. Save it again as CSV."
+            f"{source.name} holds a NUL byte in line {_line_number(path, look.nul)}: it is not a text file, or it is "
+            "damaged. Save it again as CSV."
         )
     if look and look.bad is not None and encoding is None:
         encoding, notices = _older_encoding(source, look)
@@ -70,7 +70,7 @@ def as_text(source: Source) -> Text:
         path = transcoded(source, encoding or "utf-8")
         look = _scan_bytes(path)
         if look.nul is not None:
-            raise SourceError(f"{source.name} is no text in {encoding}: it holds NUL characters. Check --encoding.")
+            raise SourceError(f"{source.name} is not text in {encoding}: it contains NUL characters. Check --encoding.")
     if look.returns and not look.line_feeds:
         path = _with_line_feeds(source, path)
     return Text(path, (encoding or "utf-8").lower(), look.quotes, look.formulas, notices)
@@ -153,11 +153,11 @@ def _older_encoding(source: Source, look: _ByteScan) -> tuple[str, tuple[Issue, 
         )
     if (other := _utf8_sign(source.path)) is not None:
         raise SourceError(
-            f"{source.name} is no UTF-8 in line {line} (byte 0x{byte:02X}), and UTF-8 in line "
+            f"{source.name} is not valid UTF-8 in line {line} (byte 0x{byte:02X}), and UTF-8 in line "
             f"{_line_number(source.path, other)}: two encodings are mixed. {remedy}"
         )
     encoding = "cp1252" if _is_decodable(source.path, "cp1252") else "latin-1"
-    message = f"the file is no UTF-8 (line {line}) and was read as {encoding}; --encoding names another"
+    message = f"the file is not valid UTF-8 (line {line}) and was read as {encoding}; --encoding names another"
     return encoding, (Issue("encoding", message, Severity.WARNING, row=line),)
 
 

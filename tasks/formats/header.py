@@ -127,7 +127,7 @@ def refuse_a_record(name: str, where: str, row: int, cells: Sequence[str], *, su
         return
     shown = ", ".join(f"'{cell.strip()[:_SHOWN]}'" for cell in cells[:4])
     raise SourceError(
-        f"{name}: {where} {row} looks like a record, not like a header: {shown}. If there is no header, use "
+        f"{name}: {where} {row} looks like a record, not a header: {shown}. If the file has no header, use "
         f"--no-header, or name the columns with --columns. If {where} {row} is the header, use --header-row {row}."
     )
 

@@ -42,7 +42,7 @@ class Event(StrEnum):
 
 SAID = {
     Event.FAILED: "failed",
-    Event.HELD: "waits for a yes",
+    Event.HELD: "awaits approval",
     Event.INCOMPLETE: "is not whole",
     Event.CRASHED: "crashed",
     Event.RECOVERED: "goes well again",

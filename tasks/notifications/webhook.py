@@ -60,7 +60,7 @@ def _attempt(address: str, body: bytes) -> None:
         ):
             status, accepted = answer.status_code, answer.is_success
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
-        raise _Failed("has an address that can't be read") from None
+        raise _Failed("has an invalid URL") from None
     except (httpx.HTTPError, OSError) as error:
         # What the library says of it may hold the address.
         raise Retryable(f"does not answer ({type(error).__name__})") from None

@@ -52,8 +52,7 @@ def created_types(job: LoadOptions) -> tuple[Resource, ...]:
         if each.beyond_reference:
             titles = ", ".join(each.fields[name].title for name in each.beyond_reference)
             raise UsageError(
-                f"Records of {each.type} can't be created from references, which do not hold what they need: {titles}. "
-                "Import them first."
+                f"Records of {each.type} cannot be created from references, which lack {titles}. Import them first."
             )
     return found
 

@@ -49,7 +49,7 @@ def with_conflicts(run: RunContext, connection: Connection, loads: Loads) -> tup
 def moved_message(count: int) -> str:
     """Say how many records moved since a plan was made, and what to do."""
     return (
-        f"{count:,} record{'' if count == 1 else 's'} moved since the plan was made. Nothing was changed: plan "
+        f"{count:,} record{'' if count == 1 else 's'} changed since the plan was made. Nothing was applied: plan "
         "again, or apply with --moved skip to leave them out, or --moved rebase to plan them again."
     )
 

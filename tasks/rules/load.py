@@ -44,12 +44,10 @@ def _check_known(name: str, loaded: tuple[Rule, ...]) -> None:
     if name in names:
         return
     if name in {rule.name for rule in built_in()}:
-        raise UsageError(
-            f"'{name}' is built in, and what is stored relies on it: only rules of your own can be left out."
-        )
+        raise UsageError(f"'{name}' is a built-in rule: only custom rules can be skipped.")
     near = nearest(name, names)
     known = f"there are {', '.join(names)}" if names else "there is none; CMDB_RULES names files of them"
-    raise UsageError(f"There is no rule of your own '{name}': {f'did you mean {near}?' if near else f'{known}.'}")
+    raise UsageError(f"Unknown custom rule '{name}': {f'did you mean {near}?' if near else f'{known}.'}")
 
 
 @cache
@@ -111,7 +109,7 @@ def _from_file(path: Path) -> ModuleType:
     name = f"cmdb_rules_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError("it is no Python file")
+        raise ImportError("not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -128,7 +126,7 @@ def _failure(what: str, error: BaseException) -> RuleFailed:
     message = str(error) if isinstance(error, RuleFailed) else f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         message = f"{type(error).__name__}: {error.msg}"
-    return RuleFailed(f"{what} can't be loaded{f' ({place})' if place else ''}: {message}")
+    return RuleFailed(f"{what} cannot be loaded{f' ({place})' if place else ''}: {message}")
 
 
 def _error_location(error: BaseException) -> str | None:

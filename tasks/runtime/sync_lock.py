@@ -27,11 +27,10 @@ def acquire_sync_lock(run: RunContext, job: SyncJob) -> None:
     if run.session.try_hold(lock):
         return
     if job.overlap is Overlap.REFUSE:
-        raise UnderWay(f"{_other(run, job, lock)} is under way. Nothing was changed.")
+        raise UnderWay(f"{_other(run, job, lock)} is active. Nothing was changed.")
     if not run.session.try_hold(queue):
         raise UnderWay(
-            f"{_other(run, job, lock)} is under way, and {_other(run, job, queue)} waits for its end. "
-            "Nothing was changed."
+            f"{_other(run, job, lock)} is active, and {_other(run, job, queue)} waits for its end. Nothing was changed."
         )
     while not run.session.try_hold(lock):
         run.progress(Phase.WAITING, 0, None)

@@ -26,7 +26,7 @@ def secret_named(name: str) -> Secret:
     text = secret_variable(variable) or _of_prefect(name)
     if not text:
         raise UsageError(
-            f"There is no secret '{name}': set {variable}, or make a block of type Secret with that name in Prefect."
+            f"Unknown secret '{name}': set {variable}, or create a Prefect block of type Secret with that name."
         )
     return Secret(name, text)
 

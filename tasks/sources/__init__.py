@@ -44,7 +44,7 @@ def source_named(url: str) -> Connector:
         return SQL
     near = nearest(scheme, _SCHEMES)
     hint = f"did you mean {near}://?" if near else f"there are {', '.join(f'{name}://' for name in _SCHEMES)}."
-    raise UsageError(f"There is no source for {scheme}://: {hint}")
+    raise UsageError(f"Unsupported source {scheme}://: {hint}")
 
 
 def fetch(request: Request) -> Fetched | None:

@@ -132,11 +132,11 @@ def _profile_and_roles(request: Request) -> tuple[str, list[str]]:
         profile = "default"
         wrong = next((each for each in accounts.split(",") if not re.fullmatch(r"\d{12}", each)), None)
         if wrong is not None:
-            raise UsageError(f"'{wrong}' is no AWS account: write aws://ROLE@123456789012,210987654321/REGION.")
+            raise UsageError(f"'{wrong}' is not an AWS account: write aws://ROLE@123456789012,210987654321/REGION.")
         roles += [f"arn:{_partition(request)}:iam::{each}:role/{who}" for each in accounts.split(",")]
     for role in roles:
         if not _ROLE.fullmatch(role):
-            raise UsageError(f"'{role}' is no role: write role=arn:aws:iam::123456789012:role/NAME.")
+            raise UsageError(f"'{role}' is not a role: write role=arn:aws:iam::123456789012:role/NAME.")
     return profile, roles
 
 
@@ -152,7 +152,7 @@ def _regions(request: Request) -> list[str]:
     wrong = next((each for each in regions if each != "*" and not _REGION.fullmatch(each)), None)
     if wrong is not None:
         raise UsageError(
-            f"'{wrong}' is no AWS region: write aws://PROFILE/us-east-1,eu-west-1, or aws://PROFILE/* for all of them."
+            f"'{wrong}' is not an AWS region: write aws://PROFILE/us-east-1,eu-west-1, or aws://PROFILE/* for all."
         )
     return regions
 

@@ -32,7 +32,7 @@ def session(profile: str | None, secret: Secret | None, region: str | None = Non
         try:
             return boto3.Session(profile_name=profile, region_name=region)
         except ProfileNotFound as error:
-            raise UsageError(f"There is no AWS profile '{profile}' on this machine: see ~/.aws/config.") from error
+            raise UsageError(f"AWS profile '{profile}' not found: see ~/.aws/config.") from error
     key = secret.member("access_key", "access_key_id", "aws_access_key_id", "key")
     hidden = secret.member("secret_key", "secret_access_key", "aws_secret_access_key", "secret")
     if not key or not hidden:
@@ -53,7 +53,7 @@ def client(of: Any, service: str, region: str | None, endpoint: str | None) -> A
     try:
         return of.client(service, region_name=fallback, endpoint_url=endpoint, config=config)
     except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"AWS can't be asked like that: {_first_line(error)}") from error
+        raise UsageError(f"Invalid AWS request: {_first_line(error)}") from error
 
 
 @contextmanager
@@ -69,12 +69,12 @@ def meaning(what: str, error: BotoCoreError | ClientError) -> CmdbError:
     """Return what an error means for the source of that name."""
     if isinstance(error, NoCredentialsError):
         return SourceError(
-            f"{what} can't be read without credentials: give credentials=NAME of a secret, or an AWS profile or role."
+            f"{what} cannot be read without credentials: set credentials=NAME of a secret, or an AWS profile or role."
         )
     if isinstance(error, HTTPClientError):
         return Transient(f"{what} does not answer: {_first_line(error)}")
     if not isinstance(error, ClientError):
-        return SourceError(f"{what} can't be read: {_first_line(error)}")
+        return SourceError(f"{what} cannot be read: {_first_line(error)}")
     return _error_of_answer(what, error.response.get("Error", {}))
 
 
@@ -85,7 +85,7 @@ def _error_of_answer(what: str, error: dict[str, Any]) -> CmdbError:
     for to_do, signs in _TO_DO.items():
         if any(sign in code for sign in signs):
             return SourceError(f"{what} {to_do} ({code}: {message})")
-    return SourceError(f"{what} can't be read: {message} ({code})")
+    return SourceError(f"{what} cannot be read: {message} ({code})")
 
 
 def _first_line(error: BaseException) -> str:

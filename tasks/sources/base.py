@@ -56,7 +56,7 @@ class Request:
         try:
             return urlsplit(self.url)
         except ValueError:
-            raise UsageError("This is no address of a source: see docs/reference/sources.md for examples.") from None
+            raise UsageError("Not a valid source URL: see docs/reference/sources.md for examples.") from None
 
     @cached_property
     def shown(self) -> str:

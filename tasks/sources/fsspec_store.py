@@ -27,7 +27,7 @@ def fetch(request: Request) -> Fetched | None:
     except CmdbError:
         raise
     except Exception as error:  # each store raises errors of its own
-        raise SourceError(f"{request.shown} can't be listed: {_first_line(error)}") from error
+        raise SourceError(f"{request.shown} cannot be listed: {_first_line(error)}") from error
 
     def copy(entry: Entry, target: Path) -> None:
         try:
@@ -36,7 +36,7 @@ def fetch(request: Request) -> Fetched | None:
         except CmdbError:
             raise
         except Exception as error:
-            raise SourceError(f"{entry.name} can't be read: {_first_line(error)}") from error
+            raise SourceError(f"{entry.name} cannot be read: {_first_line(error)}") from error
 
     return fetch_listed(request, entries, copy)
 
@@ -51,7 +51,7 @@ def _store(request: Request) -> tuple[Any, str]:
     except ImportError as error:
         raise UsageError(f"{scheme}:// needs one more package: {_first_line(error)}") from error
     except Exception as error:  # each store raises errors of its own
-        raise SourceError(f"{request.shown} can't be reached: {_first_line(error)}") from error
+        raise SourceError(f"{request.shown} cannot be reached: {_first_line(error)}") from error
     return store, path
 
 

@@ -72,7 +72,7 @@ class _Download:
         try:
             self._url = httpx.URL(request.url)
         except httpx.InvalidURL:
-            raise UsageError("This is no address of the web: write https://host/path.") from None
+            raise UsageError("Not a valid URL: write https://host/path.") from None
 
     def whole(self, path: Path) -> bool:
         """Write the file to a path; False where it is as it was."""
@@ -203,12 +203,12 @@ class _Download:
         if status not in (200, 206):
             raise SourceError(f"{shown} answers {status} {answer.reason_phrase}, and no file.")
         if answer.headers.get("Content-Encoding", "").lower() not in _PLAIN_CODINGS:
-            raise SourceError(f"{shown} is sent in an encoding that was not asked for: ask its server for plain files.")
+            raise SourceError(f"{shown} is sent in an unrequested encoding: configure the server to send plain files.")
 
     def _read(self, answer: httpx.Response, path: Path) -> None:
         if answer.status_code == 206 and not self._continues(answer):
             self._begin(httpx.Headers())
-            raise Retryable("the server sends another part than was asked for")
+            raise Retryable("the server sent a different range than requested")
         if answer.status_code == 200:
             self._begin(answer.headers)
         limit, shown = self._request.limit, self._request.shown

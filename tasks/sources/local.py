@@ -34,7 +34,7 @@ def fetch(request: Request) -> Fetched | None:
         except OSError as error:
             if error.errno in _FULL:
                 raise
-            raise SourceError(f"{entry.name} can't be read: {(error.strerror or str(error)).lower()}.") from error
+            raise SourceError(f"{entry.name} cannot be read: {(error.strerror or str(error)).lower()}.") from error
         if _state(status) != entry.state:
             raise SourceError(f"{entry.name} was changed while it was read: it is read whole at the next sync.")
 
@@ -91,7 +91,7 @@ def _state(status: os.stat_result) -> str:
 
 def _refuse_special(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise SourceError(f"{name} is no file, but a device or a pipe: name files.")
+        raise SourceError(f"{name} is a device or a pipe, not a file.")
 
 
 def refuse_elsewhere(path: Path, settings: Settings) -> None:

@@ -117,7 +117,7 @@ def _records(pages: Any) -> Iterator[Object]:
     """Yield the records as the API gives them: pynetbox makes objects of its own of them, which we have no use for."""
     for record in pages.response:
         if not isinstance(record, dict) or "id" not in record:
-            raise SourceError("The answer is no list of records: is this the address of a NetBox?")
+            raise SourceError("The response is not a list of records: is this the URL of a NetBox?")
         yield record
 
 
@@ -188,10 +188,10 @@ def _meaning(what: str, error: Exception, read: int) -> str:
         status = error.req.status_code
         if status in (401, 403):
             return f"{what} may not be read with this token ({status}): give credentials=NAME of one that may."
-        return f"{what} can't be read{progress}: NetBox answers {status} {error.req.reason}."
+        return f"{what} cannot be read{progress}: NetBox answers {status} {error.req.reason}."
     if isinstance(error, ContentError):
-        return f"{what} can't be read{progress}: the answer is no JSON; is this the address of a NetBox?"
-    return f"{what} can't be read{progress}: NetBox does not answer ({type(error).__name__})."
+        return f"{what} cannot be read{progress}: the response is not JSON; is this the URL of a NetBox?"
+    return f"{what} cannot be read{progress}: NetBox does not respond ({type(error).__name__})."
 
 
 NETBOX = Connector("netbox", "NetBox", ("netbox", "netbox+http"), "netbox://netbox.example.com", fetch)

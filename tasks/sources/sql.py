@@ -86,7 +86,7 @@ def _url(request: Request) -> URL:
     try:
         url = make_url(request.url)
     except (ArgumentError, ValueError):
-        raise UsageError("This is no address of a database: write postgresql://user@host/name?query=select…") from None
+        raise UsageError("Not a valid database URL: write postgresql://user@host/name?query=select…") from None
     if url.drivername == "postgres":
         url = url.set(drivername="postgresql")
     return _with_secret(url, request.secret) if request.secret else url
@@ -109,7 +109,7 @@ def _engine(request: Request, url: URL) -> Engine:
         engine = create_engine(bare, poolclass=NullPool, **options)
     except NoSuchModuleError as error:
         raise UsageError(
-            f"'{bare.drivername}' is no database that SQLAlchemy knows here: is its package installed?"
+            f"'{bare.drivername}' is not a database that SQLAlchemy supports here: is its package installed?"
         ) from error
     except ImportError as error:
         raise UsageError(f"{bare.drivername}:// needs its driver: install the package '{error.name}'.") from error
@@ -122,7 +122,7 @@ def _readable(request: Request, url: URL) -> URL:
     """An SQLite file opened for reading: opened otherwise, one that is not there would be made."""
     path = Path(url.database or "")
     if not url.database or not path.is_file():
-        raise SourceError(f"There is no SQLite file '{url.database or ''}': write sqlite:////folder/file.db.")
+        raise SourceError(f"SQLite file not found: '{url.database or ''}'. Write sqlite:////folder/file.db.")
     refuse_elsewhere(path, request.settings)
     return url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
 
@@ -144,7 +144,7 @@ def _statement(url: URL, engine: Engine) -> str:
         return str(select(text("*")).select_from(table(name, schema=schema or None)).compile(engine))
     statement = str(query).strip().removesuffix(";").strip()
     if not _READS.match(statement):
-        raise UsageError("The query of a source begins with select, with, values or table: it may only read.")
+        raise UsageError("A source query must begin with select, with, values or table.")
     if ";" in statement:
         raise UsageError("The query of a source is one statement, without a ';': make a view where one is needed.")
     return statement
@@ -185,7 +185,7 @@ def _meaning(request: Request, error: Exception) -> SourceError | Transient:
     line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
     if isinstance(error, DBAPIError) and (error.connection_invalidated or "closed the connection" in str(cause)):
         return Transient(f"The connection to {request.shown} was lost: {line}")
-    return SourceError(f"{request.shown} can't be read: {line}")
+    return SourceError(f"{request.shown} cannot be read: {line}")
 
 
 SQL = Connector("sql", "A query of a database", SCHEMES, "postgresql://reader@ipam/ipam?table=prefixes", fetch)

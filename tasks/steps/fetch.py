@@ -117,7 +117,7 @@ def read(run: RunContext, job: SyncJob, fetched: Fetched) -> Sources:
     wanted = [resource(name).type for name in _types(job)]
     chosen = [part for part in parts if not wanted or part.resource_type in wanted]
     if not chosen:
-        raise SourceError(f"{job.source} has nothing of the types that were asked for: {', '.join(wanted)}.")
+        raise SourceError(f"{job.source} has no records of the requested types: {', '.join(wanted)}.")
     return Sources(
         files_of_types(chosen),
         (*fetched.failures, *(_unread_notice(file, error) for file, error in left)),

@@ -189,7 +189,7 @@ def _notices(source: MappedSource, job: LoadOptions) -> list[Issue]:
     found = [*(extracted.notices if extracted else ()), *column_notices(source.mapping, job.unknown)]
     found += [replace(gap, severity=Severity.WARNING) for gap in (extracted.gaps if extracted else ())]
     if job.mode is Mode.SYNC and not source.scope:
-        text = f"no constants say which {source.resource.title} records this source holds: all are compared with it"
+        text = f"the scope has no limits: all {source.resource.title} records are compared with this source"
         found.append(Issue("scope", text, Severity.WARNING))
     return [replace(issue, part=source.number) for issue in found]
 

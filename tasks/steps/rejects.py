@@ -83,7 +83,7 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bo
     run_id = ledger.plan_run(connection, run_id)
     parts = ledger.rejected_columns(connection, run_id)
     if path.suffix.lower() == ".csv" and len(parts) > 1:
-        raise UsageError("This run has several types, which one table can't hold: name a .xlsx file.")
+        raise UsageError("This run has several types: write a .xlsx file.")
     sheets = [
         Sheet(
             resource_type if len(parts) > 1 else "rejects",

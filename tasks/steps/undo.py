@@ -40,7 +40,7 @@ def undo(job: UndoJob, url: str, settings: Settings, progress: Progress = silent
             if not job.dry_run:
                 for chosen in types:
                     session.lock(chosen, progress)
-            nothing = None if changed else f"Run {job.run} changed nothing: there is nothing to take back."
+            nothing = None if changed else f"Run {job.run} changed nothing: nothing to undo."
             _undo_types(job, types, session, settings, progress, began, nothing)
         with session.transaction() as connection:
             return ledger.read_report(connection, session.run_id, samples=settings.samples)
@@ -64,9 +64,9 @@ def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
         types = ledger.types_of(connection, job.run)
     if report.dry_run or report.status is not Status.COMPLETED:
         what = "was a dry run" if report.dry_run else f"has {report.status}"
-        raise UsageError(f"Run {job.run} {what} and changed nothing: there is nothing to take back.")
+        raise UsageError(f"Run {job.run} {what} and changed nothing: nothing to undo.")
     if by and not job.force:
-        raise UsageError(f"Run {job.run} was taken back by run {by} already: undo that one to have it again.")
+        raise UsageError(f"Run {job.run} was already undone by run {by}: undo that run to apply it again.")
     did = report.counts
     changed = did.create + did.update + did.delete + did.retire > 0
     return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types], changed
@@ -114,7 +114,7 @@ def _undo_types(
                 each.apply()
         ending = _ending(parts, changes, rules, round(time.monotonic() - began, 3))
         if not total.read:
-            unchanged = f"All is as it was before run {job.run}: there is nothing to take back."
+            unchanged = f"Everything is as it was before run {job.run}: nothing to undo."
             ending["message"] = nothing or unchanged
         outcome = Outcome.PREVIEWED if job.dry_run else Outcome.APPLIED
         ledger.close_run(connection, session.run_id, outcome, total, **ending)

@@ -81,7 +81,7 @@ def _is_left(name: str, resource: Resource, constants: dict[str, str]) -> bool:
 def _wrong_name_message(names: list[str], resource: Resource) -> str | None:
     for name in names:
         if name in resource.key:
-            return f"{name} is the key and can't be left untouched: take it out of '{UNTOUCHED}'"
+            return f"{name} is part of the key and cannot be left untouched: remove it from '{UNTOUCHED}'"
         if name not in resource.fields:
             near = nearest(name, resource.fields)
             return f"{resource.type} has no field '{name}'" + (f": did you mean {near}?" if near else "")

@@ -194,7 +194,7 @@ def test_db_upgrade_is_safe_to_repeat(cli: Cli, database_url: str) -> None:
         (("import", "x.csv", "--set", "region"), 2, "write it as FIELD=VALUE"),
         (("import", "x.csv", "--max-errors", "many"), 2, "write a count, such as 100, or a percentage"),
         (("import", "x.csv", "--delimiter", "::"), 2, "--delimiter takes one character"),
-        (("import", "x.csv", "--encoding", "utf-99"), 2, "There is no encoding 'utf-99': try utf-8"),
+        (("import", "x.csv", "--encoding", "utf-99"), 2, "Unknown encoding 'utf-99': try utf-8"),
         (("runs", "--type", "vpcc"), 2, "did you mean vpc?"),
     ],
 )
@@ -240,7 +240,7 @@ def test_a_full_disk_for_temporary_files(cli: Cli, small_disk: Path, tmp_path: P
     rows = [vpc(n, name="x" * 200 + "\nof two lines") for n in range(1, 5000)]
     done = cli("import", str(write_csv(tmp_path / "wide.csv", rows)))
     assert done.code == 1
-    assert "no room left for the run's temporary files" in " ".join(done.err.split())
+    assert "No space left for the run's temporary files" in " ".join(done.err.split())
     assert stored(database_url, "vpc") == []
     assert list(small_disk.iterdir()) == []
 

@@ -91,18 +91,18 @@ def test_an_exported_workbook_is_corrected_and_imported(cli: Cli, two: None, tmp
         (("export", "vpc", "--all", "-o", "x.xlsx"), "Name the TYPE to export"),
         (("export", "vpc,subnet", "-o", "x.csv"), "A file of delimited text holds records of one type: name it .xlsx"),
         (("export", "--all", "-o", "x.parquet"), "or export each by itself"),
-        (("export", "--all", "-o", "x.tfstate"), "tells no format: name it .csv"),
+        (("export", "--all", "-o", "x.tfstate"), "has no known file extension: use .csv"),
         (("export", "vpc", "-o", "x.json", "--format", "terraform"), "a Terraform state is read only: write CSV"),
         (("export", "--all", "-o", "x.xlsx", "-w", "region eq x"), "vrf has no field 'region'"),
         (("export", "vpcc", "-o", "x.csv"), "did you mean vpc?"),
-        (("export", "vpc", "-o", "x.pdf"), "tells no format: name it .csv"),
+        (("export", "vpc", "-o", "x.pdf"), "has no known file extension: use .csv"),
         (("export", "vpc", "-o", "x.csv", "-w", "region eq"), "a value is missing at its end. Write it as in"),
         (("export", "vpc", "-o", "x.csv", "-w", "regoin eq x"), "vpc has no field 'regoin': did you mean region?"),
         (("export", "vpc", "-o", "x.csv", "--delimiter", "é"), "--delimiter: write a sign that can stand between"),
         (("export", "vpc", "-o", "x.csv", "--delimiter", "::"), "--delimiter takes one character"),
-        (("export", "vpc", "-o", "x.csv", "--since", "yesterday"), "'yesterday' is no time"),
+        (("export", "vpc", "-o", "x.csv", "--since", "yesterday"), "'yesterday' is not a time"),
         (("export", "vpc", "-o", "x.csv", "--limit", "0"), "Invalid value for '--limit'"),
-        (("template", "vpc", "-o", "x.pdf"), "There is no template as 'pdf'"),
+        (("template", "vpc", "-o", "x.pdf"), "Unknown template format 'pdf'"),
     ],
 )
 def test_usage_errors(
@@ -147,7 +147,7 @@ def test_a_full_disk_under_the_file(
         path.write_text("old")
         done = cli("export", "vpc", "-o", str(path))
         assert done.code == 1, name
-        assert f"There is no room left for '{path}'" in " ".join(done.err.split())
+        assert f"No space left for '{path}'" in " ".join(done.err.split())
         assert [(file.name, file.read_text()) for file in small_disk.iterdir()] == [(name, "old")]
         path.unlink()
 

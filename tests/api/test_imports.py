@@ -215,7 +215,7 @@ def test_undo(system: System, client: httpx.Client, tmp_path: Path) -> None:
     assert follow(client, undo)[-1]["status"] == "completed"
     assert rows(system.url) == 0
     twice = client.post(f"/api/import/{run}/undo").json()["importId"]
-    assert "taken back by run" in follow(client, twice)[-1]["message"]
+    assert "undone by run" in follow(client, twice)[-1]["message"]
     assert client.post(f"/api/import/{twice}/undo").status_code == 409
     again = client.post(f"/api/import/{undo}/undo").json()["importId"]
     follow(client, again)

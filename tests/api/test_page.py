@@ -47,13 +47,13 @@ def test_a_good_file(page: Page, system: System, look: Look) -> None:
     page.get_by_role("button", name="Show what would happen").click()
     heading(page, "See what would happen")
     assert (count(page, "created"), count(page, "rejected"), rows(system.url)) == ("8", "0", 0)
-    page.get_by_label("What may be done").select_option("create")
+    page.get_by_label("Import mode").select_option("create")
     expect(page.get_by_role("button", name="Import 8 records")).to_have_count(0)
     page.get_by_role("button", name="Preview again").click()
     expect(page.get_by_role("button", name="Preview again")).to_have_count(0)
     page.reload()
     heading(page, "See what would happen")
-    expect(page.get_by_label("What may be done")).to_have_value("create")
+    expect(page.get_by_label("Import mode")).to_have_value("create")
     look("3-preview")
     page.get_by_role("button", name="Import 8 records").click()
     heading(page, "Imported")
@@ -247,8 +247,8 @@ def test_sheets_of_a_workbook(page: Page, system: System, look: Look) -> None:
     choose(page, CASES / "sheets_of_types.xlsx")
     heading(page, "Say what the columns are")
     places = page.get_by_label("Type of the sheet Places")
-    expect(places.locator("option:checked")).to_have_text("Left out: of no known type")
-    expect(page.get_by_label("Type of the sheet VPC list").locator("option:checked")).to_have_text("Found out: VPC")
+    expect(places.locator("option:checked")).to_have_text("Skipped: unknown type")
+    expect(page.get_by_label("Type of the sheet VPC list").locator("option:checked")).to_have_text("Detected: VPC")
     places.select_option("site")
     expect(page).to_have_url(re.compile("Places.*preview="))
     page.get_by_label("Type of the sheet Subnets").select_option("Leave out")
@@ -315,19 +315,16 @@ def test_the_limits_of_a_sync(page: Page, system: System, tmp_path: Path) -> Non
     page.get_by_role("button", name="Show what would happen").click()
     heading(page, "See what would happen")
     expect(page.get_by_label("Hold when more records would be updated than")).to_have_count(0)
-    page.get_by_label("What may be done").select_option("sync")
+    page.get_by_label("Import mode").select_option("sync")
     page.get_by_role("button", name="Preview again").click()
     page.get_by_label("Hold when more records would be updated than").fill("50%")
     page.get_by_label("Hold when more records would be deleted or retired than").fill("2")
     page.get_by_label("Hold when more records would be deleted or retired than").press("Tab")
     with page.expect_request("**/api/import/preview") as sent:
         page.get_by_role("button", name="Preview again").click()
-    assert sent.value.post_data_json | {"uploadId": ""} == {
-        "uploadId": "",
-        "mode": "sync",
-        "maxUpdate": "50%",
-        "maxDelete": "2",
-    }
+    request = json.loads(sent.value.post_data or "")
+    request.pop("uploadId")
+    assert request == {"mode": "sync", "maxUpdate": "50%", "maxDelete": "2"}
     expect(page.get_by_role("button", name="Import 3 records")).to_be_visible()
 
 
@@ -348,9 +345,9 @@ def test_a_sync_that_is_held(page: Page, system: System, look: Look, tmp_path: P
     held = synced(system, path, name)
     page.goto("/#/history")
     row = page.get_by_role("region", name="Runs").locator("tbody tr").first
-    expect(row).to_contain_text("waits for a yes")
+    expect(row).to_contain_text("awaiting approval")
     row.get_by_role("link").first.click()
-    heading(page, "This sync waits for a yes")
+    heading(page, "This sync awaits approval")
     assert (count(page, "updated"), count(page, "retired"), rows(system.url)) == ("6", "4", 10)
     expect(page.get_by_text("4 of 10 records")).to_be_visible()
     expect(page.locator("main")).not_to_contain_text("cmdb approve")
@@ -436,7 +433,7 @@ def test_undo(page: Page, system: System, look: Look) -> None:
     heading(page, "Imported")
     page.get_by_role("button", name="Undo this import").click()
     page.get_by_role("button", name="Yes, undo it").click()
-    heading(page, "Taken back")
+    heading(page, "Undone")
     assert (count(page, "deleted"), rows(system.url)) == ("8", 0)
     look("5-result-undone")
 
@@ -640,7 +637,7 @@ def test_keyboard_alone(page: Page, system: System) -> None:
     reach(page, "Show what would happen")
     page.keyboard.press("Enter")
     heading(page, "See what would happen")
-    reach(page, "What may be done")
+    reach(page, "Import mode")
     page.keyboard.press("ArrowDown")
     reach(page, "Preview again")
     page.keyboard.press("Enter")

@@ -102,7 +102,7 @@ def test_a_key_asks_once(client: httpx.Client, source: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "status", "said"),
     [
-        ({"url": "ftpp://host/file"}, 422, "There is no source for ftpp://"),
+        ({"url": "ftpp://host/file"}, 422, "Unsupported source ftpp://"),
         ({"url": "https://user:hunter2@host/file.csv"}, 422, "The address holds a password"),
         ({"url": "https://host/a.csv", "types": ["nothing"]}, 404, "nothing"),
         ({"url": "https://host/a.csv", "maxDelete": "some"}, 422, "a percentage"),

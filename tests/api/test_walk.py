@@ -84,5 +84,5 @@ def test_by_the_page(page: Page, system: System) -> None:
     expect(link).to_have_attribute("href", re.compile(re.escape(system.prefect)))
     page.get_by_role("button", name="Undo this import").click()
     page.get_by_role("button", name="Yes, undo it").click()
-    heading(page, "Taken back")
+    heading(page, "Undone")
     assert rows(system.url) == 0

@@ -121,7 +121,7 @@ def _undone(url: str, done: list[Report], number: int, *, force: bool) -> None:
     try:
         done.append(take_back(url, done[number % len(done)], force=force))
     except UsageError as error:
-        assert "taken back" in str(error)  # noqa: PT017  # what was taken back before is refused, and is no change
+        assert "undone" in str(error)  # noqa: PT017  # what was taken back before is refused, and is no change
 
 
 def test_what_can_not_be_known(database_url: str, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_what_can_not_be_known(database_url: str, tmp_path: Path) -> None:
     run([vpc(2)], dry_run=True)
     refused(START, "is not known: it is since 20")
     refused("2999-01-01", "is yet to come")
-    refused("soon", "is no time")
+    refused("soon", "is not a time")
     update = run([vpc(1, name="new")])
     assert len(exported(database_url, tmp_path, as_of=then)) == 1
     execute(database_url, "delete from change where run_id = :run", run=UUID(update.run_id))

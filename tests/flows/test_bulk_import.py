@@ -124,5 +124,5 @@ def test_without_a_server_the_run_is_carried_out_here(command: str, database_url
     """A server that does not answer is told of, and the same run is carried out in the command's own process."""
     done = cmdb(database_url, "http://127.0.0.1:9/api", "import", str(source), program=(command,))
     assert done.returncode == 3
-    assert "does not answer: the run is carried out in this process" in done.stderr
+    assert "does not respond; running in this process instead" in done.stderr
     assert len(stored(database_url, "vpc")) == 1

@@ -112,7 +112,7 @@ def test_a_threshold_is_a_failure(told: Told) -> None:
     """A run that ends with a report and not with an error is told too."""
     assert told.sync(1, -2, max_errors="0").status is Status.FAILED
     assert told.hook.events == ["failed"]
-    assert "more than the 0 that are allowed" in told.hook.told[0]["message"]
+    assert "the limit is 0" in told.hook.told[0]["message"]
 
 
 def test_a_late_run_that_goes_well_is_a_recovery(told: Told) -> None:

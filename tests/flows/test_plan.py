@@ -112,7 +112,7 @@ def test_nothing_that_is_no_plan_is_applied(database_url: str, tmp_path: Path) -
     """No such run, one without a plan, one of another hash; each with what to do."""
     run = importer(database_url, tmp_path)
     planned, bare = pending(run), run([vpc(9)], dry_run=True)
-    with pytest.raises(UsageError, match="There is no run"):
+    with pytest.raises(UsageError, match="Unknown run"):
         apply(database_url, replace(planned, run_id=str(uuid4())))
     with pytest.raises(UsageError, match="has no plan: `cmdb plan FILE` makes one"):
         apply(database_url, bare)
@@ -304,7 +304,7 @@ def test_records_that_moved(database_url: str, tmp_path: Path, move: Callable[[s
             (vpc_id(int(key)), f"'{vpc_id(int(key))}' {said} since the plan was made")
         ]
         assert refused.message
-        assert "1 record moved since the plan was made. Nothing was changed" in refused.message
+        assert "1 record changed since the plan was made. Nothing was applied" in refused.message
         if moved == "refuse":
             continue
         applied = apply(database_url, planned, moved=moved)

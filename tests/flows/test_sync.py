@@ -404,7 +404,7 @@ def test_types_that_are_asked_for(database_url: str, tmp_path: Path) -> None:
     _write(path, vpcs=[vpc(1)], subnets=[subnet(1)])
     assert sync(database_url, path, types=("vpc",)).resource_type == "vpc"
     assert sync(database_url, path).parts[1].counts.create == 1
-    with pytest.raises(SourceError, match="has nothing of the types that were asked for: vlan, site"):
+    with pytest.raises(SourceError, match="has no records of the requested types: vlan, site"):
         sync(database_url, path, types=("vlan", "site"))
     with pytest.raises(UsageError, match="no resource type"):
         sync(database_url, path, types=("vpcc",))

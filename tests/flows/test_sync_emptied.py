@@ -95,7 +95,7 @@ def test_an_emptied_source(database_url: str, tmp_path: Path, name: str) -> None
     held = sync(database_url, path, name="a", missing="delete", **options)
     assert (held.status, held.counts.delete, held.counts.read) == (Status.FAILED, 3, 0), held.message
     assert held.message
-    assert "It would take away 3 of 3 records" in held.message
+    assert "It would retire or delete 3 of 3 records" in held.message
     assert {notice.rule for notice in held.notices} <= {"scope", "schema", "left_out", "title"}
     assert everything(database_url) == before
     approved = apply(database_url, held)
@@ -204,7 +204,7 @@ def test_an_emptied_list_within_its_scope(database_url: str, tmp_path: Path) -> 
     options = TYPED | {"constants": {"region": "us-east-1", "CIDR block": "10.0.1.0/24"}, "unknown": "refuse"}
     held = sync(database_url, path, **options)
     assert held.message
-    assert "It would take away 1 of 1 records" in held.message
+    assert "It would retire or delete 1 of 1 records" in held.message
     assert apply(database_url, held).counts.retire == 1
     assert sorted(names(database_url)) == [f"{number:02x}" for number in range(2, 20)]
 

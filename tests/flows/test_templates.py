@@ -179,6 +179,6 @@ def test_the_name_and_the_format_of_a_template(tmp_path: Path, monkeypatch: pyte
     assert write_template(transit_gateway, "JSON") == Path("transit-gateway-template.json")
     assert write_template(transit_gateway, "excel", Path("x.txt")).read_bytes().startswith(b"PK")
     Path("x.pdf").write_text("mine")
-    with pytest.raises(UsageError, match="There is no template as 'pdf': there are xlsx, csv, json"):
+    with pytest.raises(UsageError, match="Unknown template format 'pdf': use one of xlsx, csv, json"):
         write_template(transit_gateway, path=Path("x.pdf"))
     assert Path("x.pdf").read_text() == "mine"

@@ -110,7 +110,7 @@ def test_what_can_not_be_taken_back(database_url: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="was a dry run"):
         take_back(database_url, dry)
     take_back(database_url, done)
-    with pytest.raises(UsageError, match="was taken back by run"):
+    with pytest.raises(UsageError, match="was already undone by run"):
         take_back(database_url, done)
     with pytest.raises(UsageError, match="cmdb runs"):
         undo(UndoJob(run=uuid4()), database_url, settings())
@@ -268,8 +268,8 @@ def test_nothing_to_take_back(database_url: str, tmp_path: Path) -> None:
         for dry_run in (True, False):
             report = take_back(database_url, idle, dry_run=dry_run)
             assert (report.status, report.counts) == (Status.COMPLETED, Counts())
-            assert report.message == f"Run {idle.run_id} changed nothing: there is nothing to take back."
+            assert report.message == f"Run {idle.run_id} changed nothing: nothing to undo."
     execute(database_url, "delete from vpc")
     report = take_back(database_url, first)
-    assert report.message == f"All is as it was before run {first.run_id}: there is nothing to take back."
+    assert report.message == f"Everything is as it was before run {first.run_id}: nothing to undo."
     assert take_back(database_url, run([vpc(2)])).message is None

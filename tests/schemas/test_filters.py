@@ -141,7 +141,7 @@ def test_precedence(text: str, tree: Filter) -> None:
         ("", "a field is missing at its end"),
         ("  \n", "a field is missing at its end"),
         ("region", "an operator after region is missing at its end"),
-        ("region us-east-1", "'us-east-1' is no operator; there are eq, ne, in"),
+        ("region us-east-1", "'us-east-1' is not an operator: use one of eq, ne, in"),
         ("region eq", "a value is missing at its end"),
         ("region eq and a=1", "a value is missing before 'and'"),
         ("region and a=1", "an operator after region is missing before 'and'"),
@@ -171,7 +171,7 @@ def test_what_can_not_be_read(text: str, says: str) -> None:
     """The message has the filter, and what is wrong with it."""
     with pytest.raises(UsageError) as error:
         parse(text)
-    assert f"The filter '{text}' can't be read" in str(error.value)
+    assert f"The filter '{text}' cannot be read" in str(error.value)
     assert says in str(error.value)
 
 

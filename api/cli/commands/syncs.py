@@ -92,7 +92,7 @@ def _known_sync(source: str) -> SyncJob | None:
         syncs = {each.name: each for each in definitions(connection)}
     if source not in syncs:
         known = f"there are {', '.join(sorted(syncs))}" if syncs else "there is none yet"
-        raise UsageError(f"There is no sync '{source}', and no such file: {known}.")
+        raise UsageError(f"Unknown sync '{source}', and no such file: {known}.")
     return syncs[source].job()
 
 

@@ -113,7 +113,7 @@ def change_count(counts: Counts) -> int:
 
 def parts_table(report: Report) -> Table:
     """What a run of several types did with each of them."""
-    table = new_table("type", "source", "read", "created", "updated", "unchanged", "rejected", "taken away")
+    table = new_table("type", "source", "read", "created", "updated", "unchanged", "rejected", "retired or deleted")
     for part in report.parts:
         counts = part.counts
         figures = (counts.read, counts.create, counts.update, counts.unchanged, counts.rejected)
@@ -124,7 +124,7 @@ def parts_table(report: Report) -> Table:
 
 def rules_table(report: Report) -> Table:
     """How often each rule was broken."""
-    table = new_table("rule", "", "count", title="Found")
+    table = new_table("rule", "", "count", title="Issues")
     for rule in sorted(report.rules, key=lambda rule: (list(Severity).index(rule.severity), -rule.count)):
         table.add_row(rule.rule, Text(rule.severity, style=SEVERITY_COLOURS[rule.severity]), f"{rule.count:,}")
     return table
@@ -132,7 +132,7 @@ def rules_table(report: Report) -> Table:
 
 def issues_table(issues: tuple[Issue, ...]) -> Table:
     """The first issues, errors before the rest."""
-    table = new_table("row", "column", "what", title="First of them")
+    table = new_table("row", "column", "what", title="First issues")
     for issue in issues:
         hint = f" [bold]→ {escape(issue.suggestion)}?[/bold]" if issue.suggestion else ""
         column = escape(issue.column or issue.field or "")
@@ -159,7 +159,7 @@ def next_steps(report: Report) -> list[str]:
     short = report.run_id[:8]
     steps = []
     if report.undoes:
-        force = f"cmdb undo {report.undoes[:8]} --force   takes back what was edited or is referred to, too"
+        force = f"cmdb undo {report.undoes[:8]} --force   also undoes records that were edited or are referred to"
         return [force] if report.counts.rejected else []
     if report.counts.rejected and not report.applies:
         steps.append(

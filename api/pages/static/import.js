@@ -233,7 +233,7 @@ async function columnsStep(file, query, tried, signal) {
         h("h2", null, "The file"),
         found(file, tried.result),
         h("div", { class: "grid" },
-          choice("Type of the records", typeOptions, typeName, setAndRead("resourceType"), { help: tried.result && !query.get("resourceType") ? "Found out from the columns." : "Choose what the rows are." }),
+          choice("Type of the records", typeOptions, typeName, setAndRead("resourceType"), { help: tried.result && !query.get("resourceType") ? "Inferred from the columns." : "Choose what the rows are." }),
           saved.length > 0 && !parts.length && choice("Saved mapping", [["", "None"], ...saved.filter((known) => !typeName || known.resourceType === typeName).map((known) => [known.name, known.name])],
             query.get("savedMapping") ?? "", setAndRead("savedMapping"), { help: "Uses the columns that were saved under a name." })),
         readingCard(declared, options, tried.result?.origin?.format ?? file.format, setAndRead,
@@ -378,12 +378,12 @@ function constantsCard(chosen, state, changed) {
 // The preview, shown ------------------------------------------------------------------------------------------------
 
 const CHOICES = {
-  mode: ["What may be done", [["", "Create new records and update known ones"], ["create", "Create new records only"], ["update", "Update known records only"], ["sync", "Sync: create, update, and take away what the file lacks"]]],
-  missing: ["What the file lacks, when syncing", [["", "Is retired: kept, and set aside"], ["delete", "Is deleted"], ["ignore", "Stays"]]],
+  mode: ["Import mode", [["", "Create new records and update known ones"], ["create", "Create new records only"], ["update", "Update known records only"], ["sync", "Sync: create, update, and retire what the file lacks"]]],
+  missing: ["What the file lacks, when syncing", [["", "Is retired: kept, and left out of lists"], ["delete", "Is deleted"], ["ignore", "Stays"]]],
   onError: ["When rows are rejected", [["", "Import the other rows"], ["abort", "Import nothing"]]],
   empty: ["An empty cell", [["", "Clears the stored value"], ["keep", "Keeps the stored value"]]],
   stale: ["A record changed since the export", [["", "Is left alone"], ["overwrite", "Is written over"]]],
-  unknown: ["A column that fits no field", [["", "Is told and left out"], ["ignore", "Is left out"], ["refuse", "Stops the import"]]],
+  unknown: ["A column that fits no field", [["", "Is reported and left out"], ["ignore", "Is left out"], ["refuse", "Stops the import"]]],
 };
 
 async function previewStep(file, query, { result }, signal) {

@@ -6,7 +6,7 @@ import { choice, entry, table, tick } from "./widgets.js";
 
 export const DELIMITERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe" };
 
-const FORMATS = [["", "Found out"], ["csv", "CSV"], ["excel", "Excel"], ["json", "JSON"], ["ndjson", "NDJSON"], ["parquet", "Parquet"], ["yaml", "YAML"], ["terraform", "Terraform"]];
+const FORMATS = [["", "Detected automatically"], ["csv", "CSV"], ["excel", "Excel"], ["json", "JSON"], ["ndjson", "NDJSON"], ["parquet", "Parquet"], ["yaml", "YAML"], ["terraform", "Terraform"]];
 
 /** Which options fit a format, beside the format itself. */
 const FITTING = {
@@ -32,13 +32,13 @@ export function readingCard(declared, options, format, set, sheets, unread) {
   const flag = (label, name) => tick(label, options.get(name) === "true", (value) => set(name)(value ? "true" : ""));
   const fields = {
     encoding: () => asked("Encoding", "encoding", { help: "Such as cp1252." }),
-    delimiter: () => choice("Delimiter", [["", "Found out"], ...Object.entries(DELIMITERS)], options.get("delimiter") ?? "", set("delimiter"), { help: "What stands between the fields." }),
+    delimiter: () => choice("Delimiter", [["", "Detected automatically"], ...Object.entries(DELIMITERS)], options.get("delimiter") ?? "", set("delimiter"), { help: "Field separator." }),
     headerRow: () => asked("Header row", "headerRow", { type: "number", help: "The row with the column names." }),
     columns: () => asked("Names of the columns", "columns", { help: "Separated by commas, for a file without a header." }),
     records: () => asked("List in JSON", "records", { help: "The member that holds the records." }),
     null: () => asked("Words for an empty cell", "null", { help: "Separated by commas, such as NULL, n/a." }),
     thousands: () => choice("Thousands are grouped by", [["", "Nothing"], [",", "a comma: 1,000"], [".", "a point: 1.000"], ["'", "an apostrophe: 1'000"], [" ", "a space: 1 000"]], options.get("thousands") ?? "", set("thousands")),
-    noHeader: () => flag("The first row is a record: there is no header", "noHeader"),
+    noHeader: () => flag("The first row is a record: the file has no header", "noHeader"),
     decimalComma: () => flag("Decimals begin with a comma: 1.000,5", "decimalComma"),
   };
   const fitting = FITTING[options.get("format") || format] ?? FITTING.csv;
@@ -64,7 +64,7 @@ export function sheetsTable(sheets, all, given, changed) {
     changed();
   };
   const rows = sheets.map(({ name, read, resourceType }) => {
-    const told = read ? `Found out${resourceType ? `: ${titles[resourceType]}` : ""}` : "Left out: of no known type";
+    const told = read ? `Detected${resourceType ? `: ${titles[resourceType]}` : ""}` : "Skipped: unknown type";
     const types = [["", told], [LEAVE_OUT, "Leave out"], ...all.map((each) => [each.type, each.title])];
     const chosen = given[name]?.skip ? LEAVE_OUT : (given[name]?.type ?? "");
     const type = choice(`Type of the sheet ${name}`, types, chosen, (value) => update(name, { type: value === LEAVE_OUT ? "" : value, skip: value === LEAVE_OUT, mapping: undefined }), { hidden: true });

@@ -145,7 +145,7 @@ async function rejectedCard(result, fields, signal) {
   ].filter(Boolean);
   if (result.undoes) {
     return h("section", { class: "card" }, h("h2", null, `Edited since (${number(result.counts.rejected)})`),
-      h("p", null, "These records were edited after the run that was taken back, and stay as they are."), list.node);
+      h("p", null, "These records were edited after the run that was undone, and stay as they are."), list.node);
   }
   return h("section", { class: "card" },
     h("h2", null, `Rejected rows (${number(result.counts.rejected)})`),
@@ -373,9 +373,9 @@ export async function runView({ path, query }, signal, again, before) {
 function headline(result) {
   const { status, outcome: end, dryRun, counts, undoes, sync } = result;
   const what = sync ? "Sync" : "Import";
-  if (isHeld(result)) return "This sync waits for a yes";
+  if (isHeld(result)) return "This sync awaits approval";
   if (isApproved(result)) return "This sync was approved";
-  if (undoes && status === "completed" && !dryRun) return "Taken back";
+  if (undoes && status === "completed" && !dryRun) return "Undone";
   if (dryRun) return "Preview: nothing was changed";
   if (status === "completed") return `${sync ? "Synced" : "Imported"}${counts.rejected ? ", with rows left out" : ""}`;
   return `${what} ${end === "crashed" ? end : status}`;

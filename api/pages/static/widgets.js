@@ -178,7 +178,7 @@ export const download = (href, text, primary) => h("a", { class: `button ${prima
 
 /** A run's state, in words and colour. */
 export function state({ status, outcome, dryRun, plan }) {
-  if (isHeld({ status, dryRun, plan })) return h("span", { class: "state warning" }, "waits for a yes");
+  if (isHeld({ status, dryRun, plan })) return h("span", { class: "state warning" }, "awaiting approval");
   if (isApproved({ status, dryRun, plan })) return h("span", { class: "state completed" }, "approved");
   const word = outcome === "crashed" ? outcome : status;
   return h("span", { class: `state ${status}` }, dryRun ? `${word} (preview)` : word);

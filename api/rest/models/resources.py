@@ -17,7 +17,7 @@ class RuleSummary(Model):
     """One rule of rows or records."""
 
     name: str
-    types: list[str] = Field(description="The resource types that it is asked of.")
+    types: list[str] = Field(description="The resource types that it applies to.")
     fields: list[str] = Field(description="The fields that it reads, the one to fix first.")
     severity: Severity
     message: str

@@ -86,7 +86,7 @@ class Result(Model):
         None, description="Which column fills which field, how surely, and how."
     )
     rules: list[dict[str, JsonValue]] = Field(description="How often each rule failed.")
-    notices: list[Issue] = Field(description="What there is to tell about the source as a whole.")
+    notices: list[Issue] = Field(description="Issues of the source as a whole.")
     issues: Page = Field(description="Errors, then warnings, then repairs, each in the order of the rows.")
     samples: list[JsonValue] | None = Field(
         None, description="Of a plan of one type: the first records as they would be stored."

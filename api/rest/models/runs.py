@@ -63,7 +63,7 @@ class Progress(Model):
     records_per_second: int = Field(0, description="Since it began.")
     eta_seconds: float | None = Field(None, description="Seconds that are left, by the pace so far.")
     started_at: datetime | None = Field(None, description="When its process began.")
-    updated_at: datetime | None = Field(None, description="When it last told something.")
+    updated_at: datetime | None = Field(None, description="When it last reported progress.")
     message: str | None = Field(None, description="Why it failed, or what it waits for.")
     prefect_url: str = Field(description="The run in Prefect's page.")
 

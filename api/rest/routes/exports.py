@@ -157,7 +157,7 @@ async def export_socket(socket: WebSocket, service: CurrentService, export_id: U
     "/download/{export_id}",
     response_class=FileResponse,
     responses=responses(404, 409, 410)
-    | {200: declared("The file.", *_MEDIA), 206: declared("The part that was asked for by Range.", *_MEDIA)},
+    | {200: declared("The file.", *_MEDIA), 206: declared("The range that was requested.", *_MEDIA)},
 )
 async def download(request: Request, export_id: UUID, service: CurrentService, caller: AnyKey) -> FileResponse:
     """The file of an export; a part of it where a Range is asked for."""

@@ -27,7 +27,7 @@ async def free(
     vrf: Annotated[
         str | None, Query(description="The VRF's key; the global table unless given.", max_length=255)
     ] = None,
-    vpc: Annotated[str | None, Query(description="A VPC's id: look beside its subnets.", max_length=50)] = None,
+    vpc: Annotated[str | None, Query(description="A VPC id: its subnets are taken.", max_length=50)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST, description="How many blocks.")] = 10,
 ) -> FreeBlocks:
     """The lowest free blocks of a size, aligned, and how many are free in all."""

@@ -108,9 +108,7 @@ class _Figures(Collector):
         """Give each metric with its values."""
         by_status = ["resource_type", "status"]
         runs = CounterMetricFamily("cmdb_imports", "Imports by type and how they ended.", labels=by_status)
-        running = GaugeMetricFamily(
-            "cmdb_imports_running", "Imports that are carried out now.", labels=["resource_type"]
-        )
+        running = GaugeMetricFamily("cmdb_imports_running", "Imports running now.", labels=["resource_type"])
         seconds = CounterMetricFamily("cmdb_import_seconds", "Seconds that imports took.", labels=by_status)
         records = CounterMetricFamily(
             "cmdb_import_records", "Records of imports by what became of them.", labels=["resource_type", "action"]

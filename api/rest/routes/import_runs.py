@@ -155,7 +155,7 @@ async def undo_import(
     """
     standing = await service.visible(import_id, IMPORT, caller)
     if standing.status != "completed":
-        raise Refused(409, f"The import is {standing.status}: only a completed one can be taken back.", "not-completed")
+        raise Refused(409, f"The import is {standing.status}: only a completed import can be undone.", "not-completed")
     caller.check(Action.IMPORT, await service.types_of(import_id))
     job = (asked or UndoRequest()).job(import_id, caller.name)
     run = await service.start(job, caller.name)

@@ -65,7 +65,7 @@ async def preview(request: Request, service: CurrentService, caller: Previewer) 
     found = await results.result(request, service, standing)
     plan = found.plan
     if plan is None or plan.until is None:
-        raise Refused(409, "The plan of this preview was applied before it was told: see its result.", "plan-applied")
+        raise Refused(409, "The plan of this preview has already been applied: see its result.", "plan-applied")
     kept = {"plan_id": plan.plan_id, "hash": plan.hash, "until": plan.until}
     return Preview(**upload.shown().model_dump(), **kept, result=found)
 

@@ -237,7 +237,7 @@ def access(connection: HTTPConnection) -> Access:
     return found
 
 
-_bearer = HTTPBearer(auto_error=False, description="An API key; none is needed where there are no keys.")
+_bearer = HTTPBearer(auto_error=False, description="An API key; not needed if no keys exist.")
 _Given = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 

@@ -69,12 +69,12 @@ def check_binding(settings: Settings, *, any_key: bool) -> None:
     """Refuse to listen to others without keys, of the settings or of the database; raises UsageError."""
     if not is_loopback(settings.api_host) and not any_key:
         raise UsageError(
-            f"The API is to listen on {settings.api_host}, where others reach it, and there is no key: make one "
+            f"The API is to listen on {settings.api_host}, where others can reach it, but no key exists: create one "
             "with `cmdb key create NAME`, or with `cmdb key NAME` and put its line into CMDB_API_KEYS."
         )
     if settings.proxies and not any_key:
         raise UsageError(
-            "CMDB_PROXIES names a proxy, through which others reach the API, and there is no key: make one "
+            "CMDB_PROXIES names a proxy, through which others can reach the API, but no key exists: create one "
             "with `cmdb key create NAME`, or with `cmdb key NAME` and put its line into CMDB_API_KEYS."
         )
 

@@ -15,7 +15,7 @@ _IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _NO_LENGTH = (r"^[0-9a-fA-F:.]+$", "has no prefix length: write it as in 10.0.0.0/16")
 _SEVERAL_BLOCKS = (
     r"^[0-9a-fA-F:.]+(\s*[–-]\s*[0-9a-fA-F:.]+| and \d+ addresses)$",
-    "is no single block: write one row for each of its blocks, such as 10.0.0.0/25",
+    "is not a single block: write one row for each of its blocks, such as 10.0.0.0/25",
 )
 
 

@@ -115,7 +115,7 @@ class Shape:
     def own(self) -> str:
         """The key of the type's own list."""
         if self.resource.document is None:
-            raise TypeError(f"{self.resource.type} is no type of AWS")
+            raise TypeError(f"{self.resource.type} is not an AWS type")
         return self.resource.document.key
 
     @cached_property
@@ -225,7 +225,7 @@ def flattener(resource: Resource) -> Flatten:
     name, but for secrets. Fields that tags fill are there where the tags are.
     """
     if resource.document is None:
-        raise TypeError(f"{resource.type} is no type of AWS")
+        raise TypeError(f"{resource.type} is not an AWS type")
     return SHAPES[resource.document.key].flatten
 
 

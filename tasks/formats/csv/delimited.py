@@ -179,7 +179,7 @@ def _header_fields(source: Source, lines: list[str], head: _Record, delimiter: s
     except csv.Error as error:
         line = head.before + reader.line_num
         raise SourceError(
-            f"{source.name}, line {line}: the header can't be read ({error}). A quote that opens a field must close it."
+            f"{source.name}, line {line}: the header cannot be read ({error}). Close each quote that opens a field."
         ) from error
 
 

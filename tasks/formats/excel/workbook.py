@@ -33,7 +33,7 @@ def open_workbook(source: Source) -> Iterator[fastexcel.ExcelReader]:
         yield fastexcel.read_excel(source.path)
     except fastexcel.FastExcelError as error:
         raise SourceError(
-            f"{source.name} can't be opened as a workbook: it is damaged, or protected by a password. "
+            f"{source.name} cannot be opened as a workbook: it is damaged or password-protected. "
             f"Save it again without one. ({str(error).splitlines()[0][:120]})"
         ) from error
 

@@ -257,9 +257,9 @@ def _looked_through(lines: list[bytes], number: int, faults: list[Issue]) -> Chu
             continue
         try:
             record = orjson.loads(line)
-            what = "" if isinstance(record, dict) else "is no JSON object"
+            what = "" if isinstance(record, dict) else "is not a JSON object"
         except orjson.JSONDecodeError as error:
-            what = f"is no valid JSON ({error})"
+            what = f"is not valid JSON ({error})"
         if what:
             value = line[:500].decode(errors="replace").strip()
             faults.append(Issue("ndjson", f"line {row} {what}", row=row, value=value))

@@ -161,7 +161,7 @@ class Lists:
             for number, value in enumerate(everything, start=1):
                 page = record_of(self.source.name, value, number)
                 if not self.object(ValueReader([page], self.source.name), place):
-                    raise SourceError(f"{self.source.name}: item {number} is no page, as those before it are.")
+                    raise SourceError(f"{self.source.name}: item {number} is not a page like those before it.")
         elif isinstance(first, list):
             for value in everything:
                 if not isinstance(value, list):
@@ -249,7 +249,7 @@ def _parsed_result(source: Source, text: Any, number: int) -> Json:
     try:
         value = orjson.loads(text) if isinstance(text, str) else text
     except orjson.JSONDecodeError as error:
-        raise SourceError(f"{source.name}: result {number} is no valid JSON ({error}).") from error
+        raise SourceError(f"{source.name}: result {number} is not valid JSON ({error}).") from error
     return record_of(source.name, value, number)
 
 

@@ -231,7 +231,7 @@ def _refuse_document(found: FoundLists) -> NoReturn:
                 f"{wanted.title} records. If it does, add --records {key}."
             )
         what = f"the list '{key}' is empty and" if key else "its list is empty and"
-        raise SourceError(f"{name} has no records: {what} does not tell of which type it was. Give --type.")
+        raise SourceError(f"{name} has no records: {what} does not say of which type. Use --type.")
     raise SourceError(f"{name} has no records: its list is empty.")
 
 

@@ -25,7 +25,7 @@ _COMMA = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 DECODER = JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
@@ -160,7 +160,7 @@ class JsonReader:
         line = self._line + passed.count("\n")
         column = len(passed) - passed.rfind("\n") if "\n" in passed else self._column + len(passed)
         raise SourceError(
-            f"{self.name} is no valid JSON: {what} in line {line}, column {column}. "
+            f"{self.name} is not valid JSON: {what} in line {line}, column {column}. "
             "Is it cut off, or was it edited by hand?"
         )
 

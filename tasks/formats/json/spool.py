@@ -184,7 +184,7 @@ def odd_cells(frame: pl.DataFrame, most: int) -> list[Issue]:
         return []
     sizes = frame.select(ROW, size=pl.max_horizontal(text.str.len_chars())).filter(pl.col("size") > most)
     nuls = frame.filter(pl.any_horizontal(nul))[ROW]
-    message = "row {} has a cell with a NUL character, which is no text: take it out"
+    message = "row {} has a cell with a NUL character: remove it"
     return [
         *(too_long(row, size, most) for row, size in sizes.iter_rows()),
         *(Issue("nul", message.format(row), row=row) for row in nuls),

@@ -119,7 +119,7 @@ class _Builder:
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-            what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it can't be parsed"
+            what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
             raise SourceError(
                 f"{self._name} is not valid YAML: {what}{where}. Indent with spaces, and quote text that holds ': '."
             ) from error

@@ -179,7 +179,7 @@ class RecordReader:
     def gaps(self) -> tuple[Issue, ...]:
         """Why records of the type may be missing: some do not say which they are."""
         count = sum(fault.rule == _KEY_UNKNOWN for fault in self.faults)
-        message = f"{count:,} record{'' if count == 1 else 's'} cannot be told from others"
+        message = f"{count:,} record{'' if count == 1 else 's'} cannot be distinguished from others"
         return (Issue(_KEY_UNKNOWN, message, Severity.WARNING),) if count else ()
 
     @property

@@ -79,7 +79,7 @@ def _no_objects(opened: Opened) -> Opened:
         return opened
     frame = opened.frame.with_columns(pl.when(pl.col(column) != NO_OBJECT).then(pl.col(column)) for column in found)
     counted = ", ".join(f"'{column}' ({count:,})" for column, count in found.items())
-    message = f"'{NO_OBJECT}' is read as empty, as Nautobot writes it for what is not there: {counted}"
+    message = f"'{NO_OBJECT}' is read as empty, because Nautobot writes it for missing objects: {counted}"
     return replace(opened, frame=frame, notices=(*opened.notices, Issue("empty_word", message, Severity.WARNING)))
 
 

@@ -117,7 +117,7 @@ def load_mapping(connection: Connection, name: str) -> tuple[str, dict[str, str]
     if row is None:
         names = list(connection.scalars(select(SAVED_MAPPING.c.name).order_by(SAVED_MAPPING.c.name)))
         known = f"saved ones: {', '.join(names)}" if names else "none is saved yet; --save-mapping saves one"
-        raise UsageError(f"There is no saved mapping '{name}': {known}.")
+        raise UsageError(f"Unknown saved mapping '{name}': {known}.")
     return row.resource_type, dict(row.columns), dict(row.constants)
 
 

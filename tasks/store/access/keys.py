@@ -183,7 +183,7 @@ def revoke(connection: Connection, name: str) -> None:
 def _active(connection: Connection, name: str, *, expired: bool = False) -> Key:
     row = connection.execute(select(API_KEY).where(API_KEY.c.name == name).with_for_update()).one_or_none()
     if row is None:
-        raise UsageError(f"There is no key '{name[:100]}' in the database: `cmdb key list` lists them.")
+        raise UsageError(f"Unknown key '{name[:100]}': `cmdb key list` lists them.")
     key = _key(row)
     if key.status == "revoked" or (key.status == "expired" and not expired):
         raise UsageError(f"The key '{key.name}' is {key.status}: make another one under another name.")

@@ -26,7 +26,7 @@ from tasks.store.merge.sides import Target
 def blocked_moves(target: Target) -> Select[Any]:
     """Reject what moves after many rounds, of which each found a record that stays in the way of another."""
     moved = select(planned_updates(target.part).c.row_number).where(planned_updates(target.part).c.moved)
-    message = "can't be moved while rows of other records are rejected: correct those first"
+    message = "cannot be changed while rows of other records are rejected: correct those first"
     return staged_finding(target, target.s.c.row_number.in_(moved), "overlap", message)
 
 

@@ -62,7 +62,7 @@ class ServerFolder:
 def server_folder(home: Path) -> ServerFolder:
     """Return the folder of the server under `home`, which it makes; raises UsageError where it cannot be used."""
     if sys.platform == "win32":
-        raise UsageError("There is no embedded database on Windows: set CMDB_DATABASE_URL to a PostgreSQL server.")
+        raise UsageError("No embedded database is available on Windows: set CMDB_DATABASE_URL to a PostgreSQL server.")
     folder = home.resolve() / "postgres"
     try:
         _make_folders(folder)
@@ -103,7 +103,7 @@ def _server_user(folder: Path) -> tuple[int, int]:
 def unusable_folder(folder: Path, error: OSError) -> UsageError:
     """Return the error that says why a folder cannot be used, and how to fix it."""
     return UsageError(
-        f"The embedded database can't be kept in {folder} ({error.strerror or error}): "
+        f"The embedded database cannot be stored in {folder} ({error.strerror or error}): "
         "run as the user that owns it, or set CMDB_HOME to a folder that you may write to."
     )
 
@@ -149,7 +149,7 @@ def refuse_closed_folders(place: ServerFolder) -> None:
         enter = 0o100 if found.st_uid == user else 0o010 if found.st_gid == group else 0o001
         if not found.st_mode & enter:
             raise UsageError(
-                f"PostgreSQL can't run as root, and the user it runs as can't enter {folder}: "
+                f"PostgreSQL cannot run as root, and the user it runs as cannot access {folder}: "
                 f"set CMDB_HOME to a folder elsewhere, or let others pass (chmod a+x {folder})."
             )
 

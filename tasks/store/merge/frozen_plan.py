@@ -43,7 +43,7 @@ def _plan_table(run_id: UUID, part: int) -> Table:
     return Table(
         f"{staging_name(run_id, part)}{PLANNED}",
         MetaData(),
-        Column("row_number", Integer, comment="of what is staged; none for a record that is to be taken away"),
+        Column("row_number", Integer, comment="the staged row; null for a record to be retired or deleted"),
         Column("key", Text(collation="C"), nullable=False),
         Column("version", BigInteger, nullable=False),
         schema=STAGING_SCHEMA,

@@ -234,7 +234,7 @@ def _condition(resource: Resource, wanted: Condition, table: FromClause) -> Colu
     if wanted.op not in allowed:
         others = f"it takes {', '.join((*allowed, Op.IS_NULL, Op.NOT_NULL))}"
         hint = f"ask for one tag, as in {name}.Owner eq network" if kind and kind.name == kinds.TAGS.name else others
-        raise UsageError(f"{wanted.field} can't be asked '{wanted.op}': {hint}.")
+        raise UsageError(f"{wanted.field} does not support '{wanted.op}': {hint}.")
     return _comparison(column, kind, wanted)
 
 
@@ -312,6 +312,8 @@ def moment(value: str, *, end: bool = False) -> datetime:
             return datetime.now(UTC) - timedelta(**{_AGO[ago[2]]: int(ago[1])})
         read = datetime.fromisoformat(value.strip())
     except (ValueError, OverflowError):
-        raise UsageError(f"'{value}' is no time: write 2026-11-24, 2026-11-24T08:30Z, or 7d for a week ago.") from None
+        raise UsageError(
+            f"'{value}' is not a time: write 2026-11-24, 2026-11-24T08:30Z, or 7d for a week ago."
+        ) from None
     aware = read if read.tzinfo else read.replace(tzinfo=UTC)
     return aware + timedelta(days=1, microseconds=-1) if end and len(value.strip()) <= 10 else aware

@@ -220,12 +220,15 @@ UNLOADED = [
     ("import sys\nsys.exit()\n", "line 6.: SystemExit"),
     ("import nowhere\n", "No module named 'nowhere'"),
     ("", "holds no rule"),
-    (ROWS.replace("vpc", "vcp") + "return pl.lit(True)", "line 5.*'mine' can't be asked: .*'vcp': did you mean vpc"),
+    (
+        ROWS.replace("vpc", "vcp") + "return pl.lit(True)",
+        "line 5.*'mine' cannot be evaluated: .*'vcp': did you mean vpc",
+    ),
     (ROWS.replace('"name"', '"nmae"') + "return pl.lit(True)", "vpc has no field 'nmae': did you mean name"),
     (ROWS.replace('("name",)', '"name"') + "return pl.lit(True)", r"write fields=\(\"name\",\), with a comma"),
     (ROWS.replace('("name",)', "()") + "return pl.lit(True)", "name the fields that it reads"),
     (ROWS.replace('"m"', '"{owner}"') + "return pl.lit(True)", "shows '{owner}', and its fields are name"),
-    (ROWS.replace('"m"', '"{"') + "return pl.lit(True)", "'mine' can't be asked: .*{"),
+    (ROWS.replace('"m"', '"{"') + "return pl.lit(True)", "'mine' cannot be evaluated: .*{"),
     (ROWS.replace('"m"', '"m", severity="fatal"') + "return pl.lit(True)", "'error' or 'warning', not 'fatal'"),
     (ROWS.replace('"m"', '"m", scope="file"') + "return pl.lit(True)", "'row' or 'records', not 'file'"),
     (ROWS.replace('"m"', '"m", scope="records"') + "return pl.lit(True)", "takes the lazy frame.*takes 0 values"),
@@ -286,7 +289,7 @@ def test_an_installed_package_brings_rules(database_url: str, package: Path) -> 
     assert [each.name for each in load_rules(("acme_rules",))] == ["acme", "more"]
     (package / "acme-1.0.dist-info" / "entry_points.txt").write_text(f"[{GROUP}]\nbad = acme_rules:nothing\n")
     load_rules.cache_clear()
-    with pytest.raises(RuleFailed, match=r"entry point bad of acme \(acme_rules:nothing\) can't be loaded"):
+    with pytest.raises(RuleFailed, match=r"entry point bad of acme \(acme_rules:nothing\) cannot be loaded"):
         load_rules(())
     (package / "acme-1.0.dist-info" / "entry_points.txt").write_text(f"[{GROUP}]\nbad = acme_rules:pl\n")
     load_rules.cache_clear()

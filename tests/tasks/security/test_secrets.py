@@ -62,7 +62,7 @@ def test_from_prefect(monkeypatch: pytest.MonkeyPatch, prefect_here: None) -> No
     Block(value={"username": "a", "password": "ijklmnop"}).save("ipam-reader")
     assert secret_named("core_netbox").text == "abcdefgh"
     assert secret_named("ipam-reader").member("password") == "ijklmnop"
-    with pytest.raises(UsageError, match="There is no secret 'nobody'"):
+    with pytest.raises(UsageError, match="Unknown secret 'nobody'"):
         secret_named("nobody")
     monkeypatch.setenv("CMDB_SECRET_CORE_NETBOX", "qrstuvwx")
     assert secret_named("core-netbox").text == "qrstuvwx"

@@ -223,10 +223,10 @@ def test_a_record_is_completed_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("url", "secret", "said"),
     [
-        ("aws://default/us_east", KEYS, "'us_east' is no AWS region"),
-        ("aws://default", KEYS, "is no AWS region: write aws://PROFILE/us-east-1"),
-        ("aws://reader@11/us-east-1", KEYS, "'11' is no AWS account"),
-        ("aws://default/us-east-1?role=reader", KEYS, "'reader' is no role"),
+        ("aws://default/us_east", KEYS, "'us_east' is not an AWS region"),
+        ("aws://default", KEYS, "is not an AWS region: write aws://PROFILE/us-east-1"),
+        ("aws://reader@11/us-east-1", KEYS, "'11' is not an AWS account"),
+        ("aws://default/us-east-1?role=reader", KEYS, "'reader' is not a role"),
         ("aws://default/us-east-1?rolle=x", KEYS, r"no option 'rolle': did you mean role\?"),
         ("aws://nobody-has-this/us-east-1", None, "no AWS profile 'nobody-has-this'"),
         ("aws://default/us-east-1", "abcdefgh", "holds no access key"),

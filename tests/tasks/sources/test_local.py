@@ -83,7 +83,7 @@ def test_a_pipe_holds_nothing_up(source: Path, tmp_path: Path) -> None:
     assert [file.name for file in found.files] == ["sites.csv", "vpc1.csv"]
     assert [issue.value for issue in found.failures] == ["empty.csv", "pipe.csv"]
     assert len(found.unread) == 2
-    assert "is no file, but a device or a pipe" in found.failures[1].message
+    assert "is a device or a pipe, not a file" in found.failures[1].message
 
 
 def test_a_file_that_is_written_to_meanwhile(tmp_path: Path) -> None:

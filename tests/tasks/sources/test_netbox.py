@@ -81,7 +81,7 @@ def test_a_page_that_fails(server: Site, netbox: NetBox, tmp_path: Path) -> None
     assert [(file.resource_type, file.records) for file in found.files] == [("site", 500), ("vrf", 2)]
     assert [issue.value for issue in found.failures] == [each.resource_type for each in found.unread]
     assert len(found.failures) == 1
-    assert "can't be read after 500 records: NetBox answers 501" in found.failures[0].message
+    assert "cannot be read after 500 records: NetBox answers 501" in found.failures[0].message
 
 
 def test_a_list_that_changes_while_it_is_read(server: Site, netbox: NetBox, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def test_values_keep_what_they_are(database_url: str, tmp_path: Path) -> None:
         ("DELETE FROM keep", "it may only read"),
         ("SELECT 1; DELETE FROM keep", "is one statement"),
         ("SELECT 1; COMMIT; DELETE FROM keep", "is one statement"),
-        ("WITH gone AS (DELETE FROM keep RETURNING *) SELECT * FROM gone", "can't be read: .*(read-only|WITH)"),
-        ("SELECT nextval('numbers')", "can't be read: .*read-only"),
+        ("WITH gone AS (DELETE FROM keep RETURNING *) SELECT * FROM gone", "cannot be read: .*(read-only|WITH)"),
+        ("SELECT nextval('numbers')", "cannot be read: .*read-only"),
         ("SELECT x AS a, x AS a FROM keep", "two columns of the name 'a'"),
         ("SELECT * FROM nowhere", 'can\'t be read: relation "nowhere" does not exist'),
     ],
@@ -126,9 +126,9 @@ def test_an_sqlite_file(sqlite: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{sqlite}"
     assert rows(url, "SELECT * FROM sites", tmp_path / "out") == [{"name": "Zürich", "slug": None}]
     assert fetched(f"{url}?table=sites", tmp_path / "b", "site").files[0].name == "a network sites.ndjson"
-    with pytest.raises(SourceError, match="can't be read"):
+    with pytest.raises(SourceError, match="cannot be read"):
         fetch(request(asking(url, "WITH x AS (SELECT 1) INSERT INTO sites SELECT 'b', 'c' FROM x"), tmp_path / "c"))
-    with pytest.raises(SourceError, match="There is no SQLite file"):
+    with pytest.raises(SourceError, match="SQLite file not found"):
         fetch(request(f"sqlite:///{tmp_path}/none.db?table=sites", tmp_path / "d"))
     assert not (tmp_path / "none.db").exists()
     with pytest.raises(UsageError, match="see CMDB_SOURCE_FOLDERS"):
@@ -140,7 +140,7 @@ def test_an_sqlite_file(sqlite: Path, tmp_path: Path) -> None:
     [
         ("mysql://reader@127.0.0.1/x?table=y", "needs its driver: install the package 'MySQLdb'"),
         ("postgresql+asyncpg://reader@127.0.0.1/x?table=y", "asynchronous driver: write postgresql://"),
-        ("postgresql+nothing://reader@127.0.0.1/x?table=y", "is no database that SQLAlchemy knows here"),
+        ("postgresql+nothing://reader@127.0.0.1/x?table=y", "is not a database that SQLAlchemy supports here"),
         ("postgresql://reader@127.0.0.1/x", "give one of the two"),
         ("postgresql://reader@127.0.0.1/x?table=y&query=select", "give one of the two"),
         ("postgresql://reader@127.0.0.1:port/x?table=y", "no address of a database"),
@@ -154,6 +154,6 @@ def test_what_is_wrong_with_an_address(tmp_path: Path, url: str, said: str) -> N
 
 def test_nobody_answers(tmp_path: Path) -> None:
     """The address is told without its user."""
-    with pytest.raises(SourceError, match=r"postgresql://127.0.0.1:1/x can't be read") as caught:
+    with pytest.raises(SourceError, match=r"postgresql://127.0.0.1:1/x cannot be read") as caught:
         fetch(request("postgresql://reader@127.0.0.1:1/x?table=y", tmp_path, secret='{"password": "abcdefgh"}'))
     assert "abcdefgh" not in str(caught.value)

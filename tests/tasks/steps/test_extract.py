@@ -250,5 +250,5 @@ def test_limits_and_formats_that_are_named(tmp_path: Path) -> None:
     assert read(path, format="csv").records == 300_000
     with pytest.raises(SourceError, match="is delimited text, not an Excel workbook: give --format csv"):
         read(path, format="xlsx")
-    with pytest.raises(UsageError, match="There is no format 'toml'"):
+    with pytest.raises(UsageError, match="Unknown format 'toml'"):
         read(path, format="toml")

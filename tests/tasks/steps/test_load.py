@@ -138,7 +138,7 @@ def test_staged_rows_that_are_lost(database_url: str, tmp_path: Path) -> None:
 def test_a_threshold_counts_what_each_step_rejects(database_url: str, tmp_path: Path, rule: str) -> None:
     """What validation rejects and what the rules over many records do, in a load as in its preview."""
     rows = [vpc(1), BAD, BAD] if rule == "a cell" else [vpc(1), vpc(2), vpc(2, name="other")]
-    said = "2 of 3 rows are rejected, more than the 1 that are allowed."
+    said = "2 of 3 rows are rejected; the limit is 1."
     dry = loaded(database_url, tmp_path, rows, max_errors="1", dry_run=True)
     assert (dry.status, dry.message, dry.counts) == (Status.COMPLETED, said, Counts(read=3, create=1, rejected=2))
     report = loaded(database_url, tmp_path, rows, max_errors="1")

@@ -55,7 +55,7 @@ def test_wrong_names_reject_their_rows() -> None:
     ]
     assert told == [
         (2, Severity.ERROR, "vpc has no field 'onwer': did you mean owner?"),
-        (3, Severity.ERROR, f"vpc_id is the key and can't be left untouched: take it out of '{UNTOUCHED}'"),
+        (3, Severity.ERROR, f"vpc_id is part of the key and cannot be left untouched: remove it from '{UNTOUCHED}'"),
     ]
 
 

@@ -310,7 +310,7 @@ def test_a_named_encoding_that_fails_late(tmp_path: Path) -> None:
     content = b"a,b\n" + b"x,1\n" * 3_000_000 + b"caf\xe9,1\n"
     with pytest.raises(SourceError, match="line 3000002 holds the byte 0xE9"):
         read_text(tmp_path, "t.csv", content, encoding="utf-8")
-    with pytest.raises(ValidationError, match="There is no encoding 'base64'"):
+    with pytest.raises(ValidationError, match="Unknown encoding 'base64'"):
         read_text(tmp_path, "t.csv", "a,b\n1,2\n", encoding="base64")
 
 

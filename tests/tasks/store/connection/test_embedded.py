@@ -339,7 +339,7 @@ def test_a_home_that_only_root_can_enter_is_refused(home: Path) -> None:
     """PostgreSQL's user would not reach it: the message names the folder that is closed, and the setting."""
     closed = home / "closed"
     closed.mkdir(mode=0o700)
-    with pytest.raises(UsageError, match=f"can't enter {closed}: set CMDB_HOME"), server(closed / "in" / "it"):
+    with pytest.raises(UsageError, match=f"cannot access {closed}: set CMDB_HOME"), server(closed / "in" / "it"):
         pass
 
 
