@@ -300,7 +300,10 @@ class WriteOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     delimiter: Annotated[WrittenSeparator, Option(Group.WRITING)] = Field(
-        ",", title="Delimiter", min_length=1, max_length=1, description="Field separator of a CSV file."
+        ",",
+        title="Delimiter",
+        json_schema_extra={"minLength": 1, "maxLength": 1},
+        description="Field separator of a CSV file.",
     )
     bom: Annotated[bool, Option(Group.WRITING)] = Field(
         False, title="Byte order mark", description="Start a CSV file with a byte order mark, for Excel."

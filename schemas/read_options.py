@@ -36,7 +36,10 @@ class ReadOptions(Options):
         None, title="Encoding", max_length=40, description="Encoding, such as utf-8 or cp1252. Default: detected."
     )
     delimiter: Annotated[ReadSeparator | None, Option(Group.READING)] = Field(
-        None, title="Delimiter", min_length=1, max_length=1, description="Field separator. Default: detected."
+        None,
+        title="Delimiter",
+        json_schema_extra={"minLength": 1, "maxLength": 1},
+        description="Field separator. Default: detected.",
     )
     header_row: Annotated[int | None, Option(Group.READING)] = Field(
         None, title="Header row", ge=1, le=1_048_576, description="Row with the column names. Default: detected."

@@ -126,7 +126,7 @@ IMPORT_RUN = Table(
     Column("repairs", BigInteger, nullable=False, server_default="0"),
     Column("rules", JSONB, comment="how often each rule was broken, by severity; exact where issues were capped"),
     Column("requested_by", Text),
-    Column("undoes", Uuid, index=True, comment="the run that this one undoes"),
+    Column("undoes", Uuid, index=True, comment="the run that this one takes back"),
     Column("repeats", Uuid, comment="the completed run that imported the same bytes before"),
     Column("applies", Uuid, index=True, comment="the run whose frozen plan this one applies"),
     Column("plan", JSONB, comment="the frozen plan: what is staged for each type, and its hash"),

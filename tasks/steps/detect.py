@@ -178,7 +178,7 @@ def _detected(part: Extracted) -> str | None:
 
 
 def _left_out(parts: Sequence[Extracted], wanted: Resource | None) -> Iterator[Issue]:
-    why = f"neither its name nor its columns match {wanted.type if wanted else 'a type'}"
+    why = f"neither name nor columns match {wanted.type if wanted else 'a type'}"
     for what in ("sheets", "lists"):
         names = [_named(part) for part in parts if (what == "sheets") == bool(part.sheet)]
         if names:

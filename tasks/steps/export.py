@@ -176,7 +176,7 @@ def format_of(job: ExportJob) -> Format:
         suffix = Path(job.path.name.lower().removesuffix(".gz")).suffix
         named = [form for form in FORMATS.values() if suffix in form.suffixes and form.write]
         if not named:
-            raise UsageError(f"'{job.path.name}' tells no format: name it {WRITTEN_SUFFIXES}.")
+            raise UsageError(f"'{job.path.name}' has no known file extension: use {WRITTEN_SUFFIXES}.")
         found = named[0]
     if found.write is None:
         raise UsageError(f"{found.title} is read only: write {either(each.label for each in WRITABLE)}.")

@@ -58,7 +58,7 @@ def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
     """The types of a run that can be taken back, those first that refer to others; and whether it changed anything."""
     with database_errors(), engine(url).begin() as connection:
         if ledger.status_of(connection, job.run) is None:
-            raise ledger.no_such_run(connection, f"There is no run {job.run}")
+            raise ledger.no_such_run(connection, f"Unknown run {job.run}")
         report = ledger.read_report(connection, job.run, samples=0)
         by = ledger.undone_by(connection, job.run)
         types = ledger.types_of(connection, job.run)

@@ -96,7 +96,7 @@ def test_an_exported_workbook_is_corrected_and_imported(cli: Cli, two: None, tmp
         (("export", "--all", "-o", "x.xlsx", "-w", "region eq x"), "vrf has no field 'region'"),
         (("export", "vpcc", "-o", "x.csv"), "did you mean vpc?"),
         (("export", "vpc", "-o", "x.pdf"), "has no known file extension: use .csv"),
-        (("export", "vpc", "-o", "x.csv", "-w", "region eq"), "a value is missing at its end. Write it as in"),
+        (("export", "vpc", "-o", "x.csv", "-w", "region eq"), "a value is missing at its end. Example"),
         (("export", "vpc", "-o", "x.csv", "-w", "regoin eq x"), "vpc has no field 'regoin': did you mean region?"),
         (("export", "vpc", "-o", "x.csv", "--delimiter", "é"), "--delimiter: write a sign that can stand between"),
         (("export", "vpc", "-o", "x.csv", "--delimiter", "::"), "--delimiter takes one character"),

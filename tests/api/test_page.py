@@ -277,7 +277,7 @@ def test_how_a_file_is_read(page: Page, system: System, look: Look, tmp_path: Pa
     path.write_text("10.0.0.0,255.255.255.0,Bonn,leer\n10.0.1.0,255.255.255.0,Ulm,x\n")
     choose(page, path)
     heading(page, "Say what the columns are")
-    expect(page.get_by_role("alert")).to_contain_text("looks like a record, not like a header")
+    expect(page.get_by_role("alert")).to_contain_text("looks like a record, not a header")
     expect(page.get_by_label("List in JSON")).to_have_count(0)
     page.get_by_label("Names of the columns").fill("network, netmask, site, description")
     page.get_by_label("Names of the columns").press("Tab")

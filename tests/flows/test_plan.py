@@ -234,7 +234,7 @@ def test_thresholds_hold_for_a_plan(database_url: str, tmp_path: Path) -> None:
     refused = apply(database_url, planned)
     assert (refused.status, names(database_url)) == (Status.FAILED, {})
     assert refused.message
-    assert "all or nothing" in refused.message
+    assert "all rows or none" in refused.message
 
 
 def test_an_applied_plan_is_undone(database_url: str, tmp_path: Path) -> None:

@@ -406,7 +406,7 @@ def test_types_that_are_asked_for(database_url: str, tmp_path: Path) -> None:
     assert sync(database_url, path).parts[1].counts.create == 1
     with pytest.raises(SourceError, match="has no records of the requested types: vlan, site"):
         sync(database_url, path, types=("vlan", "site"))
-    with pytest.raises(UsageError, match="no resource type"):
+    with pytest.raises(UsageError, match="Unknown resource type"):
         sync(database_url, path, types=("vpcc",))
 
 

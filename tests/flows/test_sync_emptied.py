@@ -109,7 +109,7 @@ UNTOLD: dict[str, tuple[str, Callable[[Path], object], dict[str, Any], str]] = {
     "no bytes of JSON": ("a.json", written(""), TYPED, "is empty: is it still being written"),
     "blank lines": ("a.csv", written("\n\n"), TYPED, "has no header line"),
     "blank lines of JSON": ("a.ndjson", written("\n\n"), TYPED, "and its content is delimited text"),
-    "a list of no type": ("a.json", written("[]"), {}, "its list is empty and does not tell"),
+    "a list of no type": ("a.json", written("[]"), {}, "its list is empty and does not say"),
     "a list of one of two types": ("a.json", written("[]"), {"types": ("vpc", "subnet")}, "its list is empty"),
     "a list named after none": ("a.json", written('{"errors": []}'), {}, "the list 'errors' is empty"),
     "a list named after none, typed": ("a.json", written('{"errors": []}'), TYPED, "the list 'errors' is empty"),

@@ -153,11 +153,36 @@ def test_whoever_revokes_the_last_key_does_not_open_the_system(alone: Any, datab
 
 def test_every_operation_asks_who_it_is() -> None:
     """A new operation without a permission fails here; those that tell nothing of the system are listed."""
-    from api.rest.routes import exports, free_blocks, health, imports, keys, plans, records, resources, session, syncs
+    from api.rest.routes import (
+        exports,
+        free_blocks,
+        health,
+        import_runs,
+        imports,
+        keys,
+        plans,
+        records,
+        resources,
+        session,
+        syncs,
+    )
     from api.rest.security import access_log
 
     open_to_all = {"/healthz", "/readyz", "POST /api/session", "DELETE /api/session"}
-    routers = (imports, plans, syncs, exports, records, free_blocks, resources, session, keys, access_log, health)
+    routers = (
+        imports,
+        import_runs,
+        plans,
+        syncs,
+        exports,
+        records,
+        free_blocks,
+        resources,
+        session,
+        keys,
+        access_log,
+        health,
+    )
     routes = [route for part in routers for route in part.router.routes if isinstance(route, APIRoute)]
     assert len(routes) > 35
 

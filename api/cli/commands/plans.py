@@ -70,4 +70,4 @@ def _plan_file(path: Path) -> dict[str, Any]:
         found = orjson.loads(path.read_bytes())
         return {"plan": found["planId"], "hash": found["hash"]}
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a plan file: `cmdb plan  FILE -o {path.name}` writes one.") from error
+        raise UsageError(f"{path} is not a plan file: `cmdb plan FILE -o {path.name}` writes one.") from error

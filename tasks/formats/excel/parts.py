@@ -69,9 +69,11 @@ class Part:
 
 
 def as_series(text: bytes) -> pl.Series:
-    """Return the text as a column of one row, for the regular expressions of Polars, which take linear time."""
-    series = pl.Series([text], dtype=pl.Binary).cast(pl.String, strict=False)
-    return pl.Series([text.decode(errors="replace")], dtype=pl.String) if series.null_count() else series
+    """Return the text as a column of one row, for the regular expressions of Polars, which take linear time.
+
+    A text may begin or end within a character; its bytes are replaced.
+    """
+    return pl.Series([text.decode(errors="replace")], dtype=pl.String)
 
 
 def ends_inside_a_tag(text: bytes) -> bool:

@@ -57,7 +57,7 @@ def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
     """Return the frozen plan of a run; raises UsageError if it has none, or if it was applied or has expired."""
     run = connection.execute(select(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id)).one_or_none()
     if run is None:
-        raise no_such_run(connection, f"There is no run {run_id}")
+        raise no_such_run(connection, f"Unknown run {run_id}")
     if run.plan is None:
         raise UsageError(f"Run {run_id} has no plan: `cmdb plan FILE` makes one.")
     if run.plan.get("applied"):

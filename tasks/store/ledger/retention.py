@@ -48,7 +48,7 @@ def hold_run(connection: Connection, run_id: UUID) -> None:
     """Keep a run from being deleted until the transaction ends; raises UsageError where it was deleted."""
     found = select(IMPORT_RUN.c.run_id).where(IMPORT_RUN.c.run_id == run_id).with_for_update(read=True)
     if connection.scalar(found) is None:
-        raise no_such_run(connection, f"There is no run {run_id}")
+        raise no_such_run(connection, f"Unknown run {run_id}")
 
 
 def _delete_batch(session: Session, oldest: datetime) -> int:

@@ -308,7 +308,11 @@ def test_a_rule_is_switched_off(database_url: str, tmp_path: Path) -> None:
     ]
     [(options,)] = execute(database_url, "select options from import_run")
     assert options["without_rules"] == ["has_an_owner"]
-    for name, says in {"has_owner": "did you mean has_an_owner", "overlap": "is built in", "x": "there are "}.items():
+    for name, says in {
+        "has_owner": "did you mean has_an_owner",
+        "overlap": "is a built-in rule",
+        "x": "there are ",
+    }.items():
         with pytest.raises(UsageError, match=says):
             asked(run, rows, str(EXAMPLES), without_rules=(name,))
     with pytest.raises(UsageError, match="there is none; CMDB_RULES names files"):

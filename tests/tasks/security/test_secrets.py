@@ -28,7 +28,9 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> Non
 
 def test_what_is_not_there() -> None:
     """Both places are named."""
-    with pytest.raises(UsageError, match=r"no secret 'core-netbox': set CMDB_SECRET_CORE_NETBOX, or make a block"):
+    with pytest.raises(
+        UsageError, match=r"Unknown secret 'core-netbox': set CMDB_SECRET_CORE_NETBOX, or create a Prefect block"
+    ):
         secret_named("core-netbox")
 
 

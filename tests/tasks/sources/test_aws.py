@@ -228,7 +228,7 @@ def test_a_record_is_completed_and_no_more() -> None:
         ("aws://reader@11/us-east-1", KEYS, "'11' is not an AWS account"),
         ("aws://default/us-east-1?role=reader", KEYS, "'reader' is not a role"),
         ("aws://default/us-east-1?rolle=x", KEYS, r"no option 'rolle': did you mean role\?"),
-        ("aws://nobody-has-this/us-east-1", None, "no AWS profile 'nobody-has-this'"),
+        ("aws://nobody-has-this/us-east-1", None, "AWS profile 'nobody-has-this' not found"),
         ("aws://default/us-east-1", "abcdefgh", "holds no access key"),
     ],
 )

@@ -140,9 +140,9 @@ def test_who_may_not_read(server: Site, tmp_path: Path, path: str, secret: str |
 def test_what_is_no_netbox(server: Site, tmp_path: Path) -> None:
     """A page to log in, or nobody."""
     server.respond = lambda _: Answer(200, {"Content-Type": "text/html"}, b"<html>Log in</html>")
-    with pytest.raises(SourceError, match="is this the address of a NetBox"):
+    with pytest.raises(SourceError, match="is this the URL of a NetBox"):
         fetch(request(f"netbox+http://{server.host}", tmp_path, "site"))
-    with pytest.raises(SourceError, match=r"NetBox does not answer \(ConnectionError\)"):
+    with pytest.raises(SourceError, match=r"NetBox does not respond \(ConnectionError\)"):
         fetch(request("netbox+http://127.0.0.1:1", tmp_path, "site"))
     with pytest.raises(UsageError, match="netbox:// has no vpc: it has site, vrf"):
         fetch(request("netbox://127.0.0.1:1", tmp_path, "vpc"))
@@ -215,5 +215,5 @@ def test_an_answer_that_is_no_list_of_records(server: Site, tmp_path: Path) -> N
     for body in (b'{"detail": "maintenance"}', b'["a"]', b'{"count": 1, "next": null, "results": [3]}'):
         answer = Answer(200, {"Content-Type": "application/json"}, body)
         server.respond = partial(lambda given, _: given, answer)
-        with pytest.raises(SourceError, match="is this the address of a NetBox"):
+        with pytest.raises(SourceError, match="is this the URL of a NetBox"):
             fetch(request(f"netbox+http://{server.host}", tmp_path, "site"))

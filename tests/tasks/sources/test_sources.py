@@ -38,7 +38,7 @@ def test_the_scheme_chooses(url: str, name: str) -> None:
 
 def test_a_scheme_that_nobody_knows() -> None:
     """The nearest one is named, or else all of them."""
-    with pytest.raises(UsageError, match=r"no source for htps://: did you mean https://\?"):
+    with pytest.raises(UsageError, match=r"Unsupported source htps://: did you mean https://\?"):
         source_named("htps://example.com/x.csv")
     with pytest.raises(UsageError, match=r"there are file://, https://"):
         source_named("qqqq://x")

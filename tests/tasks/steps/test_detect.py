@@ -85,7 +85,7 @@ def test_sheets_of_other_names_are_known_by_their_columns_or_left_out(tmp_path: 
     assert types(found) == [("vpc", "Sheet1", 2), ("subnet", "Sheet2", 1)]
     assert said(found) == [
         "sheet 'Old' is left out: it is hidden; name it with --sheet to read it",
-        "these sheets are left out, as neither name nor columns tell a type: Read me, Costs",
+        "these sheets are left out, as neither name nor columns match a type: Read me, Costs",
     ]
     assert [part.gaps for part in found] == [(), ()]
 
@@ -95,7 +95,7 @@ def test_a_workbook_of_one_table_is_as_before(tmp_path: Path) -> None:
     assert types(parts(workbook(tmp_path / "a.xlsx", Sheet1=VPCS))) == [(None, "Sheet1", 2)]
     found = parts(workbook(tmp_path / "b.xlsx", Notes=NOTES, Sheet1=VPCS))
     assert types(found) == [("vpc", "Sheet1", 2)]
-    assert "neither name nor columns tell a type: Notes" in said(found)[0]
+    assert "neither name nor columns match a type: Notes" in said(found)[0]
     odd = parts(workbook(tmp_path / "c.xlsx", First=[["Net", "Range"], ["x", "y"]], Second=NOTES))
     assert types(odd) == [(None, "First", 1)]
 
@@ -166,11 +166,11 @@ def test_all_sheets_of_a_type_that_is_named(tmp_path: Path) -> None:
     for options in ({"resource_type": "device"}, {"resource_type": "device", "columns": {"Role": "role"}}):
         [found] = parts(path, **options)
         assert (found.resource_type, found.records) == ("device", 2)
-        assert "left out, as neither name nor columns tell that they hold device: Contacts, Sites" in said([found])[-1]
+        assert "left out, as neither name nor columns match device: Contacts, Sites" in said([found])[-1]
         assert ["'Contacts'" in gap.message for gap in found.gaps] == [True]
     names = workbook(tmp_path / "b.xlsx", A=[["Name"], ["a"]], B=[["Name"], ["b"]], C=[["Name", "x"], ["c", "1"]])
     [found] = parts(names, resource_type="device")
-    assert (found.records, "hold device: C" in said([found])[-1]) == (2, True)
+    assert (found.records, "match device: C" in said([found])[-1]) == (2, True)
 
 
 def test_a_fault_keeps_its_row_in_a_later_sheet(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_lists_that_are_named_after_types(tmp_path: Path, name: str) -> None:
         (1, "vpc-00000001", "core"),
         (2, "vpc-00000001", "core"),
     ]
-    assert said(found) == ["these lists are left out, as neither name nor columns tell a type: Owners (1)"]
+    assert said(found) == ["these lists are left out, as neither name nor columns match a type: Owners (1)"]
 
 
 def test_one_list_or_a_record_with_lists_is_as_before(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_one_list_or_a_record_with_lists_is_as_before(tmp_path: Path) -> None:
         assert types(parts(written(path, document))) == [wanted]
     found = parts(written(path, {"a": [{"x": 1}], "sites": [{"name": "y"}]}))
     assert types(found) == [("site", "sites", 1)]
-    assert said(found) == ["these lists are left out, as neither name nor columns tell a type: a (1)"]
+    assert said(found) == ["these lists are left out, as neither name nor columns match a type: a (1)"]
 
 
 def test_types_that_are_named_as_fields_of_others(tmp_path: Path) -> None:

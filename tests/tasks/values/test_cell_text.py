@@ -205,6 +205,6 @@ def test_grouped_numbers(number: int, sign: str) -> None:
     ],
 )
 def test_blocks_of_two_columns(first: str, second: str | None, measure: Measure, block: str | None) -> None:
-    """An address with its mask, length, last address or number of addresses; what is no single block is none."""
+    """An address with its mask, length, last address or number of addresses; what is not a single block is none."""
     text = joined(pl.Series([first]), pl.Series([second], dtype=pl.String), measure)
     assert one(kinds.BLOCK.read(text)) == block

@@ -187,7 +187,7 @@ HEADERLESS = [
 def test_a_first_line_that_looks_like_a_record(tmp_path: Path, line: str) -> None:
     """It is refused with what to do, and read with its columns numbered or named."""
     text = f"{line}\n{line}x\n"
-    with pytest.raises(SourceError, match=r"line 1 looks like a record, not like a header: .* use --no-header"):
+    with pytest.raises(SourceError, match=r"line 1 looks like a record, not a header: .* use --no-header"):
         read_text(tmp_path, "t.csv", text)
     found = read_text(tmp_path, "t.csv", text, no_header=True)
     wide = line.count(",") + 1
@@ -293,7 +293,7 @@ def test_a_low_limit_for_cells_holds(tmp_path: Path) -> None:
 
 MIXED = [
     (b"a,b\nz\xc3\xbcrich,1\ncaf\xe9,2\n", "UTF-8 up to line 3, which holds the byte 0xE9"),
-    (b"a,b\ncaf\xe9,1\nz\xc3\xbcrich,2\n", "no UTF-8 in line 2 .byte 0xE9., and UTF-8 in line 3"),
+    (b"a,b\ncaf\xe9,1\nz\xc3\xbcrich,2\n", "not valid UTF-8 in line 2 .byte 0xE9., and UTF-8 in line 3"),
 ]
 
 
