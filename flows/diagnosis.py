@@ -145,13 +145,13 @@ def _prefect(settings: Settings, pool: str) -> Iterator[Check]:
 
 def _workers(server: str, pool: str) -> httpx.Response:
     url = f"{server.rstrip('/')}/work_pools/{pool}/workers/filter"
-    return httpx.post(url, json={}, headers=credentials(client_secret()), timeout=_SECONDS)
+    return httpx.post(url, json={}, headers=credentials(client_secret()), timeout=_SECONDS, trust_env=False)
 
 
 def _api(settings: Settings) -> Check:
     url = settings.api_address
     try:
-        response = httpx.get(f"{url}/healthz", timeout=_SECONDS, verify=settings.tls_cert is None)
+        response = httpx.get(f"{url}/healthz", timeout=_SECONDS, trust_env=False, verify=settings.tls_cert is None)
         ours = response.is_success and response.json() == {"status": "ok", "checks": {}}
     except (httpx.RequestError, ValueError) as error:
         if isinstance(error, httpx.ConnectError):

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import yaml
+from sqlalchemy import create_engine, text
 from typer.main import get_command
 
 from api.cli.main import app
 from flows.sign_in import SERVER
 from schemas.settings import Settings
+from tasks.store.connection.server_folder import PORT, ServerFolder, make_private, make_socket_folder, server_folder
+from tasks.store.connection.server_programs import call_program, find_programs
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "deployments"
@@ -90,11 +97,64 @@ def test_the_server_is_the_one_that_is_tested() -> None:
     assert f":{locked[1]}-" in compose()["services"]["prefect"]["image"]
     set_for = [pair for service in compose()["services"].values() for pair in service.get("environment", {}).items()]
     secrets = [value for name, value in set_for if "PASSWORD" in name or name.endswith("KEYS")]
-    assert len(secrets) == 3
+    assert len(secrets) == 2
     assert [value for value in secrets if not value.startswith("${")] == []
     addresses = [value for _, value in set_for if re.match(r"\w[\w+]*://[^/]*@", value)]
     assert len(addresses) == 3
     assert [value for value in addresses if not re.match(r"[\w+]+://cmdb:\$\{POSTGRES_PASSWORD:", value)] == []
+
+
+def test_cmdb_is_an_ordinary_role(home: Path) -> None:
+    """The script that PostgreSQL's image runs once makes an ordinary role, and closes the superuser to the network."""
+    place = server_folder(home)
+    programs = find_programs(place, None)
+    if not (programs / "psql").exists():
+        pytest.skip("this PostgreSQL has no psql")
+    make_socket_folder(place)
+    place.data.mkdir()
+    make_private(place.data, place)
+    run_here(place, programs / "initdb", "-U", "postgres", "--auth-local=trust")
+    options = f"-c listen_addresses= -c port={PORT} -k {place.socket}"
+    run_here(place, programs / "pg_ctl", "start", "-w", "-l", place.log, "-o", options)
+    try:
+        environment = {"PATH": f"{programs}:{os.defpath}", "PGHOST": str(place.socket), "PGPORT": str(PORT)}
+        given = {"POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": "a 'quoted' word"}
+        subprocess.run(["sh", str(FOLDER / "postgres_roles.sh")], env=environment | given, check=True)
+        with create_engine(f"postgresql://postgres@/postgres?host={place.socket}&port={PORT}").connect() as connection:
+            roles = connection.execute(
+                text(
+                    "select rolname, rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls"
+                    " from pg_roles where rolname !~ '^pg_'"
+                )
+            )
+            assert dict(roles.tuples().all()) == {"postgres": True, "cmdb": False}
+            owners = connection.execute(text("select datname, pg_get_userbyid(datdba) from pg_database"))
+            assert {name for name, owner in owners if owner == "cmdb"} == {"cmdb", "prefect"}
+            closed = connection.execute(text("select rolname from pg_authid where rolcanlogin and rolpassword is null"))
+            assert closed.scalars().all() == ["postgres"]
+    finally:
+        run_here(place, programs / "pg_ctl", "stop", "-w", "-m", "fast")
+
+
+def run_here(place: ServerFolder, program: Path, *arguments: str | Path) -> None:
+    """Run a program on the data of a server."""
+    done = call_program(place, program, *arguments, "-D", place.data)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_services_have_their_databases() -> None:
+    """What the script creates is what the services connect to, and it is mounted where the image runs it."""
+    services = compose()["services"]
+    script = (FOLDER / "postgres_roles.sh").read_text(encoding="utf-8")
+    urls = [
+        services["api"]["environment"]["CMDB_DATABASE_URL"],
+        services["prefect"]["environment"]["PREFECT_API_DATABASE_CONNECTION_URL"],
+    ]
+    created = re.findall(r"create database (\w+) owner cmdb", script)
+    assert [url.rpartition("/")[2] for url in urls] == created
+    [mounted] = services["postgres"]["configs"]
+    assert mounted["target"].startswith("/docker-entrypoint-initdb.d/")
+    assert compose()["configs"][mounted["source"]]["file"] == "./postgres_roles.sh"
 
 
 def test_prefect_is_closed() -> None:
