@@ -13,7 +13,7 @@ const WORDS = [
   [/--records/, "“List in JSON”"],
   [/name it with --sheet to read it/, "choose its type to read it"],
   [/; name another with --sheet/, ""],
-  [/--no-header/, "“There is no header”"],
+  [/--no-header/, "“The first row is a record”"],
   [/--columns/, "“Names of the columns”"],
   [/--decimal-comma/, "“Decimals begin with a comma”"],
   [/--thousands( CHAR)?/, "“Thousands are grouped by”"],
