@@ -37,9 +37,16 @@ _RULED_OUT = re.compile("|".join(rf"\b({pattern})\b" for pattern in RULED_OUT), 
 
 
 def messages(path: Path) -> Iterator[tuple[int, str]]:
-    """Give the line and text of each string of a module that people may read, which docstrings are not."""
+    """Give the line and text of each string of a module that people may read.
+
+    Docstrings are not among them, and neither are the comments of database columns, which only a migration changes.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    silent = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) or (isinstance(node, ast.keyword) and node.arg == "comment")
+    }
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Constant)
