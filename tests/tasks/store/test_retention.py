@@ -165,7 +165,7 @@ def test_undo_and_as_of_say_what_was_deleted(database_url: str, load: Import) ->
     age(database_url, changed, days=DAYS + 1)
     load([vpc(1, name="newest")])
     assert delete_old(database_url) == 2
-    with pytest.raises(UsageError, match=r"no run .*were deleted \(CMDB_KEEP_RUNS_DAYS\)"):
+    with pytest.raises(UsageError, match=r"Unknown run .*were deleted \(CMDB_KEEP_RUNS_DAYS\)"):
         take_back(database_url, changed)
     with engine(database_url).connect() as connection:
         with pytest.raises(UsageError, match=r"matches no run: .*were deleted \(CMDB_KEEP_RUNS_DAYS\)"):
