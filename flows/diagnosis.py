@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select, text
 from flows.launch import answers
 from flows.sign_in import CLIENT, client_secret, credentials, secret_file, sign_in
 from schemas.errors import CmdbError
+from schemas.hosts import is_loopback
 from schemas.model.tables import REVISION
 from schemas.settings import Settings, prefect_variables
 from tasks.store.access import keys
@@ -99,7 +100,7 @@ def _clock(connection: Connection) -> Check:
 def _keys(connection: Connection, settings: Settings) -> Check:
     if (revision(connection) == REVISION and keys.any_key(connection)) or settings.api_keys:
         return Check("keys", Verdict.OK, "the API asks for a key")
-    if settings.api_host in ("127.0.0.1", "::1", "localhost"):
+    if is_loopback(settings.api_host):
         return Check("keys", Verdict.OK, "none; the API listens on this machine only")
     remedy = "Create one with `cmdb key create NAME --scope admin`."
     return Check("keys", Verdict.FAILED, f"none, and the API is to listen on {settings.api_host}", remedy)

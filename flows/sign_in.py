@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import secrets
 import tempfile
@@ -11,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from schemas.hosts import is_loopback
 from schemas.settings import Settings, prefect_variables
 
 SERVER = "PREFECT_SERVER_API_AUTH_STRING"
@@ -49,7 +49,7 @@ def sign_in(server: str, settings: Settings) -> None:
     The secret of this machine goes to no server of another one; PREFECT_API_AUTH_STRING, where it is set, decides.
     """
     path = secret_file(settings)
-    if not client_secret() and _is_here(server) and path.exists():
+    if not client_secret() and is_loopback(urlsplit(server).hostname or "") and path.exists():
         os.environ[CLIENT] = path.read_text()
 
 
@@ -61,11 +61,3 @@ def client_secret() -> str:
 def credentials(secret: str | None) -> dict[str, str]:
     """Return the header by which a request shows the secret; none without one."""
     return {"Authorization": f"Basic {b64encode(secret.encode()).decode()}"} if secret else {}
-
-
-def _is_here(server: str) -> bool:
-    host = urlsplit(server).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

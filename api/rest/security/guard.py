@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter
@@ -17,6 +16,7 @@ from api.rest.problems import Refused, answer
 from api.rest.security.access import Access
 from api.rest.security.connections import network_of
 from schemas.errors import UsageError
+from schemas.hosts import is_loopback
 from schemas.settings import SCOPES, ApiKey, Settings
 from tasks.store.access.keys import hashed as _hash
 from tasks.store.access.keys import new_secret
@@ -53,16 +53,6 @@ _BEHIND_A_PROXY = (
 
 # What a body may have beside an upload: the other parts of a form, or a JSON document.
 _SLACK = 1 << 20
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host name or address is this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def check_binding(settings: Settings, *, any_key: bool) -> None:
