@@ -73,7 +73,7 @@ class Result(Model):
     started_at: datetime | None = None
     message: str | None = None
     repeats: UUID | None = Field(None, description="The completed run that imported the same bytes before.")
-    undoes: UUID | None = Field(None, description="The import that this run took back.")
+    undoes: UUID | None = Field(None, description="The import that this run undid.")
     applies: UUID | None = Field(None, description="The run whose plan this run applied.")
     sync: str | None = Field(None, description="The sync that this run is one of.")
     source_version: str | None = Field(None, description="What the source of a sync said of its state.")
@@ -167,7 +167,7 @@ class ImportSummary(Model):
     duration_seconds: float
     started_at: datetime | None = None
     requested_by: str | None = None
-    undoes: UUID | None = Field(None, description="The import that this run took back.")
+    undoes: UUID | None = Field(None, description="The import that this run undid.")
     applies: UUID | None = Field(None, description="The run whose plan this run applied.")
     sync: str | None = Field(None, description="The sync that this run is one of.")
     plan: PlanDetail | None = Field(None, description="Its plan, applied or still to be.")
