@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tasks.store.connection.roles import ACCESS, SUPERUSER
 from tests.api.system import CMDB, Start, System, running
 from tests.databases import EmptiedDatabase, database, template_ready
 from tests.laws import PROFILE
+from tests.waiting import wait_until
 from tests.webhook import webhook
 
 ROOT = Path(__file__).parents[1]
@@ -166,6 +168,26 @@ def system(start_system: Start, postgres_url: str, template_database: str) -> It
     """The whole system of this session."""
     with whole_system(start_system, postgres_url, template_database) as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def no_run_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Wait until the runs that a test started have ended: the next test has the same tables."""
+    used = request.getfixturevalue("system") if "system" in request.fixturenames else None
+    yield
+    if used:
+        wait_until(lambda: not unfinished(used))
+
+
+def unfinished(system: System) -> list[str]:
+    """Return the names of the flow runs that are due and have not ended."""
+    due = {
+        "state": {"type": {"any_": ["SCHEDULED"]}},
+        "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
+    }
+    started = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
+    found = [system.ask_prefect("POST", "/flow_runs/filter", flow_runs=which) for which in (due, started)]
+    return [f"{run['name']} ({run['state_name']})" for runs in found for run in runs]
 
 
 QUICK = {

@@ -49,7 +49,9 @@ class Scheduled:
         return made
 
     def remove(self, deployment: str) -> None:
-        """Remove a deployment that was made."""
+        """Remove a deployment that was made, after the end of its last run: the next test has the same tables."""
+        self.ask("PATCH", f"/deployments/{deployment}", paused=True)
+        wait_until(lambda: not self.cancel_scheduled(deployment))
         self.ask("DELETE", f"/deployments/{deployment}")
         self.made.remove(deployment)
 
@@ -68,12 +70,20 @@ class Scheduled:
         wait_until(lambda: self.state(run)["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"))
         return self.state(run)
 
-    def pending(self, deployment: dict[str, Any]) -> list[dict[str, Any]]:
+    def pending(self, deployment: str) -> list[dict[str, Any]]:
         """Return the runs of a deployment that have not ended, those to come included."""
         types = ["SCHEDULED", "PENDING", "RUNNING"]
-        which = {"deployments": {"id": {"any_": [deployment["id"]]}}, "flow_runs": {"state": {"type": {"any_": types}}}}
+        which = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": {"state": {"type": {"any_": types}}}}
         found: list[dict[str, Any]] = self.ask("POST", "/flow_runs/filter", **which)
         return found
+
+    def cancel_scheduled(self, deployment: str) -> list[dict[str, Any]]:
+        """Cancel the runs that have not begun; return those that have not ended."""
+        left = self.pending(deployment)
+        for run in left:
+            if run["state_type"] == "SCHEDULED":
+                self.ask("POST", f"/flow_runs/{run['id']}/set_state", state={"type": "CANCELLED"})
+        return left
 
     def runs(self, sync: str) -> list[str]:
         """Return the states of a sync's runs in the ledger, the oldest first."""
@@ -100,6 +110,7 @@ def scheduled(system: System) -> Iterator[Scheduled]:
     with slow_source() as source:
         scheduled = Scheduled(system, source, system.hook)
         yield scheduled
+        source.let_go.set()
         for deployment in list(scheduled.made):
             scheduled.remove(deployment)
 
@@ -114,7 +125,7 @@ def test_a_change_in_prefects_page_takes_effect_at_once(scheduled: Scheduled) ->
     where = f"/deployments/{made['id']}/schedules/{schedule['id']}"
     scheduled.ask("PATCH", where, active=False)
     # A worker holds the runs of the next ten seconds already; then there are no others.
-    wait_until(lambda: not scheduled.pending(made))
+    wait_until(lambda: not scheduled.pending(made["id"]))
     before = len(scheduled.runs("often"))
     other = scheduled.make("meanwhile", 1)
     wait_until(lambda: scheduled.runs("meanwhile").count("completed") >= 3)
