@@ -10,6 +10,7 @@ from schemas.reports import Exported, Outcome, Progress, Report, silent
 from schemas.settings import Settings
 from tasks.notifications.notifications import Circumstances, noticed
 from tasks.runtime.context import open_run, report_of
+from tasks.runtime.export_context import open_export
 from tasks.runtime.sync_definition import keep_definition
 from tasks.runtime.sync_lock import acquire_sync_lock
 from tasks.steps import export as exporting
@@ -87,12 +88,8 @@ def export_file(
     run_id: UUID | None = None,
 ) -> Exported:
     """Export the records of a type, or of several, to a file, which is there whole or not at all."""
-    with exporting.open_export(job, url, settings, progress, run_id) as run:
-        tables = []
-        for part in run.parts:
-            records = steps.query(part)
-            sound = steps.validate(part, records)
-            tables.append(exporting.Table(part, sound, steps.map(part, sound)))
+    with open_export(job, url, settings, progress, run_id) as run:
+        tables = [steps.map(run, steps.validate(run, steps.query(run, chosen))) for chosen in run.resources]
         return steps.write(run, tables)
 
 

@@ -70,10 +70,10 @@ WATCHED = registry.Steps(
 """The steps of an import as Prefect tasks, which appear as task runs of the flow run."""
 
 WATCHED_EXPORT = export.Steps(
-    _as_task(export.query, "query", task_run_name="query {export.resource.type}"),
-    _as_task(export.validate, "validate", task_run_name="validate {export.resource.type}"),
-    _as_task(export.map, "map", task_run_name="map {export.resource.type}"),
-    _as_task(export.write, "write", task_run_name="write {export.job.path.name}"),
+    _as_task(export.query, "query", task_run_name="query {chosen.type}"),
+    _as_task(export.validate, "validate", task_run_name="validate {queried.resource.type}"),
+    _as_task(export.map, "map", task_run_name="map {validated.queried.resource.type}"),
+    _as_task(export.write, "write", task_run_name="write {context.job.path.name}"),
 )
 """The steps of an export as Prefect tasks."""
 

@@ -1,321 +1,244 @@
-"""The four steps of an export, as a flow says them: query, validate, map, write.
+"""The four steps of an export: query, validate, map, write. Each takes values and returns frozen values.
 
-The first three are lazy: frames pass through all of them while the last writes, so that memory stays bounded.
+The first three are lazy: nothing is read until the last step writes, and then frames pass through all of them, so that
+memory stays bounded. Each frame carries the rules that it fails, and the last step adds them up.
 """
 
 from __future__ import annotations
 
 import itertools
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import polars as pl
 from pandera.errors import SchemaErrors
-from sqlalchemy import Connection
 
 from schemas.errors import UsageError
 from schemas.filters import Condition, Filter, Op, both
-from schemas.formats import WRITABLE, WRITTEN_SUFFIXES, either
 from schemas.jobs import ExportJob
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE
 from schemas.phases import Phase
-from schemas.reports import Exported, Progress, silent
-from schemas.resources import RESOURCES, resource
-from schemas.settings import Settings
+from schemas.reports import Exported, Progress
 from schemas.sources import ABOUT_NOTE
 from tasks.atomic_write import atomic_path
-from tasks.formats import FORMATS, format_named
 from tasks.formats.about import about_cell, stamp
-from tasks.formats.base import Format, Frames, Target
+from tasks.formats.base import Frames, Target
 from tasks.mapping.infer_type import HEAD, tells_type
 from tasks.runtime.context import disk_errors, user
+from tasks.runtime.export_context import ExportContext, compressed
 from tasks.store.access.definitions import load_mapping
-from tasks.store.connection.engine import database_errors, engine
-from tasks.store.read.as_of import as_of, is_known
-from tasks.store.read.query import Selection, field_name, moment, snapshot
-
-
-@dataclass
-class Export:
-    """One run of an export: the snapshot that it reads, its working folder, and what it has found.
-
-    Of a document of several types, each of its `parts` is the same run for one of them.
-    """
-
-    job: ExportJob
-    run_id: UUID
-    connection: Connection
-    settings: Settings
-    workdir: Path
-    progress: Progress
-    resource: Resource
-    format: Format
-    started: float = field(default_factory=time.monotonic)
-    unfit: Counter[tuple[str, str]] = field(default_factory=Counter)
-    readers: ExitStack = field(default_factory=ExitStack)
-    resources: tuple[Resource, ...] = ()
-    past: datetime | None = None
-
-    @property
-    def parts(self) -> Iterator[Export]:
-        """The run for each of its types, in the order of loading."""
-        for each in self.resources:
-            yield replace(self, resource=each, workdir=self.workdir / each.type, unfit=Counter())
+from tasks.store.read.as_of import as_of
+from tasks.store.read.query import Selection, field_name, moment
 
 
 @dataclass(frozen=True)
 class Queried:
     """The selected records: how many, and their typed frames, which can be read once.
 
-    `saved` is the saved mapping whose columns the file is to have, column → field; `past` the moment as of which the
-    records are.
+    `saved` is the saved mapping whose columns the file is to have, column → field.
     """
 
     selection: Selection
     records: int
-    frames: Frames
+    frames: Generator[pl.DataFrame, None, None]
     saved: dict[str, str]
-    past: datetime | None = None
+
+    @property
+    def resource(self) -> Resource:
+        """The type of the records."""
+        return self.selection.resource
 
 
 @dataclass(frozen=True)
-class Mapped:
-    """Frames under the names of the file's columns; `columns` has the field of each."""
+class CheckedFrame:
+    """A frame of records, and the rules that some of them fail: field, rule and how many values."""
 
-    columns: dict[str, str]
-    frames: Frames
+    frame: pl.DataFrame
+    failures: tuple[tuple[str, str, int], ...] = ()
+
+
+CheckedFrames = Generator[CheckedFrame, None, None]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The selected records in frames that have been checked, which can be read once."""
+
+    queried: Queried
+    frames: CheckedFrames
 
 
 @dataclass(frozen=True)
 class Table:
-    """The records of one type on their way into the file."""
+    """The records of one type under the names of the file's columns; `columns` has the field of each."""
 
-    export: Export
     queried: Queried
-    mapped: Mapped
+    columns: dict[str, str]
+    frames: CheckedFrames
+
+    @property
+    def resource(self) -> Resource:
+        """The type of the records."""
+        return self.queried.resource
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps by name: plain functions, or the same ones watched by Prefect (`tasks.prefect_tasks`)."""
+    """The steps by name: plain functions, or the same ones as Prefect tasks (`tasks.prefect_tasks`)."""
 
-    query: Callable[[Export], Queried]
-    validate: Callable[[Export, Queried], Queried]
-    map: Callable[[Export, Queried], Mapped]
-    write: Callable[[Export, Sequence[Table]], Exported]
-
-
-@contextmanager
-def open_export(
-    job: ExportJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None
-) -> Iterator[Export]:
-    """Open the snapshot that an export reads; raises UsageError for a type or a format that is not there."""
-    chosen, form = _types(job), format_of(job)
-    run = run_id or uuid4()
-    workdir = settings.temporary / run.hex
-    with database_errors(), engine(url).connect() as connection:
-        try:
-            with disk_errors():
-                workdir.mkdir(parents=True, exist_ok=True)
-            snapshot(connection, run)
-            past = moment(job.as_of) if job.as_of else None
-            if past and job.all_types:
-                chosen = _types_known_at(connection, chosen, past)
-            # Before the connection closes, whoever reads from it in a thread has to stop.
-            with ExitStack() as readers:
-                yield Export(
-                    job,
-                    run,
-                    connection,
-                    settings,
-                    workdir,
-                    progress,
-                    chosen[0],
-                    form,
-                    readers=readers,
-                    resources=chosen,
-                    past=past,
-                )
-        except BaseException:
-            # The server may be in the middle of a COPY: close the line, and it stops.
-            connection.invalidate()
-            raise
-        finally:
-            shutil.rmtree(workdir, ignore_errors=True)
+    query: Callable[[ExportContext, Resource], Queried]
+    validate: Callable[[ExportContext, Queried], Validated]
+    map: Callable[[ExportContext, Validated], Table]
+    write: Callable[[ExportContext, Sequence[Table]], Exported]
 
 
-def _types(job: ExportJob) -> tuple[Resource, ...]:
-    """The types that a job asks for, in the order of loading; raises UnknownType."""
-    names = (job.resource_type,) if job.resource_type else job.resource_types
-    named = {resource(name).type for name in names}
-    return tuple(each for each in RESOURCES.values() if job.all_types or each.type in named)
-
-
-def _types_known_at(connection: Connection, types: tuple[Resource, ...], past: datetime) -> tuple[Resource, ...]:
-    """Those of all types of which it is known what they were at a moment; raises UsageError for none."""
-    known = tuple(each for each in types if is_known(connection, each, past))
-    if not known:
-        raise UsageError(f"Of no type is it known what it was at {past.isoformat()}: name a later time.")
-    return known
-
-
-def format_of(job: ExportJob) -> Format:
-    """Return the format that was asked for, or the one of the file's name; raises UsageError."""
-    if job.format:
-        found = format_named(job.format)
-    else:
-        suffix = Path(job.path.name.lower().removesuffix(".gz")).suffix
-        named = [form for form in FORMATS.values() if suffix in form.suffixes and form.write]
-        if not named:
-            raise UsageError(f"'{job.path.name}' has no known file extension: use {WRITTEN_SUFFIXES}.")
-        found = named[0]
-    if found.write is None:
-        raise UsageError(f"{found.title} is read only: write {either(each.label for each in WRITABLE)}.")
-    if job.several and found.write_all is None:
-        raise UsageError(
-            f"A file of {found.title} holds records of one type: name it .xlsx or .json, which have a sheet or a list "
-            "for each type, or export each by itself."
-        )
-    if compressed(job) and not found.facts.compressible:
-        raise UsageError(f"{found.title} is compressed by itself: leave .gz out of '{job.path.name}'.")
-    return found
-
-
-def compressed(job: ExportJob) -> bool:
-    """Say whether the file is to be gzipped, by its name."""
-    return job.path.name.lower().endswith(".gz")
-
-
-def query(export: Export) -> Queried:
-    """Check what is asked against the type, and select the records; raises UsageError."""
-    export.progress(Phase.QUERY, 0, None)
-    job, chosen = export.job, export.resource
-    saved = _saved_columns(export) if job.mapping else {}
+def query(context: ExportContext, chosen: Resource) -> Queried:
+    """Check the request against the type, and select its records; raises UsageError."""
+    context.progress(Phase.QUERY, 0, None)
+    job = context.job
+    saved = _saved_columns(context, chosen) if job.mapping else {}
     names = saved.values() if job.mapping else job.fields or chosen.fields
     columns = tuple(dict.fromkeys(field_name(chosen, name) for name in names))
     lineage = LINEAGE if job.lineage else ()
     sort = tuple(f"{'-' * name.startswith('-')}{field_name(chosen, name.removeprefix('-'))}" for name in job.sort)
-    past = export.past
-    of = as_of(export.connection, chosen, past) if past else None
+    of = as_of(context.connection, chosen, context.past) if context.past else None
     selection = Selection(
         chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit, of, job.retired
     )
-    count = selection.count(export.connection)
-    frames = export.readers.enter_context(closing(selection.frames(export.connection, export.settings.batch_size)))
-    return Queried(selection, count, frames, saved, past)
+    count = selection.count(context.connection)
+    return Queried(selection, count, selection.frames(context.connection, context.settings.batch_size), saved)
 
 
 def _where(job: ExportJob) -> Filter | None:
     """The filter of a job, its date range included."""
-    parts = [job.where] if job.where else []
+    filters = [job.where] if job.where else []
     if job.since:
-        parts.append(Condition(field="updated_at", op=Op.GE, value=(moment(job.since).isoformat(),)))
+        filters.append(Condition(field="updated_at", op=Op.GE, value=(moment(job.since).isoformat(),)))
     if job.until:
-        parts.append(Condition(field="updated_at", op=Op.LE, value=(moment(job.until, end=True).isoformat(),)))
-    return both(parts)
+        filters.append(Condition(field="updated_at", op=Op.LE, value=(moment(job.until, end=True).isoformat(),)))
+    return both(filters)
 
 
-def _saved_columns(export: Export) -> dict[str, str]:
+def _saved_columns(context: ExportContext, chosen: Resource) -> dict[str, str]:
     """Column → field of the saved mapping; raises UsageError."""
-    resource_type, columns, _ = load_mapping(export.connection, str(export.job.mapping))
-    if resource_type != export.resource.type:
-        raise UsageError(
-            f"The mapping '{export.job.mapping}' is one of {resource_type}, not of {export.resource.type}."
-        )
+    resource_type, columns, _ = load_mapping(context.connection, str(context.job.mapping))
+    if resource_type != chosen.type:
+        raise UsageError(f"The mapping '{context.job.mapping}' is one of {resource_type}, not of {chosen.type}.")
     return columns
 
 
-def validate(export: Export, queried: Queried) -> Queried:
-    """Hold the stored records against the rules of today, and count what an import would reject."""
-    fields = [name for name in queried.selection.columns if name in export.resource.fields]
-    schema = export.resource.schema_of(fields)
+def validate(context: ExportContext, queried: Queried) -> Validated:  # noqa: ARG001  # a step takes the context
+    """Check the stored records against the current rules, and count the values that an import would reject."""
+    fields = [name for name in queried.selection.columns if name in queried.resource.fields]
+    schema = queried.resource.schema_of(fields)
 
-    def frames() -> Frames:
-        for frame in queried.frames:
-            try:
-                schema.validate(frame.select(fields), lazy=True)
-            except SchemaErrors as error:
-                for name, check, count in error.failure_cases.group_by("column", "check").len().iter_rows():
-                    export.unfit[str(name), str(check).partition("(")[0]] += count
-            yield frame
+    def checked_frames() -> CheckedFrames:
+        with closing(queried.frames) as frames:
+            for frame in frames:
+                try:
+                    schema.validate(frame.select(fields), lazy=True)
+                except SchemaErrors as error:
+                    yield CheckedFrame(frame, _failures(error.failure_cases))
+                else:
+                    yield CheckedFrame(frame)
 
-    return replace(queried, frames=frames())
+    return Validated(queried, checked_frames())
 
 
-def map(export: Export, queried: Queried) -> Mapped:  # the step's name in the design
+def _failures(cases: pl.DataFrame) -> tuple[tuple[str, str, int], ...]:
+    """Field, rule and number of the values that pandera reports."""
+    counts = cases.group_by("column", "check").len().iter_rows()
+    return tuple((str(name), str(check).partition("(")[0], count) for name, check, count in counts)
+
+
+def map(context: ExportContext, validated: Validated) -> Table:  # the step's name in the design
     """Name the columns as the file is to have them: by field, by title, or as a saved mapping calls them."""
-    job, fields = export.job, export.resource.fields
+    job, queried = context.job, validated.queried
     if job.mapping:
         headers = {name: column for column, name in queried.saved.items()}
-    elif export.format.facts.titled if job.titles is None else job.titles:
-        headers = {name: spec.title for name, spec in fields.items()}
+    elif context.format.facts.titled if job.titles is None else job.titles:
+        headers = {name: spec.title for name, spec in queried.resource.fields.items()}
     else:
         headers = {}
     columns = {headers.get(name, name): name for name in queried.selection.columns}
     renamed = {name: column for column, name in columns.items()}
-    return Mapped(columns, (frame.rename(renamed) for frame in queried.frames))
+
+    def renamed_frames() -> CheckedFrames:
+        with closing(validated.frames) as frames:
+            for each in frames:
+                yield replace(each, frame=each.frame.rename(renamed))
+
+    return Table(queried, columns, renamed_frames())
 
 
-def write(export: Export, tables: Sequence[Table]) -> Exported:
-    """Write the file aside and rename it when it is whole; a document has the types that have records."""
-    job = export.job
+def write(context: ExportContext, tables: Sequence[Table]) -> Exported:
+    """Write the file under a temporary name and rename it when it is whole; a document has the types with records."""
+    job = context.job
     tables = [table for table in tables if table.queried.records] or tables
     total = sum(table.queried.records for table in tables)
-    room = f"'{job.path}', or for the run's temporary files under CMDB_HOME: make room, or choose a larger disk"
-    with disk_errors(room), atomic_path(job.path) as path:
-        metadata = _metadata(export, tables) if job.metadata else _stamp(export, tables)
-        tables, notices = (tables, ()) if metadata or job.several else _described(tables[0])
-        count = _Count(export.progress, total)
-        targets = [(_target(table, path, metadata), count.through(table.mapped.frames)) for table in tables]
-        if job.several and export.format.write_all:
-            export.format.write_all(targets)
-        elif export.format.write:
-            export.format.write(*targets[0])
+    tally = _Tally(context.progress, total)
+    with disk_errors(_no_room(job.path)), atomic_path(job.path) as path, ExitStack() as readers:
+        # Before the connection closes, the thread that reads from it has to stop.
+        for table in tables:
+            readers.callback(table.frames.close)
+        metadata = _metadata(context, tables) if job.metadata else _stamp(context, tables)
+        tables, notices = (tables, ()) if metadata or job.several else _described(context, tables[0])
+        targets = [(_target(context, table, path, metadata), tally.through(table)) for table in tables]
+        if job.several and context.format.write_all:
+            context.format.write_all(targets)
+        elif context.format.write:
+            context.format.write(*targets[0])
         size = path.stat().st_size
-    export.progress(Phase.DONE, total, total)
+    context.progress(Phase.DONE, total, total)
     alone = None if job.several else tables[0]
     return Exported(
-        run_id=str(export.run_id),
-        resource_type=alone.export.resource.type if alone else None,
+        run_id=str(context.run_id),
+        resource_type=alone.resource.type if alone else None,
         path=job.path,
-        format=export.format.name,
-        columns=tuple(alone.mapped.columns) if alone else (),
+        format=context.format.name,
+        columns=tuple(alone.columns) if alone else (),
         records=total,
         size=size,
-        duration=round(time.monotonic() - export.started, 3),
-        unfit=tuple(unfit for table in tables for unfit in _unfit(table)),
-        types={table.export.resource.type: table.queried.records for table in tables},
+        duration=round(time.monotonic() - context.started, 3),
+        unfit=tally.unfit(several=job.several),
+        types={table.resource.type: table.queried.records for table in tables},
         notices=notices,
     )
 
 
-def _described(table: Table) -> tuple[Sequence[Table], tuple[str, ...]]:
-    """Give records whose columns do not tell their type a column of notes that does; returns what to report of it.
+def _no_room(path: Path) -> str:
+    """What a full disk leaves no space for, and what to do about it."""
+    return f"'{path}', or for the run's temporary files under CMDB_HOME: make room, or choose a larger disk"
+
+
+def _described(context: ExportContext, table: Table) -> tuple[Sequence[Table], tuple[str, ...]]:
+    """Add a column of notes to records whose columns do not tell their type; returns what to report of it.
 
     Without its key a record can't be imported, whatever its type; a saved mapping names the columns that are wanted.
     """
-    frames, columns = iter(table.mapped.frames), table.mapped.columns
-    if table.export.job.mapping or not {*table.export.resource.known_by} & {*columns.values()}:
+    of, columns = table.resource, table.columns
+    if context.job.mapping or not {*of.known_by} & {*columns.values()}:
         return [table], ()
-    first = list(itertools.islice(frames, 1))
-    rest = itertools.chain(first, frames)
-    head = _as_text(first[0].head(HEAD)) if first else pl.DataFrame(schema=dict.fromkeys(columns, pl.String()))
-    of = table.export.resource
-    if tells_type(of, head):
-        return [replace(table, mapped=Mapped(columns, rest))], ()
+    first = list(itertools.islice(table.frames, 1))
+    empty = pl.DataFrame(schema=dict.fromkeys(columns, pl.String()))
+    if tells_type(of, _as_text(first[0].frame.head(HEAD)) if first else empty):
+        return [replace(table, frames=_chained(first, table.frames))], ()
     note = pl.lit(about_cell(stamp(of))).alias(ABOUT_NOTE)
-    noted = Mapped(columns | {ABOUT_NOTE: ABOUT_NOTE}, (frame.with_columns(note) for frame in rest))
+    noted = (replace(each, frame=each.frame.with_columns(note)) for each in _chained(first, table.frames))
     message = f"The columns do not say that the records are of type {of.type}: the added column '{ABOUT_NOTE}' does."
-    return [replace(table, mapped=noted)], (message,)
+    return [replace(table, columns=columns | {ABOUT_NOTE: ABOUT_NOTE}, frames=noted)], (message,)
+
+
+def _chained(first: Iterable[CheckedFrame], rest: Iterable[CheckedFrame]) -> CheckedFrames:
+    yield from first
+    yield from rest
 
 
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
@@ -324,64 +247,67 @@ def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(name).list.join(",") for name in lists).cast(pl.String())
 
 
-def _target(table: Table, path: Path, metadata: dict[str, Any]) -> Target:
+def _target(context: ExportContext, table: Table, path: Path, metadata: dict[str, Any]) -> Target:
     """What the records of one type are written to."""
-    part = table.export
-    part.workdir.mkdir(exist_ok=True)
-    specs = {column: part.resource.fields.get(name) for column, name in table.mapped.columns.items()}
-    names = (part.resource.type, part.resource.title)
-    return Target(path, part.workdir, *names, specs, part.job.write, metadata, compressed(part.job))
-
-
-def _unfit(table: Table) -> Iterator[tuple[str, str, int]]:
-    part = table.export
-    before = f"{part.resource.type}." if part.job.several else ""
-    for (name, rule), count in sorted(part.unfit.items()):
-        yield f"{before}{name}", rule, count
+    of, job = table.resource, context.job
+    workdir = context.workdir / of.type
+    workdir.mkdir(exist_ok=True)
+    specs = {column: of.fields.get(name) for column, name in table.columns.items()}
+    return Target(path, workdir, of.type, of.title, specs, job.write, metadata, compressed(job))
 
 
 @dataclass
-class _Count:
-    """How many records are written, over all types."""
+class _Tally:
+    """How many records are written, over all types, and how many values of each type fail which rule."""
 
     progress: Progress
     total: int
     done: int = 0
+    failures: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
 
-    def through(self, frames: Frames) -> Frames:
-        """Hand frames on, and count them."""
+    def through(self, table: Table) -> Frames:
+        """Hand frames on, and count their records and failures."""
+        failures = self.failures.setdefault(table.resource.type, Counter())
         self.progress(Phase.WRITE, self.done, self.total)
-        for frame in frames:
-            yield frame
-            self.done += len(frame)
+        for each in table.frames:
+            for name, rule, count in each.failures:
+                failures[name, rule] += count
+            yield each.frame
+            self.done += len(each.frame)
             self.progress(Phase.WRITE, self.done, self.total)
 
+    def unfit(self, *, several: bool) -> tuple[tuple[str, str, int], ...]:
+        """Return field, rule and number of the values that fail; of several types, with the type before the field."""
+        return tuple(
+            (f"{type}.{name}" if several else name, rule, count)
+            for type, failures in self.failures.items()
+            for (name, rule), count in sorted(failures.items())
+        )
 
-def _metadata(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
+
+def _metadata(context: ExportContext, tables: Sequence[Table]) -> dict[str, Any]:
     """What a file says of itself; the names are a contract."""
     first = tables[0].queried.selection
-    past = tables[0].queried.past
-    resources = [table.export.resource for table in tables]
     metadata = {
         "exportedAt": datetime.now(UTC).isoformat(timespec="seconds"),
-        "exportedBy": export.job.requested_by or user(),
+        "exportedBy": context.job.requested_by or user(),
         "records": sum(table.queried.records for table in tables),
-        **({"asOf": past.isoformat()} if past else {}),
+        **({"asOf": context.past.isoformat()} if context.past else {}),
     }
     selection = {"where": str(first.where) if first.where else "", "sort": list(first.sort)}
-    if export.job.several:
-        schemas = {each.type: each.fingerprint for each in resources}
-        types = {table.export.resource.type: table.queried.records for table in tables}
-        return {"resourceTypes": types, **metadata, **selection, "schemas": schemas, "run": str(export.run_id)}
-    fields = {"fields": list(first.columns)}
-    return {**stamp(resources[0]), **metadata, **fields, **selection, "run": str(export.run_id)}
+    run = {"run": str(context.run_id)}
+    if context.job.several:
+        schemas = {table.resource.type: table.resource.fingerprint for table in tables}
+        types = {table.resource.type: table.queried.records for table in tables}
+        return {"resourceTypes": types, **metadata, **selection, "schemas": schemas, **run}
+    return {**stamp(tables[0].resource), **metadata, "fields": list(first.columns), **selection, **run}
 
 
-def _stamp(export: Export, tables: Sequence[Table]) -> dict[str, Any]:
-    """What a file says of itself unasked, so that it imports as it is whatever its columns."""
-    if not export.format.facts.stamped or export.job.several:
+def _stamp(context: ExportContext, tables: Sequence[Table]) -> dict[str, Any]:
+    """What a file says of itself by default, so that it imports as it is whatever its columns."""
+    if not context.format.facts.stamped or context.job.several:
         return {}
-    return stamp(tables[0].export.resource)
+    return stamp(tables[0].resource)
 
 
 PLAIN = Steps(query, validate, map, write)
