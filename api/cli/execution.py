@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from api.cli.backends.choice import backend
 from api.cli.render.reports import show_report
 from api.cli.terminal import err, out, print_json
 from api.cli.watch import Watch
 from api.json_output import report_json
-from flows.launch import carry_out
 from schemas.errors import SourceError
 from schemas.jobs import ApplyJob, ImportJob, SyncJob
 from schemas.reports import Report, Status
-from schemas.settings import settings
 
 DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -34,7 +33,7 @@ def report_of(job: ImportJob | SyncJob | ApplyJob, json: bool) -> Report:
     if isinstance(job, ImportJob) and not job.path.exists():
         raise SourceError(f"{job.path} does not exist: name a file.")
     with Watch(err, quiet=json) as watch:
-        return carry_out(job, settings(), watch.progress, watch.say)
+        return backend().run(job, watch)
 
 
 def exit_code(report: Report) -> int:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Connection
 from typer.core import TyperGroup
 
-from api.cli.terminal import err, out, print_json, print_plain, reading, writing
-from flows.launch import COMMAND_LINE
-from schemas.errors import UsageError
-from schemas.settings import SCOPES, settings
-from tasks.runtime.context import user
-from tasks.store.access import access_log, keys
-from tasks.store.access.access_log import Event
+from api.cli.backends.choice import administration
+from api.cli.terminal import err, out, print_json, print_plain
+from schemas.settings import SCOPES
+from tasks.store.access import access_log
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -84,14 +79,9 @@ def create(
     ] = None,
 ) -> None:
     """Make a key and show it, once. From the first one on, every caller of the API needs a key."""
-    expires = datetime.now(UTC) + timedelta(days=days) if days is not None else None
-    new = keys.NewKey(name, scope, tuple(allow or ()), expires, tuple(networks or ()))
-    taken = [each.name for each in settings().api_keys]
-    with writing() as connection:
-        is_first = not taken and not keys.any_key(connection)
-        made = keys.create(connection, new, user(), taken)
-        detail = {"scope": scope, "permissions": allow or [], "days": days, "addresses": networks or []}
-        _enter(connection, "key-create", name, **detail)
+    made, is_first = administration().create_key(
+        name, scope=scope, permissions=allow or [], days=days, addresses=networks or []
+    )
     out.print(made, markup=False, soft_wrap=True)
     err.print(f"This is the key '{name}': it is shown once, and only its hash is kept.", markup=False)
     if is_first:
@@ -101,13 +91,7 @@ def create(
 @key.command("list", epilog="Example: cmdb key list")
 def list_(json: Json = False) -> None:
     """List the keys of the settings and of the database, without their secrets."""
-    with reading() as connection:
-        found = keys.all_keys(connection)
-    rows: list[dict[str, Any]] = [
-        {"name": each.name, "scope": max(each.scopes, key=SCOPES.index), "status": "active", "in": "settings"}
-        for each in settings().api_keys
-    ]
-    rows += [asdict(each) | {"status": each.status, "in": "database"} for each in found]
+    rows = administration().keys()
     if json:
         print_json(rows)
         return
@@ -130,25 +114,15 @@ def rotate(
     keep: Annotated[float, typer.Option("--keep", min=0, help="Minutes for which the key before may be used.")] = 0,
 ) -> None:
     """Give a key another secret and show it, once; sessions that the one before opened end."""
-    with writing() as connection:
-        made = keys.rotate(connection, name, keep)
-        _enter(connection, "key-rotate", name, keepMinutes=keep)
+    made = administration().rotate_key(name, keep)
     out.print(made, markup=False, soft_wrap=True)
 
 
 @key.command(epilog="Example: cmdb key revoke netops")
 def revoke(name: Name) -> None:
     """End a key and its sessions, at once and for good."""
-    if name in {each.name for each in settings().api_keys}:
-        raise UsageError(f"The key '{name}' is one of the settings: remove it from CMDB_API_KEYS and restart the API.")
-    with writing() as connection:
-        keys.revoke(connection, name)
-        _enter(connection, "key-revoke", name)
+    administration().revoke_key(name)
     err.print(f"The key '{name}' is revoked.", markup=False)
-
-
-def _enter(connection: Connection, what: str, target: str, **detail: object) -> None:
-    access_log.add(connection, [Event(what, who=user(), target=target, address=COMMAND_LINE, detail=detail)])
 
 
 @audit.command("list", epilog="Example: cmdb audit list --what import --limit 50")
@@ -159,8 +133,7 @@ def list_audit(
     json: Json = False,
 ) -> None:
     """List the newest entries of the access log, the newest first; with --json, a line of JSON for each."""
-    with reading() as connection:
-        found = access_log.entries(connection, limit=limit, who=who, what=what)
+    found = administration().audit_entries(limit=limit, who=who, what=what)
     if json:
         for each in found:
             print_plain(access_log.as_line(each).decode())
@@ -181,11 +154,8 @@ def verify(
     json: Json = False,
 ) -> None:
     """Check that no entry of the access log was altered or removed; exit code 1 where one was."""
-    with reading() as connection:
-        found = access_log.verify(connection)
-        wrong = found.wrong
-        if contains and not access_log.has(connection, contains):
-            wrong = wrong or f"No entry has the hash {contains}: the log was rewritten, or that entry is too old."
+    found = administration().verify_audit(contains)
+    wrong = found.wrong
     if json:
         print_json({"intact": wrong is None, "message": wrong, "entries": found.entries, "hash": found.hash})
     elif wrong is None:

@@ -7,12 +7,12 @@ from dataclasses import asdict
 import typer
 from rich.markup import escape
 
+from api.cli.backends.choice import backend
 from api.cli.execution import FAILED
 from api.cli.groups import SETUP
 from api.cli.options import Json
 from api.cli.render.tables import new_table
 from api.cli.terminal import out, print_json
-from schemas.settings import settings
 
 commands = typer.Typer()
 
@@ -24,10 +24,9 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 )
 def doctor(json: Json = False) -> None:
     """Check the database, storage, keys, Prefect, workers and the API, and say how to fix what is wrong."""
-    from deployments.definitions import POOL  # Prefect takes a second to import
-    from flows.diagnosis import Verdict, diagnose  # httpx takes a tenth
+    from flows.diagnosis import Verdict  # httpx takes a tenth
 
-    checks = list(diagnose(settings(), POOL))
+    checks = list(backend().diagnose())
     if json:
         print_json([asdict(check) for check in checks])
     else:

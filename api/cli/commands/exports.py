@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from api.cli.backends.choice import backend
 from api.cli.groups import EXIT_CODES, FILES
 from api.cli.jobs import job_from, takes
 from api.cli.options import Json
@@ -17,7 +18,6 @@ from api.cli.render.exports import show_exported
 from api.cli.terminal import comma_separated, err, out, print_json
 from api.cli.watch import Watch
 from api.json_output import exported_json
-from flows.launch import carry_out
 from schemas.errors import UsageError
 from schemas.jobs import ExportJob
 from schemas.settings import settings
@@ -71,7 +71,7 @@ def export(
             path=path,
         )
         with Watch(err, quiet=json) as watch:
-            exported = carry_out(job, settings(), watch.progress, watch.say)
+            exported = backend().run(job, watch)
     exported = replace(exported, path=output)
     print_json(exported_json(exported)) if json else show_exported(_beside(output), exported)
 

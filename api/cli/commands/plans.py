@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from api.cli.commands.runs import find_run_id
+from api.cli.backends.choice import backend
 from api.cli.execution import Ended, exit_code, report_of, run_job
 from api.cli.groups import EXIT_CODES, PLANS
 from api.cli.jobs import job_from, takes
@@ -60,7 +60,7 @@ def apply(
     **given: Any,
 ) -> None:
     """Apply a frozen plan exactly, unless records have changed since (--moved)."""
-    known = _plan_file(Path(plan)) if Path(plan).is_file() else {"plan": find_run_id(plan)}
+    known = _plan_file(Path(plan)) if Path(plan).is_file() else {"plan": backend().find_run(plan)}
     run_job(job_from(ApplyJob, given, **known), json)
 
 

@@ -12,22 +12,22 @@ import orjson
 import typer
 import yaml
 
+from api.cli.backends.choice import backend
 from api.cli.groups import RECORDS
 from api.cli.options import Json, TypeArgument
 from api.cli.piped import wanted_file
 from api.cli.render.records import history_table, record_table, records_table
-from api.cli.terminal import comma_separated, err, out, print_json, print_plain, reading
-from flows.launch import carry_out
+from api.cli.terminal import comma_separated, err, out, print_json, print_plain
+from api.cli.watch import Watch
 from schemas.errors import UsageError
 from schemas.filters import both, parse
 from schemas.jobs import ExportJob
 from schemas.model.resource import Resource
-from schemas.reports import silent
 from schemas.resources import resource
 from schemas.settings import settings
 from tasks.atomic_write import atomic_path
 from tasks.store.read import record_pages
-from tasks.store.read.free_blocks import MOST, Search, find_free
+from tasks.store.read.free_blocks import MOST, Search
 from tasks.store.read.query import field_name
 
 commands = typer.Typer()
@@ -90,8 +90,7 @@ def list_(
         _print_export(job, as_yaml=output is Output.YAML)
         return
     wanted = record_pages.Wanted(chosen, filtered, sort=comma_separated(sort), limit=limit or _FIRST, retired=retired)
-    with reading() as connection:
-        total, records = record_pages.page(connection, wanted)
+    total, records = backend().records(wanted)
     if records:
         out.print(records_table(chosen, records, names))
     shown = f"{total:,}" if len(records) == total else f"{len(records):,} of {total:,}"
@@ -124,8 +123,7 @@ def get(
 
 def known_record(chosen: Resource, key: str) -> dict[str, Any]:
     """Return a record with its history; raises UsageError where there is none of that key."""
-    with reading() as connection:
-        found = record_pages.record(connection, chosen, key)
+    found = backend().record(chosen, key)
     if found is None:
         raise UsageError(f"There is no {chosen.title} '{key}': `cmdb list {chosen.type}` shows those that there are.")
     return found
@@ -134,7 +132,8 @@ def known_record(chosen: Resource, key: str) -> dict[str, Any]:
 def _print_export(job: ExportJob, *, as_yaml: bool) -> None:
     """Print what an export would write."""
     with wanted_file(job.path, settings()) as path:
-        carry_out(job.model_copy(update={"path": path}), settings(), silent, lambda _: None)
+        with Watch(err, quiet=True) as watch:
+            backend().run(job.model_copy(update={"path": path}), watch)
         if as_yaml:
             with atomic_path(path) as hidden:
                 hidden.write_text(_yaml(orjson.loads(path.read_bytes())), encoding="utf-8")
@@ -170,8 +169,7 @@ def free(
     json: Json = False,
 ) -> None:
     """List free blocks of a size among the prefixes of a VRF or the subnets of a VPC, lowest first."""
-    with reading() as connection:
-        found = find_free(connection, Search(size, block, vrf, vpc, limit))
+    found = backend().free_blocks(Search(size, block, vrf, vpc, limit))
     if json:
         # A count of IPv6 may have more digits than orjson writes.
         print_plain(dumps(asdict(found), indent=2))

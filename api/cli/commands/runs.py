@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
+from api.cli.backends.choice import backend
 from api.cli.execution import Ended, exit_code
 from api.cli.groups import EXIT_CODES, RUNS
 from api.cli.jobs import job_from, takes
 from api.cli.options import Json, RunArgument, Type
 from api.cli.render.reports import runs_table, show_report
 from api.cli.render.syncs import show_difference
-from api.cli.terminal import err, out, print_json, reading
+from api.cli.terminal import err, out, print_json
 from api.cli.watch import Watch
 from api.json_output import difference_json, report_json
-from flows.launch import carry_out
 from schemas.jobs import UndoJob
 from schemas.resources import resource
-from schemas.settings import settings
-from tasks.store import ledger
-from tasks.store.read.run_diff import difference
 
 commands = typer.Typer()
 
@@ -34,8 +30,7 @@ def runs(
     json: Json = False,
 ) -> None:
     """List the newest runs."""
-    with reading() as connection:
-        reports = ledger.list_runs(connection, limit=limit, resource_type=resource(type).type if type else None)
+    reports = backend().runs(limit=limit, resource_type=resource(type).type if type else None)
     if json:
         print_json([report_json(report) for report in reports])
     else:
@@ -49,8 +44,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the report of a run."""
-    with reading() as connection:
-        report = ledger.read_report(connection, ledger.find_run(connection, run), samples=issues)
+    used = backend()
+    report = used.report(used.find_run(run), issues=issues)
     print_json(report_json(report)) if json else show_report(out, report)
 
 
@@ -66,10 +61,8 @@ def rejects(
 
     A workbook keeps the original columns, marks each wrong cell and explains it in a comment.
     """
-    from tasks.steps.rejects import write_rejects
-
-    with reading() as connection:
-        count = write_rejects(connection, ledger.find_run(connection, run), output, guard=guard)
+    used = backend()
+    count = used.write_rejects(used.find_run(run), output, guard=guard)
     err.print(f"{count:,} rejected rows → {output}", markup=False)
 
 
@@ -84,11 +77,10 @@ def undo(run: RunArgument, json: Json = False, **given: Any) -> None:
 
     An undo is a run as any other, and can be undone.
     """
-    with reading() as connection:
-        found = ledger.find_run(connection, run, applied=True)
-    job = job_from(UndoJob, given, run=found)
+    used = backend()
+    job = job_from(UndoJob, given, run=used.find_run(run, applied=True))
     with Watch(err, quiet=json) as watch:
-        report = carry_out(job, settings(), watch.progress, watch.say)
+        report = used.run(job, watch)
     print_json(report_json(report)) if json else show_report(out, report)
     raise Ended(exit_code(report))
 
@@ -100,13 +92,6 @@ def diff(
     json: Json = False,
 ) -> None:
     """Compare two runs of a sync: what each read, and what changed in between."""
-    with reading() as connection:
-        runs = [ledger.find_run(connection, each) for each in (before, after)]
-        found = difference(connection, *runs)
+    used = backend()
+    found = used.difference(used.find_run(before), used.find_run(after))
     print_json(difference_json(found)) if json else show_difference(out, found)
-
-
-def find_run_id(reference: str) -> UUID:
-    """Return the id of the run that a reference names: its id, the beginning of it, or `last`."""
-    with reading() as connection:
-        return ledger.find_run(connection, reference)

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from api.cli.commands.runs import find_run_id
-from api.cli.groups import SYNCS
-from api.cli.jobs import job_from, takes
-from api.cli.render.syncs import syncs_table
-from api.cli.terminal import out, print_json, reading
-from api.json_output import syncs_json
-from flows.launch import hand_over_to_prefect
-from schemas.errors import Unavailable, UsageError
-from schemas.jobs import ApplyJob, SyncJob
-from schemas.settings import settings
-from tasks.store import ledger
-from tasks.store.access.definitions import definitions
-
-if TYPE_CHECKING:
-    from flows.syncs import Scheduled
+from api.cli.backends.choice import backend
 from api.cli.execution import run_job
-from api.cli.groups import EXIT_CODES
+from api.cli.groups import EXIT_CODES, SYNCS
+from api.cli.jobs import job_from, takes
 from api.cli.options import (
     Json,
     RunArgument,
 )
+from api.cli.render.syncs import syncs_table
+from api.cli.terminal import out, print_json
+from schemas.errors import UsageError
+from schemas.jobs import ApplyJob, SyncJob
 
 commands = typer.Typer()
 
@@ -36,7 +27,7 @@ commands = typer.Typer()
 @takes(ApplyJob, "approve")
 def approve(run: RunArgument, json: Json = False, **given: Any) -> None:
     """Approve a sync that a guard holds: its plan is applied exactly."""
-    run_job(job_from(ApplyJob, given, plan=find_run_id(run)), json)
+    run_job(job_from(ApplyJob, given, plan=backend().find_run(run)), json)
 
 
 @commands.command(
@@ -75,9 +66,7 @@ def _check_defined(name: str, job: SyncJob) -> None:
 @commands.command(epilog="Example: cmdb syncs", rich_help_panel=SYNCS)
 def syncs(json: Json = False) -> None:
     """List syncs with their last run, last change and next run."""
-    scheduled = _scheduled()
-    with reading() as connection:
-        rows = syncs_json(ledger.list_syncs(connection), scheduled, definitions(connection))
+    rows = backend().syncs()
     print_json(rows) if json else out.print(syncs_table(rows) if rows else "No sync yet: cmdb sync URL")
 
 
@@ -85,23 +74,9 @@ def _known_sync(source: str) -> SyncJob | None:
     """The sync of that name, as it is on schedule or defined; None where an address or a file is meant."""
     if ":" in source or Path(source).exists():
         return None
-    for each in _scheduled():
-        if source in (each.deployment, each.job.source):
-            return each.job
-    with reading() as connection:
-        syncs = {each.name: each for each in definitions(connection)}
-    if source not in syncs:
-        known = f"there are {', '.join(sorted(syncs))}" if syncs else "there is none yet"
-        raise UsageError(f"Unknown sync '{source}', and no such file: {known}.")
-    return syncs[source].job()
-
-
-def _scheduled() -> list[Scheduled]:
-    """The syncs on schedule; none where no Prefect server answers."""
-    try:
-        hand_over_to_prefect(settings())
-    except Unavailable:
-        return []
-    from flows.syncs import scheduled  # Prefect takes a second to import, and reads its settings as it does
-
-    return scheduled()
+    used = backend()
+    if found := used.sync_named(source):
+        return found
+    names = [row["name"] for row in used.syncs()]
+    known = f"there are {', '.join(names)}" if names else "there is none yet"
+    raise UsageError(f"Unknown sync '{source}', and no such file: {known}.")

@@ -7,15 +7,13 @@ from typing import Annotated
 
 import typer
 
+from api.cli.backends.choice import backend
 from api.cli.groups import RECORDS
 from api.cli.options import Json
 from api.cli.render.types import fields_table, rules_listed, types_table
 from api.cli.terminal import out, print_json
 from api.json_output import fields_json
-from schemas.model.rule_listing import list_rules
 from schemas.resources import RESOURCES, resource
-from schemas.settings import settings
-from tasks.rules.load import load_rules
 
 commands = typer.Typer()
 
@@ -44,5 +42,5 @@ def rules(
     `cmdb types TYPE` shows what each field accepts.
     """
     chosen = resource(type).type if type else None
-    found = list_rules(load_rules(settings().rules), chosen)
+    found = backend().rules(chosen)
     print_json([asdict(each) for each in found]) if json else out.print(rules_listed(found))

@@ -125,6 +125,11 @@ def has(connection: Connection, known: str) -> bool:
     return connection.scalar(select(literal(1)).where(AUDIT_LOG.c.hash == known)) is not None
 
 
+def lacks(known: str) -> str:
+    """Return what is wrong with a log in which no entry has the hash that one had before."""
+    return f"No entry has the hash {known}: the log was rewritten, or that entry is too old."
+
+
 def verify(connection: Connection) -> Verified:
     """Check every entry against the one before it, the removed ones against what the retention says, and the end.
 
