@@ -17,6 +17,13 @@ from tasks.store.connection.database import database
 # Nobody sends anything over a WebSocket here.
 _LONGEST_MESSAGE = 1 << 16
 
+KEEP_ALIVE_SECONDS = 75
+"""Seconds that an idle connection stays open.
+
+Longer than clients (httpx: 5) and proxies (nginx and load balancers: 60) keep one, so that they close it first and no
+request meets a server that is closing its connection.
+"""
+
 
 def serve(settings: Settings) -> None:
     """Serve the API until a signal ends it; raises UsageError where it may not listen as the settings say."""
@@ -33,6 +40,7 @@ def configured(settings: Settings, app: ASGIApp, **changed: Any) -> uvicorn.Conf
         "http": protocol(settings),
         "loop": "api.rest.security.connections:Loop",
         "limit_concurrency": settings.api_connections,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         # Nobody but a proxy of ours says for whom it asks, and loopback is no proxy.
         "proxy_headers": bool(settings.proxies),
         "forwarded_allow_ips": list(settings.proxies),

@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
@@ -103,6 +104,13 @@ def test_a_body_that_drips_is_closed(alone_with: Serve) -> None:
 
         wait_until(closed, 20)
         connection.close()
+
+
+def test_idle_connections_are_closed_by_the_client_first() -> None:
+    """Otherwise, a request now and then meets a connection that the server is closing, and is lost."""
+    kept = configured(Settings(), FastAPI()).timeout_keep_alive
+    load_balancers = 60
+    assert kept > max(load_balancers, httpx.Limits().keepalive_expiry or 0)
 
 
 def test_one_address_does_not_take_every_connection(alone_with: Serve) -> None:
