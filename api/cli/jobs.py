@@ -18,6 +18,9 @@ from schemas.options import Declared, declared_options
 from schemas.read_options import SheetOptions
 from schemas.resources import resource
 
+_OF_EXPORTS = "an option of exports"
+_OF_FILES = "an option of files"
+_ONE_TYPE = "the argument TYPE names one type"
 _SETTINGS = {
     "read.sheets": "--sheet NAME=TYPE gives the type of a sheet",
     "batch_size": "the setting CMDB_BATCH_SIZE",
@@ -29,6 +32,22 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "plan": _SETTINGS | {"dry_run": "a plan changes nothing until it is applied"},
     "sync": _SETTINGS | {"url": "the argument URL", "resource_type": "--type names one type or several"},
     "export": {"resource_type": "the argument TYPE", "resource_types": "the argument TYPE"},
+    "list": {
+        "resource_type": _ONE_TYPE,
+        "resource_types": _ONE_TYPE,
+        "all_types": _ONE_TYPE,
+        "format": "--output",
+        "since": _OF_EXPORTS,
+        "until": _OF_EXPORTS,
+        "as_of": _OF_EXPORTS,
+        "lineage": _OF_EXPORTS,
+        "metadata": _OF_FILES,
+        "titles": _OF_FILES,
+        "mapping": _OF_FILES,
+        "write.delimiter": _OF_FILES,
+        "write.bom": _OF_FILES,
+        "write.guard": _OF_FILES,
+    },
     "apply": {"hash": "the file of the plan holds it"},
     "approve": {"hash": "the run names the plan"},
     "undo": {},

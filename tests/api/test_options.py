@@ -37,6 +37,7 @@ COMMANDS: dict[str, type[BaseModel]] = {
     "plan": ImportJob,
     "sync": SyncJob,
     "export": ExportJob,
+    "list": ExportJob,
     "apply": ApplyJob,
     "approve": ApplyJob,
     "undo": UndoJob,

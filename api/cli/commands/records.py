@@ -14,13 +14,13 @@ import yaml
 
 from api.cli.backends.choice import backend
 from api.cli.groups import RECORDS
+from api.cli.jobs import job_from, takes
 from api.cli.options import Json, TypeArgument
 from api.cli.piped import wanted_file
 from api.cli.render.records import history_table, record_table, records_table
-from api.cli.terminal import comma_separated, err, out, print_json, print_plain
+from api.cli.terminal import err, out, print_json, print_plain
 from api.cli.watch import Watch
 from schemas.errors import UsageError
-from schemas.filters import both, parse
 from schemas.jobs import ExportJob
 from schemas.model.resource import Resource
 from schemas.resources import resource
@@ -55,41 +55,25 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Output for
     epilog="Example: cmdb list vpc --where region=eu-central-1 --fields vpc_id,cidr_block",
     rich_help_panel=RECORDS,
 )
+@takes(ExportJob, "list")
 def list_(
     type: RecordType,  # the argument's name
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", "-w", metavar="FILTER", help="FIELD OPERATOR VALUE, and, or, ( ). Repeatable."),
-    ] = None,
-    fields: Annotated[str | None, typer.Option("--fields", "-f", metavar="A,B", help="Which fields, in order.")] = None,
-    sort: Annotated[str | None, typer.Option("--sort", metavar="A,-B", help="Sort by fields; - reverses.")] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help=f"At most so many; a table has {_FIRST} unless given.")
-    ] = None,
-    retired: Annotated[bool, typer.Option("--retired", help="Include retired records.")] = False,
     output: OutputOption = Output.TABLE,
+    **given: Any,
 ) -> None:
     """List the records of a type.
 
-    What is printed as CSV, JSON or NDJSON can be imported again, as an export can.
+    A table has the first 50 records by default. What is printed as CSV, JSON or NDJSON can be imported again, as an
+    export can.
     """
     chosen = resource(type)
-    filtered = both([parse(text) for text in where or ()])
-    names = tuple(field_name(chosen, name) for name in comma_separated(fields))
+    given["format"] = None if output is Output.TABLE else Output.JSON if output is Output.YAML else output
+    job = job_from(ExportJob, given, resource_type=chosen.type, path=Path("-"))
+    names = tuple(field_name(chosen, name) for name in job.fields)
     if output is not Output.TABLE:
-        job = ExportJob(
-            resource_type=chosen.type,
-            path=Path("-"),
-            format=Output.JSON if output is Output.YAML else output,
-            where=filtered,
-            fields=names,
-            sort=comma_separated(sort),
-            limit=limit,
-            retired=retired,
-        )
         _print_export(job, as_yaml=output is Output.YAML)
         return
-    wanted = record_pages.Wanted(chosen, filtered, sort=comma_separated(sort), limit=limit or _FIRST, retired=retired)
+    wanted = record_pages.Wanted(chosen, job.where, sort=job.sort, limit=job.limit or _FIRST, retired=job.retired)
     total, records = backend().records(wanted)
     if records:
         out.print(records_table(chosen, records, names))
