@@ -17,7 +17,7 @@ from flows.sign_in import CLIENT, client_secret, credentials, secret_file, sign_
 from schemas.errors import CmdbError
 from schemas.hosts import is_loopback
 from schemas.model.tables import REVISION
-from schemas.settings import Settings, prefect_variables
+from schemas.settings import Settings, prefect_server
 from tasks.store.access import keys
 from tasks.store.connection.database import address
 from tasks.store.connection.engine import database_errors, engine
@@ -122,7 +122,7 @@ def _storage(settings: Settings) -> Check:
 
 
 def _prefect(settings: Settings, pool: str) -> Iterator[Check]:
-    server = settings.prefect_api_url or prefect_variables().api_url
+    server = prefect_server(settings)
     if not server:
         found = "no server is configured; commands run in their own process"
         yield Check("prefect", Verdict.OK, found, "For schedules and the API, run `cmdb up` or set PREFECT_API_URL.")

@@ -14,7 +14,7 @@ from flows.sign_in import CLIENT, client_secret, credentials, secret_file, sign_
 from schemas.errors import CmdbError, Forbidden, Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Progress, Report, Status
-from schemas.settings import Settings, prefect_variables
+from schemas.settings import Settings, prefect_server, prefect_variables
 from tasks.runtime.context import user
 from tasks.store.access import access_log
 from tasks.store.connection.database import database
@@ -79,7 +79,7 @@ def _enter(url: str, event: access_log.Event) -> None:
 
 def _server(settings: Settings, say: Say) -> str | None:
     """The Prefect server that runs are handed to, if it answers."""
-    server = settings.prefect_api_url or prefect_variables().api_url
+    server = prefect_server(settings)
     if server and answers(server):
         say(f"as a flow run of the Prefect server at {server}")
         return server
@@ -100,7 +100,7 @@ def hand_over_to_prefect(settings: Settings, within: float = _PATIENCE) -> str:
 
     Raises Unavailable where it does not answer within so many seconds.
     """
-    server = settings.prefect_api_url or prefect_variables().api_url
+    server = prefect_server(settings)
     if not server or not answers(server, within):
         raise Unavailable("No Prefect server answers: set PREFECT_API_URL, or start everything with `cmdb up`.")
     _use(server, settings)

@@ -310,6 +310,11 @@ def prefect_variables() -> PrefectVariables:
     return PrefectVariables()
 
 
+def prefect_server(settings: Settings) -> str:
+    """Return the address of the API of the Prefect server that runs are handed to; empty where there is none."""
+    return settings.prefect_api_url or prefect_variables().api_url
+
+
 SECRET_PREFIX = "CMDB_SECRET_"  # noqa: S105  # the name of a variable, and no secret
 """What the variable of a secret begins with: `CMDB_SECRET_CORE_NETBOX` is `core-netbox`."""
 
