@@ -17,5 +17,11 @@ class Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
+class QueryModel(BaseModel):
+    """What the parameters of a query have in common; those that are not declared are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+
+
 class RequestModel(Model, Options):
     """What requests have in common."""

@@ -13,10 +13,21 @@ from pydantic import (
     field_validator,
 )
 
-from api.rest.models.base import Model, RequestModel
+from api.rest.models.base import Model, QueryModel, RequestModel
 from schemas.filters import MAX_TEXT, Filter, Filters, both, of_fields, parse
 
 _MOST_FILTERS = 100
+
+
+class RecordQuery(QueryModel):
+    """Which records of a type, in which order, and which page of them."""
+
+    search: str | None = Field(None, description="A text that the record holds somewhere.", max_length=200)
+    where: str | None = Field(None, description="A filter as text.", max_length=10_000)
+    sort: str | None = Field(None, description="Fields, each with - before it for the reverse.", max_length=500)
+    limit: int = Field(50, ge=1, le=1000, description="How many.")
+    offset: int = Field(0, ge=0, le=2**31, description="After how many of them.")
+    retired: bool = Field(False, description="Retired records, too.")
 
 
 class RecordSelection(RequestModel):

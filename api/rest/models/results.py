@@ -10,11 +10,11 @@ from pydantic import (
     JsonValue,
 )
 
-from api.rest.models.base import Model
+from api.rest.models.base import Model, QueryModel
 from api.rest.models.plans import PlanDetail
 from api.rest.models.runs import State
 from schemas.choices import Mode
-from schemas.reports import Outcome
+from schemas.reports import Outcome, Status
 
 
 class Issue(Model):
@@ -173,6 +173,17 @@ class ImportSummary(Model):
     plan: PlanDetail | None = Field(None, description="Its plan, applied or still to be.")
     parts: list[PartSummary] = Field(description="Of several types: what became of each.")
     message: str | None = None
+
+
+class HistoryQuery(QueryModel):
+    """Which imports, and which page of them."""
+
+    type: str | None = Field(None, description="Only imports of this type.", max_length=100)
+    status: Status | None = Field(None, description="Only those that stand there.")
+    sync: str | None = Field(None, description="Only runs of this sync.", max_length=255)
+    dry_run: bool | None = Field(None, description="Only previews and other dry runs, or only others.")
+    limit: int = Field(50, ge=1, le=1000, description="How many.")
+    after: UUID | None = Field(None, description="Those that began before this one.")
 
 
 class History(Model):

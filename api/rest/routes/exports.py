@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID, uuid4
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Header, Request, Response, WebSocket
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import FileResponse
 
-from api.rest import progress as pushing
 from api.rest.downloads import declared, sent
 from api.rest.models.exports import ExportRequest
 from api.rest.models.records import Count, CountRequest
 from api.rest.models.runs import ExportAccepted, ExportCancelled, ExportProgress
 from api.rest.problems import Refused, responses
-from api.rest.security.access import AnyKey, Exporter, caller_of
+from api.rest.security.access import AnyKey, Exporter
 from api.rest.security.access_log import note
 from api.rest.security.quotas import check_storage, owner_file
 from api.rest.service import CurrentService
+from api.rest.streams import add_streams
 from flows.job_parameter import members
 from flows.registry import EXPORT
 from flows.standing import Standing
@@ -125,32 +123,7 @@ async def export_progress(export_id: UUID, service: CurrentService, caller: AnyK
     return ExportProgress.of(await service.visible(export_id, EXPORT, caller), service.prefect_page)
 
 
-async def visible_export(export_id: UUID, service: CurrentService, caller: AnyKey) -> Standing:
-    """Refuse before the answer begins what this caller may not see."""
-    return await service.visible(export_id, EXPORT, caller)
-
-
-@router.get(
-    "/progress/{export_id}/events",
-    response_class=EventSourceResponse,
-    responses=responses(404),
-    dependencies=[Depends(visible_export)],
-)
-async def export_events(
-    service: CurrentService,
-    export_id: UUID,
-    last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
-) -> AsyncIterator[ServerSentEvent]:
-    """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
-    async for event in pushing.events(service.watches, export_id, EXPORT, last_event_id):
-        yield event
-
-
-@router.websocket("/progress/{export_id}/ws")
-async def export_socket(socket: WebSocket, service: CurrentService, export_id: UUID) -> None:
-    """The same, pushed over a WebSocket."""
-    await service.visible(export_id, EXPORT, await caller_of(socket))
-    await pushing.push(service.watches, socket, export_id, EXPORT)
+add_streams(router, "/progress/{export_id}", "export", EXPORT)
 
 
 @router.get(

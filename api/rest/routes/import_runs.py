@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 from starlette.responses import FileResponse
 
-from api.rest import progress as pushing
 from api.rest import results
 from api.rest.accepted import accepted
 from api.rest.downloads import TABLES, declared, sent
-from api.rest.models.results import Day, History, RejectedPage, RejectedRow, Result
+from api.rest.models.results import Day, History, HistoryQuery, RejectedPage, RejectedRow, Result
 from api.rest.models.runs import Accepted, ImportCancelled, ImportProgress, UndoRequest
 from api.rest.problems import Refused, responses
-from api.rest.security.access import AnyKey, Importer, caller_of
+from api.rest.security.access import AnyKey, Importer
 from api.rest.security.access_log import note
 from api.rest.service import CurrentService
+from api.rest.streams import add_streams
 from flows.registry import IMPORT
-from flows.standing import Standing
 from schemas.issues import Severity
 from schemas.permissions import Action
-from schemas.reports import Report, Status
+from schemas.reports import Report
 from schemas.resources import RESOURCES, resource
 from tasks.steps.rejects import write_rejects
 from tasks.store import ledger
@@ -41,32 +38,7 @@ async def import_progress(import_id: UUID, service: CurrentService, caller: AnyK
     return ImportProgress.of(await service.visible(import_id, IMPORT, caller, approving=True), service.prefect_page)
 
 
-async def visible_import(import_id: UUID, service: CurrentService, caller: AnyKey) -> Standing:
-    """Refuse before the answer begins what this caller may not see."""
-    return await service.visible(import_id, IMPORT, caller, approving=True)
-
-
-@router.get(
-    "/import/progress/{import_id}/events",
-    response_class=EventSourceResponse,
-    responses=responses(404),
-    dependencies=[Depends(visible_import)],
-)
-async def import_events(
-    service: CurrentService,
-    import_id: UUID,
-    last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
-) -> AsyncIterator[ServerSentEvent]:
-    """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
-    async for event in pushing.events(service.watches, import_id, IMPORT, last_event_id):
-        yield event
-
-
-@router.websocket("/import/progress/{import_id}/ws")
-async def import_socket(socket: WebSocket, service: CurrentService, import_id: UUID) -> None:
-    """The same, pushed over a WebSocket."""
-    await service.visible(import_id, IMPORT, await caller_of(socket), approving=True)
-    await pushing.push(service.watches, socket, import_id, IMPORT)
+add_streams(router, "/import/progress/{import_id}", "import", IMPORT)
 
 
 @router.get("/import/result/{import_id}", responses=responses(404, 409))
@@ -183,31 +155,24 @@ async def imports(
     request: Request,
     service: CurrentService,
     caller: AnyKey,
-    type: Annotated[str | None, Query(description="Only imports of this type.", max_length=100)] = None,
-    status: Annotated[Status | None, Query(description="Only those that stand there.")] = None,
-    sync: Annotated[str | None, Query(description="Only runs of this sync.", max_length=255)] = None,
-    dry_run: Annotated[
-        bool | None, Query(alias="dryRun", description="Only previews and other dry runs, or only others.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50,
-    after: Annotated[UUID | None, Query(description="Those that began before this one.")] = None,
+    query: Annotated[HistoryQuery, Query()],
 ) -> History:
     """The imports that were asked for with this key, or with any by a key that may see all; the newest first."""
-    chosen = resource(type).type if type else None
+    chosen = resource(query.type).type if query.type else None
     owner = None if caller.admin else caller.name
 
     def read(connection: Connection) -> list[Report]:
         return ledger.list_runs(
             connection,
-            limit=limit,
+            limit=query.limit,
             resource_type=chosen,
-            status=status,
+            status=query.status,
             requested_by=owner,
-            sync=sync,
-            dry_run=dry_run,
-            after=after,
+            sync=query.sync,
+            dry_run=query.dry_run,
+            after=query.after,
         )
 
     found = await service.asked(read)
-    more = request.url.include_query_params(after=found[-1].run_id) if len(found) == limit else None
+    more = request.url.include_query_params(after=found[-1].run_id) if len(found) == query.limit else None
     return History(items=[results.summary(report) for report in found], next=results.relative(more))

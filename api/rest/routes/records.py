@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 from pydantic.alias_generators import to_camel
 
-from api.rest.models.records import Event, RecordDetail, RecordPage
+from api.rest.models.records import Event, RecordDetail, RecordPage, RecordQuery
 from api.rest.problems import Refused, responses
 from api.rest.security.access import Reader
 from api.rest.service import CurrentService
@@ -27,28 +27,21 @@ async def records(
     resource_type: str,
     service: CurrentService,
     caller: Reader,
-    search: Annotated[str | None, Query(description="A text that the record holds somewhere.", max_length=200)] = None,
-    where: Annotated[str | None, Query(description="A filter as text.", max_length=10_000)] = None,
-    sort: Annotated[
-        str | None, Query(description="Fields, each with - before it for the reverse.", max_length=500)
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
-    retired: Annotated[bool, Query(description="Retired records, too.")] = False,
+    query: Annotated[RecordQuery, Query()],
 ) -> RecordPage:
     """Records of a type, in the order of their natural key unless another is given."""
     chosen = resource(resource_type)
     caller.check(Action.READ, [chosen.type])
-    order = tuple(name.strip() for name in (sort or "").split(",") if name.strip())
+    order = tuple(name.strip() for name in (query.sort or "").split(",") if name.strip())
     # In a thread, as a long filter would hold up every other request.
-    chosen_by = await run_sync(parse, where) if where else None
-    wanted = record_pages.Wanted(chosen, chosen_by, search, order, limit, offset, retired)
+    chosen_by = await run_sync(parse, query.where) if query.where else None
+    wanted = record_pages.Wanted(chosen, chosen_by, query.search, order, query.limit, query.offset, query.retired)
     total, items = await service.asked(lambda connection: record_pages.page(connection, wanted))
-    following = request.url.include_query_params(limit=limit, offset=offset + limit)
+    following = request.url.include_query_params(limit=query.limit, offset=query.offset + query.limit)
     shown = [
         {(to_camel(name) if name in ("created_at", "updated_at") else name): v for name, v in i.items()} for i in items
     ]
-    more = f"{following.path}?{following.query}" if offset + limit < total else None
+    more = f"{following.path}?{following.query}" if query.offset + query.limit < total else None
     return RecordPage(fields=list(chosen.fields), items=shown, total=total, next=more)
 
 
