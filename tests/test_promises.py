@@ -27,7 +27,7 @@ def without_chance(text: str) -> list[str]:
     text = re.sub(r"\d+\.\d s", "TIME", text)
     text = re.sub(r"[\d,]+ bytes, TIME", "SIZE", text)
     text = re.sub(r"\b[0-9a-f]{8}\b", "RUN", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d\.\d+\+00:00)?", "MOMENT", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:\d\d)?", "MOMENT", text)
     text = re.sub(r"\S*/examples/", "", text)
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 

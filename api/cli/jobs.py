@@ -10,6 +10,7 @@ import typer
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ValidationError
 
+from api.cli.local_time import utc_time
 from api.cli.terminal import comma_separated
 from schemas.errors import UsageError
 from schemas.filters import both, parse
@@ -64,7 +65,13 @@ _REPEATED = {"where", "sheet"}
 _SYNTAX = {
     "sheet": "NAME=TYPE gives its type, NAME= skips it.",
     "without_rules": "`cmdb rules` lists them.",
+    "since": "In your time zone unless it has an offset.",
+    "until": "In your time zone unless it has an offset.",
+    "as_of": "In your time zone unless it has an offset.",
 }
+
+# The times that an export takes, which the job has in UTC; a date means its end for `until`.
+_TIMES = {"since", "until", "as_of"}
 
 
 def takes(job: type[BaseModel], command: str) -> Callable[[Command], Command]:
@@ -155,6 +162,8 @@ def _converted(option: Declared, text: Any) -> Any:
         return _separator(text)
     if option.name == "where":
         return both([parse(each) for each in text])
+    if option.name in _TIMES:
+        return utc_time(text, end=option.name == "until")
     if option.option.commas:
         return comma_separated(text)
     return _pairs(text, flags(option)) if get_origin(option.type) is dict else text

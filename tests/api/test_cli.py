@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import openpyxl
@@ -100,14 +102,55 @@ def test_preview_tells_how_sheets_and_columns_are_read(cli: Cli, tmp_path: Path)
     assert mapping["overrides"] == ["site"]
 
 
-def test_dry_run_prints_before_and_after(cli: Cli, tmp_path: Path, source: Path) -> None:
-    """The plan names the record, the field and both values."""
+def test_dry_run_prints_a_diff(cli: Cli, tmp_path: Path, source: Path) -> None:
+    """Each record with its sign; of an update, each field before and after; the summary last; no colours in a pipe."""
     cli("import", str(source))
-    changed = write_csv(tmp_path / "changed.csv", [vpc(1, name="renamed")])
+    changed = write_csv(tmp_path / "changed.csv", [vpc(1, name="two\nlines"), vpc(4)])
     done = cli("import", str(changed), "--dry-run")
     assert done.code == 0
-    assert re.search(rf"2 +{vpc_id(1)} +name +net-1 +renamed", done.out)
     assert "dry run: nothing was changed" in done.out
+    diff = [
+        "Changes",
+        f"  ~ vpc {vpc_id(1)}  row 2",
+        "      name: net-1 → two\\nlines",
+        f"  + vpc {vpc_id(4)}  row 3",
+        "",
+        "Plan: 1 to create, 1 to update, 0 to retire, 0 to delete",
+    ]
+    assert "\n".join(diff) in done.out
+    assert "\x1b" not in done.out
+    path = tmp_path / "plan.json"
+    assert "\n".join(diff) in cli("plan", str(changed), "-o", str(path)).out
+    assert "Plan: no changes" in cli("import", str(source), "--dry-run").out
+
+
+def test_a_long_diff_is_cut(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out is counted, and the hint shows it."""
+    path = write_csv(tmp_path / "vpcs.csv", [vpc(n) for n in range(1, 14)])
+    shown = cli("import", str(path), "--dry-run").out
+    assert (shown.count("  + vpc "), "… and 3 more: set CMDB_SAMPLES to show" in shown) == (10, True)
+    monkeypatch.setenv("CMDB_SAMPLES", "1000")
+    settings.cache_clear()
+    assert cli("import", str(path), "--dry-run").out.count("  + vpc ") == 13
+
+
+@pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_diff_is_coloured_on_a_terminal(
+    command: str, database_url: str, source: Path, more: dict[str, str], coloured: bool
+) -> None:
+    """A plus sign is green on a terminal, unless NO_COLOR is set."""
+    terminal, end = pty.openpty()
+    environment = os.environ | {"CMDB_DATABASE_URL": database_url, "TERM": "xterm-256color"} | more
+    started = subprocess.Popen([command, "import", str(source), "--dry-run"], env=environment, stdout=end, stderr=end)
+    os.close(end)
+    shown = b""
+    with suppress(OSError):  # the terminal is closed with the program
+        while chunk := os.read(terminal, 1 << 16):
+            shown += chunk
+    os.close(terminal)
+    assert started.wait() == 3
+    assert (f"\x1b[1;32m+\x1b[0m vpc {vpc_id(1)}".encode() in shown) is coloured, shown.decode()
+    assert f" vpc {vpc_id(1)}".encode() in shown
 
 
 def test_runs_and_show(cli: Cli, source: Path, database_url: str) -> None:
@@ -454,6 +497,7 @@ def test_syncs_are_listed_compared_and_approved(cli: Cli, tmp_path: Path) -> Non
     write_csv(path, [vpc(n, name="renamed") for n in range(4)])
     held = cli("sync", "lab")
     assert (held.code, "cmdb approve" in " ".join((held.out + held.err).split())) == (1, True)
+    assert f"  - vpc {vpc_id(9)}  retire\n\nPlan: 0 to create, 4 to update, 6 to retire, 0 to delete\n" in held.out
     first, second = reversed(json.loads(cli("runs", "--json").out))
     assert cli("approve", second["runId"][:8]).code == 0
     [row] = json.loads(cli("syncs", "--json").out)
@@ -465,8 +509,10 @@ def test_syncs_are_listed_compared_and_approved(cli: Cli, tmp_path: Path) -> Non
     renamed = next(change for change in found["changes"] if change["key"] == vpc_id(1))
     assert renamed["fields"]["name"] == ["net-1", "renamed"]
     shown = cli("diff", first["runId"], last).out
-    assert "4 updated" in shown
-    assert "6 retired" in shown
+    assert f"  ~ vpc {vpc_id(1)}\n      name: net-1 → renamed\n" in shown
+    assert f"  - vpc {vpc_id(9)}  retired\n" in shown
+    assert shown.endswith("\n\n0 created, 4 updated, 0 deleted, 6 retired\n")
+    assert "… and 9 more: --limit shows more" in cli("diff", first["runId"], last, "--limit", "1").out
     backwards = cli("diff", last, first["runId"])
     assert (backwards.code, "name the earlier one first" in " ".join(backwards.err.split())) == (2, True)
     assert "there are lab" in cli("sync", "nothing").err

@@ -52,8 +52,8 @@ class Backend(Protocol):
     def write_rejects(self, run_id: UUID, path: Path, *, guard: bool) -> int:
         """Write the rejected rows of a run to a .csv or .xlsx file; returns how many there are."""
 
-    def difference(self, before: UUID, after: UUID) -> Difference:
-        """Compare two runs; raises UsageError where they are in the wrong order."""
+    def difference(self, before: UUID, after: UUID, *, limit: int) -> Difference:
+        """Compare two runs, with the first changes; raises UsageError where they are in the wrong order."""
 
     def syncs(self) -> list[dict[str, Any]]:
         """Return the syncs, as `api.json_output.syncs_json` does."""

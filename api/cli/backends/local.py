@@ -92,10 +92,10 @@ class Local:
         with reading(self._settings) as connection:
             return write_rejects(connection, run_id, path, guard=guard)
 
-    def difference(self, before: UUID, after: UUID) -> Difference:
+    def difference(self, before: UUID, after: UUID, *, limit: int) -> Difference:
         """Compare two runs."""
         with reading(self._settings) as connection:
-            return difference(connection, before, after)
+            return difference(connection, before, after, most=limit)
 
     def syncs(self) -> list[dict[str, Any]]:
         """Return the syncs that are defined or on schedule."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from api.cli.backends.choice import administration
+from api.cli.local_time import shown_time
 from api.cli.terminal import err, out, print_json, print_plain
 from schemas.settings import SCOPES
 from tasks.store.access import access_log
@@ -99,13 +99,9 @@ def list_(json: Json = False) -> None:
     for row in rows:
         may = row["scope"] or " ".join(row["permissions"])
         cells = (row["name"], may, " ".join(row.get("addresses", ())), row["status"])
-        times = (_when(row.get("expires_at")), _when(row.get("last_used_at")))
+        times = (shown_time(row.get("expires_at")), shown_time(row.get("last_used_at")))
         table.add_row(*(escape(str(cell)) for cell in (*cells, *times, row["in"])))
     out.print(table if rows else "No key yet: cmdb key create NAME")
-
-
-def _when(time: datetime | None) -> str:
-    return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else ""
 
 
 @key.command(epilog="Example: cmdb key rotate netops --keep 60")
@@ -140,8 +136,15 @@ def list_audit(
         return
     table = Table("number", "time", "who", "from", "what", "target", "result", box=None)
     for each in found:
-        time = each.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        cells = (each.number, time, each.who or "", each.address or "", each.what, each.target or "", each.result)
+        cells = (
+            each.number,
+            shown_time(each.at, seconds=True),
+            each.who or "",
+            each.address or "",
+            each.what,
+            each.target or "",
+            each.result,
+        )
         table.add_row(*(escape(str(cell)) for cell in cells))
     out.print(table if found else "No entry.")
 

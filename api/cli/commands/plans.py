@@ -12,6 +12,7 @@ from api.cli.backends.choice import backend
 from api.cli.execution import Ended, exit_code, report_of, run_job
 from api.cli.groups import EXIT_CODES, PLANS
 from api.cli.jobs import job_from, takes
+from api.cli.local_time import shown_time
 from api.cli.options import (
     File,
     Json,
@@ -48,7 +49,7 @@ def plan(
         hidden.write_bytes(orjson.dumps(plan_json(report), option=orjson.OPT_INDENT_2, default=str))
     print_json(plan_json(report)) if json else show_report(out, report)
     if report.plan and report.plan.until:
-        err.print(f"{output} holds the plan, which is kept until {report.plan.until:%Y-%m-%d %H:%M %Z}.", markup=False)
+        err.print(f"{output} holds the plan, which is kept until {shown_time(report.plan.until)}.", markup=False)
     raise Ended(exit_code(report))
 
 

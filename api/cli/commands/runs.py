@@ -89,9 +89,10 @@ def undo(run: RunArgument, json: Json = False, **given: Any) -> None:
 def diff(
     before: Annotated[str, typer.Argument(metavar="RUN", help="The earlier run of a sync.")],
     after: Annotated[str, typer.Argument(metavar="RUN", help="The later one.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many changes to show.")] = 100,
     json: Json = False,
 ) -> None:
     """Compare two runs of a sync: what each read, and what changed in between."""
     used = backend()
-    found = used.difference(used.find_run(before), used.find_run(after))
+    found = used.difference(used.find_run(before), used.find_run(after), limit=limit)
     print_json(difference_json(found)) if json else show_difference(out, found)

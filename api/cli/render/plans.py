@@ -1,4 +1,4 @@
-"""Mappings, samples and changes on a terminal: what a run reads, and what it would do."""
+"""Mappings and samples on a terminal: what a run reads, and how."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from rich.table import Table
 
 from api.cli.render.tables import new_table, shown
 from schemas.mapping import Mapping
-from schemas.reports import Change
 
 
 def mapping_table(mapping: Mapping) -> Table:
@@ -34,37 +33,4 @@ def samples_table(samples: tuple[dict[str, Any], ...]) -> Table:
     table = new_table(*(name.replace("row_number", "row") for name in filled), title="First records")
     for sample in samples:
         table.add_row(*(escape(shown(sample[name])) for name in filled))
-    return table
-
-
-_WHOLE = {
-    "create": "[green]new record[/green]",
-    "created": "[green]new record[/green]",
-    "delete": "[red]deleted[/red]",
-    "deleted": "[red]deleted[/red]",
-    "retire": "[yellow]retired[/yellow]",
-    "retired": "[yellow]retired[/yellow]",
-}
-
-
-def changes_table(changes: tuple[Change, ...], total: int) -> Table:
-    """Field-level before → after of the first changes."""
-    several = len({change.resource_type for change in changes}) > 1
-    table = new_table("row", *(["type"] if several else []), "record", "field", "before", "after", title="Changes")
-    for change in changes:
-        place = [str(change.row or ""), *([change.resource_type] if several else [])]
-        if change.action in _WHOLE:
-            table.add_row(*place, escape(change.key), _WHOLE[change.action], "", "")
-            continue
-        for name, (before, after) in change.fields.items():
-            table.add_row(
-                *place,
-                escape(change.key),
-                name,
-                f"[red]{escape(shown(before))}[/red]",
-                f"[green]{escape(shown(after))}[/green]",
-            )
-    if total > len(changes):
-        table.caption = f"and {total - len(changes):,} more"
-        table.caption_justify = "left"
     return table

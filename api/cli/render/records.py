@@ -7,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli.local_time import shown_time
 from api.cli.render.tables import new_table, shown
 from schemas.model.resource import Resource
 
@@ -29,7 +30,7 @@ def record_table(resource: Resource, found: dict[str, Any]) -> Table:
             table.add_row(escape(spec.title), escape(shown(value)))
     ends = {each["run_id"]: each for each in (*found["history"][-1:], *found["history"][:1])}
     for run, each in ends.items():
-        table.add_row(each["action"], f"{each['at'] or ''} by run {run[:8]}", style="dim")
+        table.add_row(each["action"], f"{shown_time(each['at'], seconds=True)} by run {run[:8]}", style="dim")
     return table
 
 
@@ -37,7 +38,7 @@ def history_table(history: list[dict[str, Any]]) -> Table:
     """What happened to a record, the newest first."""
     table = new_table("when", "what", "run", "source", "who", "field", "before", "after")
     for event in history:
-        head = [event["at"] or "", event["action"], event["run_id"][:8], escape(event["source"])]
+        head = [shown_time(event["at"], seconds=True), event["action"], event["run_id"][:8], escape(event["source"])]
         head.append(escape(event["requested_by"] or ""))
         changed = [(name, shown(each["before"]), shown(each["after"])) for name, each in event["fields"].items()]
         for number, (name, before, after) in enumerate(changed or [("", "", "")]):

@@ -9,8 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from api.cli.local_time import shown_time
 from api.cli.piped import STANDARD_INPUT
-from api.cli.render.plans import changes_table, mapping_table, samples_table
+from api.cli.render.diff import planned_diff
+from api.cli.render.plans import mapping_table, samples_table
 from api.cli.render.tables import SEVERITY_COLOURS, STATUS_COLOURS, counted, new_table, record_rate
 from api.json_output import source_record_count
 from schemas.issues import Issue, Severity
@@ -78,14 +80,20 @@ def _parts(report: Report) -> Iterable[RenderableType]:
         yield mapping_table(report.mapping)
     if report.dry_run and report.samples:
         yield samples_table(report.samples)
-    if report.changes and (report.dry_run or report.plan):
-        yield changes_table(report.changes, change_count(report.counts))
     for notice in report.notices:
         yield Text(notice.message, style=SEVERITY_COLOURS[notice.severity])
     if report.rules:
         yield rules_table(report)
     if report.issues:
         yield issues_table(report.issues)
+    if _is_planned(report):
+        yield planned_diff(report.changes, report.counts)
+
+
+def _is_planned(report: Report) -> bool:
+    """Whether a run says what it would do; one that failed may have come that far."""
+    completed = report.dry_run and report.status is Status.COMPLETED
+    return completed or bool(report.plan) or (report.dry_run and bool(report.changes))
 
 
 def _origin(report: Report) -> RenderableType:
@@ -147,10 +155,11 @@ def runs_table(reports: list[Report]) -> Table:
     for report in reports:
         counts = report.counts
         status = Text(f"{report.state}{' (dry run)' if report.dry_run else ''}", style=STATUS_COLOURS[report.status])
-        when = f"{report.started:%Y-%m-%d %H:%M}" if report.started else ""
         numbers = (counts.create, counts.update, counts.unchanged, counts.rejected)
         figures = [f"{number:,}" for number in numbers]
-        table.add_row(report.run_id[:8], when, status, report.resource_type, escape(report.source), *figures)
+        table.add_row(
+            report.run_id[:8], shown_time(report.started), status, report.resource_type, escape(report.source), *figures
+        )
     return table
 
 

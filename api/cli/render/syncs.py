@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.render.plans import changes_table
-from api.cli.render.tables import local_time, new_table
+from api.cli.local_time import shown_time
+from api.cli.render.diff import found_diff
+from api.cli.render.tables import new_table
 from tasks.store.read.run_diff import Difference
 
 
@@ -19,21 +20,20 @@ def syncs_table(rows: list[dict[str, Any]]) -> Table:
     table = new_table("sync", "source", "last run", "status", "next run", "schedule", "last change")
     for row in rows:
         schedule = ", ".join(row["schedules"]) + ("" if row["active"] or not row["schedules"] else " (off)")
-        cells = (row["name"], row["url"], local_time(row["lastRun"]), row["status"] or "", local_time(row["nextRun"]))
-        table.add_row(*(escape(str(cell)) for cell in (*cells, schedule, local_time(row["lastChange"]))))
+        cells = (row["name"], row["url"], shown_time(row["lastRun"]), row["status"] or "", shown_time(row["nextRun"]))
+        table.add_row(*(escape(str(cell)) for cell in (*cells, schedule, shown_time(row["lastChange"]))))
     return table
 
 
 def show_difference(console: Console, found: Difference) -> None:
     """Print what lies between two runs."""
     table = new_table("", "earlier", "later")
-    for name in ("source", "version", "started"):
-        values = (getattr(report, name) for report in (found.before, found.after))
-        table.add_row(name, *(escape(str(value or "")) for value in values))
+    both = (found.before, found.after)
+    for name in ("source", "version"):
+        table.add_row(name, *(escape(getattr(report, name) or "") for report in both))
+    table.add_row("started", *(shown_time(report.started, seconds=True) for report in both))
     for name in asdict(found.before.counts):
-        values = (getattr(report.counts, name) for report in (found.before, found.after))
-        table.add_row(name, *(f"{value:,}" for value in values))
+        table.add_row(name, *(f"{getattr(report.counts, name):,}" for report in both))
     console.print(table)
-    console.print(", ".join(f"{count:,} {what}" for what, count in found.counts.items()))
-    if found.changes:
-        console.print(changes_table(found.changes, sum(found.counts.values())))
+    console.print()
+    console.print(found_diff(found.changes, found.counts))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
+from unicodedata import category
 
 from rich.table import Table
 
@@ -18,6 +18,9 @@ STATUS_COLOURS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCEL
 
 # Characters of a value.
 _WIDEST = 60
+
+# Control characters, what changes the direction of text, and the ends of lines.
+_STEERING = {"Cc", "Cf", "Zl", "Zp"}
 
 
 def new_table(*columns: str, title: str | None = None) -> Table:
@@ -37,11 +40,6 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def local_time(time: datetime | None) -> str:
-    """Return a time in the time zone of this machine, to the minute; empty for none."""
-    return time.astimezone().strftime("%Y-%m-%d %H:%M") if time else ""
-
-
 def shown(value: Any) -> str:
     """A stored value as a person reads it."""
     if value is None:
@@ -50,5 +48,10 @@ def shown(value: Any) -> str:
         value = [f"{key}={item}" for key, item in value.items()]
     if isinstance(value, bool):
         value = "yes" if value else "no"
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = printable(",".join(map(str, value)) if isinstance(value, list) else str(value))
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def printable(text: str) -> str:
+    r"""Return a text on one line: characters that could steer the terminal as `\n` or `\x1b`."""
+    return "".join(sign.encode("unicode_escape").decode() if category(sign) in _STEERING else sign for sign in text)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 import psycopg2
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -77,13 +77,21 @@ def _new_engine(url: str) -> Engine:
         raise UsageError(
             f"CMDB_DATABASE_URL names {parsed.get_backend_name()}, and cmdb keeps its records in PostgreSQL."
         )
-    return create_engine(
+    made = create_engine(
         parsed.set(drivername="postgresql+psycopg2"),
         pool_size=_KEPT,
         max_overflow=_BURST,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "application_name": "cmdb", "keepalives_idle": 30},
     )
+    event.listen(made, "connect", _use_utc)
+    return made
+
+
+def _use_utc(connection: psycopg2.extensions.connection, _: object) -> None:
+    """Have times in UTC whatever the server's time zone is; not by a startup option, which some poolers refuse."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("set timezone to 'UTC'")
 
 
 @contextmanager
