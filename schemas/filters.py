@@ -133,7 +133,7 @@ class _Group(_Node):
         return self
 
 
-class All(_Group):
+class AllOf(_Group):
     """Conditions that hold together."""
 
     all: Annotated[tuple[Filter, ...], FailFast()] = Field(min_length=1, max_length=_MOST)
@@ -146,7 +146,7 @@ class All(_Group):
         return " and ".join(str(part) if isinstance(part, Condition) else f"({part})" for part in self.all)
 
 
-class Any_(_Group):  # noqa: N801  # `Any` is typing's
+class AnyOf(_Group):
     """Conditions of which one holds."""
 
     any: Annotated[tuple[Filter, ...], FailFast()] = Field(min_length=1, max_length=_MOST)
@@ -156,10 +156,10 @@ class Any_(_Group):  # noqa: N801  # `Any` is typing's
         return self.any
 
     def __str__(self) -> str:
-        return " or ".join(f"({part})" if isinstance(part, Any_) else str(part) for part in self.any)
+        return " or ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.any)
 
 
-Filter = Condition | All | Any_
+Filter = Condition | AllOf | AnyOf
 
 Single = StrictStr | StrictBool | StrictInt | StrictFloat
 """A value of the short form."""
@@ -167,7 +167,7 @@ Single = StrictStr | StrictBool | StrictInt | StrictFloat
 
 def both(filters: list[Filter]) -> Filter | None:
     """Return the filter that holds where all of these do; None where there are none."""
-    return All(all=tuple(filters)) if len(filters) > 1 else filters[0] if filters else None
+    return AllOf(all=tuple(filters)) if len(filters) > 1 else filters[0] if filters else None
 
 
 class Range(_Node):
@@ -301,13 +301,13 @@ class _Parser:
         parts = [self._together()]
         while self._take("or"):
             parts.append(self._together())
-        return parts[0] if len(parts) == 1 else self._made(Any_, any=tuple(parts))
+        return parts[0] if len(parts) == 1 else self._made(AnyOf, any=tuple(parts))
 
     def _together(self) -> Filter:
         parts = [self._unit()]
         while self._take("and"):
             parts.append(self._unit())
-        return parts[0] if len(parts) == 1 else self._made(All, all=tuple(parts))
+        return parts[0] if len(parts) == 1 else self._made(AllOf, all=tuple(parts))
 
     def _unit(self) -> Filter:
         if self._take("("):
@@ -323,7 +323,7 @@ class _Parser:
         op = self._operator(field)
         return self._made(Condition, field=str(field), op=op, value=tuple(self._values(op)))
 
-    def _made(self, model: type[Condition | All | Any_], **members: Any) -> Filter:
+    def _made(self, model: type[Condition | AllOf | AnyOf], **members: Any) -> Filter:
         try:
             return model(**members)
         except ValidationError as error:

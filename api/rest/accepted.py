@@ -29,9 +29,9 @@ IdempotencyKey = Annotated[
 def links(request: Request, run_id: UUID) -> dict[str, str]:
     """Return where a run is read and stopped."""
     return {
-        "progress": request.url_for("import_progress", import_id=run_id).path,
-        "events": request.url_for("import_events", import_id=run_id).path,
-        "result": request.url_for("import_result", import_id=run_id).path,
+        "progress": request.url_for("get_import_progress", import_id=run_id).path,
+        "events": request.url_for("watch_import", import_id=run_id).path,
+        "result": request.url_for("get_import_result", import_id=run_id).path,
         "cancel": request.url_for("cancel_import", import_id=run_id).path,
     }
 

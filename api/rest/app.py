@@ -15,9 +15,7 @@ from starlette.types import ASGIApp
 
 from api import pages
 from api.rest import problems
-from api.rest.models.imports import ImportRequest
-from api.rest.models.plans import PlanRequest
-from api.rest.problems import Problem
+from api.rest.openapi import describe, operation_id
 from api.rest.progress import Watches
 from api.rest.routes import (
     exports,
@@ -81,6 +79,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
     app.state.settings = settings
     app.state.access = access
@@ -89,7 +88,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
         app.include_router(routes.router)
     pages.mount(app)
     problems.install(app)
-    _declare(app)
+    describe(app)
     return _with_cors(Guard(Audited(NoNul(app), app.state.audit), settings, access), settings)
 
 
@@ -126,16 +125,3 @@ async def _take_turns(runs: Runs) -> None:
         except Exception as error:  # whatever keeps Prefect from answering is told by what needs it
             log.debug("the queues keep their order: %s", error)
         await asyncio.sleep(max(_TURN, 10 * (time.monotonic() - began)))
-
-
-def _declare(app: FastAPI) -> None:
-    """Add to the OpenAPI document what no operation declares by its signature."""
-    document = app.openapi()
-    schemas = document["components"]["schemas"]
-    for model in (Problem, ImportRequest, PlanRequest):
-        made = model.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
-        schemas |= made.pop("$defs", {}) | {model.__name__: made}
-    for path in document["paths"].values():
-        for operation in path.values():
-            # FastAPI declares its own form of a wrong request; ours is a problem.
-            operation["responses"].get("422", {}).get("content", {}).pop("application/json", None)

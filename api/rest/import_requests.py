@@ -9,7 +9,7 @@ from uuid import UUID
 from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from api.rest import uploads
@@ -21,55 +21,76 @@ from api.rest.security.access_log import note_also
 from api.rest.service import Service
 from api.rest.uploads import Upload
 
-_SCHEMA = ImportOptions.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")["properties"]
+FORMS: dict[str, tuple[type[BaseModel], ...]] = {
+    "PreviewForm": (ImportRequest,),
+    "ExecuteForm": (ImportRequest, PlanRequest),
+}
+"""The forms of the operations: the name of each in the description, and the models whose members it has as parts."""
+
+_MEMBERS = ImportOptions.model_json_schema(by_alias=True)["properties"]
 
 # Lists are repeated parts, and objects are JSON.
-_FORM = {name: schema.get("type") for name, schema in _SCHEMA.items()}
+_TYPES = {name: schema.get("type") for name, schema in _MEMBERS.items()}
 
 
-def _options_schema() -> dict[str, Any]:
-    part = {"type": "string", "contentMediaType": "application/octet-stream", "description": "The file."}
-    form = {name: _as_part(schema) for name, schema in _SCHEMA.items()}
-    upload = {"type": "string", "format": "uuid", "description": "In the file's place."}
-    return {"type": "object", "properties": {"file": part, "uploadId": upload, **form}}
+def form_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of a form: a file, and the members of its models as parts, none of which is required."""
+    file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    parts: dict[str, Any] = {"file": file | {"description": "The file to import, with its name."}}
+    for model in FORMS[name]:
+        schema = model.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+        # What names the file or the plan comes first.
+        named = sorted(schema["properties"].items(), key=lambda member: member[0] not in schema["required"])
+        parts |= {part: _as_part(member) for part, member in named}
+    return {"type": "object", "title": name, "properties": parts, "additionalProperties": False}
 
 
 def _as_part(schema: dict[str, Any]) -> dict[str, Any]:
-    """A field as a part of a form, where an object is JSON text."""
-    if schema.get("type") == "object":
-        return {"type": "string", "description": f"{schema.get('description', '')} As JSON."}
-    return {name: value for name, value in schema.items() if name not in ("$ref", "default")} | (
-        {} if "type" in schema or "anyOf" in schema else {"type": "string"}
-    )
+    """The schema of a member as that of a part, which is left out where the member is null or has its default."""
+    kinds = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    part = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    return part | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})
 
 
-def request_body(*models: str) -> dict[str, Any]:
-    """Return how OpenAPI describes the body: one of these models as JSON, or a form with the same options."""
-    schemas = [{"$ref": f"#/components/schemas/{name}"} for name in models]
-    return {
-        "required": True,
-        "content": {
-            "application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}},
-            "multipart/form-data": {"schema": _options_schema()},
-        },
-    }
+def form_body(name: str) -> dict[str, Any]:
+    """Return how OpenAPI describes the body of an operation that takes a form, or the same members as JSON.
+
+    Only the form is described, as generators of clients choose between two kinds of body wrongly.
+    """
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 # The longest part of a form that is no file: a mapping of many columns.
 _PART = 1 << 19
+_LIMITS: dict[str, int] = {"max_files": 1, "max_fields": 60, "max_part_size": _PART}
 
 
 async def requested_plan(request: Request) -> PlanRequest | None:
-    """The plan that a request names in place of a file."""
-    if _is_form(request):
+    """Return the plan that a request names in place of a file; None where it names none."""
+    where, given = ("form", await _named_parts(request)) if _is_form(request) else ("body", await _members(request))
+    if "planId" not in given:
         return None
     try:
-        body = json.loads(await request.body())
-        return PlanRequest.model_validate(body) if isinstance(body, dict) and "planId" in body else None
+        return PlanRequest.model_validate(given)
     except ValidationError as error:
-        raise _invalid(error, "body") from error
+        raise _invalid(error, where) from error
+    finally:
+        await request.close()
+
+
+async def _named_parts(request: Request) -> dict[str, Any]:
+    """The parts of a form that have a value; the form stays open for whoever reads its file."""
+    return {name: value for name, value in (await request.form(**_LIMITS)).multi_items() if value}
+
+
+async def _members(request: Request) -> dict[str, Any]:
+    """The members of a JSON body; none where it is not an object, which is reported where a file is read."""
+    try:
+        body = json.loads(await request.body())
     except (ValueError, RecursionError):
-        return None  # what is wrong with it is told where a file is asked for
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _is_form(request: Request) -> bool:
@@ -79,7 +100,7 @@ def _is_form(request: Request) -> bool:
 async def requested_import(request: Request, service: Service, caller: Caller) -> tuple[ImportOptions, Upload]:
     """What a request asks for, and the file that it sends or names."""
     if _is_form(request):
-        async with request.form(max_files=1, max_fields=60, max_part_size=_PART) as form:
+        async with request.form(**_LIMITS) as form:
             options = _options(form)
             if "file" in form:
                 upload = await _kept(service, form, caller)
@@ -106,10 +127,10 @@ def _options(form: FormData) -> ImportOptions:
             continue
         if isinstance(value, UploadFile):
             raise Refused(422, f"The part '{name}' is a file: only 'file' may be one.", "wrong-request")
-        if _FORM.get(name) == "array":
+        if _TYPES.get(name) == "array":
             given.setdefault(name, []).extend([value] if value else [])
         elif value:
-            given[name] = _json(name, value) if _FORM.get(name) == "object" else value
+            given[name] = _json(name, value) if _TYPES.get(name) == "object" else value
     try:
         return ImportOptions.model_validate(given)
     except ValidationError as error:

@@ -120,12 +120,26 @@ def install(app: FastAPI) -> None:
         return answer(500, "Something went wrong here, and was logged; it is not your request.", request.url.path)
 
 
+_MEANINGS = {
+    400: "The request is malformed, or was sent to another host name.",
+    401: "The API key is missing or unknown.",
+    403: "The key lacks the permission, or the request came from a page of another site or through an unknown proxy.",
+    404: "There is nothing of that id or name that the key may see.",
+    409: "The request does not fit the current state.",
+    410: "What was requested has expired and is deleted.",
+    413: "The request, or what the key stores, is too large.",
+    415: "The file is not one of the supported formats.",
+    416: "The requested range is not part of the file.",
+    422: "The request is wrong: `detail` says what to correct, `errors` where.",
+    429: "Too many requests or runs: `Retry-After` says when to try again.",
+    500: "An error of the server, which is in its log.",
+    503: "The database or Prefect does not answer: try again after `Retry-After` seconds.",
+    507: "The server has no space left.",
+}
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": HTTPStatus(status).phrase,
-        "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for status in (400, 401, 403, 404, 409, 410, 413, 415, 422, 429, 500, 503, 507)
+    status: {"description": meaning, "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    for status, meaning in _MEANINGS.items()
 }
 """The problems that any operation may answer with."""
 

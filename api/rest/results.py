@@ -101,10 +101,10 @@ def _links(request: Request, here: Service, report: Report) -> dict[str, str]:
     if report.counts.rejected and not report.dry_run:
         # One table can't hold rows of several types.
         for ending in ("xlsx",) if report.parts and not report.mapping else ("csv", "xlsx"):
-            address = request.url_for("rejects", import_id=report.run_id, ending=ending)
+            address = request.url_for("download_rejected_rows", import_id=report.run_id, ending=ending)
             links[f"rejects{ending.capitalize()}"] = address.path
     if report.plan and not report.plan.applied and not report.dry_run:
-        links["approve"] = request.url_for("approve", import_id=report.run_id).path
+        links["approve"] = request.url_for("approve_plan", import_id=report.run_id).path
     return links
 
 

@@ -43,7 +43,7 @@ def add_streams(router: APIRouter, path: str, name: str, flow: BulkFlow) -> None
 
     router.get(
         f"{path}/events",
-        name=f"{name}_events",
+        name=f"watch_{name}",
         response_class=EventSourceResponse,
         responses=responses(404),
         dependencies=[Depends(check_visible)],

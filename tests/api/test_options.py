@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from api.cli.jobs import LEFT_OUT, flags, offered
 from api.cli.main import app
-from api.rest.import_requests import request_body
+from api.rest.import_requests import form_schema
 from api.rest.models.exports import ExportRequest
 from api.rest.models.imports import ImportOptions
 from api.rest.models.job_request import JobRequest
@@ -107,7 +107,7 @@ def test_a_request_has_the_options_of_its_job(request_model: type[JobRequest]) -
 
 def test_a_form_has_the_options_of_an_import() -> None:
     """The parts of a form are the members of the JSON, next to the file or its upload."""
-    form = request_body("ImportRequest")["content"]["multipart/form-data"]["schema"]["properties"]
+    form = form_schema("PreviewForm")["properties"]
     members = {to_camel(each.member) for each in declared_options(ImportJob)}
     assert set(form) == {*members, "file", "uploadId"}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import UsageError
-from schemas.filters import All, Any_, Condition, Filter, Filters, Op, both, of_fields, parse
+from schemas.filters import AllOf, AnyOf, Condition, Filter, Filters, Op, both, of_fields, parse
 from tests.laws import law
 
 FILTERS: TypeAdapter[Filter] = TypeAdapter(Filter)
@@ -114,20 +114,20 @@ def test_fields(text: str, field: str) -> None:
 @pytest.mark.parametrize(
     ("text", "tree"),
     [
-        ("a=1 and b=1 and c=1", All(all=(A, B, C))),
-        ("a=1 or b=1 or c=1", Any_(any=(A, B, C))),
-        ("a=1 or b=1 and c=1", Any_(any=(A, All(all=(B, C))))),
-        ("a=1 AND b=1 Or c=1", Any_(any=(All(all=(A, B)), C))),
-        ("(a=1 or b=1) and c=1", All(all=(Any_(any=(A, B)), C))),
-        ("a=1 and (b=1 or (c=1 and d=1))", All(all=(A, Any_(any=(B, All(all=(C, D))))))),
+        ("a=1 and b=1 and c=1", AllOf(all=(A, B, C))),
+        ("a=1 or b=1 or c=1", AnyOf(any=(A, B, C))),
+        ("a=1 or b=1 and c=1", AnyOf(any=(A, AllOf(all=(B, C))))),
+        ("a=1 AND b=1 Or c=1", AnyOf(any=(AllOf(all=(A, B)), C))),
+        ("(a=1 or b=1) and c=1", AllOf(all=(AnyOf(any=(A, B)), C))),
+        ("a=1 and (b=1 or (c=1 and d=1))", AllOf(all=(A, AnyOf(any=(B, AllOf(all=(C, D))))))),
         ("((a=1))", A),
-        ("(a=1)and(b=1)", All(all=(A, B))),
+        ("(a=1)and(b=1)", AllOf(all=(A, B))),
         (
             "f between 1 and 2 and a=1",
-            All(all=(Condition(field="f", op=Op.BETWEEN, value=("1", "2")), A)),
+            AllOf(all=(Condition(field="f", op=Op.BETWEEN, value=("1", "2")), A)),
         ),
-        ("f in a, b and a=1", All(all=(Condition(field="f", op=Op.IN, value=("a", "b")), A))),
-        ("f is null or a=1", Any_(any=(Condition(field="f", op=Op.IS_NULL, value=()), A))),
+        ("f in a, b and a=1", AllOf(all=(Condition(field="f", op=Op.IN, value=("a", "b")), A))),
+        ("f is null or a=1", AnyOf(any=(Condition(field="f", op=Op.IS_NULL, value=()), A))),
     ],
 )
 def test_precedence(text: str, tree: Filter) -> None:
@@ -193,13 +193,13 @@ CONDITIONS = st.sampled_from(Op).flatmap(
 def joined(parts: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
     """Trees of these parts; one of a single part is written as that part, and so reads as it."""
     several = st.lists(parts, min_size=2, max_size=3).map(tuple)
-    return st.builds(All, all=several) | st.builds(Any_, any=several)
+    return st.builds(AllOf, all=several) | st.builds(AnyOf, any=several)
 
 
 @law()
 @given(tree=st.recursive(CONDITIONS, joined, max_leaves=8))
-@example(tree=All(all=(All(all=(A, B)), C)))
-@example(tree=Any_(any=(A, Any_(any=(B, C)))))
+@example(tree=AllOf(all=(AllOf(all=(A, B)), C)))
+@example(tree=AnyOf(any=(A, AnyOf(any=(B, C)))))
 @example(tree=Condition(field="f", op=Op.CONTAINS, value=("address",)))
 def test_a_written_filter_reads_as_it_was(tree: Filter) -> None:
     """Whatever the fields, values and brackets, in the language as in JSON."""
@@ -223,7 +223,7 @@ def test_a_written_filter_reads_as_it_was(tree: Filter) -> None:
         ({"field": "a", "op": "is_not_null", "value": None}, Condition(field="a", op=Op.NOT_NULL, value=())),
         (
             {"all": [{"field": "a", "op": "eq", "value": "1"}, {"any": [{"field": "b", "op": "eq", "value": "1"}]}]},
-            All(all=(A, Any_(any=(B,)))),
+            AllOf(all=(A, AnyOf(any=(B,)))),
         ),
     ],
 )
@@ -254,7 +254,7 @@ def test_wrong_json(sent: dict[str, Any], says: str) -> None:
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize(("filters", "tree"), [([], None), ([A], A), ([A, B], All(all=(A, B)))])
+@pytest.mark.parametrize(("filters", "tree"), [([], None), ([A], A), ([A, B], AllOf(all=(A, B)))])
 def test_several_filters_hold_together(filters: list[Filter], tree: Filter | None) -> None:
     """None, one and two."""
     assert both(filters) == tree

@@ -39,7 +39,7 @@ router = APIRouter(prefix="/api/export", tags=["exports"])
 
 
 @router.post("", status_code=202, responses=responses(404, 409, 413, 507))
-async def export(
+async def start_export(
     request: Request,
     response: Response,
     asked: ExportRequest,
@@ -89,9 +89,9 @@ def _file_name(chosen: list[Resource], suffix: str) -> str:
 
 def _links(request: Request, export_id: UUID) -> dict[str, str]:
     return {
-        "progress": request.url_for("export_progress", export_id=export_id).path,
-        "events": request.url_for("export_events", export_id=export_id).path,
-        "download": request.url_for("download", export_id=export_id).path,
+        "progress": request.url_for("get_export_progress", export_id=export_id).path,
+        "events": request.url_for("watch_export", export_id=export_id).path,
+        "download": request.url_for("download_export", export_id=export_id).path,
         "cancel": request.url_for("cancel_export", export_id=export_id).path,
     }
 
@@ -109,7 +109,7 @@ def _unmake(folder: Path) -> None:
 
 
 @router.post("/count", responses=responses(404))
-async def count(asked: CountRequest, service: CurrentService, caller: Exporter) -> Count:
+async def count_records(asked: CountRequest, service: CurrentService, caller: Exporter) -> Count:
     """How many records an export with that filter would have."""
     chosen = resource(asked.resource_type)
     caller.check(Action.EXPORT, [chosen.type])
@@ -118,7 +118,7 @@ async def count(asked: CountRequest, service: CurrentService, caller: Exporter) 
 
 
 @router.get("/progress/{export_id}", responses=responses(404))
-async def export_progress(export_id: UUID, service: CurrentService, caller: AnyKey) -> ExportProgress:
+async def get_export_progress(export_id: UUID, service: CurrentService, caller: AnyKey) -> ExportProgress:
     """Where an export stands."""
     return ExportProgress.of(await service.visible(export_id, EXPORT, caller), service.prefect_page)
 
@@ -129,10 +129,9 @@ add_streams(router, "/progress/{export_id}", "export", EXPORT)
 @router.get(
     "/download/{export_id}",
     response_class=FileResponse,
-    responses=responses(404, 409, 410)
-    | {200: declared("The file.", *_MEDIA), 206: declared("The range that was requested.", *_MEDIA)},
+    responses=responses(404, 409, 410) | declared("The file.", *_MEDIA),
 )
-async def download(request: Request, export_id: UUID, service: CurrentService, caller: AnyKey) -> FileResponse:
+async def download_export(request: Request, export_id: UUID, service: CurrentService, caller: AnyKey) -> FileResponse:
     """The file of an export; a part of it where a Range is asked for."""
     standing = await service.visible(export_id, EXPORT, caller)
     caller.check(Action.EXPORT, _types(standing))

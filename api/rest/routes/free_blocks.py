@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/free", tags=["records"])
 
 
 @router.get("", responses=responses())
-async def free(
+async def find_free_blocks(
     service: CurrentService,
     caller: Reader,
     size: Annotated[int, Query(ge=0, le=128, description="The prefix length of the blocks.")],

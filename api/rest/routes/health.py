@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from prefect.client.schemas.objects import WorkerStatus
@@ -16,7 +17,7 @@ from sqlalchemy import text
 from starlette.datastructures import State
 
 from api.rest.models.session import Health
-from api.rest.problems import responses
+from api.rest.problems import RESPONSES, responses
 from api.rest.security.access import Reader
 from api.rest.service import CurrentService, Service
 from deployments.definitions import POOL
@@ -27,15 +28,20 @@ from tasks.store import ledger
 
 router = APIRouter(tags=["health"])
 
+_PUBLIC: dict[int | str, dict[str, Any]] = {status: RESPONSES[status] for status in (400, 403, 500)}
+"""The problems of an operation that needs no key and has no limit of requests."""
 
-@router.get("/healthz")
-async def healthz() -> Health:
+
+@router.get("/healthz", responses=_PUBLIC)
+async def check_health() -> Health:
     """Whether this process lives."""
     return Health(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": Health, "description": "A part of the system does not answer."}})
-async def readyz(request: Request, response: Response, service: CurrentService) -> Health:
+@router.get(
+    "/readyz", responses=_PUBLIC | {503: {"model": Health, "description": "A part of the system does not answer."}}
+)
+async def check_readiness(request: Request, response: Response, service: CurrentService) -> Health:
     """Whether an import would be carried out now: the database, Prefect and a worker answer."""
     found = await _looked(request.app.state, service)
     response.status_code = 200 if found.status == "ok" else 503
@@ -88,8 +94,13 @@ async def _worker(service: Service) -> str:
     return "ok" if alive else "No worker is there: start one with `cmdb worker`."
 
 
-@router.get("/metrics", response_class=Response, responses=responses() | {200: {"content": {"text/plain": {}}}})
-async def metrics(service: CurrentService, caller: Reader) -> Response:
+_FIGURES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The figures as text."}
+}
+
+
+@router.get("/metrics", response_class=Response, responses=responses() | _FIGURES)
+async def get_metrics(service: CurrentService, caller: Reader) -> Response:
     """Figures of all imports, as the ledger has them; the same from every process."""
     caller.check(Action.READ, RESOURCES)
     figures = await service.asked(ledger.figures)

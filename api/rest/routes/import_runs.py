@@ -33,7 +33,7 @@ router = APIRouter(prefix="/api", tags=["imports"])
 
 
 @router.get("/import/progress/{import_id}", responses=responses(404))
-async def import_progress(import_id: UUID, service: CurrentService, caller: AnyKey) -> ImportProgress:
+async def get_import_progress(import_id: UUID, service: CurrentService, caller: AnyKey) -> ImportProgress:
     """Where an import stands."""
     return ImportProgress.of(await service.visible(import_id, IMPORT, caller, approving=True), service.prefect_page)
 
@@ -42,7 +42,7 @@ add_streams(router, "/import/progress/{import_id}", "import", IMPORT)
 
 
 @router.get("/import/result/{import_id}", responses=responses(404, 409))
-async def import_result(
+async def get_import_result(
     request: Request,
     import_id: UUID,
     service: CurrentService,
@@ -59,7 +59,7 @@ async def import_result(
 
 
 @router.get("/import/result/{import_id}/rejects", responses=responses(404, 409))
-async def rejected(
+async def list_rejected_rows(
     request: Request,
     import_id: UUID,
     service: CurrentService,
@@ -86,9 +86,9 @@ async def rejected(
 @router.get(
     "/import/result/{import_id}/rejects.{ending}",
     response_class=FileResponse,
-    responses=responses(404, 409) | {200: declared("The rejected rows, to fix and import.", *TABLES)},
+    responses=responses(404, 409) | declared("The rejected rows, to fix and import.", *TABLES),
 )
-async def rejects(
+async def download_rejected_rows(
     import_id: UUID,
     ending: Literal["csv", "xlsx"],
     service: CurrentService,
@@ -136,7 +136,7 @@ async def undo_import(
 
 
 @router.get("/imports/daily", responses=responses())
-async def daily(
+async def count_daily_imports(
     service: CurrentService,
     caller: AnyKey,
     days: Annotated[int, Query(ge=1, le=366, description="How many days, today included.")] = 30,
@@ -151,7 +151,7 @@ async def daily(
 
 
 @router.get("/imports", responses=responses(404))
-async def imports(
+async def list_imports(
     request: Request,
     service: CurrentService,
     caller: AnyKey,

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from api.json_output import mapping_json, sheets_json
 from api.rest import results, uploads
 from api.rest.accepted import IdempotencyKey, accepted, links, reused
-from api.rest.import_requests import find_upload, request_body, requested_import, requested_plan
+from api.rest.import_requests import find_upload, form_body, requested_import, requested_plan
 from api.rest.models.results import Preview, SavedMapping, UploadDetail
 from api.rest.models.runs import Accepted
 from api.rest.problems import Refused, answer, responses
@@ -39,12 +39,12 @@ router = APIRouter(prefix="/api", tags=["imports"])
 
 @router.post(
     "/import/preview",
-    openapi_extra={"requestBody": request_body("ImportRequest")},
+    openapi_extra=form_body("PreviewForm"),
     responses=responses(404, 413, 415, 507)
     | {202: {"model": Accepted, "description": "It takes longer: read its progress."}},
     response_model=Preview,
 )
-async def preview(request: Request, service: CurrentService, caller: Previewer) -> Any:
+async def preview_import(request: Request, service: CurrentService, caller: Previewer) -> Any:
     """Send a file and learn what it holds and what importing it would do; nothing is changed.
 
     The answer has the plan's id, by which exactly that is executed, and the upload's id, by which it is previewed with
@@ -100,10 +100,10 @@ async def _end_of(service: Service, run: FlowRun) -> Standing | None:
 @router.post(
     "/import/execute",
     status_code=202,
-    openapi_extra={"requestBody": request_body("ImportRequest", "PlanRequest")},
+    openapi_extra=form_body("ExecuteForm"),
     responses=responses(404, 409, 410, 413, 415, 507),
 )
-async def execute(
+async def execute_import(
     request: Request,
     response: Response,
     service: CurrentService,
@@ -152,13 +152,13 @@ async def _check_same(service: Service, run: FlowRun, job: ImportJob, upload: Up
 
 
 @router.get("/uploads/{upload_id}", responses=responses(404))
-async def upload(upload_id: UUID, service: CurrentService, caller: AnyKey) -> UploadDetail:
+async def get_upload(upload_id: UUID, service: CurrentService, caller: AnyKey) -> UploadDetail:
     """A file that was sent before, while it is kept."""
     return (await find_upload(service, str(upload_id), caller)).shown()
 
 
 @router.get("/mappings", responses=responses())
-async def mappings(service: CurrentService, caller: AnyKey) -> list[SavedMapping]:
+async def list_mappings(service: CurrentService, caller: AnyKey) -> list[SavedMapping]:
     """The saved mappings of the types that the key may do something with."""
     found = await service.asked(saved_mappings)
     return [SavedMapping.model_validate(each) for each in found if caller.knows([each["resource_type"]])]

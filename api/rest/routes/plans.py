@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api", tags=["imports"])
 
 
 @router.post("/import/{import_id}/approve", status_code=202, responses=responses(404, 409, 410))
-async def approve(
+async def approve_plan(
     request: Request,
     response: Response,
     import_id: UUID,

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/records", tags=["records"])
 
 
 @router.get("/{resource_type}", responses=responses(404))
-async def records(
+async def list_records(
     request: Request,
     resource_type: str,
     service: CurrentService,
@@ -46,7 +46,7 @@ async def records(
 
 
 @router.get("/{resource_type}/record", responses=responses(404))
-async def record(
+async def get_record(
     resource_type: str,
     service: CurrentService,
     caller: Reader,

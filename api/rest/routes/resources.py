@@ -17,9 +17,9 @@ from api.rest.models.resources import ResourceDetail, ResourceSummary, RuleSumma
 from api.rest.problems import responses
 from api.rest.security.access import ANY_KEY
 from api.rest.service import CurrentService
+from schemas.model import rule_listing
 from schemas.model.json_schema import json_schema
 from schemas.model.resource import Resource
-from schemas.model.rule_listing import list_rules
 from schemas.resources import RESOURCES, creatable, resource
 from tasks.rules.load import load_rules
 from tasks.steps.templates import template_name, write_template
@@ -28,13 +28,13 @@ router = APIRouter(prefix="/api", tags=["resources"])
 
 
 @router.get("/resources", dependencies=[ANY_KEY], responses=responses())
-async def resources() -> list[ResourceSummary]:
+async def list_resources() -> list[ResourceSummary]:
     """The resource types."""
     return [ResourceSummary(**_named(each), fields=len(each.fields)) for each in RESOURCES.values()]
 
 
 @router.get("/resources/{resource_type}", dependencies=[ANY_KEY], responses=responses(404))
-async def resource_detail(resource_type: str) -> ResourceDetail:
+async def get_resource(resource_type: str) -> ResourceDetail:
     """One resource type: its fields, and the JSON Schema of a record."""
     chosen = resource(resource_type)
     fields = fields_json(chosen)["fields"]
@@ -48,14 +48,14 @@ async def resource_detail(resource_type: str) -> ResourceDetail:
 
 
 @router.get("/rules", dependencies=[ANY_KEY], responses=responses(404))
-async def rules(
+async def list_rules(
     service: CurrentService,
     resource_type: Annotated[str | None, Query(alias="resourceType", description="Only those of this type.")] = None,
 ) -> list[RuleSummary]:
     """The rules of rows and records: the built-in ones, then the user's own."""
     chosen = resource(resource_type).type if resource_type else None
     own = await run_sync(load_rules, service.settings.rules)
-    return [RuleSummary.model_validate(asdict(each)) for each in list_rules(own, chosen)]
+    return [RuleSummary.model_validate(asdict(each)) for each in rule_listing.list_rules(own, chosen)]
 
 
 def _named(chosen: Resource) -> dict[str, object]:
@@ -66,9 +66,9 @@ def _named(chosen: Resource) -> dict[str, object]:
     "/templates/{format}/{resource_type}",
     response_class=FileResponse,
     dependencies=[ANY_KEY],
-    responses=responses(404) | {200: declared("The template.", *TABLES, "application/json")},
+    responses=responses(404) | declared("The template.", *TABLES, "application/json"),
 )
-async def template(
+async def download_template(
     format: Literal["csv", "xlsx", "excel", "json"], resource_type: str, service: CurrentService
 ) -> FileResponse:
     """An empty file of a type that says what each column takes, and imports once it is filled in."""

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api/session", tags=["session"])
 
 
 @router.get("", responses=responses(), response_model_exclude_none=True)
-async def session(request: Request, asking: AnyKey) -> Session:
+async def get_session(request: Request, asking: AnyKey) -> Session:
     """Who asks, and what that may do."""
     scopes = [scope for scope in SCOPES if scope in asking.scopes]
     needed = await run_sync(access(request).needed)

@@ -36,7 +36,7 @@ _OPEN = "http"
 
 
 @router.post("/sync", status_code=202, responses=responses(404, 409))
-async def sync(
+async def start_sync(
     request: Request,
     response: Response,
     asked: SyncRequest,
@@ -82,7 +82,7 @@ def _check_source(job: SyncJob, caller: Caller) -> None:
 
 
 @router.get("/syncs", responses=responses())
-async def syncs(service: CurrentService, caller: AnyKey) -> list[Sync]:
+async def list_syncs(service: CurrentService, caller: AnyKey) -> list[Sync]:
     """The syncs that were asked for with this key; with the scope admin all, those on schedule too."""
     owner = None if caller.admin else caller.name
 
@@ -95,7 +95,7 @@ async def syncs(service: CurrentService, caller: AnyKey) -> list[Sync]:
 
 
 @router.get("/import/{import_id}/diff/{later_id}", responses=responses(404))
-async def diff(
+async def compare_imports(
     import_id: UUID,
     later_id: UUID,
     service: CurrentService,

@@ -34,16 +34,16 @@ log = logging.getLogger("cmdb.api")
 AUDITED = {
     "log_in": "sign-in",
     "log_out": "sign-out",
-    "preview": "preview",
-    "execute": "import",
-    "approve": "approval",
+    "preview_import": "preview",
+    "execute_import": "import",
+    "approve_plan": "approval",
     "cancel_import": "cancel",
     "undo_import": "undo",
-    "sync": "sync",
-    "export": "export",
+    "start_sync": "sync",
+    "start_export": "export",
     "cancel_export": "cancel",
-    "download": "download",
-    "rejects": "download",
+    "download_export": "download",
+    "download_rejected_rows": "download",
     "create_key": "key-create",
     "rotate_key": "key-rotate",
     "revoke_key": "key-revoke",
@@ -264,7 +264,7 @@ class AuditCheck(Model):
 
 
 @router.get("", dependencies=[ADMIN], responses=responses())
-async def audit_entries(
+async def list_audit_entries(
     request: Request,
     service: CurrentService,
     who: Annotated[str | None, Query(description="Only of this caller.", max_length=255)] = None,

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 
 from schemas.errors import UsageError
-from schemas.filters import All, Any_, Condition, Filter, Op
+from schemas.filters import AllOf, AnyOf, Condition, Filter, Op
 from schemas.model import kinds
 from schemas.model.kinds.kind import Kind
 from schemas.model.resource import Resource
@@ -210,9 +210,9 @@ def condition(resource: Resource, where: Filter, records: FromClause | None = No
     It is on the type's table, or on `records`, which have its columns.
     """
     table = TABLES[resource.type] if records is None else records
-    if isinstance(where, All):
+    if isinstance(where, AllOf):
         return and_(*(condition(resource, part, table) for part in where.all))
-    if isinstance(where, Any_):
+    if isinstance(where, AnyOf):
         return or_(*(condition(resource, part, table) for part in where.any))
     return _condition(resource, where, table)
 
