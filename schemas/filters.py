@@ -32,6 +32,7 @@ from pydantic import (
 
 from schemas.errors import UsageError
 from schemas.texts import UNSTORABLE
+from schemas.wording import validation_message
 
 
 class Op(StrEnum):
@@ -327,7 +328,7 @@ class _Parser:
         try:
             return model(**members)
         except ValidationError as error:
-            raise self.wrong(error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")) from None
+            raise self.wrong(validation_message(error.errors(include_input=False)[0]["msg"])) from None
 
     def _operator(self, field: str) -> Op:
         for op in _LONGEST_FIRST:

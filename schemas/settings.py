@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from schemas.errors import UsageError
+from schemas.wording import validation_message
 
 SCOPES = ("read", "write", "admin")
 """What a key may do: look, change, and see what other keys did; each includes the ones before."""
@@ -339,4 +340,4 @@ def _what_is_wrong(place: tuple[int | str, ...], message: str) -> str:
     at = f" ({', '.join(map(str, inner))})" if inner else ""
     if name == "api_keys":
         message = "write name:scopes:hash, as `cmdb key NAME` prints it; the hash is not the key"
-    return f"CMDB_{str(name).upper()}{at}: {message.removeprefix('Value error, ')}"
+    return f"CMDB_{str(name).upper()}{at}: {validation_message(message)}"

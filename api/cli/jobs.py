@@ -18,6 +18,7 @@ from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.options import Declared, declared_options
 from schemas.read_options import SheetOptions
 from schemas.resources import resource
+from schemas.wording import validation_message
 
 _OF_EXPORTS = "an option of exports"
 _OF_FILES = "an option of files"
@@ -148,7 +149,7 @@ def job_from(kind: type[Job], given: dict[str, Any], **fixed: Any) -> Job:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"{_wrong(kind, first['loc'])}: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise UsageError(f"{_wrong(kind, first['loc'])}: {validation_message(first['msg'])}.") from None
 
 
 def _wrong(kind: type[BaseModel], place: tuple[int | str, ...]) -> str:

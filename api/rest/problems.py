@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from schemas.errors import CmdbError, Forbidden, RunFailed, StorageFull, Transient, Unavailable, UnknownType, UsageError
+from schemas.wording import validation_message
 
 log = logging.getLogger("cmdb.api")
 
@@ -103,8 +104,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        found = error.errors()[:_MOST_ERRORS]
-        wrong = [{"where": _shown("/".join(map(str, each["loc"]))), "what": _shown(each["msg"])} for each in found]
+        wrong = [
+            {"where": _shown("/".join(map(str, each["loc"]))), "what": _shown(validation_message(each["msg"]))}
+            for each in error.errors()[:_MOST_ERRORS]
+        ]
         detail = "; ".join(f"{each['where']}: {each['what']}" for each in wrong[:3])
         return answer(422, detail, request.url.path, "wrong-request", errors=wrong)
 

@@ -53,7 +53,7 @@ def open_export(
     job: ExportJob, url: str, settings: Settings, progress: Progress = silent, run_id: UUID | None = None
 ) -> Iterator[ExportContext]:
     """Open the snapshot that an export reads; raises UsageError for a type or a format that is not there."""
-    chosen, form = _types(job), format_of(job)
+    chosen, form = types_of(job), format_of(job)
     run = run_id or uuid4()
     workdir = settings.temporary / run.hex
     with database_errors(), engine(url).connect() as connection:
@@ -73,8 +73,8 @@ def open_export(
             shutil.rmtree(workdir, ignore_errors=True)
 
 
-def _types(job: ExportJob) -> tuple[Resource, ...]:
-    """The types that a job asks for, in the order of loading; raises UnknownType."""
+def types_of(job: ExportJob) -> tuple[Resource, ...]:
+    """Return the types that a job selects, in the order of loading; raises UnknownType."""
     names = (job.resource_type,) if job.resource_type else job.resource_types
     named = {resource(name).type for name in names}
     return tuple(each for each in RESOURCES.values() if job.all_types or each.type in named)

@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 from pandera.errors import SchemaErrors
+from sqlalchemy import FromClause
 
 from schemas.errors import UsageError
 from schemas.filters import Condition, Filter, Op, both
@@ -32,7 +33,7 @@ from tasks.formats.about import about_cell, stamp
 from tasks.formats.base import Frames, Target
 from tasks.mapping.infer_type import HEAD, tells_type
 from tasks.runtime.context import disk_errors, user
-from tasks.runtime.export_context import ExportContext, compressed
+from tasks.runtime.export_context import ExportContext, compressed, types_of
 from tasks.store.access.definitions import load_mapping
 from tasks.store.read.as_of import as_of
 from tasks.store.read.query import Selection, field_name, moment
@@ -99,21 +100,34 @@ class Steps:
     write: Callable[[ExportContext, Sequence[Table]], Exported]
 
 
+def check_selection(job: ExportJob) -> None:
+    """Check the fields, the filter and the times of a job against its types; raises UsageError.
+
+    This needs no database: what only a snapshot shows, such as the columns of a saved mapping, is checked by the run.
+    """
+    if job.as_of:
+        moment(job.as_of)
+    for chosen in types_of(job):
+        _selection(job, chosen, job.fields or chosen.fields).check()
+
+
 def query(context: ExportContext, chosen: Resource) -> Queried:
     """Check the request against the type, and select its records; raises UsageError."""
     context.progress(Phase.QUERY, 0, None)
     job = context.job
     saved = _saved_columns(context, chosen) if job.mapping else {}
-    names = saved.values() if job.mapping else job.fields or chosen.fields
-    columns = tuple(dict.fromkeys(field_name(chosen, name) for name in names))
-    lineage = LINEAGE if job.lineage else ()
-    sort = tuple(f"{'-' * name.startswith('-')}{field_name(chosen, name.removeprefix('-'))}" for name in job.sort)
     of = as_of(context.connection, chosen, context.past) if context.past else None
-    selection = Selection(
-        chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit, of, job.retired
-    )
+    selection = _selection(job, chosen, saved.values() if job.mapping else job.fields or chosen.fields, of)
     count = selection.count(context.connection)
     return Queried(selection, count, selection.frames(context.connection, context.settings.batch_size), saved)
+
+
+def _selection(job: ExportJob, chosen: Resource, names: Iterable[str], of: FromClause | None = None) -> Selection:
+    """The records of one type that a job selects, with the fields of these names; raises UsageError."""
+    columns = (field_name(chosen, name) for name in names)
+    lineage = LINEAGE if job.lineage else ()
+    sort = tuple(f"{'-' * name.startswith('-')}{field_name(chosen, name.removeprefix('-'))}" for name in job.sort)
+    return Selection(chosen, tuple(dict.fromkeys((*columns, *lineage))), _where(job), sort, job.limit, of, job.retired)
 
 
 def _where(job: ExportJob) -> Filter | None:

@@ -146,11 +146,11 @@ def test_a_key_asks_once(client: httpx.Client, system: System) -> None:
 
 
 def test_wrong_requests(client: httpx.Client) -> None:
-    """An unknown type is not found; a wrong filter fails the export with a sentence; a missing file is told."""
+    """An unknown type is not found, and neither is a missing file; an export that failed says why."""
     unknown = client.post("/api/export", json={"resourceType": "vcp"}).json()
     assert (unknown["status"], "vpc" in unknown["detail"]) == (404, True)
-    last = follow(client, run := export(client, where="nme eq x"), what="export")[-1]
-    assert (last["status"], last["message"]) == ("failed", "vpc has no field 'nme': did you mean name?")
+    last = follow(client, run := export(client, asOf="2999-01-01"), what="export")[-1]
+    assert (last["status"], "is yet to come" in last["message"]) == ("failed", True)
     assert client.get(f"/api/export/download/{run}").json()["detail"] == last["message"]
     assert client.post("/api/export", json={"resourceType": "vpc", "where": "("}).status_code == 422
     assert client.get(f"/api/export/progress/{uuid4()}").status_code == 404
@@ -209,6 +209,43 @@ def test_refused_before_prefect_is_asked(alone: Facade) -> None:
         away = client.post("/api/export", json={"resourceType": "vpc"})
         assert (away.status_code, "Prefect server does not answer" in away.json()["detail"]) == (503, True)
         assert client.get(f"/api/export/progress/{uuid4()}").status_code == 503
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"where": "nme eq x"},
+        {"where": {"field": "nme", "op": "eq", "value": "x"}},
+        {"filters": {"nme": "x"}},
+        {"fields": ["vpc_id", "nme"]},
+        {"sort": ["-nme"]},
+    ],
+)
+def test_an_unknown_field_is_refused(alone: Facade, wrong: dict[str, Any]) -> None:
+    """The answer suggests a field at once, as that of a count does; nothing is started."""
+    with alone.client() as client:
+        answers = [client.post("/api/export", json={"resourceType": "vpc"} | wrong)]
+        if not {"fields", "sort"} & set(wrong):
+            answers.append(client.post("/api/export/count", json={"resourceType": "vpc"} | wrong))
+    for answer in answers:
+        assert (answer.status_code, answer.json()["detail"]) == (422, "vpc has no field 'nme': did you mean name?")
+
+
+@pytest.mark.parametrize("wrong", [{"since": "yesterday"}, {"asOf": "soon"}, {"where": "cidr_block contains 10"}])
+def test_what_cannot_be_selected_is_refused(alone: Facade, wrong: dict[str, Any]) -> None:
+    """A time that is not one, and an operator that the field does not support."""
+    with alone.client() as client:
+        answer = client.post("/api/export", json={"resourceType": "vpc"} | wrong)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), answer.text
+
+
+def test_a_wrong_request_is_explained_in_plain_words(alone: Facade) -> None:
+    """What a validator says reaches the caller without the name of the exception that it was."""
+    with alone.client() as client:
+        twice = client.post("/api/export", json={"resourceType": "vpc", "all": True})
+        rate = client.post("/api/sync", json={"url": "https://ipam.example.com", "maxDelete": "many"})
+    assert twice.json()["errors"] == [{"where": "body", "what": "give one of resourceType, types and all"}]
+    assert rate.json()["errors"][0]["what"] == "write a count, such as 100, or a percentage, such as 2.5%"
 
 
 def test_templates(client: httpx.Client, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from api.rest.models.base import Model, RequestModel
 from schemas.options import Declared, declared_options
 from schemas.read_options import SheetOptions as DeclaredSheetOptions
+from schemas.wording import validation_message
 
 
 class SheetOptions(Model, DeclaredSheetOptions):
@@ -82,5 +83,5 @@ def consistent(request: Request) -> Request:
     try:
         request.declared_by.model_validate(request.values())
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        raise ValueError(validation_message(error.errors()[0]["msg"])) from error
     return request

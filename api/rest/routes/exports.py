@@ -31,6 +31,7 @@ from schemas.permissions import Action
 from schemas.resources import RESOURCES, resource
 from tasks.formats import FORMATS, format_named
 from tasks.runtime.context import disk_errors
+from tasks.steps.export import check_selection
 from tasks.store.read.query import Selection
 
 _MEDIA = ("application/gzip", *sorted({format.facts.media for format in FORMATS.values() if format.write}))
@@ -62,6 +63,7 @@ async def start_export(
     name = _file_name(chosen, f"{format.suffixes[0]}{'.gz' if asked.compress else ''}")
     folder = service.settings.storage / "exports" / str(uuid4())
     job = await run_sync(asked.job, str(folder / name), caller.name)
+    await run_sync(check_selection, job)
     await run_sync(check_storage, service.settings, caller.name)
     with disk_errors():
         await run_sync(_make, folder, caller.name)

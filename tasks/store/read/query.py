@@ -81,6 +81,10 @@ class Selection:
             query = query.order_by(column.desc().nulls_last() if name.startswith("-") else column.asc().nulls_last())
         return query.limit(self.limit)
 
+    def check(self) -> None:
+        """Check the filter without reading a record; raises UsageError where it does not fit the type."""
+        self._conditions()
+
     def count(self, connection: Connection) -> int:
         """Return how many records there are; raises UsageError where the filter does not fit the type."""
         query = select(literal(1)).select_from(self._records)
