@@ -16,7 +16,7 @@ from schemas.sources import ROW
 from tasks.store.checks.found import CheckOptions
 from tasks.store.checks.run import run_checks
 from tasks.store.connection.session import Session
-from tasks.store.merge.sides import target_of
+from tasks.store.merge.target import target_of
 from tasks.store.staging.names import drop_staging
 from tasks.store.staging.prefilter import Prefilter
 from tasks.store.staging.table import Staging

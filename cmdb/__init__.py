@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from flows import pipelines
-from schemas.choices import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
+from schemas.choices import Drift, Empty, Missing, Mode, OnError, Overlap, Stale, Unknown
 from schemas.custom import Rule, rule
 from schemas.errors import CmdbError, MappingError, RunFailed, Unavailable, UnknownType, UsageError
 from schemas.filters import Filter, parse
@@ -38,6 +38,7 @@ __all__ = [
     "Change",
     "CmdbError",
     "Counts",
+    "Drift",
     "Empty",
     "ExportJob",
     "Exported",
@@ -47,7 +48,6 @@ __all__ = [
     "MappingError",
     "Missing",
     "Mode",
-    "Moved",
     "OnError",
     "Outcome",
     "Overlap",
@@ -103,7 +103,7 @@ def plan_file(job: ImportJob | Path | str, *, settings: Settings | None = None, 
 def apply_plan(
     job: ApplyJob | Report | UUID | str, *, settings: Settings | None = None, progress: Progress = silent
 ) -> Report:
-    """Apply a frozen plan: that of a report, of a run's id, or of a job with options. Raises PlanMoved."""
+    """Apply a frozen plan: that of a report, of a run's id, or of a job with options. Raises PlanDrifted."""
     used = settings or settings_of_the_process()
     if isinstance(job, Report):
         job = ApplyJob(plan=UUID(job.run_id), hash=job.plan.hash if job.plan else None)

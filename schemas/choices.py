@@ -50,7 +50,7 @@ class Overlap(StrEnum):
     QUEUE = "queue"
 
 
-class Moved(StrEnum):
+class Drift(StrEnum):
     """What applying a plan does about drift: refuse, skip the changed records, or plan again."""
 
     REFUSE = "refuse"

@@ -8,7 +8,7 @@
     ├── RunFailed             the run began, and nothing of it was applied
     │   ├── SourceError       the source can't be read as it stands: empty, binary, broken, too large
     │   ├── TooManyErrors     more rejected rows than `max_errors` or `on_error` allow
-    │   ├── PlanMoved         the records that a frozen plan speaks of were changed since
+    │   ├── PlanDrifted       the records that a frozen plan speaks of were changed since
     │   ├── RuleFailed        a rule of the user's own can't be loaded or asked
     │   ├── UnderWay          another run of the same sync is under way, and this one is not needed
     │   └── Cancelled         somebody asked the run to stop
@@ -34,7 +34,7 @@ __all__ = [
     "DatabaseDown",
     "Forbidden",
     "MappingError",
-    "PlanMoved",
+    "PlanDrifted",
     "RuleFailed",
     "RunFailed",
     "SourceError",
@@ -106,7 +106,7 @@ class TooManyErrors(RunFailed):
     """More rejected rows than `max_errors` or `on_error` allow."""
 
 
-class PlanMoved(RunFailed):
+class PlanDrifted(RunFailed):
     """The records that a frozen plan speaks of were changed since it was made."""
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from schemas.choices import Empty, Missing, Mode, Moved, OnError, Overlap, Stale, Unknown
+from schemas.choices import Drift, Empty, Missing, Mode, OnError, Overlap, Stale, Unknown
 from schemas.filters import Filter
 from schemas.formats import WRITTEN_NAMES
 from schemas.options import Group, Internal, Option
@@ -244,8 +244,8 @@ class ApplyJob(Options):
     hash: Annotated[str | None, Option(Group.RUNNING)] = Field(
         None, title="Hash", max_length=64, description="Hash of the plan; a plan with another hash is refused."
     )
-    moved: Annotated[Moved, Option(Group.RUNNING)] = Field(
-        Moved.REFUSE,
+    moved: Annotated[Drift, Option(Group.RUNNING)] = Field(
+        Drift.REFUSE,
         title="Changed records",
         description="What to do with records changed since the plan was made.",
     )

@@ -24,7 +24,7 @@ from tasks.runtime.lifecycle import outcome_after
 from tasks.security.secrets import secret_named
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
-from tasks.store.ledger.sync_locks import Before, before
+from tasks.store.ledger.sync_locks import EarlierRun, earlier_run
 
 # Issues that a notice shows.
 _ISSUES = 10
@@ -78,19 +78,19 @@ def noticed(job: SyncJob, url: str, run_id: UUID, seen: Circumstances) -> Iterat
         tell(job, event, run_id, seen, report, report.message)
 
 
-def _ended(url: str, job: SyncJob, run_id: UUID) -> tuple[Report | None, Before | None]:
+def _ended(url: str, job: SyncJob, run_id: UUID) -> tuple[Report | None, EarlierRun | None]:
     """The report of a run, and how things stood before it; nothing where the database does not answer."""
     try:
         with database_errors(), engine(url).connect() as connection:
             if ledger.status_of(connection, run_id) is None:
                 return None, None
             report = ledger.read_report(connection, run_id, samples=_ISSUES)
-            return report, before(connection, job.source, run_id)
+            return report, earlier_run(connection, job.source, run_id)
     except CmdbError:
         return None, None
 
 
-def _event(report: Report, earlier: Before | None, seen: Circumstances) -> Event | None:
+def _event(report: Report, earlier: EarlierRun | None, seen: Circumstances) -> Event | None:
     """What there is to tell of a run that ended."""
     if report.status is Status.CANCELLED:
         return None
@@ -106,7 +106,7 @@ def _wrong(report: Report) -> Event | None:
     return Event.INCOMPLETE if unread or report.counts.rejected else None
 
 
-def _was_wrong(earlier: Before | None, report: Report) -> bool:
+def _was_wrong(earlier: EarlierRun | None, report: Report) -> bool:
     """Whether something was wrong until this run, which went well."""
     wrong = _wrong(earlier.report) if earlier else None
     if wrong is Event.INCOMPLETE:

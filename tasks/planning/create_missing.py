@@ -23,7 +23,7 @@ from tasks.runtime.context import RunContext
 from tasks.runtime.type_load import Loads, TypeLoad
 from tasks.runtime.values import MappedSource, Tally
 from tasks.store import ledger
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.resolve.ambiguous_values import AmbiguousValue
 from tasks.store.resolve.missing_references import (
     Referred,

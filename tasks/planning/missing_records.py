@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from schemas.choices import Missing, Mode, Moved
+from schemas.choices import Drift, Missing, Mode
 from schemas.issues import NOT_WHOLE, Issue, Severity
 from schemas.wording import some_of
 from tasks.planning.create_missing import created_types
@@ -20,7 +20,7 @@ from tasks.runtime.type_load import AbsentRecords, Loads, TypeLoad
 from tasks.runtime.values import Scope
 from tasks.store.merge.deletions import MissingRecords, unplaced
 from tasks.store.merge.frozen_plan import Frozen
-from tasks.store.merge.sides import Target, missing_records, target_of
+from tasks.store.merge.target import Target, missing_records, target_of
 from tasks.store.resolve.missing_references import keep_referred
 
 # A report names this many reasons and places; of more, it says how many.
@@ -28,7 +28,7 @@ _SHOWN = 3
 
 
 def targets_of(run: RunContext, loads: Loads) -> list[Target]:
-    """Return the two sides of each type; each knows the others, and which records the run takes away."""
+    """Return the target of each type; each knows the others, and which records the run retires or deletes."""
     leaving = {load.resource.type: missing_records(load.number) for load in loads if load.leaves}
     found: list[Target] = []
     for load in loads:
@@ -41,7 +41,7 @@ def targets_of(run: RunContext, loads: Loads) -> list[Target]:
 
 def is_frozen(run: RunContext) -> bool:
     """Say whether a run applies a plan as it was made."""
-    return run.moved is not None and run.moved is not Moved.REBASE
+    return run.moved is not None and run.moved is not Drift.REBASE
 
 
 def with_absent(run: RunContext, connection: Connection, loads: Loads) -> Loads:

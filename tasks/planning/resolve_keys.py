@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, case, cast, func, insert, literal, null, select
 
-from schemas.choices import Moved
+from schemas.choices import Drift
 from schemas.issues import Severity
 from schemas.model.tables import IMPORT_ISSUE
 from tasks.planning.create_missing import Creating
 from tasks.runtime.context import RunContext
 from tasks.runtime.type_load import Loads, TypeLoad, kept_issues
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.resolve import partial_keys, references
 from tasks.store.resolve.ambiguous_values import AmbiguousValue
 from tasks.store.resolve.source_ids import find_renamed
@@ -25,7 +25,7 @@ def resolve_keys(run: RunContext, connection: Connection, loads: Loads, at: int,
 
     Returns the types as they are then; a frozen plan stays as it was shown.
     """
-    if run.moved in (Moved.REFUSE, Moved.SKIP):
+    if run.moved in (Drift.REFUSE, Drift.SKIP):
         return loads
     staging = loads[at].staging
     ambiguous: list[AmbiguousValue] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from schemas.choices import Moved
+from schemas.choices import Drift
 from schemas.issues import Issue, Severity, issues_frame
 from schemas.reports import Change
 from schemas.resources import RESOURCES
@@ -75,7 +75,7 @@ class RunPlan:
             return self, 0
         kept = sum(len(load.absent.kept) for load in self.loads if load.absent)
         loads, count = with_conflicts(self.run, self.connection, self.loads)
-        return replace(self, loads=loads), count + (kept if self.run.moved is Moved.REFUSE else 0)
+        return replace(self, loads=loads), count + (kept if self.run.moved is Drift.REFUSE else 0)
 
     def reason_to_hold(self) -> str | None:
         """Return why a sync is held until it is approved; None where it is not."""
@@ -133,7 +133,7 @@ def plan_of(run: RunContext, connection: Connection, loads: Loads) -> RunPlan:
             frozen.lock_records()
     targets = targets_of(run, loads)
     pairs = [*zip(loads, targets, strict=True)]
-    planners = [Planner(connection, run.run_id, load.staging, target, load.comparison) for load, target in pairs]
+    planners = [Planner(connection, run.run_id, load.staging, target, load.diff) for load, target in pairs]
     leaving = [(load, target) for load, target in pairs if load.leaves]
     missed = {load.number: MissingRecords(connection, target, run.job.missing, run.run_id) for load, target in leaving}
     planned = [

@@ -25,7 +25,7 @@ from schemas.model.fields import Spec
 from schemas.model.resource import Resource
 from schemas.sources import ROW
 from tasks.store.checks.projected_rows import projected_rows
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 # A message shows this many characters of a value.
 _SHOWN = 80

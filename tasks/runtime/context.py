@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from schemas.choices import Moved
-from schemas.errors import CmdbError, PlanMoved, StorageFull, TooManyErrors, UnderWay
+from schemas.choices import Drift
+from schemas.errors import CmdbError, PlanDrifted, StorageFull, TooManyErrors, UnderWay
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
 from schemas.model.resource import Resource
 from schemas.reports import Outcome, Progress, Report, silent
@@ -43,7 +43,7 @@ class RunContext:
     workdir: Path
     progress: Progress
     plan: UUID | None = None
-    moved: Moved | None = None
+    moved: Drift | None = None
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -54,7 +54,7 @@ class RunContext:
     @property
     def staged_by(self) -> UUID:
         """The run that has staged the rows; of a plan that may be applied in part, a copy is this run's own."""
-        return self.plan if self.plan and self.moved is Moved.REFUSE else self.run_id
+        return self.plan if self.plan and self.moved is Drift.REFUSE else self.run_id
 
     @property
     def duration(self) -> float:
@@ -106,7 +106,7 @@ def open_run(
                 with disk_errors():
                     run.workdir.mkdir(parents=True, exist_ok=True)
                 yield run
-        except (TooManyErrors, PlanMoved, UnderWay):
+        except (TooManyErrors, PlanDrifted, UnderWay):
             pass  # the report says why
         finally:
             shutil.rmtree(run.workdir, ignore_errors=True)

@@ -13,7 +13,7 @@ from schemas.model.resource import Resource
 from schemas.reports import Counts, PartReport
 from tasks.runtime.values import MappedSource, Rules, StagedShard, Tally
 from tasks.store.ledger import mapping_to_json
-from tasks.store.merge.diff import Comparison
+from tasks.store.merge.diff import Diff
 
 if TYPE_CHECKING:
     from tasks.store.merge.plan import Plan
@@ -40,7 +40,7 @@ class TypeLoad:
     source: MappedSource
     staging: Staging
     tally: Tally = field(default_factory=Tally)
-    comparison: Comparison = field(default_factory=Comparison)
+    diff: Diff = field(default_factory=Diff)
     absent: AbsentRecords | None = None
     unplaced: int = 0
     created: tuple[Issue, ...] = ()

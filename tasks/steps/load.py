@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from schemas.choices import Moved
-from schemas.errors import PlanMoved, RunFailed, TooManyErrors
+from schemas.choices import Drift
+from schemas.errors import PlanDrifted, RunFailed, TooManyErrors
 from schemas.issues import issues_frame
 from schemas.phases import Phase
 from schemas.reports import Outcome, Status
@@ -38,7 +38,7 @@ from tasks.security.redaction import without_secrets
 from tasks.store import ledger
 from tasks.store.checks.found import CheckOptions
 from tasks.store.checks.run import Broken, Checked, check_again, run_checks
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 # Rejected rows that are read from the source and kept at once.
 _SLICE = 50_000
@@ -47,7 +47,7 @@ _SLICE = 50_000
 def load(run: RunContext, staged: tuple[StagedShard, ...]) -> LoadResult:
     """Load the staged rows of all types, or find out what loading them would do; the ledger has the outcome.
 
-    Raises TooManyErrors when the job's thresholds forbid it, PlanMoved when a frozen plan no longer holds. It may be
+    Raises TooManyErrors when the job's thresholds forbid it, PlanDrifted when a frozen plan no longer holds. It may be
     tried again after a Transient error: an outcome that is in the ledger is returned as it is.
     """
     loads = loads_of(staged)
@@ -83,7 +83,7 @@ def _loaded(run: RunContext, connection: Connection, loads: Loads) -> LoadResult
     try:
         loads = _checked(run, connection, _without_moved(run, connection, loads))
     except _Refused as refused:
-        return _failed(run, connection, refused.loads, PlanMoved(refused.message))
+        return _failed(run, connection, refused.loads, PlanDrifted(refused.message))
     _keep_rejected(run, connection, loads)
     counts = counts_of(loads)
     problem = run.job.too_many(counts.rejected, counts.read)
@@ -93,7 +93,7 @@ def _loaded(run: RunContext, connection: Connection, loads: Loads) -> LoadResult
     plan, moved = plan_of(run, connection, loads).with_moved()
     if moved:
         unplanned = tuple(replace(load, plan=None) for load in plan.loads)
-        return _failed(run, connection, unplanned, PlanMoved(moved_message(moved)))
+        return _failed(run, connection, unplanned, PlanDrifted(moved_message(moved)))
     return _carried_out(run, plan, problem)
 
 
@@ -125,7 +125,7 @@ def _checked(run: RunContext, connection: Connection, loads: Loads) -> Loads:
             loads, rejected = _with_checks(_Checks(run, connection, loads, at, target), again=True)
             reverted |= {loads[at].resource.type} if rejected else set()
         loads, more = _leaves_more(run, connection, loads, reverted)
-    if run.moved is Moved.REFUSE:
+    if run.moved is Drift.REFUSE:
         return loads
     return without_unreferred(run, connection, loads, targets_of(run, loads))
 
@@ -161,7 +161,7 @@ class _Checks:
         """Ask the rules; raises Broken where rows of a frozen plan break them."""
         run, load = self.run, self.load
         keep = max(run.settings.max_issues - kept_issues(self.loads), 0)
-        options = CheckOptions(run.run_id, load.mapping, run.job.mode, keep, whole=run.moved is Moved.REFUSE)
+        options = CheckOptions(run.run_id, load.mapping, run.job.mode, keep, whole=run.moved is Drift.REFUSE)
         if again:
             return check_again(self.connection, load.staging, self.target, options)
         return run_checks(self.connection, load.staging, self.target, _own_rules(run, load), options)
@@ -176,7 +176,7 @@ def _with_checks(checks: _Checks, *, again: bool) -> tuple[Loads, int]:
         raise _refused(checks, broken) from broken
     tally = load.tally.with_rules(checked.rules, planned=run.moved is not None)
     tally = replace(tally, rejected=tally.rejected + checked.rejected)
-    load = replace(load, staging=checked.staging, tally=tally, comparison=checked.comparison)
+    load = replace(load, staging=checked.staging, tally=tally, diff=checked.diff)
     return checks.others_with(load), checked.rejected
 
 
@@ -224,7 +224,7 @@ def _refused(checks: _Checks, broken: Broken) -> _Refused:
 
 def _without_moved(run: RunContext, connection: Connection, loads: Loads) -> Loads:
     """Take what moved since the plan was made out of this run's copy of it, where the run may."""
-    if run.moved is not Moved.SKIP:
+    if run.moved is not Drift.SKIP:
         return loads
     loads, _ = with_conflicts(run, connection, loads)
     left: list[TypeLoad] = []

@@ -21,7 +21,7 @@ from tasks.runtime.lifecycle import RunEntry, ledger_run
 from tasks.store import ledger
 from tasks.store.connection.session import Session
 from tasks.store.merge.deletions import MissingRecords
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 SOURCE = "retired records"
 """What a purge is called in reports."""

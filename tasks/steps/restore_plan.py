@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from schemas.choices import Moved
-from schemas.errors import Forbidden, PlanMoved, UsageError
+from schemas.choices import Drift
+from schemas.errors import Forbidden, PlanDrifted, UsageError
 from schemas.fetched import Unread
 from schemas.jobs import ApplyJob
 from schemas.reports import Counts
@@ -19,7 +19,7 @@ from tasks.runtime.values import MappedSource, StagedShard, Tally
 from tasks.steps.registry import keep_mapping, with_rules
 from tasks.store import ledger
 from tasks.store.merge.frozen_plan import Frozen
-from tasks.store.merge.sides import target_of
+from tasks.store.merge.target import target_of
 from tasks.store.staging.prefilter import Prefilter
 from tasks.store.staging.table import Staging
 
@@ -30,7 +30,7 @@ _EARLIER = {"why": "the plan was made by an earlier version, which did not keep 
 
 
 def staged_plan(run: RunContext, job: ApplyJob) -> tuple[StagedShard, ...]:
-    """Return what is staged for a frozen plan; raises UsageError or PlanMoved where it is no longer what it was."""
+    """Return what is staged for a frozen plan; raises UsageError or PlanDrifted where it is no longer what it was."""
     with run.session.transaction() as connection:
         kept = ledger.read_plan(connection, job.plan)
         if job.hash and job.hash != kept.plan["hash"]:
@@ -86,13 +86,13 @@ def _staged(run: RunContext, plan: UUID, source: MappedSource, data: dict[str, A
 def _own(run: RunContext, job: ApplyJob, staged: StagedShard, checksum: str) -> StagedShard:
     """Return what is staged, or a copy of it for a run that may take records out: the plan stays what it is.
 
-    Raises PlanMoved when it is not what the plan was made of: a database that crashes loses it.
+    Raises PlanDrifted when it is not what the plan was made of: a database that crashes loses it.
     """
     with run.session.transaction() as connection:
         frozen = Frozen(connection, target_of(staged.staging, run.job.empty), job.plan)
         if not frozen.is_there() or frozen.checksum() != checksum:
-            raise PlanMoved("The database has lost what was staged for this plan: plan again.")
-        if job.moved is Moved.REFUSE:
+            raise PlanDrifted("The database has lost what was staged for this plan: plan again.")
+        if job.moved is Drift.REFUSE:
             return staged
         frozen.copy(run.run_id)
         return replace(staged, staging=staged.staging.copy_for(connection, run.run_id, run.workdir))

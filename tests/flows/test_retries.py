@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from flows.pipelines import apply_plan, import_file, sync_source
-from schemas.choices import Moved
+from schemas.choices import Drift
 from schemas.jobs import ApplyJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Counts, Report
 from schemas.settings import settings
@@ -107,7 +107,7 @@ def planned(url: str, folder: Path) -> Report:
 
 def applied(url: str, folder: Path) -> Carried:
     """A plan that is applied without the record that moved."""
-    job = ApplyJob(plan=UUID(planned(url, folder).run_id), moved=Moved.SKIP)
+    job = ApplyJob(plan=UUID(planned(url, folder).run_id), moved=Drift.SKIP)
     return lambda steps: apply_plan(job, url, settings(), steps=steps)
 
 

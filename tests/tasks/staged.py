@@ -16,9 +16,9 @@ from schemas.model.tables import SEEN_AT
 from schemas.resources import RESOURCES
 from schemas.sources import ROW
 from tasks.store.connection.session import Session
-from tasks.store.merge.diff import compare
+from tasks.store.merge.diff import diff_of
 from tasks.store.merge.plan import Planner
-from tasks.store.merge.sides import target_of
+from tasks.store.merge.target import target_of
 from tasks.store.staging.prefilter import Prefilter
 from tasks.store.staging.table import Staging
 
@@ -70,4 +70,4 @@ def planner(
         staging = staged(session, folder, fields, rows, turned=turned)
         with session.transaction() as connection:
             target = target_of(staging, empty)
-            yield Planner(connection, session.run_id, staging, target, compare(connection, target)), connection
+            yield Planner(connection, session.run_id, staging, target, diff_of(connection, target)), connection

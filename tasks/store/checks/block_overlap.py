@@ -30,56 +30,52 @@ from tasks.store.checks.cidr_sweep import islands
 from tasks.store.checks.findings import CheckContext
 from tasks.store.connection.copy import row_number_table
 from tasks.store.connection.temp_tables import temporary
-from tasks.store.merge.diff import Comparison, planned_updates
+from tasks.store.merge.diff import Diff, planned_updates
 from tasks.store.merge.projected import CHANGED, KEY, projected_records
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.merge.tombstones import alive, staged_alive
 
 
 def block_overlaps(check: CheckContext, rule: NoOverlap) -> Iterator[Select[Any]]:
     """Find the overlaps of the rows that are new or have moved, where there may be any."""
-    connection, target, comparison = check.connection, check.target, check.comparison
+    connection, target, diff = check.connection, check.target, check.diff
     has_all_fields = set(rule.checked_fields) <= set(target.fields)
-    if comparison.known and not (target.whole and has_all_fields):
-        yield _overlap_findings(target, rule, _projected_blocks(target, rule, comparison))
+    if diff.known and not (target.whole and has_all_fields):
+        yield _overlap_findings(target, rule, _projected_blocks(target, rule, diff))
         return
     if not has_all_fields:
         return
     number = target.resource.set_rules.index(rule)
     near = check.prefilter.overlapping(rule)
-    stored = _stored_blocks(connection, target, rule, comparison, number)
+    stored = _stored_blocks(connection, target, rule, diff, number)
     others = connection.scalar(select(literal(1)).select_from(stored).limit(1)) is not None
     if others or not near.is_empty():
         listed_near = row_number_table(connection, f"near_{number}", near)
-        query = _suspects(target, rule, comparison, stored, listed_near)
+        query = _suspects(target, rule, diff, stored, listed_near)
         suspects = temporary(connection, f"suspects_{number}", query)
         # Without records, and rows that have one, the suspects overlap nothing but each other.
-        alone = not others and not comparison.known
+        alone = not others and not diff.known
         yield _overlap_findings(target, rule, _blocks_to_compare(target, rule, suspects, stored, alone=alone))
 
 
-def _stored_blocks(
-    connection: Connection, target: Target, rule: NoOverlap, comparison: Comparison, number: int
-) -> Table:
+def _stored_blocks(connection: Connection, target: Target, rule: NoOverlap, diff: Diff, number: int) -> Table:
     """List the stored blocks in the scopes of the rows that are new or have moved: in a new account there are none."""
     s, t = target.s, target.t
-    fresh = (
-        select(*(s.c[name] for name in rule.within)).where(*_is_new_or_moved(target, comparison)).distinct().subquery()
-    )
+    fresh = select(*(s.c[name] for name in rule.within)).where(*_is_new_or_moved(target, diff)).distinct().subquery()
     columns = (cast(target.stored_key, Text).label("key"), t.c[rule.field].label("block"))
     query = select(*columns, *(t.c[name] for name in rule.within)).join_from(t, fresh, _same_scope(fresh, t, rule))
     query = query.where(t.c[rule.field].is_not(None), t.c[RETIRED_AT].is_(None), target.stays())
     if target.resource.dead:
         query = query.where(alive(target.resource, t.c[STATE]))
-    if comparison.known:
+    if diff.known:
         is_staged = exists(select(literal(1)).select_from(s).where(target.match_key == target.stored_key))
         query = query.where(~is_staged)
     return temporary(connection, f"stored_{number}", query)
 
 
-def _is_new_or_moved(target: Target, comparison: Comparison) -> list[ColumnElement[bool]]:
+def _is_new_or_moved(target: Target, diff: Diff) -> list[ColumnElement[bool]]:
     """What is so of the staged rows that are new or have moved."""
-    if not comparison.known:
+    if not diff.known:
         return []
     planned = planned_updates(target.part)
     moved = select(planned.c.row_number).where(planned.c.moved)
@@ -90,18 +86,18 @@ def _same_scope(one: FromClause, other: FromClause, rule: NoOverlap) -> ColumnEl
     return and_(*(one.c[name] == other.c[name] for name in rule.within))
 
 
-def _suspects(target: Target, rule: NoOverlap, comparison: Comparison, stored: Table, near: Table) -> Select[Any]:
+def _suspects(target: Target, rule: NoOverlap, diff: Diff, stored: Table, near: Table) -> Select[Any]:
     """The rows that are new or have moved, and are near another of the file or share their scope with a record."""
     s = target.s
     in_shared = exists(select(literal(1)).select_from(stored).where(_same_scope(stored, s, rule)))
     is_near = s.c.row_number.in_(select(near.c.row_number))
     columns = (s.c.row_number, *(s.c[name] for name in rule.within))
-    return select(*columns).where(or_(in_shared, is_near), *_is_new_or_moved(target, comparison), staged_alive(target))
+    return select(*columns).where(or_(in_shared, is_near), *_is_new_or_moved(target, diff), staged_alive(target))
 
 
-def _projected_blocks(target: Target, rule: NoOverlap, comparison: Comparison) -> Subquery:
+def _projected_blocks(target: Target, rule: NoOverlap, diff: Diff) -> Subquery:
     """The blocks of all records in the scopes of those that are new or have moved, where rows do not say all of it."""
-    everything = projected_records(target, comparison, rule.checked_fields)
+    everything = projected_records(target, diff, rule.checked_fields)
     touched = select(*(everything.c[name] for name in rule.within)).where(everything.c[CHANGED]).distinct().subquery()
     columns = (everything.c[ROW_NUMBER], everything.c[KEY], everything.c[rule.field].label("block"))
     within = (everything.c[name] for name in rule.within)

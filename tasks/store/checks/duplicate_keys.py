@@ -27,7 +27,7 @@ from schemas.issues import Severity
 from schemas.model.resource import SOURCE_ID
 from schemas.model.tables import KNOWN_AS, ROW_NUMBER, SEEN_AT
 from tasks.store.connection.copy import row_number_table
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.staging.table import Staging
 
 

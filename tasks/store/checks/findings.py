@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, Text, cast, 
 from sqlalchemy.dialects.postgresql import INET
 
 from schemas.model.rules import RecordRule
-from tasks.store.merge.diff import Comparison
+from tasks.store.merge.diff import Diff
 from tasks.store.merge.projected import Records, projected_records
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.staging.prefilter import Prefilter
 
 
@@ -22,14 +22,14 @@ class CheckContext:
 
     connection: Connection
     target: Target
-    comparison: Comparison
+    diff: Diff
     prefilter: Prefilter
     rows: int
     records: Records
 
     def projected_records(self, names: tuple[str, ...]) -> Subquery:
         """Return fields of the records of the import's own type as it will leave them."""
-        return projected_records(self.target, self.comparison, names)
+        return projected_records(self.target, self.diff, names)
 
 
 Check = Callable[[CheckContext, Any], Iterator[Select[Any]]]

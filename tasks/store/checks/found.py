@@ -28,7 +28,7 @@ from schemas.choices import Mode
 from schemas.issues import Severity
 from schemas.mapping import Mapping
 from schemas.model.tables import IMPORT_ISSUE
-from tasks.store.merge.sides import Target, source_row
+from tasks.store.merge.target import Target, source_row
 from tasks.store.resolve.references import clarify, suggestion
 from tasks.store.staging.table import Staging
 

@@ -13,7 +13,7 @@ from schemas.custom import NUMBER
 from schemas.model.tables import ROW_NUMBER
 from tasks.store.connection.session import set_local
 from tasks.store.merge.diff import SORTING
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.read.query import frames_of, text_of
 
 

@@ -25,7 +25,7 @@ from schemas.resources import RESOURCES
 from tasks.store.checks.findings import CheckContext
 from tasks.store.checks.scopes import out_of_scope
 from tasks.store.checks.staged_findings import staged_finding
-from tasks.store.merge.sides import Target, records_of
+from tasks.store.merge.target import Target, records_of
 from tasks.store.merge.tombstones import staged_alive
 from tasks.store.resolve.missing_references import is_unknown
 

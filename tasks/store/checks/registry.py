@@ -47,8 +47,8 @@ def reference_checks(check: CheckContext) -> Iterator[Select[Any]]:
 
 def network_checks(check: CheckContext) -> Iterator[Select[Any]]:
     """Give the queries that find what the import breaks among all records, where it creates or moves any."""
-    target, comparison = check.target, check.comparison
-    if not check.rows - comparison.known + comparison.moved:
+    target, diff = check.target, check.diff
+    if not check.rows - diff.known + diff.moved:
         return
     set_local(check.connection, "work_mem", SORTING)
     for rule in target.resource.rules(RecordRule):

@@ -29,9 +29,9 @@ from tasks.store.checks.registry import network_checks, reference_checks
 from tasks.store.checks.staged_rows import blocked_moves, staged_row_checks, stale_rows
 from tasks.store.connection.copy import copy_frame
 from tasks.store.ledger import read_issues
-from tasks.store.merge.diff import Comparison, compare
+from tasks.store.merge.diff import Diff, diff_of
 from tasks.store.merge.projected import other_records
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.resolve import partial_keys
 from tasks.store.resolve.references import drop_doubts, keep_ambiguous_values
 from tasks.store.resolve.source_ids import replaced
@@ -46,12 +46,12 @@ _MAX_ROUNDS = 10
 
 @dataclass(frozen=True)
 class Checked:
-    """What the checks found: how often each (rule, severity) was broken, what is left staged, and its comparison."""
+    """What the checks found: how often each (rule, severity) was broken, what is left staged, and the diff."""
 
     rules: dict[tuple[str, str], int]
     rejected: int
     staging: Staging
-    comparison: Comparison
+    diff: Diff
 
 
 CustomRules = Callable[[Connection, Target], Iterator[pl.DataFrame]]
@@ -90,9 +90,9 @@ def run_checks(
             # Rows that are rejected already are checked, too, so that all of their errors are reported at once.
             queries += check_run.row_checks(flawed)
         check_run.run(queries)
-        check_run.compare()
+        check_run.diff_rows()
         if check_run.run([*stale_rows(target)]):
-            check_run.compare()
+            check_run.diff_rows()
         check_run.check_networks()
         checked = check_run.checked()
         drop_doubts(connection)
@@ -106,7 +106,7 @@ def check_again(connection: Connection, staging: Staging, target: Target, option
         FOUND.create(connection, checkfirst=False)
         check_run = _CheckRun(connection, staging, target, replace(options, keep=0), errors_only=True)
         check_run.run([*reference_checks(check_run.context(target))])
-        check_run.compare()
+        check_run.diff_rows()
         check_run.check_networks()
         checked = check_run.checked()
         FOUND.drop(connection)
@@ -133,23 +133,21 @@ class _CheckRun:
         self.errors_only = errors_only
         self.counts: Counter[tuple[str, str]] = Counter()
         self.rejected = 0
-        self.comparison = Comparison()
+        self.diff = Diff()
 
     def context(self, target: Target) -> CheckContext:
         """Return what the checks of rules look at: staged rows, and what they change as far as it is known."""
         left = self.staging.rows - self.rejected
-        return CheckContext(
-            self.connection, target, self.comparison, self.staging.prefilter, left, other_records(target)
-        )
+        return CheckContext(self.connection, target, self.diff, self.staging.prefilter, left, other_records(target))
 
     def row_checks(self, target: Target) -> Iterator[Select[Any]]:
         """Give the queries that find the rows that the mode, a required field or a reference rejects."""
         yield from staged_row_checks(target, self.options.mode)
         yield from reference_checks(self.context(target))
 
-    def compare(self) -> None:
+    def diff_rows(self) -> None:
         """Compare the rows that are left with the stored records."""
-        self.comparison = compare(self.connection, self.target)
+        self.diff = diff_of(self.connection, self.target)
 
     def checked(self) -> Checked:
         """Return what was found; raises Broken where no row may be rejected, and one is."""
@@ -160,7 +158,7 @@ class _CheckRun:
         kept = self.rejected if self.options.mode is Mode.SYNC else 0
         rows, rejected_rows = self.staging.rows - self.rejected, self.staging.rejected_rows + kept
         staging = replace(self.staging, rows=rows, rejected_rows=rejected_rows)
-        return Checked(dict(self.counts), self.rejected, staging, self.comparison)
+        return Checked(dict(self.counts), self.rejected, staging, self.diff)
 
     def run(self, queries: list[Select[Any]]) -> int:
         """Move what the queries find to the ledger, and take the rows that are rejected out; returns how many."""
@@ -186,15 +184,15 @@ class _CheckRun:
         """
         rounds = 0
         while self._check_networks_once():
-            known = self.comparison.known
-            self.compare()
-            if self.comparison.known == known:
+            known = self.diff.known
+            self.diff_rows()
+            if self.diff.known == known:
                 return
             self.errors_only = True
             rounds += 1
             if rounds == _MAX_ROUNDS:
                 self.run([blocked_moves(self.target)])
-                self.compare()
+                self.diff_rows()
 
     def _check_networks_once(self) -> int:
         return self.run([*network_checks(self.context(self.target))])

@@ -9,7 +9,7 @@ from schemas.choices import Empty
 from schemas.model.rules import Reference
 from schemas.model.tables import TABLES
 from schemas.resources import RESOURCES
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 _ACCOUNT, _REGION = "account_id", "region"
 

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from schemas.issues import Severity
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 
 def staged_finding(

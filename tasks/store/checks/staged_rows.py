@@ -20,7 +20,7 @@ from schemas.choices import Mode
 from schemas.model.tables import SEEN_AT
 from tasks.store.checks.staged_findings import staged_finding
 from tasks.store.merge.diff import planned_updates
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 
 def blocked_moves(target: Target) -> Select[Any]:

@@ -42,14 +42,14 @@ def holder(connection: Connection, sync: str, key: int) -> Holder | None:
 
 
 @dataclass(frozen=True)
-class Before:
+class EarlierRun:
     """How the run before ended that had something to read; and whether later ones found the source as it was then."""
 
     report: Report
     unchanged_since: bool
 
 
-def before(connection: Connection, sync: str, run_id: UUID) -> Before | None:
+def earlier_run(connection: Connection, sync: str, run_id: UUID) -> EarlierRun | None:
     """Return how the earlier runs of a sync ended; None for its first run. Cancelled runs do not count."""
     run = IMPORT_RUN.c
     began = select(run.started_at).where(run.run_id == run_id).scalar_subquery()
@@ -72,4 +72,4 @@ def before(connection: Connection, sync: str, run_id: UUID) -> Before | None:
         return None
     since = exists().where(*considered, unchanged, run.started_at > found.started_at)
     report = read_report(connection, found.run_id, samples=0)
-    return Before(report, bool(connection.scalar(select(literal(1)).where(since))))
+    return EarlierRun(report, bool(connection.scalar(select(literal(1)).where(since))))

@@ -41,7 +41,7 @@ from schemas.model.rules import STATE, Reference
 from schemas.model.tables import CHANGE, GONE, GONE_BY, LINEAGE, RETIRED_AT, TABLES
 from schemas.reports import Change
 from schemas.resources import RESOURCES
-from tasks.store.merge.sides import Target, missing_records, records_of
+from tasks.store.merge.target import Target, missing_records, records_of
 from tasks.store.merge.tombstones import alive
 
 Going = Callable[[str], FromClause | None]

@@ -1,4 +1,4 @@
-"""The comparison: which staged rows have a record already, and which of those differ from it, in one pass."""
+"""The diff: which staged rows have a record already, and which of those differ from it, in one pass."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from schemas.model.rules import RecordRule
 from schemas.model.tables import RETIRED_AT
 from tasks.store.connection.session import set_local, without_joins
 from tasks.store.connection.temp_tables import temporary
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 # Rows from which on it is worth a sample, and the rows of one.
 _MANY, _SAMPLE = 10_000, 1_000
@@ -52,7 +52,7 @@ def planned_updates(part: int) -> Table:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Diff:
     """How many staged rows have a record, how many of these differ, and how many of those have moved a block."""
 
     known: int = 0
@@ -60,13 +60,13 @@ class Comparison:
     moved: int = 0
 
 
-def compare(connection: Connection, target: Target) -> Comparison:
+def diff_of(connection: Connection, target: Target) -> Diff:
     """Compare the staged rows with the stored records, and list the updates in `planned_updates`."""
     planned = planned_updates(target.part)
     connection.execute(DropTable(planned, if_exists=True))
     planned.create(connection, checkfirst=False)
     if not target.any_stored(connection):
-        return Comparison()
+        return Diff()
     set_local(connection, "work_mem", SORTING)
     known = _staged_with_record(connection, target)
     # A retired record that is in the source again is restored.
@@ -79,7 +79,7 @@ def compare(connection: Connection, target: Target) -> Comparison:
     changed = select(both.c.row_number, both.c.moved).where(both.c.differs)
     insert_updates = insert(planned).from_select(["row_number", "moved"], changed).cte("listed")
     counts = select(func.count(), func.count().filter(both.c.differs), func.count().filter(both.c.moved))
-    return Comparison(*connection.execute(counts.select_from(both).add_cte(insert_updates)).one())
+    return Diff(*connection.execute(counts.select_from(both).add_cte(insert_updates)).one())
 
 
 def _staged_with_record(connection: Connection, target: Target) -> Table | None:

@@ -33,7 +33,7 @@ from sqlalchemy.schema import DropTable
 from schemas.issues import Issue
 from schemas.model.tables import STAGING_SCHEMA
 from tasks.store.merge.deletions import version_of
-from tasks.store.merge.sides import Target, missing_records, source_row
+from tasks.store.merge.target import Target, missing_records, source_row
 from tasks.store.staging.names import PLANNED, staging_name
 
 _CHECKSUM = "select coalesce(bit_xor(hash_record_extended(r, 0)), 0) from {table} r"

@@ -31,8 +31,8 @@ from schemas.model.tables import CHANGE, FIRST_REFERRED, KNOWN_AS, NOTES, RETIRE
 from schemas.reports import Change
 from tasks.store.connection.session import set_local
 from tasks.store.merge.deletions import RemovalCounts
-from tasks.store.merge.diff import SORTING, Comparison, planned_updates
-from tasks.store.merge.sides import Target, source_row
+from tasks.store.merge.diff import SORTING, Diff, planned_updates
+from tasks.store.merge.target import Target, source_row
 from tasks.store.staging.table import Staging
 
 
@@ -55,20 +55,18 @@ _MANY = 10_000
 class Planner:
     """The plan of one part of a run, inside the transaction that makes it and may apply it."""
 
-    def __init__(
-        self, connection: Connection, run_id: UUID, staging: Staging, target: Target, comparison: Comparison
-    ) -> None:
+    def __init__(self, connection: Connection, run_id: UUID, staging: Staging, target: Target, diff: Diff) -> None:
         self.connection = connection
         self.run_id = run_id
         self.staging = staging
-        self.comparison = comparison
+        self.diff = diff
         self.target = target
         self.written_columns = self.target.written_columns
         self.updates = planned_updates(target.part)
 
     def make(self, missing: RemovalCounts | None = None) -> Plan:
-        """Say what the comparison, and what the source no longer has, mean for the records."""
-        known, changed = self.comparison.known, self.comparison.changed
+        """Say what the diff, and what the source no longer has, mean for the records."""
+        known, changed = self.diff.known, self.diff.changed
         plan = Plan(self.staging.rows - known, changed, known - changed)
         return replace(plan, delete=missing.delete, retire=missing.retire, there=missing.there) if missing else plan
 

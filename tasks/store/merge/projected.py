@@ -23,8 +23,8 @@ from sqlalchemy import (
 
 from schemas.model.tables import RETIRED_AT, ROW_NUMBER
 from schemas.resources import RESOURCES
-from tasks.store.merge.diff import Comparison, planned_updates
-from tasks.store.merge.sides import Target, known_records, records_of
+from tasks.store.merge.diff import Diff, planned_updates
+from tasks.store.merge.target import Target, known_records, records_of
 
 KEY, CHANGED = "key", "changed"
 """Columns in addition to the fields: the natural key, and whether the record is new or a field of a rule changes."""
@@ -45,12 +45,12 @@ def other_records(target: Target) -> Records:
     return records
 
 
-def projected_records(target: Target, comparison: Comparison, names: tuple[str, ...]) -> Subquery:
+def projected_records(target: Target, diff: Diff, names: tuple[str, ...]) -> Subquery:
     """Return `names` of each record as it will be, with its row (null for one not imported), `KEY` and `CHANGED`.
 
     A condition on it is evaluated for the staged rows and the stored records separately.
     """
-    staged = _staged_alone(target, names) if not comparison.known else _staged_over_stored(target, names)
+    staged = _staged_alone(target, names) if not diff.known else _staged_over_stored(target, names)
     t = target.t
     columns: list[ColumnElement[Any]] = [
         cast(null(), Integer),
@@ -58,7 +58,7 @@ def projected_records(target: Target, comparison: Comparison, names: tuple[str, 
         *(t.c[name] for name in names),
     ]
     others = select(*columns, literal(value=False)).select_from(t).where(t.c[RETIRED_AT].is_(None), target.stays())
-    if comparison.known:
+    if diff.known:
         is_staged = exists(select(literal(1)).select_from(target.s).where(target.match_key == target.stored_key))
         others = others.where(~is_staged)
     return union_all(staged, others).subquery()

@@ -33,7 +33,7 @@ from schemas.model.tables import CHANGE, TABLES
 from schemas.reports import Change
 from schemas.resources import RESOURCES
 from tasks.store.connection.temp_tables import temporary
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 
 @dataclass

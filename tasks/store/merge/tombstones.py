@@ -8,7 +8,7 @@ from sqlalchemy import true as sql_true
 from schemas.choices import Empty
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 
 def alive(resource: Resource, state: ColumnElement[str]) -> ColumnElement[bool]:

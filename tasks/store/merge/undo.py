@@ -29,7 +29,7 @@ from tasks.store.connection.session import without_joins
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.deletions import naming
 from tasks.store.merge.plan import differing
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.merge.undo_statements import UndoStatements
 
 

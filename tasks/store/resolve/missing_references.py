@@ -14,7 +14,7 @@ from schemas.model.rules import Reference
 from schemas.model.tables import FIRST_REFERRED, ROW_NUMBER, TABLES
 from schemas.resources import RESOURCES
 from schemas.sources import ROW
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 from tasks.store.merge.tombstones import staged_alive
 from tasks.store.staging.table import Staging
 

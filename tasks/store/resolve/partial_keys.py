@@ -31,7 +31,7 @@ from schemas.choices import Empty
 from schemas.issues import Severity
 from schemas.model.tables import RETIRED_AT, ROW_NUMBER
 from tasks.store.connection.temp_tables import temporary
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 RULE, AMBIGUOUS = "key_completed", "ambiguous_key"
 """The rules of a row whose key was completed, and of one whose key could mean several records."""

@@ -46,7 +46,7 @@ from schemas.resources import RESOURCES
 from schemas.spelling import nearest_of
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.temp_tables import temporary
-from tasks.store.merge.sides import Target, records_of
+from tasks.store.merge.target import Target, records_of
 from tasks.store.resolve.ambiguous_values import AmbiguousValue
 
 RULE, AMBIGUOUS = "reference_name", "ambiguous_reference"

@@ -10,7 +10,7 @@ from schemas.issues import Severity
 from schemas.model.resource import SOURCE_ID
 from schemas.model.tables import KNOWN_AS, ROW_NUMBER
 from tasks.store.connection.temp_tables import temporary
-from tasks.store.merge.sides import Target
+from tasks.store.merge.target import Target
 
 RULE = "replaced"
 """The rule of a record whose id in its source is another now."""

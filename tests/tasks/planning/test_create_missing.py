@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.choices import Moved
+from schemas.choices import Drift
 from schemas.errors import Forbidden
 from schemas.issues import Severity
 from schemas.permissions import Authority
@@ -17,8 +17,8 @@ from tests.support import execute, importer, issues_of, stored, with_settings
 CIRCUIT = {"provider": "Colt", "cid": "1", "site_a": "Bonn", "site_z": "Ulm"}
 
 
-@pytest.mark.parametrize(("moved", "created"), [(Moved.REFUSE, None), (Moved.SKIP, 2), (Moved.REBASE, 2)])
-def test_what_was_created_since_the_plan(database_url: str, tmp_path: Path, moved: Moved, created: int | None) -> None:
+@pytest.mark.parametrize(("moved", "created"), [(Drift.REFUSE, None), (Drift.SKIP, 2), (Drift.REBASE, 2)])
+def test_what_was_created_since_the_plan(database_url: str, tmp_path: Path, moved: Drift, created: int | None) -> None:
     """A plan creates what its rows refer to; where somebody creates one of these first, that is a record that moved."""
     run = importer(database_url, tmp_path)
     planned = run([CIRCUIT], resource_type="circuit", create_missing=("site",), dry_run=True, keep_plan=True)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from tests.aws import REGION, aws
 from tests.support import execute
-from tests.tasks.sources.servers import Answer, Asked, Before, NetBox, netbox_objects, site
+from tests.tasks.sources.servers import Answer, Asked, NetBox, Proxy, netbox_objects, site
 
 VPCS = b"vpc_id,cidr_block,region\nvpc-00000001,10.1.0.0/16,us-east-1\n"
 SITES = b"name,slug\nFrankfurt 1,fra-1\nZ\xc3\xbcrich 1,zrh-1\n"
@@ -104,7 +104,7 @@ def s3_rig(_: Path, __: str) -> Iterator[Rig]:
             return Answer(403, {"Content-Type": "application/xml"}, said.encode())
         return None
 
-    with aws() as endpoint, site(Before(endpoint, instead)) as front:
+    with aws() as endpoint, site(Proxy(endpoint, instead)) as front:
         s3 = boto3.Session("key", "secret", region_name=REGION).client("s3", endpoint_url=endpoint)
         s3.create_bucket(Bucket="exports")
         put = _putter(s3)
@@ -176,7 +176,7 @@ def aws_rig(_: Path, __: str) -> Iterator[Rig]:
             return ec2_error("UnauthorizedOperation", f"not with {SECRET}", 403)
         return _many_vpcs() if large and "Action=DescribeVpcs" in body else None
 
-    with aws() as endpoint, site(Before(endpoint, instead)) as front:
+    with aws() as endpoint, site(Proxy(endpoint, instead)) as front:
         _network(endpoint)
         yield Rig(
             f"aws://default/us-east-1,eu-west-1?endpoint={front.url}",

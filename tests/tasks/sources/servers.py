@@ -95,8 +95,8 @@ def site(respond: Respond, tls: SSLContext | None = None) -> Iterator[Site]:
 
 
 @dataclass
-class Before:
-    """A server that stands before another one, and answers some of the requests itself."""
+class Proxy:
+    """A proxy of another server, which answers some of the requests itself."""
 
     behind: str
     instead: Callable[[Asked], Answer | None] = lambda _: None

@@ -21,7 +21,7 @@ from tasks.sources.aws_client import meaning
 from tests.aws import REGION, aws, create_network
 from tests.support import importer, stored
 from tests.tasks.sources.rigs import ec2_error
-from tests.tasks.sources.servers import Answer, Asked, Before, Site, site
+from tests.tasks.sources.servers import Answer, Asked, Proxy, Site, site
 from tests.tasks.sources.support import fetched, request
 
 KEYS = '{"access_key_id": "AKIDEXAMPLE", "secret_access_key": "abcdefgh"}'
@@ -31,7 +31,7 @@ DESCRIBED = [resource for resource in RESOURCES.values() if resource.document]
 @pytest.fixture
 def front() -> Iterator[Site]:
     """A moto server behind one that may answer in its place."""
-    with aws() as endpoint, site(Before(endpoint)) as running:
+    with aws() as endpoint, site(Proxy(endpoint)) as running:
         yield running
 
 

@@ -13,7 +13,7 @@ from schemas.errors import SourceError, UsageError
 from tasks.sources import fetch
 from tests.aws import REGION, aws
 from tests.tasks.sources.rigs import LARGE, SITES
-from tests.tasks.sources.servers import Answer, Asked, Before, Site, site
+from tests.tasks.sources.servers import Answer, Asked, Proxy, Site, site
 from tests.tasks.sources.support import fetched, request
 
 KEYS = '{"access_key_id": "AKIDEXAMPLE", "secret_access_key": "abcdefgh"}'
@@ -23,7 +23,7 @@ NAMES = ("day/a.csv", "day/b.csv", "day/notes.txt", "day/deep/c.csv", "day2/d.cs
 @pytest.fixture
 def front() -> Iterator[Site]:
     """A bucket with files of moto, behind a server that may answer in its place."""
-    with aws() as endpoint, site(Before(endpoint)) as running:
+    with aws() as endpoint, site(Proxy(endpoint)) as running:
         s3 = boto3.Session("key", "secret", region_name=REGION).client("s3", endpoint_url=endpoint)
         s3.create_bucket(Bucket="exports")
         for name in NAMES:

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from flows.pipelines import apply_plan
-from schemas.choices import Moved
+from schemas.choices import Drift
 from schemas.jobs import ApplyJob, UndoJob
 from schemas.model.tables import METADATA
 from schemas.outcome_messages import sentence
@@ -121,6 +121,6 @@ def test_plans_and_undo_go_on(filled: str) -> None:
     execute(filled, "update import_run set plan_until = now() + interval '1 hour' where plan_until is not null")
     query = "select run_id from import_run where plan_until is not null and dry_run order by started_at desc"
     [_, (plan,)] = execute(filled, query)
-    applied = apply_plan(ApplyJob(plan=plan, moved=Moved.REBASE), filled, settings())
+    applied = apply_plan(ApplyJob(plan=plan, moved=Drift.REBASE), filled, settings())
     assert (applied.outcome, applied.counts.update) == (Outcome.APPLIED, 1)
     assert "planned" in {record["name"] for record in stored(filled, "vpc")}

@@ -1,4 +1,4 @@
-"""The comparison of a file with what is stored: by looking up each key where few are known, by one join elsewhere."""
+"""The diff of a file with what is stored: by looking up each key where few are known, by one join elsewhere."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_the_first_changes_are_shown(database_url: str, tmp_path: Path, turned: 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_first_rows_are_shown_as_they_would_be_stored(database_url: str, tmp_path: Path, turned: bool) -> None:
-    """In the order of the file, with their numbers, and without what only the comparison asks for."""
+    """In the order of the file, with their numbers, and without what only the diff needs."""
     rows = [row(number) | {SEEN_AT: None} for number in (5, 3, 4)]
     with planner(database_url, tmp_path, FIELDS, rows, turned=turned) as (made, _):
         shown = made.staged(2)

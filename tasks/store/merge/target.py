@@ -1,4 +1,4 @@
-"""The two sides of an import: the staged rows and the stored records, compared by their natural key."""
+"""The target of an import: the staged rows of a type and the stored records that they become, by their natural key."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def target_of(
     later: dict[str, Target] | None = None,
     leaving: dict[str, Table] | None = None,
 ) -> Target:
-    """Return the two sides of a run."""
+    """Return the staged rows of a type and its stored records."""
     table = TABLES[staging.resource.type]
     return Target(
         staging.resource,
