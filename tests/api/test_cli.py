@@ -168,7 +168,7 @@ def test_runs_and_show(cli: Cli, source: Path, database_url: str) -> None:
     assert "cmdb import FILE" in cli("runs").out
 
 
-def test_rejects_are_mended_in_a_workbook_and_imported_again(cli: Cli, tmp_path: Path, source: Path) -> None:
+def test_rejects_are_fixed_in_a_workbook_and_imported_again(cli: Cli, tmp_path: Path, source: Path) -> None:
     """The workbook has the original columns, marks each wrong cell with the reason, and imports once it is mended."""
     cli("import", str(source))
     path = tmp_path / "rejects.xlsx"

@@ -122,7 +122,7 @@ def test_what_moved_is_left_out(page: Page, system: System, look: Look, tmp_path
     assert names(system) == ["first", "by hand"]
 
 
-def test_what_moved_is_planned_anew(page: Page, system: System, tmp_path: Path) -> None:
+def test_what_drifted_is_planned_again(page: Page, system: System, tmp_path: Path) -> None:
     """A new preview can be looked at first, and what was read can be compared and written again."""
     previewed(page, system, tmp_path)
     page.get_by_role("link", name="See a new preview first").click()

@@ -105,7 +105,7 @@ def test_what_moved(
         assert (after["status"], names(system)[vpc_id(1)]) == ("completed", "first")
 
 
-def test_warnings_are_told_once(client: httpx.Client, tmp_path: Path) -> None:
+def test_warnings_are_reported_once(client: httpx.Client, tmp_path: Path) -> None:
     """What a rule over many records finds is asked again as the plan is applied, and counted once."""
     rows = [vpc(1, cidr_block="10.1.0.0/16"), vpc(2, cidr_block="10.1.0.0/20")]
     plan = preview(client, write_csv(tmp_path / "a.csv", rows))

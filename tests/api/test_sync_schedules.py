@@ -209,7 +209,7 @@ def test_overlapping_runs(scheduled: Scheduled) -> None:
     assert sorted(scheduled.runs("overlapping")) == ["cancelled"] * 2 + ["completed"] * 2
 
 
-def test_a_failure_is_told_once_and_the_recovery(scheduled: Scheduled) -> None:
+def test_a_failure_is_reported_once_and_the_recovery(scheduled: Scheduled) -> None:
     """By the run itself, with a link to Prefect's page."""
     scheduled.source.let_go.set()
     made = scheduled.make("failing", notify="chat")
@@ -224,7 +224,7 @@ def test_a_failure_is_told_once_and_the_recovery(scheduled: Scheduled) -> None:
     assert failed["links"]["prefect"].endswith(f"/runs/flow-run/{run}")
 
 
-def test_a_crash_is_told_once(scheduled: Scheduled) -> None:
+def test_a_crash_is_reported_once(scheduled: Scheduled) -> None:
     """The process of a run is killed: Prefect has the flow `sync-notice` look, which tells it; then all is well."""
     made = scheduled.make("crashing", notify="chat")
     run = crash(scheduled, made)
@@ -266,7 +266,7 @@ def process_of(system: System, run: str) -> psutil.Process:
     )
 
 
-def test_a_late_run_is_told_while_no_worker_takes_it(scheduled: Scheduled) -> None:
+def test_a_late_run_is_reported_while_no_worker_takes_it(scheduled: Scheduled) -> None:
     """Prefect's server tells it by itself; when the run goes well, that is told too."""
     scheduled.source.let_go.set()
     made = scheduled.make("late", 3600, notify="chat")

@@ -40,7 +40,7 @@ def at(**doing: Callable[[], object]) -> Progress:
     return told
 
 
-def take_back(url: str, report: Report, **options: Any) -> Report:
+def undo_of(url: str, report: Report, **options: Any) -> Report:
     """Undo a run."""
     return undo(UndoJob(run=UUID(report.run_id), **options), url, settings())
 

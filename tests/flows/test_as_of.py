@@ -46,7 +46,7 @@ def exported(url: str, folder: Path, *, resource_type: str = "vpc", **options: A
     return lines
 
 
-def take_back(url: str, report: Report, **options: Any) -> Report:
+def undo_of(url: str, report: Report, **options: Any) -> Report:
     """Undo a run."""
     return undo(UndoJob(run=UUID(report.run_id), **options), url, settings())
 
@@ -119,7 +119,7 @@ def test_each_moment_is_its_snapshot(database_url: str, tmp_path: Path, steps: l
 
 def _undone(url: str, done: list[Report], number: int, *, force: bool) -> None:
     try:
-        done.append(take_back(url, done[number % len(done)], force=force))
+        done.append(undo_of(url, done[number % len(done)], force=force))
     except UsageError as error:
         assert "undone" in str(error)  # noqa: PT017  # what was taken back before is refused, and is no change
 

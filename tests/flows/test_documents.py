@@ -17,7 +17,7 @@ from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.steps.rejects import write_rejects
 from tasks.store.connection.engine import engine
-from tests.flows.support import apply, everything, take_back
+from tests.flows.support import apply, everything, undo_of
 from tests.support import execute, importer, issues_of, stored, vpc, vpc_id
 
 NAMES = ("all.xlsx", "all.json", "all.json.gz")
@@ -94,7 +94,7 @@ def test_all_of_the_cmdb_into_an_empty_one(each_type_stored: str, tmp_path: Path
     report = importer(database_url, tmp_path)(path)
     assert (report.counts.create, report.counts.rejected) == (2 * len(RESOURCES), 0), issues_of(database_url, report)
     assert everything(database_url) == before
-    assert take_back(database_url, report).counts.delete == 2 * len(RESOURCES)
+    assert undo_of(database_url, report).counts.delete == 2 * len(RESOURCES)
     assert everything(database_url) == {}
 
 
@@ -187,7 +187,7 @@ def test_an_error_in_the_last_type_leaves_none(database_url: str, tmp_path: Path
 # Rejects --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_workbook_of_rejects_is_mended_and_imported(database_url: str, tmp_path: Path) -> None:
+def test_a_workbook_of_rejects_is_fixed_and_imported(database_url: str, tmp_path: Path) -> None:
     """A sheet for each type; what is mended in it is loaded with its references, and nothing else is touched."""
     vpcs, subnets = [vpc(1, region="nowhere"), vpc(2)], [subnet(1, 1), subnet(2, 2), subnet(3, 2, cidr_block="x")]
     run = importer(database_url, tmp_path)
@@ -224,5 +224,5 @@ def test_a_terraform_state_end_to_end(database_url: str, tmp_path: Path) -> None
     assert again.repeats == applied.run_id
     exported = run(export(database_url, tmp_path / "all.json"), dry_run=True)
     assert exported.counts.unchanged == exported.counts.read == applied.counts.create
-    assert take_back(database_url, applied).counts.delete == applied.counts.create
+    assert undo_of(database_url, applied).counts.delete == applied.counts.create
     assert everything(database_url) == {}

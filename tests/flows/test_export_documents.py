@@ -149,7 +149,7 @@ def test_lineage_of_each_type(two_of_each_type: str, tmp_path: Path) -> None:
         assert part.frame.collect()["updated_at"].str.ends_with("Z").all()
 
 
-def test_the_metadata_of_a_type_that_was_declared_anew(
+def test_the_metadata_of_a_type_that_was_declared_again(
     two_of_each_type: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The part of that type says so, and no other."""

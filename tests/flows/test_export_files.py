@@ -81,7 +81,7 @@ def test_no_records_are_an_empty_list(
 
 @pytest.mark.parametrize("metadata", [False, True])
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.json", "a.ndjson", "a.ndjson.gz", "a.xlsx", "a.parquet"])
-def test_a_file_without_records_is_told_on_importing(
+def test_a_file_without_records_is_reported_on_importing(
     database_url: str, tmp_path: Path, name: str, metadata: bool
 ) -> None:
     """The import says that there is nothing in it, and does not take the metadata for records."""

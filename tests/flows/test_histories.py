@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.reports import Report, Status
-from tests.flows.support import apply, forget_everything, records, sync, take_back
+from tests.flows.support import apply, forget_everything, records, sync, undo_of
 from tests.laws import law
 from tests.support import execute, importer, issues_of, vpc, vpc_id, write_csv
 
@@ -152,7 +152,7 @@ def test_any_history_ends_as_the_model_does(world: Callable[[], World], steps: l
         if step[0] == "undo":
             if last:
                 report, here.model = last
-                last = (take_back(here.url, report), before)
+                last = (undo_of(here.url, report), before)
         elif step[0] in ("edit", "remove"):
             here.edit(step)
             here.model, last = modelled(before, step), None
@@ -181,7 +181,7 @@ def test_undoing_all_returns_to_the_start(world: Callable[[], World], steps: lis
             report = here.load(step)
         done.append((report, before))
     for report, before in reversed(done):
-        undone = take_back(here.url, report)
+        undone = undo_of(here.url, report)
         assert (undone.counts.rejected, records(here.url)) == (0, before)
 
 

@@ -150,7 +150,7 @@ def test_thresholds_load_all_sound_rows_or_nothing(
     assert ("Nothing was changed" in str(report.message)) is not loaded
 
 
-def test_every_failure_of_every_row_is_told_at_once(database_url: str, tmp_path: Path) -> None:
+def test_every_failure_of_every_row_is_reported_at_once(database_url: str, tmp_path: Path) -> None:
     """A row with four wrong cells has four errors, beside those of the other rows, each with its place and value."""
     rows = [
         vpc(1, region="us-eest-1"),
@@ -220,7 +220,7 @@ def test_overlapping_blocks_of_one_account_and_region_are_warned_of(database_url
     assert run(rows).counts.warnings == 0
 
 
-def test_blank_rows_are_told_and_count_for_nothing(database_url: str, tmp_path: Path) -> None:
+def test_blank_rows_are_reported_and_count_for_nothing(database_url: str, tmp_path: Path) -> None:
     """A blank line is no record; it is listed with its row."""
     path = write_csv(tmp_path / "blank.csv", [vpc(1), dict.fromkeys(vpc(1), ""), vpc(2)])
     report = importer(database_url, tmp_path)(path)

@@ -46,7 +46,7 @@ def told(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         yield Told(database_url, tmp_path / "vpcs.csv", hook)
 
 
-def test_nothing_is_told_of_what_goes_well(told: Told) -> None:
+def test_nothing_is_reported_of_what_goes_well(told: Told) -> None:
     """A first run, one that changes something, one that finds nothing new, and a dry run."""
     for numbers in ((1, 2), (1, 2, 3), ()):
         told.sync(*numbers)
@@ -54,7 +54,7 @@ def test_nothing_is_told_of_what_goes_well(told: Told) -> None:
     assert told.hook.told == []
 
 
-def test_a_failure_and_the_recovery_are_told_once(told: Told) -> None:
+def test_a_failure_and_the_recovery_are_reported_once(told: Told) -> None:
     """The notice has the reason and the report; so has the one that all is well again; then there is silence."""
     told.sync(1)
     told.path.unlink()
@@ -70,7 +70,7 @@ def test_a_failure_and_the_recovery_are_told_once(told: Told) -> None:
     assert told.hook.events == ["failed", "recovered"]
 
 
-def test_what_is_held_back_is_told_with_how_to_approve(told: Told) -> None:
+def test_a_held_sync_is_reported_with_how_to_approve_it(told: Told) -> None:
     """Once it is approved, the next run says that all is well again."""
     told.sync(*range(1, 11))
     assert told.sync(1).status is Status.FAILED
@@ -83,7 +83,7 @@ def test_what_is_held_back_is_told_with_how_to_approve(told: Told) -> None:
     assert told.hook.events == ["held", "recovered"]
 
 
-def test_rejected_rows_are_told_until_the_source_is_mended(told: Told) -> None:
+def test_rejected_rows_are_reported_until_the_source_is_fixed(told: Told) -> None:
     """That the source is as it was is no recovery."""
     told.sync(1, -2)
     told.sync()
@@ -95,7 +95,7 @@ def test_rejected_rows_are_told_until_the_source_is_mended(told: Told) -> None:
     assert told.hook.events == ["incomplete", "recovered"]
 
 
-def test_a_page_that_is_not_the_last_is_told(told: Told) -> None:
+def test_a_page_that_is_not_the_last_is_reported(told: Told) -> None:
     """Its records are loaded, and others may be missing."""
     path = told.path.with_suffix(".json")
     page = {"count": 2, "next": "https://n.example/api/dcim/sites/?offset=1", "results": [{"id": 1, "name": "Bonn"}]}

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from schemas.errors import UsageError
 from schemas.reports import Counts, Report, Status
 from tasks.store.connection.engine import engine
-from tests.flows.support import apply, at, names, records, sync, take_back
+from tests.flows.support import apply, at, names, records, sync, undo_of
 from tests.support import (
     Import,
     execute,
@@ -191,7 +191,7 @@ def test_a_plan_of_every_mode(
     applied = apply(database_url, planned)
     assert (applied.counts, applied.status) == (counts, Status.COMPLETED)
     end = records(database_url)
-    take_back(database_url, applied)
+    undo_of(database_url, applied)
     assert len(names(database_url)) == 3
     again = run(rows, **options)
     assert (again.counts, records(database_url)) == (counts, end)
@@ -207,7 +207,7 @@ def test_a_plan_of_several_types(database_url: str, tmp_path: Path) -> None:
     applied = apply(database_url, planned)
     assert [part.counts for part in applied.parts] == [part.counts for part in planned.parts]
     assert (len(records(database_url)), len(records(database_url, "subnet"))) == (1, 1)
-    assert take_back(database_url, applied).counts.delete == 2
+    assert undo_of(database_url, applied).counts.delete == 2
     assert (records(database_url), records(database_url, "subnet")) == ([], [])
 
 
@@ -243,9 +243,9 @@ def test_an_applied_plan_is_undone(database_url: str, tmp_path: Path) -> None:
     start = records(database_url)
     applied = apply(database_url, planned)
     end = records(database_url)
-    undone = take_back(database_url, applied)
+    undone = undo_of(database_url, applied)
     assert (undone.counts.update, undone.counts.delete, records(database_url)) == (1, 1, start)
-    take_back(database_url, undone)
+    undo_of(database_url, undone)
     assert records(database_url) == end
 
 
@@ -342,7 +342,7 @@ def test_what_the_plan_refers_to_is_gone(database_url: str, tmp_path: Path, move
         assert [record["subnet_id"] for record in records(database_url, "subnet")] == ["subnet-00000002"]
 
 
-def test_what_the_plan_takes_away_is_referred_to(database_url: str, tmp_path: Path) -> None:
+def test_what_the_plan_deletes_is_referred_to(database_url: str, tmp_path: Path) -> None:
     """A VPC that the plan deletes has got a subnet since: nothing is done, or it stays when that is asked for."""
     run = importer(database_url, tmp_path)
     run([vpc(1), vpc(2)])
@@ -357,7 +357,7 @@ def test_what_the_plan_takes_away_is_referred_to(database_url: str, tmp_path: Pa
     assert [issue.rule for issue in issues_of(database_url, applied)] == ["referred_to"]
 
 
-def test_what_the_plan_takes_away_has_moved(database_url: str, tmp_path: Path) -> None:
+def test_what_the_plan_deletes_has_drifted(database_url: str, tmp_path: Path) -> None:
     """A record that was to be deleted and was edited is kept from it; one that is gone already is as it should be."""
     run = importer(database_url, tmp_path)
     run([vpc(1), vpc(2), vpc(3)])
@@ -370,7 +370,7 @@ def test_what_the_plan_takes_away_has_moved(database_url: str, tmp_path: Path) -
     assert (applied.counts.delete, names(database_url)) == (0, {"01": "net-1", "03": "mine"})
 
 
-def test_nothing_is_taken_away_of_a_source_that_was_not_read_whole(database_url: str, tmp_path: Path) -> None:
+def test_nothing_is_deleted_for_a_source_that_was_not_read_whole(database_url: str, tmp_path: Path) -> None:
     """Planned again, too: what could not be read then may be there still."""
     run = importer(database_url, tmp_path)
     run([vpc(1), vpc(2)])

@@ -14,7 +14,7 @@ from schemas.reports import Report, Status
 from schemas.resources import RESOURCES
 from tasks.store.connection.engine import engine
 from tasks.store.read.record_pages import record
-from tests.flows.support import apply, everything, forget_everything, sync, take_back
+from tests.flows.support import apply, everything, forget_everything, sync, undo_of
 from tests.flows.test_as_of import exported, now
 from tests.laws import law
 from tests.support import execute, importer, issues_of, stored, with_settings
@@ -77,10 +77,10 @@ def test_a_renamed_site_is_one_update_of_each_record(synced: str, tmp_path: Path
         "/10.9.0.0/24": ("Headquarters", "Headquarters/20"),
     }
     after = everything(synced)
-    undone = take_back(synced, report)
+    undone = undo_of(synced, report)
     assert undone.counts.rejected == 0
     assert everything(synced) == before
-    take_back(synced, undone)
+    undo_of(synced, undone)
     assert everything(synced) == after
 
 
@@ -105,7 +105,7 @@ def test_a_frozen_plan_renames(synced: str, tmp_path: Path) -> None:
     report = apply(synced, plan)
     assert (report.status, report.counts.update) == (Status.COMPLETED, 4)
     assert keys(synced, "vlan") == ["Headquarters/10", "Headquarters/20"]
-    take_back(synced, report)
+    undo_of(synced, report)
     plan = renamed(synced, tmp_path, rows, missing="ignore", dry_run=True, keep_plan=True)
     importer(synced, tmp_path)([{"name": "Headquarters"}], resource_type="site")
     report = apply(synced, plan)
@@ -144,7 +144,7 @@ def test_a_vrf_gets_another_distinguisher(database_url: str, tmp_path: Path) -> 
     assert (report.counts.create, report.counts.update) == (0, 1)
     [prefix] = stored(database_url, "prefix")
     assert (prefix["natural_key"], prefix["vrf"]) == ("65000:2/10.0.0.0/24", "65000:2")
-    take_back(database_url, report)
+    undo_of(database_url, report)
     [prefix] = stored(database_url, "prefix")
     assert (prefix["natural_key"], prefix["vrf"]) == ("65000:1/10.0.0.0/24", "65000:1")
     assert keys(database_url, "vrf") == ["65000:1"]
@@ -155,7 +155,7 @@ def test_an_edit_since_keeps_an_undo_from_a_renamed_record(synced: str, tmp_path
     report = renamed(synced, tmp_path, source("Headquarters"), missing="ignore")
     importer(synced, tmp_path)([{"name": "HQ"}], resource_type="site")
     execute(synced, "update device set site = 'HQ' where natural_key = 'Headquarters/core-1'")
-    undone = take_back(synced, report)
+    undone = undo_of(synced, report)
     assert {(issue.rule, issue.value) for issue in issues_of(synced, undone)} == {
         ("edited_since", "Headquarters"),
         ("edited_since", "Headquarters/core-1"),
@@ -192,7 +192,7 @@ def test_what_is_not_clear_is_left_to_the_keys(
     assert len(replaced) == sum(
         (name, number) in {("a", "nb:2"), ("b", "nb:1"), ("a", "nb:3")} for name, number in rows
     )
-    take_back(database_url, report)
+    undo_of(database_url, report)
     assert everything(database_url) == before
 
 
@@ -217,7 +217,7 @@ def test_netbox_renames_a_site_and_a_device(database_url: str, monkeypatch: pyte
         assert (report.counts.create, report.counts.retire, report.counts.rejected) == (0, 0, 0)
         assert "Frankfurt" in keys(database_url, "site")
         assert keys(database_url, "device") == ["Frankfurt/fra-edge-1"]
-        take_back(database_url, report)
+        undo_of(database_url, report)
         assert everything(database_url) == before
 
 
@@ -228,7 +228,7 @@ def test_what_is_retired_follows_too(synced: str, tmp_path: Path) -> None:
     assert report.counts.retire == 2
     vlans = {vlan["natural_key"]: vlan["retired_at"] is not None for vlan in stored(synced, "vlan")}
     assert vlans == {"Headquarters/10": False, "Headquarters/20": True}
-    assert take_back(synced, report).counts.rejected == 0
+    assert undo_of(synced, report).counts.rejected == 0
     assert everything(synced) == before
 
 
@@ -272,5 +272,5 @@ def test_any_history_of_names_can_be_undone_and_looked_at(
             pick = [{name: record[name] for name in columns} for record in there]
             assert [{name: record[name] for name in columns} for record in found] == pick
     for report, state in zip(reversed(reports), reversed(states[:-1]), strict=True):
-        assert take_back(database_url, report).counts.rejected == 0
+        assert undo_of(database_url, report).counts.rejected == 0
         assert everything(database_url) == state

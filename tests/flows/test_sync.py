@@ -17,7 +17,7 @@ from schemas.reports import Counts, Outcome, Status
 from schemas.settings import settings
 from tests.aws import REGION, ec2
 from tests.conftest import OwnProcess
-from tests.flows.support import apply, everything, names, records, sync, take_back
+from tests.flows.support import apply, everything, names, records, sync, undo_of
 from tests.support import execute, importer, issues_of, staging_tables, vpc, vpc_id, write_csv
 from tests.waiting import PATIENCE
 
@@ -66,9 +66,9 @@ def test_what_is_missing(database_url: str, source: Path, missing: str, left: di
     report = sync(database_url, source, **options)
     assert (report.counts, report.status, state(database_url)) == (counts, Status.COMPLETED, left)
     after = records(database_url)
-    undone = take_back(database_url, report)
+    undone = undo_of(database_url, report)
     assert (undone.counts.rejected, records(database_url)) == (0, before)
-    take_back(database_url, undone)
+    undo_of(database_url, undone)
     assert records(database_url) == after
 
 
@@ -83,7 +83,7 @@ def test_what_was_retired_is_seen_again(database_url: str, source: Path) -> None
     write_csv(source, [vpc(1), vpc(2), vpc(3)])
     back = sync(database_url, source, **FREE)
     assert (back.counts, state(database_url)["3"]) == (Counts(read=3, update=1, unchanged=2), False)
-    take_back(database_url, back)
+    undo_of(database_url, back)
     assert state(database_url)["3"] is True
 
 
@@ -95,7 +95,7 @@ def test_a_policy_of_deletion_deletes_what_was_retired(database_url: str, source
     before = records(database_url)
     report = sync(database_url, source, missing="delete", **FREE)
     assert (report.counts.delete, state(database_url)) == (1, {"1": False, "2": False})
-    take_back(database_url, report)
+    undo_of(database_url, report)
     assert records(database_url) == before
 
 
@@ -180,7 +180,7 @@ def test_a_parent_and_its_child_go_together(database_url: str, network: Path) ->
     report = sync(database_url, network, missing="delete", **FREE)
     assert [(part.resource_type, part.counts.delete) for part in report.parts] == [("vpc", 1), ("subnet", 1)]
     assert {name: len(found) for name, found in everything(database_url).items()} == {"vpc": 1, "subnet": 1}
-    assert take_back(database_url, report).counts.create == 2
+    assert undo_of(database_url, report).counts.create == 2
     assert everything(database_url) == before
 
 
@@ -259,7 +259,7 @@ def test_approval_applies_exactly_what_was_held_back(database_url: str, source: 
     assert (approved.counts, approved.sync, approved.applies) == (held.counts, held.sync, held.run_id)
     assert state(database_url) == {"1": False, "2": True, "3": True}
     assert sync(database_url, source).counts == Counts(read=3, create=1, update=1, unchanged=1)
-    undone = take_back(database_url, approved)
+    undone = undo_of(database_url, approved)
     # The second is in the source again, which is an edit since.
     assert (undone.counts.update, undone.counts.rejected) == (1, 1)
     assert state(database_url) == {"1": False, "2": False, "3": False, "9": False}
@@ -274,11 +274,11 @@ def test_an_approved_sync_is_the_last_one(database_url: str, source: Path) -> No
     assert sync(database_url, source).outcome is Outcome.UNCHANGED
 
 
-def test_a_sync_that_was_taken_back_is_done_again(database_url: str, source: Path) -> None:
+def test_a_sync_that_was_undone_is_done_again(database_url: str, source: Path) -> None:
     """Its source has not changed, and what is stored has; once done, the source is as it was again."""
     first = sync(database_url, source)
     assert sync(database_url, source).outcome is Outcome.UNCHANGED
-    take_back(database_url, first)
+    undo_of(database_url, first)
     assert sync(database_url, source).counts == Counts(read=3, create=3)
     assert sync(database_url, source).outcome is Outcome.UNCHANGED
 
@@ -511,5 +511,5 @@ def test_an_account_of_aws(database_url: str, account: tuple[Any, str]) -> None:
     left = {record["vpc_id"]: record["name"] for record in records(database_url)}
     assert (made[0] in left, left[made[1]]) == (False, "renamed")
     assert {"vpc-0000000f", "vpc-0000000e"} <= set(left)
-    take_back(database_url, second)
+    undo_of(database_url, second)
     assert made[0] in {record["vpc_id"] for record in records(database_url)}

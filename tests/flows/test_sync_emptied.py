@@ -14,7 +14,7 @@ import pytest
 
 from schemas.errors import CmdbError, SourceError
 from schemas.reports import Report, Status
-from tests.flows.support import apply, everything, names, records, sync, take_back
+from tests.flows.support import apply, everything, names, records, sync, undo_of
 from tests.support import importer, issues_of, vpc, vpc_id, write_csv
 
 HEADER = ("VPC ID", "CIDR block", "Region", "Account ID")
@@ -100,7 +100,7 @@ def test_an_emptied_source(database_url: str, tmp_path: Path, name: str) -> None
     assert everything(database_url) == before
     approved = apply(database_url, held)
     assert (approved.counts.delete, everything(database_url)) == (3, {})
-    take_back(database_url, approved)
+    undo_of(database_url, approved)
     assert everything(database_url) == before
 
 
@@ -175,7 +175,7 @@ def book(path: Path, *, subnets: bool) -> Path:
 
 
 @pytest.mark.parametrize(("write", "file"), [(document, "network.json"), (book, "network.xlsx")])
-def test_an_emptied_list_beside_another(
+def test_an_emptied_list_next_to_another(
     database_url: str, tmp_path: Path, write: Callable[..., Path], file: str
 ) -> None:
     """The last records of a type go, once somebody has agreed; those of the other list stay."""
@@ -229,7 +229,7 @@ def test_an_emptied_file_of_a_folder(database_url: str, tmp_path: Path) -> None:
     assert issues_of(database_url, report) == []
 
 
-def test_a_list_named_after_a_type_beside_records(database_url: str, tmp_path: Path) -> None:
+def test_a_list_named_after_a_type_next_to_records(database_url: str, tmp_path: Path) -> None:
     """Records in a list of another name are read as they were, with or without an empty list beside them."""
     path = lists(tmp_path / "vpcs.json", results=[vpc(1)], vlans=[])
     assert sync(database_url, path).counts.create == 1

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import SourceError
 from schemas.reports import Outcome, Report, Status
-from tests.flows.support import everything, sync, take_back
+from tests.flows.support import everything, sync, undo_of
 from tests.support import execute, with_settings
 from tests.tasks.sources.rigs import RIGS, SECRET, Make, Rig
 
@@ -62,7 +62,7 @@ def test_every_source(
             with pytest.raises(SourceError):
                 synced(database_url, rig, monkeypatch, rig.broken())
         assert everything(database_url) == before
-        assert take_back(database_url, first).counts.delete == sum(rig.records.values())
+        assert undo_of(database_url, first).counts.delete == sum(rig.records.values())
     kept = execute(database_url, "select r::text from import_run r union all select i::text from import_issue i")
     assert not [row for (row,) in kept if SECRET in row]
 

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.reports import Counts
 from schemas.sources import UNTOUCHED
-from tests.flows.support import apply, records, sync, take_back
+from tests.flows.support import apply, records, sync, undo_of
 from tests.support import execute, importer, issues_of, vpc, vpc_id, write_csv
 
 
@@ -55,7 +55,7 @@ def test_an_undo_leaves_it_too(two: str, tmp_path: Path) -> None:
     """What the run did not write may have been edited since, and stays so."""
     report = importer(two, tmp_path)([left(1, "owner", name="new")])
     execute(two, "update vpc set owner = 'other' where vpc_id = :id", id=vpc_id(1))
-    assert take_back(two, report).counts.update == 1
+    assert undo_of(two, report).counts.update == 1
     assert owners(two)[0] == ("net-1", "other")
 
 

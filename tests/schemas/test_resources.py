@@ -338,7 +338,7 @@ def test_a_type_is_found_by_all_its_names(resource_type: Resource) -> None:
         assert resource(name) is resource_type
 
 
-def test_an_unknown_type_is_told_with_the_nearest() -> None:
+def test_an_unknown_type_is_reported_with_the_nearest() -> None:
     """A misspelt type is answered with the one that was meant, a stranger with all there are."""
     with pytest.raises(UnknownType, match=r"'transit-gatewey'.*transitGateway"):
         resource("transit-gatewey")

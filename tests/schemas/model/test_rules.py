@@ -172,7 +172,7 @@ def test_what_a_rule_says(rule: SetRule, name: str, says: str, severity: Severit
         (NoConnectedOverlap("b", ("a", "b")), ("a", "b")),
     ],
 )
-def test_what_makes_a_rule_be_asked_again(rule: RecordRule, watched: tuple[str, ...]) -> None:
+def test_what_makes_a_rule_be_checked_again(rule: RecordRule, watched: tuple[str, ...]) -> None:
     """A change of its field, of those that records agree in, or of what makes a container."""
     assert rule.checked_fields == watched
 

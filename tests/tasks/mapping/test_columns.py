@@ -253,7 +253,7 @@ def test_two_columns_for_one_block(columns: tuple[str, str], first: str, join: J
     assert [issue.rule for issue in notices(mapping, Unknown.IGNORE)] == (["joined"] if join else [])
 
 
-def test_what_fits_is_told_with_what_is_missing() -> None:
+def test_what_fits_is_reported_with_what_is_missing() -> None:
     """An error has the mapping as far as it goes, and the fields that somebody has to name."""
     with pytest.raises(MappingError) as refused:
         map_columns(("name", "vpcid1", "env"), VPC, MapOptions(), Mode.UPSERT)

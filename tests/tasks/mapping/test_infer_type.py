@@ -73,7 +73,7 @@ def test_the_key_and_a_field_of_its_own_tell_a_type(columns: tuple[str, ...], ty
         (),
     ],
 )
-def test_a_doubt_is_told(columns: tuple[str, ...]) -> None:
+def test_a_doubt_is_reported(columns: tuple[str, ...]) -> None:
     """Columns that many lists have tell nothing, nor does a key among columns that are not of its type."""
     with pytest.raises(UnknownType, match=r"Give --type"):
         detect_type(source(*columns))

@@ -12,7 +12,7 @@ from tests.webhook import KEY, webhook
 
 
 @pytest.mark.parametrize("written", ["{}", '{{"url": "{}"}}'])
-def test_it_is_told(written: str) -> None:
+def test_it_is_sent(written: str) -> None:
     """The secret is the address, or a JSON object that has it."""
     with webhook() as hook:
         secret = Secret("chat", written.format(hook.address) if "url" in written else hook.address)
@@ -39,7 +39,7 @@ def test_what_it_answers_otherwise_is_said_without_its_address(status: int, requ
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9" + KEY, "http://host name" + KEY, "http://[" + KEY])
-def test_what_can_t_be_asked_is_said_without_its_address(address: str) -> None:
+def test_what_does_not_answer_is_reported_without_its_address(address: str) -> None:
     """Nobody listens, or the address is none."""
     why = post(Secret("chat", address), {})
     assert why
@@ -47,7 +47,7 @@ def test_what_can_t_be_asked_is_said_without_its_address(address: str) -> None:
     assert KEY not in why
 
 
-def test_only_the_web_is_told() -> None:
+def test_only_the_web_is_notified() -> None:
     """A file is no webhook."""
     assert "write https://host/path" in (post(Secret("chat", "file:///etc/hostname"), {}) or "")
     assert "write https://host/path" in (post(Secret("chat", json.dumps({"token": "abc"})), {}) or "")

@@ -11,7 +11,7 @@ from schemas.errors import Forbidden
 from schemas.issues import Severity
 from schemas.permissions import Authority
 from schemas.reports import Status
-from tests.flows.support import apply, everything, take_back
+from tests.flows.support import apply, everything, undo_of
 from tests.support import execute, importer, issues_of, stored, with_settings
 
 CIRCUIT = {"provider": "Colt", "cid": "1", "site_a": "Bonn", "site_z": "Ulm"}
@@ -37,7 +37,7 @@ def test_what_was_created_since_the_plan(database_url: str, tmp_path: Path, move
         return
     assert (applied.status, applied.counts.create) == (Status.COMPLETED, created)
     assert [(site["name"], site["slug"]) for site in stored(database_url, "site")] == [("Bonn", None), ("Ulm", "ulm")]
-    assert take_back(database_url, applied).counts.delete == created
+    assert undo_of(database_url, applied).counts.delete == created
     assert everything(database_url) == before
 
 

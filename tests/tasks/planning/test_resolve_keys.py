@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.issues import Severity
-from tests.flows.support import apply, forget_everything, sync, take_back
+from tests.flows.support import apply, forget_everything, sync, undo_of
 from tests.laws import law
 from tests.support import execute, importer, issues_of, stored, write_csv
 
@@ -154,7 +154,7 @@ def test_a_plan_keeps_what_was_read(database_url: str, tmp_path: Path) -> None:
     report = apply(database_url, plan)
     assert (report.counts.create, report.counts.repairs) == (1, 1)
     assert [prefix["vrf"] for prefix in stored(database_url, "prefix")] == ["65000:1"]
-    take_back(database_url, report)
+    undo_of(database_url, report)
     assert stored(database_url, "prefix") == []
 
 

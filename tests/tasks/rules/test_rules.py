@@ -204,7 +204,7 @@ def test_a_broken_rule_fails_the_run(database_url: str, tmp_path: Path, body: st
     assert asked(run, [vpc(1), vpc(2)], file, without_rules=("mine",)).counts.create == 2
 
 
-def test_a_rule_that_needs_its_neighbours_is_found_out(database_url: str, tmp_path: Path) -> None:
+def test_a_rule_that_needs_its_neighbours_is_detected(database_url: str, tmp_path: Path) -> None:
     """An expression whose answer depends on the rows that happen to be in its batch fails on real ones at last."""
     file = rules_file(tmp_path, ROWS + "return pl.col('name').str.len_chars() > pl.col('name').str.len_chars().mean()")
     run = importer(database_url, tmp_path)

@@ -136,7 +136,7 @@ def test_throttling_that_does_not_pass_is_no_fault_of_the_source() -> None:
         assert isinstance(meaning("vpc", caught.value), SourceError)
 
 
-def test_a_region_that_is_switched_off_is_told_once(front: Site, tmp_path: Path) -> None:
+def test_a_region_that_is_switched_off_is_reported_once(front: Site, tmp_path: Path) -> None:
     """And not for every type."""
     refused = ec2_error("AuthFailure", "not in this region", 401)
     answered(front, "DescribeVpcs", refused)

@@ -128,7 +128,7 @@ def test_no_file_is_larger_than_allowed(rig: Rig, folder: Path) -> None:
     assert all(path.stat().st_size <= 1 << 20 for path in folder.iterdir())
 
 
-def test_a_secret_is_never_told(rig: Rig, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_secret_is_never_shown(rig: Rig, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Neither by an error, nor by its cause, nor by a log, when a server refuses it and repeats it."""
     if rig.broken is None:
         pytest.skip("this source takes no secret")
@@ -150,7 +150,7 @@ def test_nothing_that_works_logs_the_secret(rig: Rig, folder: Path, caplog: pyte
     assert not [record for record in caplog.records if SECRET in record.getMessage()]
 
 
-def test_progress_is_told(rig: Rig, folder: Path) -> None:
+def test_progress_is_reported(rig: Rig, folder: Path) -> None:
     """It only grows, and ends at what there is."""
     told: list[tuple[int, int, int]] = []
 

@@ -77,7 +77,7 @@ def test_without_a_validator_it_starts_over(server: Site, tmp_path: Path, header
     assert all("Range" not in asked.headers for asked in server.asked)
 
 
-def test_a_file_that_changed_meanwhile_is_read_anew(server: Site, tmp_path: Path) -> None:
+def test_a_file_that_changed_meanwhile_is_read_again(server: Site, tmp_path: Path) -> None:
     """The server sends the whole new one in the place of the rest, and its version is the one that counts."""
     first = Answer(200, {"ETag": '"1"'}, LARGE, cut=400_000)
     server.respond = Script(first, Answer(200, {"ETag": '"2"'}, SITES))
@@ -140,7 +140,9 @@ def test_a_server_that_asks_for_long_is_left_alone(server: Site, tmp_path: Path)
         (418, "answers 418"),
     ],
 )
-def test_an_answer_that_will_not_change_is_told_at_once(server: Site, tmp_path: Path, status: int, said: str) -> None:
+def test_an_answer_that_will_not_change_is_reported_at_once(
+    server: Site, tmp_path: Path, status: int, said: str
+) -> None:
     """In a sentence, without trying again."""
     server.respond = Script(Answer(status))
     with pytest.raises(SourceError, match=said):
@@ -261,7 +263,7 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("host", [*PRIVATE, "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "100.64.0.1"])
-def test_private_addresses_are_asked_only_when_allowed(tmp_path: Path, host: str) -> None:
+def test_private_addresses_are_requested_only_when_allowed(tmp_path: Path, host: str) -> None:
     """However they are spelt."""
     with pytest.raises(UsageError, match="set CMDB_SOURCE_PRIVATE=true"):
         fetch(request(f"http://{host}:1/x.csv", tmp_path, limits={"source_private": False}))
@@ -271,13 +273,13 @@ NEVER = ["169.254.169.254", "0.0.0.0", "[fd00:ec2::254]", "224.0.0.1", "[::ffff:
 
 
 @pytest.mark.parametrize("host", NEVER)
-def test_some_addresses_are_never_asked(tmp_path: Path, host: str) -> None:
+def test_some_addresses_are_never_requested(tmp_path: Path, host: str) -> None:
     """A machine's own credentials are no source."""
     with pytest.raises(UsageError, match="where no source is"):
         fetch(request(f"http://{host}:1/x.csv", tmp_path))
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_asked(
+def test_the_address_that_was_checked_is_the_one_that_is_requested(
     server: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that has another address a moment later is not looked up again."""

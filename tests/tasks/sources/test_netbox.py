@@ -60,7 +60,7 @@ def test_all_of_it_is_imported(server: Site, database_url: str, tmp_path: Path) 
     assert (circuit["natural_key"], circuit["site_a"], circuit["site_z"]) == ("Telco/ET-4711", "Site 1", None)
 
 
-def test_pages_are_followed_and_nothing_else_is_asked(server: Site, tmp_path: Path) -> None:
+def test_pages_are_followed_and_nothing_else_is_requested(server: Site, tmp_path: Path) -> None:
     """One request a page: nested objects are not looked up one by one."""
     told: list[tuple[int, int]] = []
     found = fetched(

@@ -175,7 +175,7 @@ def test_issues_are_kept_up_to_a_limit_in_all(database_url: str, tmp_path: Path,
     assert (report.counts.repairs, report.counts.warnings, report.counts.rejected) == (3, 2, 1)
 
 
-def test_the_phases_are_told_with_their_totals(database_url: str, tmp_path: Path) -> None:
+def test_the_phases_are_reported_with_their_totals(database_url: str, tmp_path: Path) -> None:
     """Whoever watches sees what is checked, planned and applied, how much of it, and how many rows are rejected."""
     told: list[tuple[str, int, int | None, int]] = []
 

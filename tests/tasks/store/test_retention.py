@@ -62,7 +62,7 @@ def sync(url: str, source: Path) -> Report:
     return sync_source(SyncJob(url=str(source), resource_type="vpc", name="nightly"), url, settings())
 
 
-def take_back(url: str, report: Report) -> Report:
+def undo_of(url: str, report: Report) -> Report:
     """Undo a run."""
     return undo(UndoJob(run=UUID(report.run_id)), url, settings())
 
@@ -71,7 +71,7 @@ def test_a_run_goes_with_all_that_belongs_to_it(database_url: str, load: Import)
     """Issues, rejected rows, before-images and deleted records go; records stay, and so do newer runs."""
     created = load([vpc(1), vpc(2), vpc(3, region="nowhere")])
     changed = load([vpc(1, name="new"), vpc(4)])
-    undone = take_back(database_url, changed)
+    undone = undo_of(database_url, changed)
     newer = load([vpc(5, region="nowhere"), vpc(2, name="newer")])
     age(database_url, created, changed, undone)
     records = stored(database_url, "vpc")
@@ -109,7 +109,7 @@ def test_kept_are_plans_and_runs_that_others_name(database_url: str, load: Impor
     first = load([vpc(1)])
     changed = load([vpc(1, name="changed")])
     plan = load([vpc(1, name="planned")], dry_run=True, keep_plan=True)
-    undone = take_back(database_url, changed)
+    undone = undo_of(database_url, changed)
     execute(
         database_url,
         "insert into import_run (run_id, source, mode, dry_run, options, status) "
@@ -151,7 +151,7 @@ def test_a_sync_reads_again_what_was_undone(database_url: str, tmp_path: Path) -
     """An undo that the next run of a sync must know of stays, however old: the source is read again."""
     source = write_csv(tmp_path / "source.csv", [vpc(1)])
     first = sync(database_url, source)
-    undone = take_back(database_url, first)
+    undone = undo_of(database_url, first)
     age(database_url, first, undone)
     assert delete_old(database_url) == 0
     assert sync(database_url, source).counts.create == 1
@@ -166,7 +166,7 @@ def test_undo_and_as_of_say_what_was_deleted(database_url: str, load: Import) ->
     load([vpc(1, name="newest")])
     assert delete_old(database_url) == 2
     with pytest.raises(UsageError, match=r"Unknown run .*were deleted \(CMDB_KEEP_RUNS_DAYS\)"):
-        take_back(database_url, changed)
+        undo_of(database_url, changed)
     with engine(database_url).connect() as connection:
         with pytest.raises(UsageError, match=r"matches no run: .*were deleted \(CMDB_KEEP_RUNS_DAYS\)"):
             ledger.find_run(connection, changed.run_id)

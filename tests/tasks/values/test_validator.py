@@ -166,7 +166,7 @@ def test_texts_that_mean_nothing() -> None:
     assert batch.valid.select("name", "tags", "secondary_cidr_blocks").rows() == [("[]", None, None)]
 
 
-def test_what_is_no_value_of_its_kind_is_told_once() -> None:
+def test_what_is_no_value_of_its_kind_is_reported_once() -> None:
     """With the kind's own hint where it has one; the checks of the field are not asked of what could not be read."""
     row = LEAST | {"account_id": "1234567890123", "is_default": "perhaps", "cidr_block": "10.0.0.0"}
     batch = validated([row])
@@ -227,7 +227,7 @@ def test_a_likely_region_is_suggested() -> None:
     assert batch.rejected.sort().to_list() == [2, 3]
 
 
-def test_repairs_are_told_and_loaded() -> None:
+def test_repairs_are_reported_and_loaded() -> None:
     """What is stored is another text than the cell's; how a list is written is no repair."""
     rows = [
         LEAST | {"account_id": "12345678901", "secondary_cidr_blocks": '["10.1.0.0/16", "10.2.0.0/16"]'},
@@ -353,7 +353,7 @@ def test_own_rules() -> None:
     assert (messages(batch), batch.rejected.to_list(), len(batch.valid)) == (["core has no owner"], [], 2)
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
+def test_everything_that_is_wrong_is_reported_at_once() -> None:
     """Of one row, by the source, its cells and its rules; and it is rejected once."""
     cells: Cells = {"cidr_block": "10.0.0.0/8", "region": "eu-west-1", "state": "gone", "subnet_id": "x"}
     sound: Cells = {"cidr_block": "10.0.0.0/24", "region": "", "state": ""}

@@ -288,7 +288,7 @@ def test_records_of_another_endpoint_are_rejected(tmp_path: Path) -> None:
     assert found.faults.select("row", "rule").rows() == [(2, "type")]
 
 
-def test_prefixes_of_nautobot_whose_vrf_is_not_told(tmp_path: Path) -> None:
+def test_prefixes_of_nautobot_whose_vrf_is_not_given(tmp_path: Path) -> None:
     """Its default view has none; in another namespace than the global one, that says nothing of the table."""
     known = {name: value for name, value in NAUTOBOT["prefix"].items() if name != "vrfs"}
     other = known | {"namespace": nested("Lab"), "prefix": "10.2.0.0/16"}

@@ -107,7 +107,7 @@ def test_attachments_and_gateways_are_put_together(tmp_path: Path) -> None:
     assert records(found["vpnGateway"])[0]["vpc_id"] == "vpc-0a1b2c3d4e5f60719"
 
 
-def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+def test_what_is_left_out_is_reported(tmp_path: Path) -> None:
     """Other types, deposed objects, data sources, what belongs to records of another state: each with its number."""
     [first, *others] = parts(STATE, tmp_path).values()
     assert [notice.message for notice in first.notices] == [
@@ -495,7 +495,7 @@ def test_nat_gateways_of_all_kinds(tmp_path: Path) -> None:
     assert merged(part)[3] == {"addresses": "add", "vpc_id": "fill:subnet_id"}
 
 
-def test_what_is_not_told_is_left_as_it_is(tmp_path: Path) -> None:
+def test_what_is_not_given_is_left_as_it_is(tmp_path: Path) -> None:
     """An attribute that is absent or null leaves its field, an empty one clears it; so do no tags."""
     subnets: list[dict[str, Any]] = [
         {"id": "subnet-0a", "vpc_id": "vpc-0a", "cidr_block": "10.0.0.0/24", "ipv6_cidr_block": "", "tags": {}},
@@ -529,7 +529,7 @@ PLAIN = [
 
 @law(100)
 @given(st.sampled_from(PLAIN), st.sampled_from(["absent", "null", "empty", "told"]))
-def test_absent_empty_and_told_are_three_things(field: tuple[str, Entry, str, str], how: str) -> None:
+def test_absent_empty_and_given_are_three_things(field: tuple[str, Entry, str, str], how: str) -> None:
     """Of every attribute that becomes a field as it is: absent or null leaves it, empty clears it, a value is it."""
     kind, entry, name, read = field
     values: dict[str, dict[str, Any]] = {"absent": {}, "null": {read: None}, "empty": {read: ""}, "told": {read: "x"}}

@@ -49,7 +49,7 @@ def test_subnets_lie_in_their_vpc_and_apart(database_url: str, tmp_path: Path) -
     assert f"subnet-{1:017x}" in issue.message
 
 
-def test_a_row_that_is_rejected_already_is_asked_all_the_same(database_url: str, tmp_path: Path) -> None:
+def test_a_row_that_is_rejected_already_is_checked_all_the_same(database_url: str, tmp_path: Path) -> None:
     """A wrong cell does not hide a missing reference: both are told at once, and the tables of the run are gone."""
     run = importer(database_url, tmp_path)
     report = run([subnet(1, 7, "10.0.1.0/24", availability_zone="nowhere"), subnet(2, 7, "10.0.2.0/24")])

@@ -215,7 +215,7 @@ def kill_server(home: Path) -> str:
     return stale
 
 
-def test_half_made_data_are_made_anew(home: Path) -> None:
+def test_half_made_data_are_made_again(home: Path) -> None:
     """What an interrupted initdb left is no obstacle."""
     left = home / "postgres/data.new"
     left.mkdir(parents=True)

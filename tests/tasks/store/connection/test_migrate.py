@@ -48,7 +48,7 @@ def test_a_newer_database_is_refused(database_url: str) -> None:
         upgrade(engine(database_url))
 
 
-def test_the_migrations_can_be_taken_back(database_url: str) -> None:
+def test_the_migrations_can_be_reversed(database_url: str) -> None:
     """Each of them, to a database without tables; applied again, nothing is left to change."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))

@@ -87,7 +87,7 @@ def test_nothing_is_lost(filled: str) -> None:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
-def test_runs_have_the_outcome_that_their_sentence_told(filled: str) -> None:
+def test_runs_have_the_outcome_of_their_sentence(filled: str) -> None:
     """Status and message of each run are what they were; the one that never ended has crashed."""
     before = messages(filled)
     upgrade(engine(filled))

@@ -184,19 +184,19 @@ def test_runs_of_before_can_be_undone(old: OldDatabase) -> None:
     """The run that made Berlin's VLAN of HQ's is taken back: HQ's is there again, and Berlin's is gone."""
     upgrade(engine(old.url))
 
-    def take_back(number: int) -> None:
+    def undo_of(number: int) -> None:
         report = undo(UndoJob(run=run(number), force=number == 2), old.url, settings())
         assert report.counts.rejected == 0
 
-    take_back(7)
+    undo_of(7)
     assert known(old.url, "prefix", "description") == {"/10.0.0.0/24": "before"}
-    take_back(5)
+    undo_of(5)
     assert known(old.url, "device", "serial") == {"HQ/fra-1": "old", "/fra-2": None}
-    take_back(4)
+    undo_of(4)
     assert known(old.url, "device", "serial") == {}
-    take_back(3)
+    undo_of(3)
     assert known(old.url, "vlan", "name")["HQ/400"] == "gone"
-    take_back(2)
+    undo_of(2)
     assert known(old.url, "vlan", "site") == {
         "HQ/100": "HQ",
         "fra/110": "HQ",
@@ -205,7 +205,7 @@ def test_runs_of_before_can_be_undone(old: OldDatabase) -> None:
         "/300": None,
         "HQ/400": "HQ",
     }
-    take_back(1)
+    undo_of(1)
     assert known(old.url, "vlan", "name") == {}
 
 

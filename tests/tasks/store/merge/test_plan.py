@@ -163,7 +163,7 @@ def test_what_an_update_writes_and_keeps(database_url: str, tmp_path: Path) -> N
     assert after == {"name": "new", "cidr_block": "10.0.2.0/24", "tags": {"Owner": "network"}}
 
 
-def test_a_record_that_was_set_aside_comes_back(database_url: str, tmp_path: Path) -> None:
+def test_a_retired_record_is_restored(database_url: str, tmp_path: Path) -> None:
     """Though nothing else of it differs; its image says that it did, and those of others say nothing of it."""
     apply(database_url, tmp_path, [row(1), row(2), row(3)])
     execute(database_url, "update vpc set retired_at = now() where name = 'net-1'")
@@ -209,7 +209,7 @@ def index(url: str) -> str:
 
 
 @pytest.mark.parametrize(("count", "again"), [(MANY, True), (MANY - 1, False)])
-def test_an_index_is_built_anew_for_many(database_url: str, tmp_path: Path, count: int, again: bool) -> None:
+def test_an_index_is_built_again_for_many(database_url: str, tmp_path: Path, count: int, again: bool) -> None:
     """Into an empty table, from so many rows on; it is unique afterwards, as it was."""
     before = index(database_url)
     assert (many(database_url, tmp_path, count) != before) is again

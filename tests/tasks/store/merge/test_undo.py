@@ -27,7 +27,7 @@ def undoing(url: str, run: Report | str, kind: str = "vpc", *, force: bool = Fal
         yield TypeUndo(connection, RESOURCES[kind], taken_back, session.run_id, force=force, part=0)
 
 
-def take_back(url: str, run: Report | str, *, force: bool = False) -> tuple[UndoCounts, str]:
+def undo_of(url: str, run: Report | str, *, force: bool = False) -> tuple[UndoCounts, str]:
     """Take a run back; returns what was planned, and the run that did it."""
     with undoing(url, run, force=force) as taking:
         found = taking.plan()
@@ -87,7 +87,7 @@ def test_what_is_planned(database_url: str, mixed: Report) -> None:
         assert (taking.moved(9), taking.kept(9)) == ([], [])
 
 
-def test_in_which_order_it_is_told(database_url: str, mixed: Report) -> None:
+def test_in_which_order_it_is_reported(database_url: str, mixed: Report) -> None:
     """Records of the file by their rows, then those that the run made by their keys, as many as are asked for."""
     with undoing(database_url, mixed) as taking:
         taking.plan()
@@ -116,7 +116,7 @@ def test_in_which_order_it_is_told(database_url: str, mixed: Report) -> None:
 def test_what_is_done(database_url: str, mixed: Report) -> None:
     """What is restored is the earlier run's again, what is deleted is kept, and what stays is not touched."""
     before = by_key(database_url)
-    _, undo = take_back(database_url, mixed)
+    _, undo = undo_of(database_url, mixed)
     after = by_key(database_url)
     assert set(before) - set(after) == {"06"}
     for number in ("02", "03", "05", "07", "08", "09"):
@@ -140,7 +140,7 @@ def test_what_is_done(database_url: str, mixed: Report) -> None:
     ]
 
 
-def test_a_deletion_is_taken_back(database_url: str, tmp_path: Path, run: Import) -> None:
+def test_a_deletion_is_undone(database_url: str, tmp_path: Path, run: Import) -> None:
     """The record is there again as it was made; one that somebody has made again since is left alone, but by force."""
     run([vpc(1), vpc(2), vpc(3)])
     before = by_key(database_url)
@@ -162,7 +162,7 @@ def test_a_deletion_is_taken_back(database_url: str, tmp_path: Path, run: Import
         database_url, "select before = 'null', after from change where run_id = :run", run=UUID(undo)
     )
     assert (now, set(whole)) == (True, set(without_lineage(before["02"])))
-    found, _ = take_back(database_url, deleted, force=True)
+    found, _ = undo_of(database_url, deleted, force=True)
     assert (found.update, found.moved) == (2, 0)
     forced = by_key(database_url)
     assert without_lineage(forced["03"]) == without_lineage(before["03"])
@@ -176,7 +176,7 @@ def test_what_is_gone_already(database_url: str, run: Import) -> None:
     execute(database_url, "delete from vpc")
     with undoing(database_url, report) as taking:
         assert taking.plan() == UndoCounts(delete=0, update=0, create=0, moved=1, kept=0)
-    found, _ = take_back(database_url, report, force=True)
+    found, _ = undo_of(database_url, report, force=True)
     assert found == UndoCounts(delete=0, update=0, create=1, moved=0, kept=0)
     assert {number: record["name"] for number, record in by_key(database_url).items()} == {"01": "net-1"}
 
@@ -187,7 +187,7 @@ def test_another_edit_of_the_same_record_stays(database_url: str, run: Import) -
     row = {"vpc_id": vpc_id(1), "name": "new"}
     report = run([row], resource_type="vpc", mode="update")
     execute(database_url, "update vpc set owner = 'ann', state = null")
-    found, _ = take_back(database_url, report)
+    found, _ = undo_of(database_url, report)
     [record] = stored(database_url, "vpc")
     assert (found.update, record["name"], record["owner"], record["state"]) == (1, "net-1", "ann", None)
 
@@ -195,9 +195,9 @@ def test_another_edit_of_the_same_record_stays(database_url: str, run: Import) -
 def test_what_an_undo_brought_back(database_url: str, run: Import) -> None:
     """It is deleted again, unless somebody has edited it since; what somebody has deleted needs nothing."""
     first = run([vpc(1), vpc(2), vpc(3)])
-    found, undo = take_back(database_url, first)
+    found, undo = undo_of(database_url, first)
     assert found == UndoCounts(delete=3, update=0, create=0, moved=0, kept=0)
-    found, back = take_back(database_url, undo)
+    found, back = undo_of(database_url, undo)
     assert found == UndoCounts(delete=0, update=0, create=3, moved=0, kept=0)
     execute(database_url, "delete from vpc where name = 'net-1'")
     execute(database_url, "update vpc set name = 'mine' where name = 'net-2'")
@@ -218,11 +218,11 @@ def test_what_an_undo_brought_back(database_url: str, run: Import) -> None:
 def test_what_refers_to_a_record_that_an_undo_brought_back(database_url: str, run: Import) -> None:
     """It stays, and is told; the others go."""
     first = run([vpc(1), vpc(2)])
-    _, undo = take_back(database_url, first)
-    _, back = take_back(database_url, undo)
+    _, undo = undo_of(database_url, first)
+    _, back = undo_of(database_url, undo)
     row = {"subnet_id": "subnet-00000001", "vpc_id": vpc_id(1), "cidr_block": "10.0.1.0/28"}
     run([row | {"availability_zone": "us-east-1a"}])
-    found, _ = take_back(database_url, back)
+    found, _ = undo_of(database_url, back)
     assert (found, list(by_key(database_url))) == (UndoCounts(delete=1, update=0, create=0, moved=0, kept=1), ["01"])
 
 

@@ -36,7 +36,9 @@ def prefixes(url: str, blocks: Iterable[str], vrf: str = "") -> None:
     data=st.data(),
     extra=st.integers(0, 6),
 )
-def test_beside_the_prefixes_of_a_vrf(database_url: str, within: str, data: st.DataObject, extra: int) -> None:
+def test_free_blocks_next_to_the_prefixes_of_a_vrf(
+    database_url: str, within: str, data: st.DataObject, extra: int
+) -> None:
     """Prefixes inside the block are taken whatever their size; the block itself, and what holds it, is not."""
     place = ipaddress.ip_network(within)
     inside = st.builds(
@@ -54,7 +56,7 @@ def test_beside_the_prefixes_of_a_vrf(database_url: str, within: str, data: st.D
     assert found(database_url, place.prefixlen + extra, within) == wanted
 
 
-def test_beside_the_subnets_of_a_vpc(database_url: str) -> None:
+def test_free_blocks_next_to_the_subnets_of_a_vpc(database_url: str) -> None:
     """Its own blocks are looked through, the secondary ones too, those of IPv6 for sizes that only IPv6 has."""
     row = {"vpc_id": VPC, "cidr_block": "10.0.0.0/23", "secondary_cidr_blocks": "10.5.0.0/24"}
     put(
