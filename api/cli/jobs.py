@@ -10,6 +10,7 @@ import typer
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ValidationError
 
+from api.cli import completion
 from api.cli.local_time import utc_time
 from api.cli.terminal import comma_separated
 from schemas.errors import UsageError
@@ -71,6 +72,19 @@ _SYNTAX = {
     "as_of": "In your time zone unless it has an offset.",
 }
 
+# What the shell completes, by the place of the option in its job.
+_COMPLETED: dict[tuple[str, ...], Callable[..., completion.Choices]] = {
+    ("resource_type",): completion.complete_type,
+    ("types",): completion.complete_type,
+    ("columns",): completion.complete_override,
+    ("constants",): completion.complete_constant,
+    ("mapping",): completion.complete_mapping,
+    ("name",): completion.complete_sync,
+    ("where",): completion.complete_field,
+    ("fields",): completion.complete_fields,
+    ("sort",): completion.complete_fields,
+}
+
 # The times that an export takes, which the job has in UTC; a date means its end for `until`.
 _TIMES = {"since", "until", "as_of"}
 
@@ -115,6 +129,7 @@ def _parameter(option: Declared) -> inspect.Parameter:
         *([f"-{option.option.short}"] if option.option.short else []),
         metavar=option.option.value,
         help=_help(option, repeated),
+        autocompletion=_COMPLETED.get(option.path),
         min=bounds[Ge].ge if Ge in bounds else None,
         max=bounds[Le].le if Le in bounds else None,
     )

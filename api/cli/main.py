@@ -106,7 +106,7 @@ def _run() -> None:
     try:
         if VARIABLE in os.environ:
             leave_root(settings())
-        sys.exit(_command()(standalone_mode=not json) or DONE)
+        sys.exit(_command()(prog_name="cmdb", standalone_mode=not json) or DONE)
     except CmdbError as error:
         if json:
             print_json({"error": {"code": error.code, "message": str(error)}})

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.completion import complete_run, complete_type
 from schemas.formats import READ_LABELS
 
 File = Annotated[
@@ -16,7 +17,16 @@ File = Annotated[
         help=f"{READ_LABELS}; also .gz or .zip. - reads standard input.",
     ),
 ]
-Type = Annotated[str | None, typer.Option("--type", "-t", help="Resource type. Default: detected from the file.")]
+Type = Annotated[
+    str | None,
+    typer.Option("--type", "-t", help="Resource type. Default: detected from the file.", autocompletion=complete_type),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc or transit-gateway: `cmdb types`.")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, its beginning, or 'last'.")]
+TypeArgument = Annotated[
+    str,
+    typer.Argument(metavar="TYPE", help="Such as vpc or transit-gateway: `cmdb types`.", autocompletion=complete_type),
+]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="The id of a run, its beginning, or 'last'.", autocompletion=complete_run),
+]

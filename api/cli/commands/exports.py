@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from api.cli.backends.choice import backend
+from api.cli.completion import complete_type
 from api.cli.groups import EXIT_CODES, FILES
 from api.cli.jobs import job_from, takes
 from api.cli.options import Json
@@ -36,7 +37,11 @@ commands = typer.Typer()
 def export(
     type: Annotated[
         str | None,
-        typer.Argument(metavar="TYPE,…", help="Such as vpc, or several as in vpc,subnet: `cmdb types`."),
+        typer.Argument(
+            metavar="TYPE,…",
+            help="Such as vpc, or several as in vpc,subnet: `cmdb types`.",
+            autocompletion=complete_type,
+        ),
     ] = None,
     output: Annotated[
         Path,

@@ -13,6 +13,7 @@ import typer
 import yaml
 
 from api.cli.backends.choice import backend
+from api.cli.completion import complete_type
 from api.cli.groups import RECORDS
 from api.cli.jobs import job_from, takes
 from api.cli.options import Json, TypeArgument
@@ -46,7 +47,9 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
-RecordType = Annotated[str, typer.Argument(metavar="TYPE", help="Such as vpc: `cmdb types`.")]
+RecordType = Annotated[
+    str, typer.Argument(metavar="TYPE", help="Such as vpc: `cmdb types`.", autocompletion=complete_type)
+]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Output format.")]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.backends.choice import backend
+from api.cli.completion import complete_run
 from api.cli.execution import Ended, exit_code
 from api.cli.groups import EXIT_CODES, RUNS
 from api.cli.jobs import job_from, takes
@@ -87,8 +88,10 @@ def undo(run: RunArgument, json: Json = False, **given: Any) -> None:
 
 @commands.command(epilog="Example: cmdb diff 3f2a9c1e 81d0b7aa", rich_help_panel=RUNS)
 def diff(
-    before: Annotated[str, typer.Argument(metavar="RUN", help="The earlier run of a sync.")],
-    after: Annotated[str, typer.Argument(metavar="RUN", help="The later one.")],
+    before: Annotated[
+        str, typer.Argument(metavar="RUN", help="The earlier run of a sync.", autocompletion=complete_run)
+    ],
+    after: Annotated[str, typer.Argument(metavar="RUN", help="The later one.", autocompletion=complete_run)],
     limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many changes to show.")] = 100,
     json: Json = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.backends.choice import backend
+from api.cli.completion import complete_sync
 from api.cli.execution import run_job
 from api.cli.groups import EXIT_CODES, SYNCS
 from api.cli.jobs import job_from, takes
@@ -38,7 +39,12 @@ def approve(run: RunArgument, json: Json = False, **given: Any) -> None:
 @takes(SyncJob, "sync")
 def sync(
     source: Annotated[
-        str, typer.Argument(metavar="URL|NAME", help="Address of the source, or name of a sync (`cmdb syncs`).")
+        str,
+        typer.Argument(
+            metavar="URL|NAME",
+            help="Address of the source, or name of a sync (`cmdb syncs`).",
+            autocompletion=complete_sync,
+        ),
     ],
     json: Json = False,
     **given: Any,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from api.cli.backends.choice import backend
+from api.cli.completion import complete_type
 from api.cli.groups import RECORDS
 from api.cli.options import Json
 from api.cli.render.types import fields_table, rules_listed, types_table
@@ -20,7 +21,9 @@ commands = typer.Typer()
 
 @commands.command(epilog="Example: cmdb types tgw", rich_help_panel=RECORDS)
 def types(
-    type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Show the fields of this type.")] = None,
+    type: Annotated[
+        str | None, typer.Argument(metavar="[TYPE]", help="Show the fields of this type.", autocompletion=complete_type)
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the resource types, or the fields of one."""
@@ -34,7 +37,9 @@ def types(
 
 @commands.command(epilog="Example: CMDB_RULES=rules.py cmdb rules vpc", rich_help_panel=RECORDS)
 def rules(
-    type: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Only those of this type.")] = None,
+    type: Annotated[
+        str | None, typer.Argument(metavar="[TYPE]", help="Only those of this type.", autocompletion=complete_type)
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the built-in rules and your own.
