@@ -15,7 +15,7 @@ from flows.pipelines import import_file
 from schemas.jobs import ImportJob
 from schemas.settings import settings
 from tasks.runtime.context import RunContext
-from tasks.runtime.values import MappedSource, StagedShard
+from tasks.runtime.values import Shard, StagedShard
 from tasks.steps.registry import PLAIN
 
 
@@ -33,9 +33,9 @@ def main(url: str, file: str, resource_type: str, dry: str = "") -> None:
     job = ImportJob(path=Path(file), resource_type=resource_type, dry_run=bool(dry))
     looked: list[float] = []
 
-    def validate(run: RunContext, source: MappedSource) -> StagedShard:
+    def validate(run: RunContext, shard: Shard) -> StagedShard:
         looked.append(time.perf_counter() - began)
-        return PLAIN.validate(run, source)
+        return PLAIN.validate(run, shard)
 
     began = time.perf_counter()
     report = import_file(job, url, settings(), steps=replace(PLAIN, validate=validate))

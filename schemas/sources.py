@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,9 @@ class Opened:
     records of its type may be missing from it, such as a page that has a next one: they are reported as warnings, and
     a sync retires nothing of that type. `given` is the caller's mapping for this part, column → field, where it is
     not that of all parts. `failed` says why a part of a document could not be read: it has no columns then. `sheets`
-    has the sheets of a workbook that are read as this part and, in the first part, those that are not read.
+    has the sheets of a workbook that are read as this part and, in the first part, those that are not read. `cuts` are
+    the numbers of the rows from which on the source can be read by itself, in order; None where it is read as a whole
+    only.
     """
 
     frame: pl.LazyFrame
@@ -82,6 +84,7 @@ class Opened:
     given: dict[str, str] | None = None
     failed: str | None = None
     sheets: dict[str, Sheet] = field(default_factory=dict)
+    cuts: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,13 @@ class Extracted(Opened):
     def rows(self, numbers: pl.Series) -> pl.LazyFrame:
         """Return the rows of these numbers as they stand in the source."""
         return self.frame.filter(pl.col(ROW).is_in(numbers.implode()))
+
+    def between(self, first: int, last: int | None) -> Extracted:
+        """Return the source with the rows from `first` to `last` alone, or to its end."""
+        row, of_fault = pl.col(ROW) >= first, pl.col("row") >= first
+        if last is not None:
+            row, of_fault = pl.col(ROW).is_between(first, last), pl.col("row").is_between(first, last)
+        return replace(self, frame=self.frame.filter(row), faults=self.faults.filter(of_fault))
 
 
 @dataclass(frozen=True)

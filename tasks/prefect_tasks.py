@@ -64,7 +64,7 @@ WATCHED = registry.Steps(
     _as_task(registry.fetch, "fetch", task_run_name="fetch {job.source}", **_RETRIES),
     _as_task(registry.read, "read", task_run_name="read {job.source}", **_RETRIES),
     _as_task(registry.map, "map", task_run_name="map the columns", **_RETRIES),
-    _as_task(registry.validate, "validate", task_run_name="validate {source.resource.type}", **_RETRIES),
+    _as_task(registry.validate, "validate", task_run_name="validate {shard.title}", **_RETRIES),
     _as_task(registry.load, "load", task_run_name="load", **_RETRIES),
 )
 """The steps of an import as Prefect tasks, which appear as task runs of the flow run."""

@@ -19,6 +19,7 @@ from schemas.reports import Progress, Report, silent
 from schemas.settings import Settings, settings
 from tasks.store import ledger
 from tasks.store.connection.engine import engine
+from tasks.store.staging.names import SHARDS
 
 VPC_COLUMNS = ("vpc_id", "name", "cidr_block", "region", "account_id", "state", "tags")
 
@@ -104,8 +105,9 @@ def execute(url: str, statement: str, **values: Any) -> list[Any]:
 
 
 def staging_tables(url: str) -> list[str]:
-    """Return the staging tables that are there."""
-    return [name for (name,) in execute(url, "select tablename from pg_tables where schemaname = 'cmdb_staging'")]
+    """Return the staging tables that are there; the table of the shards goes with that of their rows."""
+    found = [name for (name,) in execute(url, "select tablename from pg_tables where schemaname = 'cmdb_staging'")]
+    return [name for name in found if not (name.endswith(SHARDS) and name.removesuffix(SHARDS) in found)]
 
 
 def with_settings(**changed: Any) -> Settings:

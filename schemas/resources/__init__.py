@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copyreg
+
 from schemas.errors import UnknownType
 from schemas.model.resource import Resource
 from schemas.model.rules import Reference
@@ -56,6 +58,14 @@ _ALL = (
 
 RESOURCES: dict[str, Resource] = {resource.type: resource for resource in _ALL}
 """Every resource type by its name, in an order in which references point backwards: the order of loading."""
+
+
+def _registered(name: str) -> Resource:
+    return RESOURCES[name]
+
+
+# A type that passes between processes is its name: both have the same declarations.
+copyreg.pickle(Resource, lambda chosen: (_registered, (chosen.type,)))
 
 _SPELLINGS = {
     plain(spelling): resource

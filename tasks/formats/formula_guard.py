@@ -64,7 +64,9 @@ def as_before_guarding(opened: Opened) -> Opened:
         return opened
     bare = {name: unguarded_text(name) for name in opened.columns}
     bare = {name: before for name, before in bare.items() if before != name and before not in opened.columns}
-    cells = [pl.col(name).map_batches(unguarded, return_dtype=pl.String) for name in opened.columns]
+    cells = [
+        pl.col(name).map_batches(unguarded, return_dtype=pl.String, is_elementwise=True) for name in opened.columns
+    ]
     return replace(
         opened,
         frame=opened.frame.with_columns(cells).rename(bare),

@@ -137,7 +137,7 @@ class Creating:
         schema = {ROW: pl.UInt32(), **dict.fromkeys(fields, pl.String())}
         frame = pl.DataFrame({ROW: range(len(keys)), **cells}, schema=schema)
         matched = Mapping(tuple(Match(name, name, 1.0, "reference") for name in fields))
-        whole = () if load.staging.untouched else load.source.rules
+        whole = () if load.staging.untouched else self.run.rules_of(of)
         own = tuple(rule for rule in whole if of_cells(rule, load.mapping, job.mode, job.empty))
         validator = Validator(of, matched, own=own)
         source = Extracted(

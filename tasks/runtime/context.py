@@ -16,17 +16,30 @@ from uuid import UUID, uuid4
 import polars as pl
 
 from schemas.choices import Drift
+from schemas.custom import Rule
 from schemas.errors import CmdbError, PlanDrifted, StorageFull, TooManyErrors, UnderWay
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
 from schemas.model.resource import Resource
 from schemas.reports import Outcome, Progress, Report, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
+from tasks.rules.load import load_rules, rules_for
 from tasks.runtime.lifecycle import RunEntry, ledger_run
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
-from tasks.store.connection.session import Session
+from tasks.store.connection.session import Session, WorkerSession
 from tasks.store.staging.names import drop_staging
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What another process needs to validate shards of a run; it can be pickled, and holds the database's password."""
+
+    job: LoadOptions
+    url: str
+    settings: Settings
+    run_id: UUID
+    workdir: Path
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,11 @@ class RunContext:
         return self.session.run_id
 
     @property
+    def request(self) -> RunRequest:
+        """What another process needs to validate shards of this run."""
+        return RunRequest(self.job, self.session.url, self.settings, self.run_id, self.workdir)
+
+    @property
     def staged_by(self) -> UUID:
         """The run that has staged the rows; of a plan that may be applied in part, a copy is this run's own."""
         return self.plan if self.plan and self.moved is Drift.REFUSE else self.run_id
@@ -60,6 +78,10 @@ class RunContext:
     def duration(self) -> float:
         """Seconds since the run started."""
         return round(time.monotonic() - self.started, 3)
+
+    def rules_of(self, chosen: Resource) -> tuple[Rule, ...]:
+        """Return the user's own rules of a type that hold for this run."""
+        return rules_for(load_rules(self.settings.rules), chosen, self.job.without_rules)[0]
 
     def lock_types(self, types: Iterable[Resource]) -> None:
         """Keep other runs from writing these types, and the records that are referred to from changing.
@@ -105,6 +127,9 @@ def open_run(
             with ledger_run(session, entry):
                 with disk_errors():
                     run.workdir.mkdir(parents=True, exist_ok=True)
+                with session.transaction() as connection:
+                    # A run that is started again, as its process died, stages everything again.
+                    drop_staging(connection, run.run_id)
                 yield run
         except (TooManyErrors, PlanDrifted, UnderWay):
             pass  # the report says why
@@ -115,6 +140,17 @@ def open_run(
                 for staged in filter(None, (run.run_id, run.plan)):
                     if not ledger.is_kept(connection, staged):
                         drop_staging(connection, staged)
+
+
+@contextlib.contextmanager
+def open_worker(request: RunRequest, progress: Progress = silent) -> Iterator[RunContext]:
+    """Take part in a run of another process, over a connection of one's own; raises Cancelled where it has ended.
+
+    The run itself holds its lock and those of the types that it writes: whoever gives out shards takes the latter
+    first (`RunContext.lock_types`).
+    """
+    with WorkerSession(request.url, request.run_id) as session:
+        yield RunContext(request.job, session, request.settings, request.workdir, progress)
 
 
 def _context(

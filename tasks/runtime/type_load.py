@@ -105,8 +105,16 @@ Loads = tuple[TypeLoad, ...]
 
 
 def loads_of(staged: tuple[StagedShard, ...]) -> Loads:
-    """Return the types of a run whose rows are staged."""
-    return tuple(TypeLoad(each.source, each.staging, each.tally) for each in staged)
+    """Return the types of a run whose rows are staged, each with all of its shards."""
+    loads: dict[int, TypeLoad] = {}
+    for each in staged:
+        load = loads.get(each.source.number)
+        if load is None:
+            loads[each.source.number] = TypeLoad(each.source, each.staging, each.tally)
+        else:
+            staging = load.staging.with_rows(each.staging.rows, each.staging.rejected_rows)
+            loads[load.number] = replace(load, staging=staging, tally=load.tally + each.tally)
+    return tuple(loads.values())
 
 
 def counts_of(loads: Loads) -> Counts:

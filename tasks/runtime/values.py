@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from schemas.custom import Rule
 from schemas.errors import RunFailed
 from schemas.fetched import Unread
 from schemas.issues import Issue, Severity
@@ -45,7 +44,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class MappedSource:
-    """One type's share of a run: its columns → fields, and the user's own rules of the type.
+    """One type's share of a run: its columns → fields.
 
     `extracted` is None where a frozen plan is applied, whose source was read before, and for `referred` types: they
     have no rows of the source, and their records are created because rows of other types refer to them. `unread` says
@@ -58,7 +57,6 @@ class MappedSource:
     mapping: Mapping
     extracted: Extracted | None = None
     scope: Scope = ()
-    rules: tuple[Rule, ...] = ()
     unread: tuple[Unread, ...] = ()
     referred: bool = False
 
@@ -92,6 +90,17 @@ class Tally:
     keyless: int = 0
     kept: int = 0
     rules: Rules = field(default_factory=Counter)
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return the tally of both."""
+        return Tally(
+            self.read + other.read,
+            self.passed + other.passed,
+            self.rejected + other.rejected,
+            self.keyless + other.keyless,
+            self.kept + other.kept,
+            self.rules + other.rules,
+        )
 
     def with_batch(self, batch: Batch, kept: int) -> Tally:
         """Return the tally with a validated batch, of which `kept` warnings and repairs are in the ledger."""
@@ -146,16 +155,54 @@ class Tally:
 
 
 def issues_to_keep(batch: Batch, room: int) -> pl.DataFrame:
-    """Return the issues of a batch for the ledger: every error, and as many others as there is room for."""
+    """Return the issues of a batch for the ledger: every error, and as many others as there is room for.
+
+    The first of these are those of the first rows, wherever batches and shards are cut.
+    """
     error = pl.col("severity") == Severity.ERROR
     if batch.issues.is_empty():
         return batch.issues
-    return pl.concat([batch.issues.filter(error), batch.issues.filter(~error).head(max(room, 0))])
+    others = batch.issues.filter(~error)
+    if len(others) > room:
+        others = others.sort("row", maintain_order=True).head(max(room, 0))
+    return pl.concat([batch.issues.filter(error), others])
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The rows of a mapped source from `first` to `last` (None: its end), which are validated apart from the others.
+
+    It can be pickled and validated by another process, which has to see the source's file. `kept` is how many warnings
+    and repairs of earlier shards the ledger has, where that is known.
+    """
+
+    source: MappedSource
+    number: int = 0
+    first: int = 0
+    last: int | None = None
+    kept: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of its source."""
+        return self.first == 0 and self.last is None
+
+    @property
+    def title(self) -> str:
+        """What it is called: by its type, and by its rows where it is not all of its source."""
+        name = self.source.resource.type
+        return name if self.is_whole else f"{name}, rows {self.first:,} to {f'{self.last:,}' if self.last else 'end'}"
+
+    @property
+    def extracted(self) -> Extracted | None:
+        """The source with the rows of the shard alone."""
+        whole = self.source.extracted
+        return whole if whole is None or self.is_whole else whole.between(self.first, self.last)
 
 
 @dataclass(frozen=True)
 class StagedShard:
-    """The validated rows of a mapped source: what is staged of them, and their tally."""
+    """The validated rows of a shard: what is staged of them, and their tally."""
 
     source: MappedSource
     staging: Staging

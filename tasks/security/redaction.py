@@ -24,7 +24,9 @@ def without_secrets(extracted: Extracted, resource: Resource) -> Extracted:
     if not secrets:
         return extracted
     hide = partial(_hidden, names=[plain(name) for name in secrets], hide=json_without(secrets).hide or _as_it_is)
-    columns = [pl.col(name).map_batches(hide, return_dtype=pl.String) for name in extracted.columns]
+    columns = [
+        pl.col(name).map_batches(hide, return_dtype=pl.String, is_elementwise=True) for name in extracted.columns
+    ]
     faults = extracted.faults.with_columns(hide(extracted.faults[name]).alias(name) for name in ("value", "message"))
     return replace(extracted, frame=extracted.frame.with_columns(columns), faults=faults)
 

@@ -270,13 +270,14 @@ def files_of_types(parts: Sequence[Extracted]) -> tuple[Extracted, ...]:
 def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extracted:
     first, at = parts[0], 0
     columns = tuple(dict.fromkeys(column for part in parts for column in part.columns))
-    frames, faults, notices = [], [], list(first.notices)
+    frames, faults, starts, notices = [], [], [], list(first.notices)
     for part, name in zip(parts, names, strict=True):
         if at:
             message = f"'{name}' is read as more of '{names[0]}': its row 1 is counted as row {at + 1:,}"
             notices += [Issue("sheet", message, Severity.WARNING), *part.notices]
         frames.append(part.frame.select((pl.col(ROW) + at).cast(pl.UInt32), *part.columns))
         faults.append(_counted_on(part.faults, name, at))
+        starts.append(at)
         at = _next_row(part, at)
     counted = [part.records for part in parts]
     if ABSENT in columns or not any(part.sheet for part in parts):
@@ -292,7 +293,19 @@ def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extr
         notices=tuple(notices),
         gaps=_gaps(parts),
         sheets={name: sheet for part in parts for name, sheet in part.sheets.items()},
+        cuts=_joined_cuts(parts, starts),
     )
+
+
+def _joined_cuts(parts: Sequence[Extracted], starts: Sequence[int]) -> tuple[int, ...] | None:
+    """The rows at which parts that are read one after the other can be cut: where each can, and between them."""
+    cuts: list[int] = []
+    for part, at in zip(parts, starts, strict=True):
+        if part.cuts is None:
+            return None
+        cuts += [at + 1] if at else []
+        cuts += [at + cut for cut in part.cuts]
+    return tuple(cuts)
 
 
 def _gaps(parts: Sequence[Extracted]) -> tuple[Issue, ...]:

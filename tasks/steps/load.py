@@ -21,7 +21,7 @@ from tasks.planning.missing_records import spare, targets_of, with_absent
 from tasks.planning.resolve_keys import resolve_keys
 from tasks.planning.run_plan import RunPlan, frozen_plans, moved_message, plan_of, with_conflicts
 from tasks.rules.evaluate import OfRecords, of_cells
-from tasks.runtime.context import RunContext
+from tasks.runtime.context import RunContext, disk_errors
 from tasks.runtime.lifecycle import outcome_after
 from tasks.runtime.type_load import (
     Loads,
@@ -74,12 +74,18 @@ def _begun(run: RunContext, loads: Loads) -> LoadResult | None:
         ledger.describe_staged(connection, run.run_id, counts_of(loads), rules_to_json(rules_of(loads)), reports)
         if kept_issues(loads) > run.settings.max_issues:
             ledger.limit_issues(connection, run.run_id, run.settings.max_issues)
+        for load in loads:
+            if run.plan is None and load.source.extracted:
+                load.staging.analyze(connection)
     return None
 
 
 def _loaded(run: RunContext, connection: Connection, loads: Loads) -> LoadResult:
     """Check, plan and apply, inside the transaction."""
     _check_staged(run, connection, loads)
+    if run.plan is None:
+        with disk_errors():
+            loads = tuple(replace(each, staging=each.staging.take_prefilter(connection)) for each in loads)
     try:
         loads = _checked(run, connection, _without_moved(run, connection, loads))
     except _Refused as refused:
@@ -199,7 +205,7 @@ def _leaves_more(run: RunContext, connection: Connection, loads: Loads, reverted
 def _own_rules(run: RunContext, load: TypeLoad) -> OfRecords:
     """The user's own rules that are asked of all records, or of what is stored too."""
     mapping, some = load.mapping, load.staging.untouched
-    rules = load.source.rules
+    rules = run.rules_of(load.resource)
     rules = tuple(rule for rule in rules if some or not of_cells(rule, mapping, run.job.mode, run.job.empty))
     return OfRecords(rules, mapping, run.workdir, run.settings.batch_size)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import polars as pl
-
 from schemas.choices import Mode, Stale, Unknown
 from schemas.errors import Forbidden, MappingError
 from schemas.fetched import Fetched
@@ -17,31 +15,26 @@ from schemas.model.resource import Resource
 from schemas.phases import Phase
 from schemas.reports import Progress
 from schemas.resources import RESOURCES, resource
-from schemas.sources import UNTOUCHED, Extracted
-from tasks.formats import FORMATS
-from tasks.formats.formula_guard import SOURCE_GUARDED
+from schemas.sources import Extracted
 from tasks.mapping.columns import columns_of_nothing, map_columns, with_untouched
 from tasks.mapping.columns import notices as column_notices
 from tasks.mapping.infer_type import detect_type, first_records
 from tasks.mapping.options import MapOptions, is_field, options_for_type, with_stored_mapping
 from tasks.mapping.unmapped import map_anyway
 from tasks.planning.create_missing import created_types, with_referred
-from tasks.prefetch import prefetched
-from tasks.rules.evaluate import of_cells, try_out
+from tasks.rules.evaluate import try_out
 from tasks.rules.load import load_rules, rules_for
 from tasks.runtime.context import RunContext, disk_errors, user
-from tasks.runtime.values import LoadResult, MappedSource, Scope, Sources, StagedShard, Tally, issues_to_keep
-from tasks.security.redaction import samples, without_secrets
+from tasks.runtime.values import LoadResult, MappedSource, Scope, Shard, Sources, StagedShard, Tally
+from tasks.security.redaction import samples
 from tasks.steps import extract as reading
 from tasks.steps import fetch as fetching
 from tasks.steps import load as loading
+from tasks.steps import shards as cutting
+from tasks.steps import validate as validating
 from tasks.steps.detect import with_columns
 from tasks.store import ledger
 from tasks.store.access.definitions import load_mapping, save_mapping
-from tasks.store.staging.prefilter import Prefilter
-from tasks.store.staging.table import Staging
-from tasks.values.partial_fields import completed
-from tasks.values.validator import Validator
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ class Steps:
     fetch: Callable[[RunContext, SyncJob], Fetched | None]
     read: Callable[[RunContext, SyncJob, Fetched], Sources]
     map: Callable[[RunContext, Sources], tuple[MappedSource, ...]]
-    validate: Callable[[RunContext, MappedSource], StagedShard]
+    validate: Callable[[RunContext, Shard], StagedShard]
     load: Callable[[RunContext, tuple[StagedShard, ...]], LoadResult]
 
 
@@ -91,7 +84,8 @@ def map(run: RunContext, sources: Sources) -> tuple[MappedSource, ...]:  # the s
     _refuse_unused(given, [chosen for chosen, _ in typed])
     own = tuple(_mapped_source(run, sources, number, *each, given) for number, each in enumerate(typed))
     notices = [*sources.notices, *(issue for source in own for issue in _notices(source, job))]
-    mapped, left_out = with_rules(run, with_referred(own, job, first.name))
+    mapped = with_referred(own, job, first.name)
+    left_out = try_rules(run, mapped)
     reports = [source.report() for source in own]
     ledger.describe_run(run.session, first.sha256, reports, [*notices, *left_out])
     if not job.dry_run:
@@ -122,17 +116,18 @@ def keep_mapping(run: RunContext, source: MappedSource, who: str, *, admin: bool
             save_mapping(connection, run.job.save_mapping, source.resource.type, source.mapping, who, admin=admin)
 
 
-def with_rules(run: RunContext, sources: tuple[MappedSource, ...]) -> tuple[tuple[MappedSource, ...], list[Issue]]:
-    """Return the sources with the user's own rules of each type, and the notices of rules that are left out."""
+def try_rules(run: RunContext, sources: tuple[MappedSource, ...]) -> list[Issue]:
+    """Try the user's own rules of each type out; returns the notices of rules that are left out.
+
+    Raises RuleFailed for a rule that can't be evaluated, UsageError for one that is not known.
+    """
     loaded = load_rules(run.settings.rules)
     left_out: dict[str, Issue] = {}
-    found: list[MappedSource] = []
     for source in sources:
         rules, left = rules_for(loaded, source.resource, run.job.without_rules)
         try_out(rules, source.resource)
         left_out |= {issue.message: issue for issue in left}
-        found.append(replace(source, rules=rules))
-    return tuple(found), list(left_out.values())
+    return list(left_out.values())
 
 
 def _mapped(
@@ -201,60 +196,21 @@ def _saved(run: RunContext) -> tuple[str | None, dict[str, str], dict[str, str]]
         return load_mapping(connection, run.job.mapping)
 
 
-def validate(run: RunContext, source: MappedSource) -> StagedShard:
-    """Validate the records of a source batch by batch, and stage each valid batch while the next is validated."""
-    if not run.job.dry_run:
-        run.session.lock(source.resource, run.progress)
-    staging, tally = _empty_staging(run, source), Tally()
-    if source.extracted is None:
-        # Its records are created once it is known to which of them rows refer.
-        return StagedShard(source, staging, tally)
-    validator = _validator(run, source, source.extracted, staging)
-    whole = completed(run.session, source.resource, source.mapping, without_secrets(source.extracted, source.resource))
-    size = run.job.batch_size or run.settings.batch_size
-    with disk_errors():
-        for batch in prefetched(validator.batches(whole, size)):
-            issues = issues_to_keep(batch, run.settings.max_issues - tally.kept)
-            with run.session.transaction() as connection:
-                staging = staging.add(connection, batch.valid, batch.flawed)
-                ledger.add_issues(connection, run.run_id, issues, source.number)
-            errors = issues.filter(pl.col("severity") == Severity.ERROR)
-            tally = tally.with_batch(batch, len(issues) - len(errors))
-            run.progress(Phase.VALIDATE, tally.passed, source.extracted.records, tally.rejected)
-    with run.session.transaction() as connection:
-        staging.analyze(connection)
-    return StagedShard(source, staging, tally)
-
-
-def _empty_staging(run: RunContext, source: MappedSource) -> Staging:
-    """Create the staging table of a source, and forget what an earlier attempt found."""
-    chosen, mapping = source.resource, source.mapping
-    columns = source.extracted.columns if source.extracted else ()
-    prefilter = Prefilter(run.workdir, chosen, mapping.fields, source.number)
-    seen, untouched = mapping.seen is not None, UNTOUCHED in columns
-    staging = Staging(run.run_id, chosen, mapping.fields, prefilter, source.number, seen=seen, untouched=untouched)
-    with run.session.transaction() as connection:
-        staging.create(connection)
-        ledger.forget_issues(connection, run.run_id, source.number)
-    return staging
-
-
-def _validator(run: RunContext, source: MappedSource, extracted: Extracted, staging: Staging) -> Validator:
-    job, mapping = run.job, source.mapping
-    guarded = FORMATS[extracted.format].facts.guarded and extracted.metadata.get(SOURCE_GUARDED) not in (False, "false")
-    cells = () if staging.untouched else source.rules
-    own = tuple(rule for rule in cells if of_cells(rule, mapping, job.mode, job.empty))
-    return Validator(source.resource, mapping, job.mode, job.empty, guarded, own, job.read)
+def validate(run: RunContext, shard: Shard) -> StagedShard:
+    """Validate the rows of a shard batch by batch, and stage them; here, or in another process."""
+    return validating.validate(run, shard)
 
 
 def validate_all(steps: Steps, run: RunContext, sources: tuple[MappedSource, ...]) -> tuple[StagedShard, ...]:
-    """Validate one source after the other; the run's progress goes on from each to the next."""
+    """Validate one shard after the other; the run's progress goes on from each to the next."""
     known = [source.extracted.records for source in sources if source.extracted]
     total = None if None in known else sum(filter(None, known))
     staged: tuple[StagedShard, ...] = ()
-    for source in sources:
+    for shard in cutting.shards(sources):
         tallies = tuple(each.tally for each in staged)
-        staged += (steps.validate(replace(run, progress=_progress_after(run.progress, tallies, total)), source),)
+        kept = sum(each.tally.kept for each in staged if each.source.number == shard.source.number)
+        counted = replace(run, progress=_progress_after(run.progress, tallies, total))
+        staged += (steps.validate(counted, replace(shard, kept=kept)),)
     return staged
 
 

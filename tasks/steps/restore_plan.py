@@ -16,7 +16,7 @@ from schemas.resources import RESOURCES
 from tasks.runtime.context import RunContext, user
 from tasks.runtime.type_load import loads_of, part_reports
 from tasks.runtime.values import MappedSource, StagedShard, Tally
-from tasks.steps.registry import keep_mapping, with_rules
+from tasks.steps.registry import keep_mapping, try_rules
 from tasks.store import ledger
 from tasks.store.merge.frozen_plan import Frozen
 from tasks.store.merge.target import target_of
@@ -38,7 +38,8 @@ def staged_plan(run: RunContext, job: ApplyJob) -> tuple[StagedShard, ...]:
         if run.settings.four_eyes and (job.requested_by or user()) == kept.requested_by:
             raise Forbidden(FOUR_EYES)
     parts = kept.plan["parts"]
-    sources, _ = with_rules(run, tuple(_source(number, data) for number, data in enumerate(parts)))
+    sources = tuple(_source(number, data) for number, data in enumerate(parts))
+    try_rules(run, sources)
     staged = tuple(_staged(run, job.plan, *each) for each in zip(sources, parts, strict=True))
     run.lock_types(source.resource for source in sources)
     with run.session.transaction() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from schemas.model.tables import LINEAGE, METADATA, TABLES
 from schemas.reports import Progress, Report, silent
 from schemas.settings import settings
 from tasks.steps.undo import undo
-from tests.support import execute, stored
+from tests.support import execute, issues_of, staging_tables, stored
 
 Record = dict[str, Any]
 
@@ -69,3 +70,31 @@ def forget_everything(url: str) -> None:
     # Only its own retention may remove what the access log holds.
     names = ", ".join(table.name for table in METADATA.sorted_tables)
     execute(url, f"set local cmdb.audit_retention = 'on'; truncate {names}")
+
+
+@dataclass(frozen=True)
+class End:
+    """All that a run leaves: its report but for what is its own, the records, and what the ledger has of it."""
+
+    report: Report
+    issues: list[Any]
+    records: dict[str, list[dict[str, Any]]]
+    rejected: list[Any]
+    changes: list[Any]
+    seen: list[Any]
+    staging: list[str]
+
+
+def end_of(url: str, report: Report) -> End:
+    """Return all that a run has left."""
+    run = UUID(report.run_id)
+    plan = replace(report.plan, hash="", until=None) if report.plan else None
+    return End(
+        replace(report, run_id="", duration=0.0, started=None, repeats=None, plan=plan, undoes=None, applies=None),
+        issues_of(url, report),
+        everything(url),
+        execute(url, "select part, row, data from rejected_row where run_id = :run order by part, row", run=run),
+        execute(url, "select resource_type, key, row, after from change where run_id = :run order by 1, 2", run=run),
+        execute(url, "select source_version is null, sha256, rules from import_run where run_id = :run", run=run),
+        sorted(name[len("run_") + 32 :] for name in staging_tables(url)),
+    )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,38 +17,10 @@ from schemas.settings import settings
 from tasks.steps.registry import PLAIN, Steps
 from tasks.steps.undo import undo
 from tests.faults import Fault, faulty, watched
-from tests.flows.support import everything, forget_everything
-from tests.support import execute, importer, issues_of, staging_tables, vpc, write_csv
+from tests.flows.support import End, end_of, forget_everything
+from tests.support import importer, vpc, write_csv
 
 BAD = vpc(9, cidr_block="10.0.0.0/99")
-
-
-@dataclass(frozen=True)
-class End:
-    """All that a run leaves: its report but for what is its own, the records, and what the ledger has of it."""
-
-    report: Report
-    issues: list[Any]
-    records: dict[str, list[dict[str, Any]]]
-    rejected: list[Any]
-    changes: list[Any]
-    seen: list[Any]
-    staging: list[str]
-
-
-def end_of(url: str, report: Report) -> End:
-    """Return all that a run has left."""
-    run = UUID(report.run_id)
-    plan = replace(report.plan, hash="", until=None) if report.plan else None
-    return End(
-        replace(report, run_id="", duration=0.0, started=None, repeats=None, plan=plan, undoes=None, applies=None),
-        issues_of(url, report),
-        everything(url),
-        execute(url, "select part, row, data from rejected_row where run_id = :run order by part, row", run=run),
-        execute(url, "select resource_type, key, row, after from change where run_id = :run order by 1, 2", run=run),
-        execute(url, "select source_version is null, sha256, rules from import_run where run_id = :run", run=run),
-        sorted(name[len("run_") + 32 :] for name in staging_tables(url)),
-    )
 
 
 Carried = Callable[[Steps], Report]

@@ -1,14 +1,16 @@
 """Delimited text in chunks: a few megabytes of whole records, read as bytes.
 
 Polars maps a file that it scans by itself, and reads ahead as it likes: of a large file, that is most of the memory
-that an import takes. Here a piece and its frame are all there is.
+that an import takes. Here a chunk and its frame are all there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -19,50 +21,125 @@ from tasks.plain_text import plain_text
 _CHUNK = 8 << 20
 
 
-def scan_chunks(path: Path, skip: int, row: int, columns: tuple[str, ...], **options: Any) -> pl.LazyFrame:
-    """Return the records of a file after `skip` lines as text columns, with their rows from `row` on.
+@dataclass(frozen=True)
+class Start:
+    """Where a record begins: its offset in the file, in bytes, and its row number."""
 
-    `options` are those of `polars.scan_csv`. Without a `quote_char`, each line is a record.
+    offset: int
+    row: int
+
+
+Starts = tuple[Start, ...]
+"""Where a file may be read from, in order; the first is that of its first record."""
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The records of a file as text columns, a chunk at a time, for Polars to scan; it can be pickled.
+
+    `options` are those of `polars.scan_csv`; without a `quote_char`, each line is a record.
     """
-    quoted = options.get("quote_char", '"') is not None
-    schema = dict.fromkeys(columns, pl.String)
-    how = {"has_header": False, "schema": schema, "row_index_name": ROW, "glob": False, **options}
 
-    def frames(
-        wanted: list[str] | None, predicate: pl.Expr | None, most: int | None, _batch_size: int | None
+    path: Path
+    starts: Starts
+    columns: tuple[str, ...]
+    options: dict[str, Any]
+
+    @property
+    def frame(self) -> pl.LazyFrame:
+        """The records, with their row numbers."""
+        return register_io_source(self, schema={ROW: pl.UInt32, **self._schema}, explain_name="chunks")
+
+    @property
+    def counted(self) -> tuple[Starts, int]:
+        """Where each chunk of the file begins, and how many records there are."""
+        offset, row = self.starts[0].offset, self.starts[0].row
+        starts: list[Start] = []
+        with self.path.open("rb") as file:
+            for chunk in _record_chunks(file, offset, None, quoted=self._is_quoted):
+                starts.append(Start(offset, row))
+                offset += len(chunk)
+                row += len(self._read(chunk, row))
+        return (tuple(starts) or self.starts), row - self.starts[0].row
+
+    def __call__(
+        self, wanted: list[str] | None, predicate: pl.Expr | None, most: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        first, left = row, most
-        for chunk in _record_chunks(path, skip, quoted=quoted):
-            frame = pl.scan_csv(plain_text(chunk), row_index_offset=first, **how).collect(engine="streaming")
-            first += len(frame)
-            if left is not None:
-                frame = frame.head(left)
-                left -= len(frame)
-            if wanted is not None:
-                frame = frame.select(wanted)
-            if predicate is not None:
-                frame = frame.filter(predicate)
-            yield frame
+        """Yield the records as Polars asks for them; stretches that hold none of the wanted rows are not read."""
+        left = most
+        for records in self._frames(predicate):
+            frame = records if left is None else records.head(left)
+            left = left and left - len(frame)
+            frame = frame if wanted is None else frame.select(wanted)
+            yield frame if predicate is None else frame.filter(predicate)
             if left == 0:
                 return
 
-    return register_io_source(frames, schema={ROW: pl.UInt32, **schema}, explain_name="chunks")
+    def _frames(self, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
+        """Read one stretch after the other."""
+        of_rows = predicate if predicate is not None and predicate.meta.root_names() == [ROW] else None
+        with self.path.open("rb") as file:
+            for start, after in pairwise([*self.starts, None]):
+                assert start  # noqa: S101  # for the type checker
+                if of_rows is not None and after and not _has_rows(of_rows, start.row, after.row):
+                    continue
+                row, end = start.row, after.offset if after else None
+                for chunk in _record_chunks(file, start.offset, end, quoted=self._is_quoted):
+                    frame = self._read(chunk, row)
+                    row += len(frame)
+                    yield frame
+
+    def _read(self, chunk: bytes, row: int) -> pl.DataFrame:
+        scan = pl.scan_csv(
+            plain_text(chunk),
+            has_header=False,
+            schema=self._schema,
+            row_index_name=ROW,
+            row_index_offset=row,
+            glob=False,
+            **self.options,
+        )
+        return scan.collect(engine="streaming")
+
+    @property
+    def _schema(self) -> dict[str, type[pl.String]]:
+        return dict.fromkeys(self.columns, pl.String)
+
+    @property
+    def _is_quoted(self) -> bool:
+        return self.options.get("quote_char", '"') is not None
 
 
-def _record_chunks(path: Path, skip: int, *, quoted: bool) -> Iterator[bytes]:
-    """Read on to the end of a record each time; one that is longer than a chunk makes a larger one."""
+def start_after(path: Path, lines: int, row: int) -> Start:
+    """Return where the record after so many lines begins, whose row number is given."""
     with path.open("rb") as file:
-        for _ in range(skip):
+        for _ in range(lines):
             file.readline()
-        rest = b""
-        while data := file.read(max(_CHUNK, len(rest))):
-            chunk = rest + data
-            end = _end(chunk) if quoted else chunk.rfind(b"\n") + 1
-            rest = chunk[end:]
-            if end:
-                yield chunk[:end]
-        if rest:
-            yield rest
+        return Start(file.tell(), row)
+
+
+def _has_rows(predicate: pl.Expr, first: int, after: int) -> bool:
+    """Say whether a predicate of row numbers holds for any from the first on, and before the one after."""
+    rows = pl.select(pl.int_range(first, after, dtype=pl.UInt32).alias(ROW))
+    return not rows.filter(predicate).is_empty()
+
+
+def _record_chunks(file: IO[bytes], offset: int, end: int | None, *, quoted: bool) -> Iterator[bytes]:
+    """Read on to the end of a record each time, up to an offset; one that is longer than a chunk makes a larger one."""
+    file.seek(offset)
+    rest = b""
+    while data := file.read(_limited(max(_CHUNK, len(rest)), file.tell(), end)):
+        chunk = rest + data
+        whole = _end(chunk) if quoted else chunk.rfind(b"\n") + 1
+        rest = chunk[whole:]
+        if whole:
+            yield chunk[:whole]
+    if rest:
+        yield rest
+
+
+def _limited(size: int, at: int, end: int | None) -> int:
+    return size if end is None else min(size, end - at)
 
 
 def _end(chunk: bytes) -> int:

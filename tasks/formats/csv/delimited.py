@@ -17,7 +17,7 @@ from schemas.issues import Issue, Severity
 from schemas.sources import NOTE, Opened
 from schemas.texts import SEPARATOR
 from tasks.formats.base import Format, Source, column_names
-from tasks.formats.csv.line_census import census, scan
+from tasks.formats.csv.line_census import census
 from tasks.formats.csv.record_census import quoted_reader
 from tasks.formats.csv.shape import Shape
 from tasks.formats.encoding import BOMS, Text, as_text, marked_encoding
@@ -41,14 +41,18 @@ _SAMPLE_RECORDS = 100
 
 
 def open_delimited(source: Source) -> Opened:
-    """Open delimited text: find encoding, delimiter and header, and count the fields of every record."""
+    """Open delimited text: find encoding, delimiter and header, and count the fields of every record.
+
+    It can be cut between lines, but where records go over several lines or quotes do not pair up within one: that is
+    read as a whole, from a copy.
+    """
     text = as_text(source)
     shape = shape_of(source, text)
     names, header_issues = column_names(source, shape.cells, shape.header_row)
     counted = census(source, text, shape)
     if counted.records <= 0 and not source.emptied:
         raise SourceError(f"{source.name} has a header and no records: nothing to import.")
-    frame = scan(counted.path, shape, counted.skip, names)
+    frame = counted.scan(shape, names)
     frame, formulas = without_text_formulas(frame, names) if text.formulas else (frame, [])
     return Opened(
         frame=frame,
@@ -60,6 +64,7 @@ def open_delimited(source: Source) -> Opened:
         faults=counted.faults,
         notices=(*text.notices, *shape.notices, *header_issues, *counted.notices, *formulas),
         metadata=_metadata(text, shape.lines),
+        cuts=counted.cuts,
     )
 
 

@@ -8,14 +8,13 @@ Only where quotes do not pair up within a line is the file read with the csv mod
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import polars as pl
 
 from schemas.issues import ISSUE_SCHEMA, Severity, issues_frame
 from schemas.sources import NOTE, ROW
 from tasks.formats.base import Source
-from tasks.formats.csv.chunks import scan_chunks
+from tasks.formats.csv.chunks import Chunks, Starts, start_after
 from tasks.formats.csv.record_census import census_by_record
 from tasks.formats.csv.shape import (
     COMMENT,
@@ -27,6 +26,7 @@ from tasks.formats.csv.shape import (
     Census,
     Shape,
     named_columns,
+    scan,
     spare_notice,
     too_long,
 )
@@ -43,9 +43,14 @@ def census(source: Source, text: Text, shape: Shape) -> Census:
     """Count the records and find those that can't be read rightly, in one vectorised pass where that is possible."""
     if len(shape.cells) > _MAX_FIELDS:
         return census_by_record(source, text, shape, hashes=False)
-    lines = _lines(text, shape)
-    odd = _odd_lines(lines, shape, text.quotes, source.max_cell).filter(~pl.col("blank"))
-    records = int(lines.drop(ROW).select(pl.len()).collect().item())
+    lines = Chunks(
+        text.path,
+        (start_after(text.path, shape.lines, shape.header_row + 1),),
+        ("line",),
+        {"separator": _NO_SEPARATOR, "quote_char": None},
+    )
+    odd = _odd_lines(lines.frame, shape, text.quotes, source.max_cell).filter(~pl.col("blank"))
+    starts, records = lines.counted
     # Where every record begins with "#", it is data.
     hashes = odd["comment"].sum() == records > 0
     if odd["strange"].any():
@@ -56,29 +61,10 @@ def census(source: Source, text: Text, shape: Shape) -> Census:
         _comment_faults(comments, shape),
         _repeated_headers(odd),
         _ragged_lines(odd, shape),
-        _long_cells(source, text, shape, odd),
+        _long_cells(source, text, shape, starts, odd),
     ]
     faults = pl.concat(found).unique("row", keep="first", maintain_order=True).sort("row")
-    return Census(text.path, shape.lines, records, faults, tuple(spare_notice(_with_spare(odd, shape))))
-
-
-def scan(path: Path, shape: Shape, skip: int, names: tuple[str, ...]) -> pl.LazyFrame:
-    """Return the records of a file after `skip` lines, as text columns with their rows."""
-    return scan_chunks(
-        path,
-        skip,
-        shape.header_row + 1,
-        names,
-        separator=shape.delimiter,
-        missing_columns="insert",
-        extra_columns="ignore",
-    )
-
-
-def _lines(text: Text, shape: Shape) -> pl.LazyFrame:
-    return scan_chunks(
-        text.path, shape.lines, shape.header_row + 1, ("line",), separator=_NO_SEPARATOR, quote_char=None
-    )
+    return Census(text.path, starts, records, faults, tuple(spare_notice(_with_spare(odd, shape))), each_line=True)
 
 
 def _odd_lines(lines: pl.LazyFrame, shape: Shape, quotes: bool, longest: int) -> pl.DataFrame:
@@ -164,13 +150,13 @@ def _ragged_lines(odd: pl.DataFrame, shape: Shape) -> pl.DataFrame:
     return _line_faults(odd.filter(~sound), "ragged", message)
 
 
-def _long_cells(source: Source, text: Text, shape: Shape, odd: pl.DataFrame) -> pl.DataFrame:
+def _long_cells(source: Source, text: Text, shape: Shape, starts: Starts, odd: pl.DataFrame) -> pl.DataFrame:
     rows = odd.filter("long")[ROW]
     if rows.is_empty():
         return issues_frame()
     names = tuple(str(number) for number in range(len(shape.cells)))
     size = pl.max_horizontal(pl.col(name).str.len_chars() for name in names)
-    records = scan(text.path, shape, shape.lines, names).filter(pl.col(ROW).is_in(rows.implode()))
+    records = scan(text.path, shape, starts, names).filter(pl.col(ROW).is_in(rows.implode()))
     found = records.select(ROW, size=size).filter(pl.col("size") > source.max_cell).collect()
     return issues_frame([too_long(row, size, source.max_cell) for row, size in found.iter_rows()])
 

@@ -12,6 +12,7 @@ from schemas.errors import SourceError
 from schemas.issues import Issue, Severity, issues_frame
 from schemas.sources import NOTE
 from tasks.formats.base import Source
+from tasks.formats.csv.chunks import Start
 from tasks.formats.encoding import Text
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def census_by_record(source: Source, text: Text, shape: Shape, *, hashes: bool) 
                 )
                 writer.writerow(record or [""] * wanted)
     notices = (*spare_notice(spare), *_spaced_notice([line - shape.lines + shape.header_row for line in spaced]))
-    return Census(copy, 0, row - shape.header_row, issues_frame(faults), notices)
+    starts = (Start(0, shape.header_row + 1),)
+    return Census(copy, starts, row - shape.header_row, issues_frame(faults), notices)
 
 
 def _spaced_notice(lines: list[int]) -> list[Issue]:

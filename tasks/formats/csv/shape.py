@@ -9,6 +9,7 @@ import polars as pl
 
 from schemas.issues import Issue, Severity
 from schemas.wording import some_of
+from tasks.formats.csv.chunks import Chunks, Starts
 
 # An issue keeps this many characters of its line.
 MAX_SHOWN = 200
@@ -35,13 +36,32 @@ class Shape:
 
 @dataclass(frozen=True)
 class Census:
-    """The file to scan, the lines to skip there, its records and their faults, and what to report of all."""
+    """The file to scan, where it may be read from, its records and their faults, and what to report of all.
+
+    `each_line` says that no record goes over several lines, so that each start is that of a record.
+    """
 
     path: Path
-    skip: int
+    starts: Starts
     records: int
     faults: pl.DataFrame
     notices: tuple[Issue, ...] = ()
+    each_line: bool = False
+
+    def scan(self, shape: Shape, names: tuple[str, ...]) -> pl.LazyFrame:
+        """Return the records as text columns with their rows."""
+        return scan(self.path, shape, self.starts, names)
+
+    @property
+    def cuts(self) -> tuple[int, ...] | None:
+        """The rows at which the file can be cut: between lines, where each is a record."""
+        return tuple(start.row for start in self.starts[1:]) if self.each_line else None
+
+
+def scan(path: Path, shape: Shape, starts: Starts, names: tuple[str, ...]) -> pl.LazyFrame:
+    """Return the records of a file as text columns with their rows."""
+    options = {"separator": shape.delimiter, "missing_columns": "insert", "extra_columns": "ignore"}
+    return Chunks(path, starts, names, options).frame
 
 
 def named_columns(shape: Shape) -> int:

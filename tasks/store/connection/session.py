@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from schemas.errors import Cancelled, Transient
 from schemas.model.resource import Resource
 from schemas.phases import Phase
 from schemas.reports import Progress
@@ -30,6 +31,11 @@ def type_lock(resource_type: str) -> tuple[int, int]:
 def run_lock(run_id: UUID) -> int:
     """Return the advisory lock of a run: held for as long as its process lives."""
     return (run_id.int >> 64) - 2**63
+
+
+def workers_lock(run_id: UUID) -> int:
+    """Return the advisory lock of the other processes that work for a run: shared by all of them."""
+    return name_lock("workers", run_id.hex)
 
 
 def name_lock(what: str, name: str) -> int:
@@ -129,6 +135,38 @@ class Session:
         self._locks.remove(("pg_advisory_lock", (key,)))
 
 
+class WorkerSession(Session):
+    """The connection of a process that validates shards of a run, whose own session holds the locks."""
+
+    def __enter__(self) -> Session:
+        """Connect, and hold the lock of the run's workers together with the others; raises Cancelled without a run."""
+        self._open()
+        self._take_lock("pg_advisory_lock_shared", (workers_lock(self.run_id),))
+        with self.transaction() as connection:
+            if not is_alive(connection, self.run_id):
+                raise Cancelled("The run has ended: its shards are no longer needed.")
+        return self
+
+    def lock(self, resource: Resource, progress: Progress, *, shared: bool = False) -> None:  # noqa: ARG002  # as in Session
+        """Make sure that the run itself keeps others from writing records of the type; raises Transient otherwise."""
+        with self.transaction() as connection:
+            first, second = type_lock(resource.type)
+            keys = {"run": run_lock(self.run_id), "first": first, "second": second % 2**32}
+            if not connection.scalar(text(_HOLDS_BOTH), keys):
+                raise Transient(f"The run does not hold the lock of {resource.type}: validate the shard again.")
+
+
+_HOLDS_BOTH = """
+select exists (
+    select from pg_locks run join pg_locks type using (pid)
+    where run.locktype = 'advisory' and run.granted and run.objsubid = 1 and run.database = type.database
+    and run.database = (select oid from pg_database where datname = current_database())
+    and (run.classid::bigint << 32 | run.objid::bigint) = :run
+    and type.locktype = 'advisory' and type.granted and type.objsubid = 2
+    and type.classid::bigint = :first and type.objid::bigint = :second
+)"""
+
+
 @contextmanager
 def alone(url: str, what: str) -> Iterator[None]:
     """Let one process at a time do something, whichever machine each is on."""
@@ -144,13 +182,14 @@ def is_alive(connection: Connection, run_id: UUID) -> bool:
 
 
 def interrupt(connection: Connection, run_id: UUID) -> bool:
-    """Cancel the statement that a run waits for, if its process lives; says whether it does."""
+    """Cancel the statements that a run and its workers wait for, if any of them lives; says whether any does."""
     holder = text(
         "select pg_cancel_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1 and granted "
-        "and (classid::bigint << 32 | objid::bigint) = :key and database = "
+        "and (classid::bigint << 32 | objid::bigint) in (:run, :workers) and database = "
         "(select oid from pg_database where datname = current_database())"
     )
-    return connection.execute(holder, {"key": run_lock(run_id)}).first() is not None
+    keys = {"run": run_lock(run_id), "workers": workers_lock(run_id)}
+    return connection.execute(holder, keys).first() is not None
 
 
 def set_local(connection: Connection, name: str, value: str) -> None:

@@ -20,17 +20,16 @@ def add_issues(connection: Connection, run_id: UUID, issues: pl.DataFrame, part:
     copy_frame(connection, IMPORT_ISSUE, frame)
 
 
-def forget_issues(connection: Connection, run_id: UUID, part: int | None = None) -> None:
-    """Delete the issues of a run, or of one of its types, before its source is validated again."""
-    deletion = delete(IMPORT_ISSUE).where(IMPORT_ISSUE.c.run_id == run_id)
-    connection.execute(deletion if part is None else deletion.where(IMPORT_ISSUE.c.part == part))
+def forget_issues(connection: Connection, run_id: UUID) -> None:
+    """Delete the issues of a run before its source is validated again."""
+    connection.execute(delete(IMPORT_ISSUE).where(IMPORT_ISSUE.c.run_id == run_id))
 
 
 def limit_issues(connection: Connection, run_id: UUID, most: int) -> None:
     """Delete the warnings and repairs of a run beyond the first of them; errors stay."""
     issue = IMPORT_ISSUE.c
     others = select(issue.id).where(issue.run_id == run_id, issue.severity != Severity.ERROR)
-    beyond = others.order_by(issue.part, issue.id).offset(most)
+    beyond = others.order_by(issue.part, issue.row, issue.id).offset(most)
     connection.execute(delete(IMPORT_ISSUE).where(issue.id.in_(beyond)))
 
 

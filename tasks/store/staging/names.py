@@ -8,8 +8,8 @@ from sqlalchemy import Connection, text
 
 from schemas.model.tables import STAGING_SCHEMA
 
-FLAWED, PLANNED = "_flawed", "_plan"
-"""Suffixes of a staging table's name: the table of its rejected rows, and that of its frozen plan."""
+FLAWED, PLANNED, SHARDS = "_flawed", "_plan", "_shards"
+"""Suffixes of a staging table's name: the tables of its rejected rows, of its frozen plan and of its shards."""
 
 
 def staging_name(run_id: UUID, part: int = 0) -> str:

@@ -6,6 +6,7 @@ million of them takes a tenth of a second, the same question in SQL seconds. SQL
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,7 +27,9 @@ _SCOPE, _FIRST, _LAST = "scope", "first", "last"
 
 @dataclass(frozen=True)
 class Prefilter:
-    """The keys and blocks of the staged rows as numbers, in `files` of a run's folder; nothing changes it.
+    """The keys and blocks of the staged rows as numbers, in `files` of the run's folder; nothing changes it.
+
+    Whoever stages rows keeps their numbers in the database; the load, which is one process, has them in files.
 
     `outdated` are the fields whose values have been corrected since they were noted.
     """
@@ -46,13 +49,19 @@ class Prefilter:
         found = self.resource.rules(BlockRule)
         return tuple(rule for rule in found if {rule.field, *rule.within} <= known)
 
-    def add(self, batch: pl.DataFrame) -> Prefilter:
-        """Note the numbers of a typed batch; returns the prefilter with it."""
+    def numbers(self, batch: pl.DataFrame) -> bytes:
+        """Return the numbers of a typed batch."""
         key = self.resource.natural_key(self.fields).hash().alias("key")
         spans = [column for rule in self.rules for column in _span(batch, rule)]
+        written = io.BytesIO()
+        batch.select(ROW, key, *spans).write_ipc(written)
+        return written.getvalue()
+
+    def add(self, numbers: bytes, rows: int) -> Prefilter:
+        """Write the numbers of so many rows to a file; returns the prefilter with it."""
         path = self.folder / f"prefilter-{self.part}-{len(self.files)}.arrow"
-        batch.select(ROW, key, *spans).write_ipc(path)
-        return replace(self, files=(*self.files, path), rows=self.rows + len(batch))
+        path.write_bytes(numbers)
+        return replace(self, files=(*self.files, path), rows=self.rows + rows)
 
     def without(self, fields: Iterable[str]) -> Prefilter:
         """Return the prefilter without what was noted of fields whose values have been corrected since."""

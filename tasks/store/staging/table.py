@@ -8,8 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import Connection, Table, func, insert, inspect, select, text
-from sqlalchemy.schema import DropTable
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, func, insert, inspect, select, text
 
 from schemas.errors import Transient
 from schemas.model.resource import NATURAL_KEY, Resource
@@ -18,8 +17,11 @@ from schemas.sources import ROW
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.session import name_lock
 from tasks.store.resolve.ambiguous_values import AmbiguousValue
-from tasks.store.staging.names import FLAWED, staging_name
+from tasks.store.staging.names import FLAWED, SHARDS, staging_name
 from tasks.store.staging.prefilter import Prefilter
+
+# Batches of the prefilter that are fetched at once: a few megabytes each.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -59,38 +61,72 @@ class Staging:
         name = f"{staging_name(self.run_id, self.part)}{suffix}"
         return staging_table(name, self.resource, self.fields, seen=self.seen, untouched=self.untouched)
 
+    @cached_property
+    def shards(self) -> Table:
+        """The table of the shards that are staged, with the prefilter's numbers of each of their batches."""
+        return Table(
+            f"{staging_name(self.run_id, self.part)}{SHARDS}",
+            MetaData(),
+            Column("shard", Integer, nullable=False),
+            Column("numbers", LargeBinary, nullable=False),
+            schema=STAGING_SCHEMA,
+            prefixes=["UNLOGGED"],
+        )
+
     def create(self, connection: Connection) -> None:
-        """Create the table of the valid rows, empty."""
+        """Create the tables of the valid rows and of the shards, where no other shard has created them."""
         if not inspect(connection).has_schema(STAGING_SCHEMA):
             # Two first runs at once: IF NOT EXISTS does not see what another transaction is about to create.
             connection.execute(select(func.pg_advisory_xact_lock(name_lock("schema", STAGING_SCHEMA))))
             # Checked by a query: a pooled connection may still remember that the schema was not there.
             if not inspect(connection).has_schema(STAGING_SCHEMA):
                 connection.execute(text(f'create schema "{STAGING_SCHEMA}"'))
-        for table in (self.flawed, self.table):
-            connection.execute(DropTable(table, if_exists=True))
-        self.table.create(connection, checkfirst=False)
+        _create(connection, self.table)
+        _create(connection, self.shards)
 
-    def add(self, connection: Connection, valid: pl.DataFrame, flawed: pl.DataFrame) -> Staging:
-        """COPY typed rows (`ROW` and fields) into the tables; returns what these hold then."""
+    def is_staged(self, connection: Connection, shard: int) -> bool:
+        """Say whether a shard is staged already; until the transaction ends, nobody else stages it."""
+        key = name_lock("shard", f"{self.shards.name} {shard}")
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
+        found = select(self.shards.c.shard).where(self.shards.c.shard == shard).limit(1)
+        return connection.execute(found).first() is not None
+
+    def add(self, connection: Connection, valid: pl.DataFrame, flawed: pl.DataFrame, shard: int = 0) -> Staging:
+        """COPY typed rows (`ROW` and fields) of a shard into the tables; returns what these hold then."""
         if len(flawed) and not self.any_flawed:
-            self.flawed.create(connection, checkfirst=False)
+            # In a transaction of its own: other shards must not wait for the end of this one.
+            with connection.engine.begin() as other:
+                _create(other, self.flawed)
         copy_frame(connection, self.table, self._stored(valid))
         copy_frame(connection, self.flawed, self._stored(flawed))
+        connection.execute(insert(self.shards).values(shard=shard, numbers=self.prefilter.numbers(valid)))
+        return self.with_rows(len(valid), len(flawed))
+
+    def with_rows(self, valid: int, flawed: int) -> Staging:
+        """Return what the tables hold with so many rows more."""
         return replace(
             self,
-            prefilter=self.prefilter.add(valid),
-            rows=self.rows + len(valid),
-            rejected_rows=self.rejected_rows + len(flawed),
-            any_flawed=self.any_flawed or len(flawed) > 0,
+            rows=self.rows + valid,
+            rejected_rows=self.rejected_rows + flawed,
+            any_flawed=self.any_flawed or flawed > 0,
         )
+
+    def take_prefilter(self, connection: Connection) -> Staging:
+        """Fetch the prefilter of all shards into files of the run's folder, and drop the table that it was kept in."""
+        prefilter = self.prefilter
+        query = connection.execute(select(self.shards.c.numbers), execution_options={"yield_per": _AT_ONCE})
+        for numbers in query.scalars():
+            prefilter = prefilter.add(bytes(numbers), 0)
+        self.shards.drop(connection, checkfirst=False)
+        return replace(self, prefilter=replace(prefilter, rows=self.rows))
 
     def add_referred(self, connection: Connection, batch: pl.DataFrame) -> Staging:
         """COPY records that no row of the source holds; returns what the table holds then."""
         notes = {SEEN_AT: pl.Datetime(time_zone="UTC"), UNTOUCHED_FIELDS: pl.List(pl.String)}
         absent = [pl.lit(None, dtype).alias(name) for name, dtype in notes.items() if name in self.table.c]
         copy_frame(connection, self.table, self._stored(batch.with_columns(absent)))
-        return replace(self, prefilter=self.prefilter.add(batch), rows=self.rows + len(batch))
+        prefilter = self.prefilter.add(self.prefilter.numbers(batch), len(batch))
+        return replace(self, prefilter=prefilter, rows=self.rows + len(batch))
 
     def _stored(self, batch: pl.DataFrame) -> pl.DataFrame:
         columns = staged_columns(self.resource, self.fields)
@@ -107,7 +143,7 @@ class Staging:
         """Copy the rows into tables of another run; returns those."""
         prefilter = Prefilter(folder, self.resource, self.fields, self.part)
         own = replace(self, run_id=run_id, prefilter=prefilter)
-        own.create(connection)
+        own.table.create(connection, checkfirst=False)
         pairs = [(own.table, self.table)]
         if self.rejected_rows:
             own.flawed.create(connection, checkfirst=False)
@@ -122,6 +158,12 @@ class Staging:
         tables = [(self.table, self.rows), *([(self.flawed, self.rejected_rows)] if self.rejected_rows else [])]
         if any(_count(connection, table) != rows for table, rows in tables):
             raise Transient("The database restarted and lost the staged rows: run the import again.")
+
+
+def _create(connection: Connection, table: Table) -> None:
+    """Create a table where no other process has."""
+    connection.execute(select(func.pg_advisory_xact_lock(name_lock("table", table.name))))
+    table.create(connection, checkfirst=True)
 
 
 def _count(connection: Connection, table: Table) -> int | None:

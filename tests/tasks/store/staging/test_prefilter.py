@@ -51,7 +51,7 @@ def test_what_it_points_at(
     schema = {"vpc_id": pl.String, "cidr_block": pl.String, "account_id": pl.String, "region": pl.String}
     for start in range(0, len(rows), 5):
         batch = pl.DataFrame(rows[start : start + 5], schema=schema, orient="row")
-        drawn = drawn.add(batch.with_row_index(ROW, offset=start))
+        drawn = drawn.add(drawn.numbers(batch.with_row_index(ROW, offset=start)), len(batch))
     keys = [row[0] for row in rows]
     repeated = {number for number, key in enumerate(keys) if keys.count(key) > 1}
     overlapping = {n for n, one in enumerate(rows) for m, other in enumerate(rows) if n != m and meet(one, other)}
@@ -68,7 +68,7 @@ def test_what_is_no_ipv4_is_left_to_sql(tmp_path: Path) -> None:
         "account_id": ["1", "1"],
         "region": ["x"] * 2,
     }
-    drawn = drawn.add(pl.DataFrame(columns).with_row_index(ROW))
+    drawn = drawn.add(drawn.numbers(pl.DataFrame(columns).with_row_index(ROW)), 2)
     assert list(drawn.overlapping(RULE)) == [0]
 
 
