@@ -19,7 +19,7 @@ from uuid import UUID
 from flows import pipelines
 from schemas.choices import Drift, Empty, Missing, Mode, OnError, Overlap, Stale, Unknown
 from schemas.custom import Rule, rule
-from schemas.errors import CmdbError, MappingError, RunFailed, Unavailable, UnknownType, UsageError
+from schemas.errors import CmdbError, MappingError, RunFailed, SourceError, Unavailable, UnknownType, UsageError
 from schemas.filters import Filter, parse
 from schemas.issues import Issue, Severity
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob, WriteOptions
@@ -158,4 +158,8 @@ def list_records(
 
 
 def _import(job: ImportJob | Path | str) -> ImportJob:
-    return job if isinstance(job, ImportJob) else ImportJob(path=Path(job))
+    wanted = job if isinstance(job, ImportJob) else ImportJob(path=Path(job))
+    for path in (wanted.path, *wanted.more):
+        if not path.exists():
+            raise SourceError(f"{path} does not exist: name a file.")
+    return wanted

@@ -176,6 +176,9 @@ class ImportJob(LoadOptions):
     name: Annotated[str | None, Internal("the name of the file that is given")] = Field(
         None, description="Name of the source in reports. Default: the name of the file."
     )
+    more: Annotated[tuple[Path, ...], Internal("the files that are given")] = Field(
+        (), description="Further files to import in the same run."
+    )
 
     @property
     def source(self) -> str:
@@ -185,7 +188,7 @@ class ImportJob(LoadOptions):
     def options(self) -> dict[str, Any]:
         """Return what the ledger keeps of the request."""
         return self.model_dump(
-            mode="json", exclude={"path", "name", "requested_by", "authority"}, exclude_defaults=True
+            mode="json", exclude={"path", "name", "more", "requested_by", "authority"}, exclude_defaults=True
         )
 
 

@@ -7,7 +7,6 @@ from api.cli.render.reports import show_report
 from api.cli.terminal import err, out, print_json
 from api.cli.watch import Watch
 from api.json_output import report_json
-from schemas.errors import SourceError
 from schemas.jobs import ApplyJob, ImportJob, SyncJob
 from schemas.reports import Report, Status
 
@@ -30,8 +29,6 @@ def run_job(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:
 
 def report_of(job: ImportJob | SyncJob | ApplyJob, json: bool) -> Report:
     """Run a job while the terminal shows its progress, and return its report."""
-    if isinstance(job, ImportJob) and not job.path.exists():
-        raise SourceError(f"{job.path} does not exist: name a file.")
     with Watch(err, quiet=json) as watch:
         return backend().run(job, watch)
 

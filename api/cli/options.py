@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,11 +9,11 @@ import typer
 from api.cli.completion import complete_run, complete_type
 from schemas.formats import READ_LABELS
 
-File = Annotated[
-    Path,
+Files = Annotated[
+    list[str],
     typer.Argument(
-        metavar="FILE",
-        help=f"{READ_LABELS}; also .gz or .zip. - reads standard input.",
+        metavar="FILE...",
+        help=f"{READ_LABELS}; also .gz or .zip. Several files and patterns are one run. - reads standard input.",
     ),
 ]
 Type = Annotated[

@@ -130,7 +130,13 @@ def _given(part: Extracted, resource: Resource, job: ImportJob) -> dict[str, str
 
 
 def _place(part: Extracted) -> str:
-    return f"sheet '{part.sheet}'" if part.sheet else f"list '{part.document}'"
+    if part.sheet or part.document:
+        return f"sheet '{part.sheet}'" if part.sheet else f"list '{part.document}'"
+    return f"file '{part.name}'"
+
+
+def _name(part: Extracted) -> str:
+    return part.sheet or part.document or part.name
 
 
 def _unread(part: Extracted) -> Issue:
@@ -201,7 +207,7 @@ def _joined(resource: Resource, parts: Sequence[Extracted], job: ImportJob) -> E
     first = parts[0]
     if len(parts) == 1:
         return replace(first, given=_given(first, resource, job)) if first.sheet else first
-    names = [str(part.sheet or part.document) for part in parts]
+    names = [_name(part) for part in parts]
     alike = all(set(part.columns) == set(first.columns) and part.given == first.given for part in parts)
     if alike:
         return replace(_one_after_another(parts, names), given=_given(first, resource, job) if first.sheet else None)
@@ -240,7 +246,7 @@ def _renamed(part: Extracted, mapping: Mapping, columns: dict[str, str], resourc
     """A part whose columns are called as those of all parts, `columns` by field."""
     own = {match.column: columns[match.field] for match in mapping.matches}
     kept = [name for name in part.columns if name not in own]
-    own |= {name: f"{name} ({part.sheet or part.document})" for name in kept if name in columns.values()}
+    own |= {name: f"{name} ({_name(part)})" for name in kept if name in columns.values()}
     absent = [name for name in columns if name not in (*mapping.fields, *resource.required, *resource.key)]
     names = [own.get(name, name) for name in part.columns]
     frame = part.frame.select(ROW, *(pl.col(name).alias(to) for name, to in zip(part.columns, names, strict=True)))
@@ -267,6 +273,18 @@ def files_of_types(parts: Sequence[Extracted]) -> tuple[Extracted, ...]:
     return tuple(found)
 
 
+def joined_files(parts: Sequence[Extracted], job: ImportJob) -> tuple[Extracted, ...]:
+    """Return one part for each type that the files of an import hold, in the order of loading.
+
+    The type of each is known. The columns of a file that fill a field of an earlier one are called as there.
+    """
+    return tuple(
+        _joined(RESOURCES[name], same, job)
+        for name in RESOURCES
+        if (same := _some([part for part in parts if part.resource_type == name]))
+    )
+
+
 def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extracted:
     first, at = parts[0], 0
     columns = tuple(dict.fromkeys(column for part in parts for column in part.columns))
@@ -280,9 +298,9 @@ def _one_after_another(parts: Sequence[Extracted], names: Sequence[str]) -> Extr
         starts.append(at)
         at = _next_row(part, at)
     counted = [part.records for part in parts]
-    if ABSENT in columns or not any(part.sheet for part in parts):
+    if ABSENT in columns or (UNTOUCHED not in columns and not any(part.sheet for part in parts)):
         frame, columns = one_after_another(frames, columns)
-    else:  # sheets that lack columns have a note of it already
+    else:  # those that lack columns have a note of it already
         frame = pl.concat(frames, how="diagonal").select(ROW, *columns)
     return replace(
         first,

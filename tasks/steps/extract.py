@@ -179,7 +179,8 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
     if found is None or (what and found.name == "csv"):
         name = f"{given.name} ({what})" if what else given.name
         raise SourceError(
-            f"{name} is a binary file of no format that is read: {', '.join(f.title for f in FORMATS.values())}."
+            f"{name} has an unsupported binary format. Save it as one of: "
+            f"{', '.join(f.title for f in FORMATS.values())}."
         )
     if wanted:
         return _checked_format(wanted, found, source), source, encoding

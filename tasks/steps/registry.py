@@ -33,6 +33,7 @@ from tasks.steps import load as loading
 from tasks.steps import shards as cutting
 from tasks.steps import validate as validating
 from tasks.steps.detect import with_columns
+from tasks.steps.several_files import extract_several
 from tasks.store import ledger
 from tasks.store.access.definitions import load_mapping, save_mapping
 
@@ -56,6 +57,8 @@ def extract(run: RunContext, job: ImportJob) -> Sources:
     """Open the source: its format, encoding and shape, and the records of each of its types as lazy text columns."""
     run.progress(Phase.EXTRACT, 0, None)
     with disk_errors():
+        if job.more:
+            return Sources(extract_several(job, run.workdir, run.settings, _saved(run)[0]))
         return Sources(reading.extract_all(job, run.workdir, run.settings))
 
 

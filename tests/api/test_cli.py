@@ -230,7 +230,7 @@ def test_db_upgrade_is_safe_to_repeat(cli: Cli, database_url: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("import",), 2, "Missing argument 'FILE'"),
+        (("import",), 2, "Missing argument 'FILE...'"),
         (("import", "nope.csv"), 1, "nope.csv does not exist: name a file"),
         (("import", "."), 1, "is a folder, not a file"),
         (("import", "x.csv", "--mode", "delete"), 2, "'delete' is not one of"),

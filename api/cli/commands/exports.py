@@ -25,6 +25,13 @@ from schemas.settings import settings
 
 commands = typer.Typer()
 
+TypesArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TYPE,…", help="Such as vpc, or several as in vpc,subnet: `cmdb types`.", autocompletion=complete_type
+    ),
+]
+
 
 @commands.command(
     epilog="Example: cmdb export --all -o cmdb.xlsx\n\n"
@@ -35,14 +42,7 @@ commands = typer.Typer()
 )
 @takes(ExportJob, "export")
 def export(
-    type: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="TYPE,…",
-            help="Such as vpc, or several as in vpc,subnet: `cmdb types`.",
-            autocompletion=complete_type,
-        ),
-    ] = None,
+    type: TypesArgument = None,
     output: Annotated[
         Path,
         typer.Option(

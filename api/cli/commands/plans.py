@@ -14,10 +14,10 @@ from api.cli.groups import EXIT_CODES, PLANS
 from api.cli.jobs import job_from, takes
 from api.cli.local_time import shown_time
 from api.cli.options import (
-    File,
+    Files,
     Json,
 )
-from api.cli.piped import given_file
+from api.cli.piped import given_files
 from api.cli.render.reports import show_report
 from api.cli.terminal import err, out, print_json
 from api.json_output import plan_json
@@ -34,7 +34,7 @@ commands = typer.Typer()
 )
 @takes(ImportJob, "plan")
 def plan(
-    file: File,
+    files: Files,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PLAN", help="The file of the plan.")],
     json: Json = False,
     **given: Any,
@@ -43,8 +43,8 @@ def plan(
 
     Rows are validated and staged now. Applying reads no file, and detects records that changed in the meantime.
     """
-    with given_file(file, settings()) as (path, name):
-        report = report_of(job_from(ImportJob, given, path=path, name=name, dry_run=True, keep_plan=True), json)
+    with given_files(files, settings()) as source:
+        report = report_of(job_from(ImportJob, given, **source, dry_run=True, keep_plan=True), json)
     with atomic_path(output) as hidden:
         hidden.write_bytes(orjson.dumps(plan_json(report), option=orjson.OPT_INDENT_2, default=str))
     print_json(plan_json(report)) if json else show_report(out, report)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.local_time import shown_time
-from api.cli.piped import STANDARD_INPUT
+from api.cli.piped import is_repeatable
 from api.cli.render.diff import planned_diff
 from api.cli.render.plans import mapping_table, samples_table
 from api.cli.render.tables import SEVERITY_COLOURS, STATUS_COLOURS, counted, new_table, record_rate
@@ -176,7 +176,7 @@ def next_steps(report: Report) -> list[str]:
         )
     if report.plan and not report.plan.applied:
         steps.append(f"cmdb {'apply' if report.dry_run else 'approve'} {short}   does exactly this")
-    elif report.dry_run and change_count(report.counts) and report.source != STANDARD_INPUT:
+    elif report.dry_run and change_count(report.counts) and is_repeatable(report.source):
         verb = "sync" if report.sync else "import"
         steps.append(f"cmdb {verb} {report.source}   does it")
     if report.counts.warnings + report.counts.repairs + report.counts.rejected > len(report.issues):
