@@ -16,6 +16,7 @@ _OF_SOURCES = "CMDB_SECRET_"
 # Where a client of Prefect finds its server, and what it shows there, maybe of another server than ours.
 _OF_PREFECT_CLIENT = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
 _OF_PREFECT_SERVER = (
+    "CMDB_PREFECT_DATABASE_URL",
     "PREFECT_SERVER_API_AUTH_STRING",
     "PREFECT_API_DATABASE_CONNECTION_URL",
     "PREFECT_API_DATABASE_PASSWORD",

@@ -9,13 +9,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import uvicorn
+from sqlalchemy import Engine, event
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# What SQLAlchemy itself takes from the query of an address of asyncpg; all else there is a parameter of libpq.
+_ARGUMENTS = {
+    *("host", "port", "user", "password", "database", "timeout", "command_timeout", "server_settings", "ssl"),
+    *("statement_cache_size", "prepared_statement_cache_size", "prepared_statement_name_func"),
+    *("async_fallback", "async_creator_fn"),
+}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -83,6 +91,20 @@ def create() -> ASGIApp:
     return TrustedHostMiddleware(app, [*_LOOPBACK, page.hostname or "", *_other_hosts()], www_redirect=False)
 
 
+def accept_libpq_parameters() -> None:
+    """Let the address of Prefect's database have parameters of libpq, such as `sslmode`.
+
+    SQLAlchemy passes the query of an address to the driver as arguments. asyncpg takes libpq's parameters from an
+    address only, where it passes those that it does not know to the server as settings of the session.
+    """
+
+    @event.listens_for(Engine, "do_connect")
+    def before_connect(dialect: Any, _record: object, _positional: object, arguments: dict[str, Any]) -> None:
+        if dialect.driver == "asyncpg":
+            given = {name: arguments.pop(name) for name in list(arguments) if name not in _ARGUMENTS}
+            arguments["dsn"] = f"postgresql:///?{urlencode(given)}" if given else None
+
+
 def _sites(site: str, host: str) -> list[str]:
     """The origins of Prefect's own page: on loopback it is opened by either name."""
     names = [host, *_LOOPBACK[:2]] if host in _LOOPBACK else [host]
@@ -97,6 +119,7 @@ def _other_hosts() -> list[str]:
 def main() -> None:
     """Serve Prefect on PREFECT_SERVER_API_HOST and PREFECT_SERVER_API_PORT until a signal ends it."""
     app = create()
+    accept_libpq_parameters()
     from prefect.settings import get_current_settings
 
     server = get_current_settings().server

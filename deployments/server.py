@@ -11,16 +11,13 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from sqlalchemy import text
-from sqlalchemy.engine import make_url
-
 from deployments.environment import of_prefect_server
+from deployments.prefect_database import prefect_database
 from deployments.process import Part
 from flows.launch import answers
 from flows.sign_in import SERVER, server_secret
 from schemas.settings import Settings
 from tasks.store.connection.database import address
-from tasks.store.connection.engine import database_errors, engine
 
 
 @contextmanager
@@ -45,7 +42,7 @@ def server_part(settings: Settings, url: str, port: int) -> Part:
     home = settings.home / "prefect"
     environment = of_prefect_server() | {
         "PREFECT_HOME": str(home),
-        "PREFECT_API_DATABASE_CONNECTION_URL": _own_database(url, settings.prefect_database),
+        **prefect_database(settings, url),
         SERVER: server_secret(settings),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(port),
@@ -78,16 +75,6 @@ def api_address(port: int) -> str:
 def page_address(settings: Settings, port: int) -> str:
     """Return where people reach the page of a Prefect server on this machine."""
     return settings.prefect_url or f"http://127.0.0.1:{port}"
-
-
-def _own_database(url: str, name: str) -> str:
-    """Create the server's database when it is not there; returns its address for asyncpg, which Prefect uses."""
-    with database_errors(), engine(url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        there = text("select 1 from pg_database where datname = :name")
-        if not connection.scalar(there, {"name": name}):
-            connection.execute(text(f'create database "{name}"'))
-    own = make_url(url).set(drivername="postgresql+asyncpg", database=name)
-    return own.render_as_string(hide_password=False)
 
 
 def free_port() -> int:

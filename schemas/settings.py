@@ -126,7 +126,11 @@ class Settings(BaseSettings):
     prefect_database: str = Field(
         "prefect",
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
-        description="The database on that server, next to the CMDB's own.",
+        description="The database of Prefect's server, next to the CMDB's; created where it is missing.",
+    )
+    prefect_database_url: SecretStr | None = Field(
+        None,
+        description="The database of Prefect's server when it is elsewhere, as postgresql://user:password@host/name.",
     )
     api_keys: tuple[ApiKey, ...] = Field(
         (),
@@ -217,6 +221,15 @@ class Settings(BaseSettings):
         False, description="Whether the API also prints each entry of the access log, as a line of JSON."
     )
     samples: int = Field(10, ge=0, le=1_000, description="Sample rows and issues that a report shows.")
+
+    @field_validator("database_url", "prefect_database_url")
+    @classmethod
+    def _postgresql_by_either_name(cls, value: SecretStr | None) -> SecretStr | None:
+        """Providers of managed databases write postgres://, and SQLAlchemy reads postgresql:// alone."""
+        if value is None:
+            return value
+        scheme, separator, rest = value.get_secret_value().partition("://")
+        return SecretStr(f"postgresql{separator}{rest}") if scheme == "postgres" else value
 
     @field_validator("storage_url")
     @classmethod

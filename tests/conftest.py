@@ -239,7 +239,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # What is not here -----------------------------------------------------------------------------------------------------
 
-INSTALLED_BY = {"chromium": "chromium", "soffice": "libreoffice-calc"}
+INSTALLED_BY = {"chromium": "chromium", "soffice": "libreoffice-calc", "pgbouncer": "pgbouncer"}
 """Programs that some tests need, and the package of Debian that has each."""
 
 

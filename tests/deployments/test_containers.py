@@ -13,15 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from sqlalchemy import create_engine, text
 from typer.main import get_command
 
 from api.cli.main import app
 from flows.sign_in import SERVER
 from schemas.settings import Settings
-from tasks.store.connection.server_folder import PORT, ServerFolder, make_private, make_socket_folder, server_folder
-from tasks.store.connection.server_programs import call_program, find_programs
 from tests.conftest import ROOT
+from tests.postgres import SUPERUSER, foreign_server
 
 FOLDER = ROOT / "deployments"
 
@@ -106,40 +104,21 @@ def test_the_server_is_the_one_that_is_tested() -> None:
 
 def test_cmdb_is_an_ordinary_role(home: Path) -> None:
     """The script that PostgreSQL's image runs once makes an ordinary role, and closes the superuser to the network."""
-    place = server_folder(home)
-    programs = find_programs(place, None)
-    if not (programs / "psql").exists():
-        pytest.skip("this PostgreSQL has no psql")
-    make_socket_folder(place)
-    place.data.mkdir()
-    make_private(place.data, place)
-    run_here(place, programs / "initdb", "-U", "postgres", "--auth-local=trust")
-    options = f"-c listen_addresses= -c port={PORT} -k {place.socket}"
-    run_here(place, programs / "pg_ctl", "start", "-w", "-l", place.log, "-o", options)
-    try:
-        environment = {"PATH": f"{programs}:{os.defpath}", "PGHOST": str(place.socket), "PGPORT": str(PORT)}
-        given = {"POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": "a 'quoted' word"}
+    with foreign_server(home, access="") as server:
+        if not (server.programs / "psql").exists():
+            pytest.skip("this PostgreSQL has no psql")
+        place = {"PGHOST": str(server.place.socket), "PGPORT": str(server.port)}
+        environment = {"PATH": f"{server.programs}:{os.defpath}"} | place
+        given = {"POSTGRES_USER": SUPERUSER, "POSTGRES_PASSWORD": "a 'quoted' word"}
         subprocess.run(["sh", str(FOLDER / "postgres_roles.sh")], env=environment | given, check=True)
-        with create_engine(f"postgresql://postgres@/postgres?host={place.socket}&port={PORT}").connect() as connection:
-            roles = connection.execute(
-                text(
-                    "select rolname, rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls"
-                    " from pg_roles where rolname !~ '^pg_'"
-                )
-            )
-            assert dict(roles.tuples().all()) == {"postgres": True, "cmdb": False}
-            owners = connection.execute(text("select datname, pg_get_userbyid(datdba) from pg_database"))
-            assert {name for name, owner in owners if owner == "cmdb"} == {"cmdb", "prefect"}
-            closed = connection.execute(text("select rolname from pg_authid where rolcanlogin and rolpassword is null"))
-            assert closed.scalars().all() == ["postgres"]
-    finally:
-        run_here(place, programs / "pg_ctl", "stop", "-w", "-m", "fast")
-
-
-def run_here(place: ServerFolder, program: Path, *arguments: str | Path) -> None:
-    """Run a program on the data of a server."""
-    done = call_program(place, program, *arguments, "-D", place.data)
-    assert done.returncode == 0, done.stdout
+        roles = server.rows(
+            "select rolname, rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls"
+            " from pg_roles where rolname !~ '^pg_'"
+        )
+        assert dict(roles) == {"postgres": True, "cmdb": False}
+        owners = server.rows("select datname, pg_get_userbyid(datdba) from pg_database")
+        assert {name for name, owner in owners if owner == "cmdb"} == {"cmdb", "prefect"}
+        assert server.rows("select rolname from pg_authid where rolcanlogin and rolpassword is null") == [("postgres",)]
 
 
 def test_the_services_have_their_databases() -> None:

@@ -29,6 +29,8 @@ SERVER = "select cast(system_identifier as text) from pg_control_system()"
 # from at most 40 threads at once (anyio's limit).
 _KEPT, _BURST = 5, 35
 
+_DEFAULTS = {"connect_timeout": 5, "application_name": "cmdb", "keepalives_idle": 30, "client_encoding": "utf8"}
+
 _engines: dict[str, Engine] = {}
 _lock = Lock()
 
@@ -77,12 +79,14 @@ def _new_engine(url: str) -> Engine:
         raise UsageError(
             f"CMDB_DATABASE_URL names {parsed.get_backend_name()}, and cmdb keeps its records in PostgreSQL."
         )
+    # What the address itself says comes first.
+    defaults = {name: value for name, value in _DEFAULTS.items() if name not in parsed.query}
     made = create_engine(
         parsed.set(drivername="postgresql+psycopg2"),
         pool_size=_KEPT,
         max_overflow=_BURST,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "application_name": "cmdb", "keepalives_idle": 30},
+        connect_args=defaults,
     )
     event.listen(made, "connect", _use_utc)
     return made

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, func, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
 from schemas.errors import UsageError
 from schemas.model.tables import CHANGE, CHANGES, GONE, REVISION
 from schemas.resources import RESOURCES
 from tasks.store.connection.engine import database_errors, engine
+from tasks.store.connection.requirements import check_database
 
 SCRIPTS = Path(__file__).parents[1] / "migrations"
 
@@ -42,8 +45,9 @@ _ready: set[str] = set()
 
 
 def ensure_upgraded(url: str) -> None:
-    """Apply the migrations that a database is missing; looks once per process and address."""
+    """Apply the migrations that a database is missing; looks once per process and address. Raises UsageError."""
     if url not in _ready:
+        check_database(engine(url))
         upgrade(engine(url))
         _ready.add(url)
 
@@ -81,4 +85,12 @@ def _run_alembic(connection: Connection) -> None:
     except CommandError as error:
         raise UsageError(
             f"The database was made by a newer cmdb: upgrade this one, or name another database. ({error})"
+        ) from error
+    except DBAPIError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        role = connection.engine.url.username
+        raise UsageError(
+            f'The role "{role}" may not create tables in the database of CMDB_DATABASE_URL. Let an administrator run '
+            f'there: GRANT CREATE ON SCHEMA public TO "{role}"; ({str(error.orig).splitlines()[0]})'
         ) from error
