@@ -239,7 +239,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # What is not here -----------------------------------------------------------------------------------------------------
 
-INSTALLED_BY = {"chromium": "chromium", "soffice": "libreoffice-calc", "pgbouncer": "pgbouncer"}
+INSTALLED_BY = {
+    "chromium": "chromium",
+    "soffice": "libreoffice-calc",
+    "pgbouncer": "pgbouncer",
+    "node": "nodejs",
+    "npm": "npm",
+}
 """Programs that some tests need, and the package of Debian that has each."""
 
 

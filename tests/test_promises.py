@@ -71,7 +71,7 @@ def test_the_sources_of_rules_are_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_reference_is_up_to_date(name: str) -> None:
-    """The pages of commands, settings and the Python API are what `make generate` writes."""
+    """The pages of commands, settings, the Python API and the REST API are what `make generate` writes."""
     assert (REFERENCE / name).read_text(encoding="utf-8") == PAGES[name]()
 
 

@@ -20,7 +20,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         max_length=255,
-        description="The same key gives the same run again, and never a second one.",
+        description="A request with the same key returns the same run and starts no second one.",
     ),
 ]
 """The header by which a caller asks once, however often the request is sent."""

@@ -11,7 +11,7 @@ from importlib import metadata
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Lifespan
 
 from api import pages
 from api.rest import problems
@@ -72,6 +72,15 @@ def create(settings: Settings, url: str) -> ASGIApp:
             for task in keeping:
                 task.cancel()
 
+    app = routed(lifespan)
+    app.state.settings = settings
+    app.state.access = access
+    app.state.audit = AuditLog(url, stdout=settings.audit_stdout)
+    return _with_cors(Guard(Audited(NoNul(app), app.state.audit), settings, access), settings)
+
+
+def routed(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Return the routes with their description, not yet guarded, which need a `lifespan` only to be served."""
     app = FastAPI(
         title="cmdb",
         version=metadata.version("cmdb"),
@@ -81,15 +90,12 @@ def create(settings: Settings, url: str) -> ASGIApp:
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
-    app.state.settings = settings
-    app.state.access = access
-    app.state.audit = AuditLog(url, stdout=settings.audit_stdout)
     for routes in _ROUTES:
         app.include_router(routes.router)
     pages.mount(app)
     problems.install(app)
     describe(app)
-    return _with_cors(Guard(Audited(NoNul(app), app.state.audit), settings, access), settings)
+    return app
 
 
 def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:

@@ -30,14 +30,14 @@ def add_streams(router: APIRouter, path: str, name: str, flow: BulkFlow) -> None
     async def events(
         service: CurrentService,
         run_id: UUID = run_in_path,
-        last_event_id: Annotated[str | None, Header(description="The id of the last event that came through.")] = None,
+        last_event_id: Annotated[str | None, Header(description="The id of the last event that was received.")] = None,
     ) -> AsyncIterator[ServerSentEvent]:
-        """The same, pushed as server-sent events: `progress` at each change, `end` at the end."""
+        """Send the progress as server-sent events: `progress` at each change, and finally `end`."""
         async for event in progress.events(service.watches, run_id, flow, last_event_id):
             yield event
 
     async def socket(connection: WebSocket, service: CurrentService, run_id: UUID = run_in_path) -> None:
-        """The same, pushed over a WebSocket."""
+        """Send the progress over a WebSocket."""
         await check_visible(service, await caller_of(connection), run_id)
         await progress.push(service.watches, connection, run_id, flow)
 

@@ -29,4 +29,4 @@ class ImportOptions(JobRequest):
 class ImportRequest(ImportOptions):
     """An import of a file that was sent before."""
 
-    upload_id: UUID = Field(description="What a preview gave.")
+    upload_id: UUID = Field(description="The id of an uploaded file, in place of a file.")

@@ -27,7 +27,7 @@ class ApproveRequest(JobRequest):
 class PlanRequest(ApproveRequest):
     """An import that does exactly what a preview said."""
 
-    plan_id: UUID = Field(description="What a preview gave.")
+    plan_id: UUID = Field(description="The id of the plan of a preview, in place of a file.")
 
 
 class PlanDetail(Model):

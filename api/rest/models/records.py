@@ -22,12 +22,12 @@ _MOST_FILTERS = 100
 class RecordQuery(QueryModel):
     """Which records of a type, in which order, and which page of them."""
 
-    search: str | None = Field(None, description="A text that the record holds somewhere.", max_length=200)
+    search: str | None = Field(None, description="A text that the record contains.", max_length=200)
     where: str | None = Field(None, description="A filter as text.", max_length=10_000)
-    sort: str | None = Field(None, description="Fields, each with - before it for the reverse.", max_length=500)
+    sort: str | None = Field(None, description="Fields to sort by; - reverses.", max_length=500)
     limit: int = Field(50, ge=1, le=1000, description="How many.")
-    offset: int = Field(0, ge=0, le=2**31, description="After how many of them.")
-    retired: bool = Field(False, description="Retired records, too.")
+    offset: int = Field(0, ge=0, le=2**31, description="How many to skip.")
+    retired: bool = Field(False, description="Include retired records.")
 
 
 class RecordSelection(RequestModel):
@@ -92,7 +92,7 @@ class FreeBlocks(Model):
 
 
 class Event(Model):
-    """One thing that happened to a record."""
+    """One change of a record."""
 
     run_id: UUID
     at: datetime | None
@@ -103,7 +103,7 @@ class Event(Model):
 
 
 class RecordDetail(Model):
-    """One record, and what happened to it, the newest first."""
+    """One record and its history, the newest change first."""
 
     key: str
     record: dict[str, JsonValue]

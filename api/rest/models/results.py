@@ -18,7 +18,7 @@ from schemas.reports import Outcome, Status
 
 
 class Issue(Model):
-    """One thing to tell about a cell, a row or the whole source."""
+    """A finding about a cell, a row or the source."""
 
     rule: str
     severity: str
@@ -32,7 +32,7 @@ class Issue(Model):
 
 
 class Page(Model):
-    """Some of the issues, and where to go on."""
+    """A page of issues, and the address of the next page."""
 
     items: list[Issue]
     total: int = Field(description="How many there are in all.")
@@ -58,7 +58,7 @@ class Part(PartSummary):
 class Result(Model):
     """What an import did, or would do; `counts` add up: read = create + update + unchanged + rejected.
 
-    A sync takes away records besides that its source no longer has: `delete` and `retire`.
+    A sync also deletes or retires records that its source no longer has: `delete` and `retire`.
     """
 
     import_id: UUID
@@ -98,7 +98,7 @@ class Result(Model):
 
 
 class UploadDetail(Model):
-    """A file that was sent, and what it was found to be."""
+    """An uploaded file and its detected format."""
 
     upload_id: UUID
     file_name: str
@@ -126,7 +126,7 @@ class RejectedRow(Model):
 
 
 class RejectedPage(Model):
-    """Some of the rejected rows, and where to go on."""
+    """A page of rejected rows, and the address of the next page."""
 
     items: list[RejectedRow]
     total: int
@@ -179,11 +179,11 @@ class HistoryQuery(QueryModel):
     """Which imports, and which page of them."""
 
     type: str | None = Field(None, description="Only imports of this type.", max_length=100)
-    status: Status | None = Field(None, description="Only those that stand there.")
+    status: Status | None = Field(None, description="Only runs of this status.")
     sync: str | None = Field(None, description="Only runs of this sync.", max_length=255)
-    dry_run: bool | None = Field(None, description="Only previews and other dry runs, or only others.")
+    dry_run: bool | None = Field(None, description="Only dry runs, or only others.")
     limit: int = Field(50, ge=1, le=1000, description="How many.")
-    after: UUID | None = Field(None, description="Those that began before this one.")
+    after: UUID | None = Field(None, description="Only runs that began before this one.")
 
 
 class History(Model):

@@ -17,10 +17,10 @@ from schemas.phases import Phase
 
 
 class Accepted(Model):
-    """A run that was asked for."""
+    """A run that was requested."""
 
     import_id: UUID = Field(description="The run's id, here, in Prefect and in the ledger.")
-    status: str = Field("initializing", description="As in the answer about its progress.")
+    status: str = Field("initializing", description="Its status, as in its progress.")
     links: dict[str, str] = Field(description="Where to read on.")
     upload_id: UUID | None = Field(None, description="Of a preview: the file that was sent, to execute it later.")
 
@@ -37,10 +37,10 @@ class UndoRequest(JobRequest):
 
 
 class ExportAccepted(Model):
-    """An export that was asked for."""
+    """An export that was requested."""
 
     export_id: UUID = Field(description="The run's id, here and in Prefect.")
-    status: str = Field("initializing", description="As in the answer about its progress.")
+    status: str = Field("initializing", description="Its status, as in its progress.")
     links: dict[str, str] = Field(description="Where to read on.")
 
 
@@ -99,13 +99,13 @@ class Progress(Model):
 
 
 class ImportProgress(Progress):
-    """Where an import stands."""
+    """Show the progress of an import."""
 
     import_id: UUID
 
 
 class ExportProgress(Progress):
-    """Where an export stands."""
+    """Show the progress of an export."""
 
     export_id: UUID
 

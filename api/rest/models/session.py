@@ -18,7 +18,7 @@ class Login(RequestModel):
 
 
 class Session(Model):
-    """Who asks, and what that may do."""
+    """The caller and its permissions."""
 
     name: str
     scopes: list[str]

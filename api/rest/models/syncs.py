@@ -66,7 +66,7 @@ class RecordChange(Model):
 
 
 class Difference(Model):
-    """What lies between two runs: what each saw, and what became of records after the earlier one."""
+    """Two runs compared: what each read, and the records that changed between them."""
 
     before: RunSeen
     after: RunSeen

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 from uuid import UUID, uuid4
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse
 
+from api.rest.accepted import IdempotencyKey
 from api.rest.downloads import declared, sent
 from api.rest.models.exports import ExportRequest
 from api.rest.models.records import Count, CountRequest
@@ -46,12 +46,9 @@ async def start_export(
     asked: ExportRequest,
     service: CurrentService,
     caller: Exporter,
-    idempotency_key: Annotated[
-        str | None,
-        Header(max_length=255, description="The same key gives the same export again, and never a second one."),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> ExportAccepted:
-    """Export records of a type, of several or of all to a file, to be fetched when it is done."""
+    """Export records of one type, several or all to a file, which is downloaded when the export is completed."""
     format = format_named(asked.format)
     if asked.compress and not format.facts.compressible:
         raise Refused(422, f"{format.title} is compressed by itself: leave 'compress' out.", "wrong-request")
@@ -112,7 +109,7 @@ def _unmake(folder: Path) -> None:
 
 @router.post("/count", responses=responses(404))
 async def count_records(asked: CountRequest, service: CurrentService, caller: Exporter) -> Count:
-    """How many records an export with that filter would have."""
+    """Count the records that match a filter."""
     chosen = resource(asked.resource_type)
     caller.check(Action.EXPORT, [chosen.type])
     selection = Selection(chosen, (), await run_sync(lambda: asked.filter))
@@ -121,7 +118,7 @@ async def count_records(asked: CountRequest, service: CurrentService, caller: Ex
 
 @router.get("/progress/{export_id}", responses=responses(404))
 async def get_export_progress(export_id: UUID, service: CurrentService, caller: AnyKey) -> ExportProgress:
-    """Where an export stands."""
+    """Show the progress of an export."""
     return ExportProgress.of(await service.visible(export_id, EXPORT, caller), service.prefect_page)
 
 
@@ -134,7 +131,7 @@ add_streams(router, "/progress/{export_id}", "export", EXPORT)
     responses=responses(404, 409, 410) | declared("The file.", *_MEDIA),
 )
 async def download_export(request: Request, export_id: UUID, service: CurrentService, caller: AnyKey) -> FileResponse:
-    """The file of an export; a part of it where a Range is asked for."""
+    """Download the file of an export, or a range of it."""
     standing = await service.visible(export_id, EXPORT, caller)
     caller.check(Action.EXPORT, _types(standing))
     if standing.status != "completed":
@@ -148,7 +145,7 @@ async def download_export(request: Request, export_id: UUID, service: CurrentSer
 
 @router.delete("/{export_id}", responses=responses(404))
 async def cancel_export(export_id: UUID, service: CurrentService, caller: AnyKey) -> ExportCancelled:
-    """Cancel an export, or remove its file when it is done."""
+    """Cancel an export, or delete its file if it is completed."""
     standing = await service.visible(export_id, EXPORT, caller)
     if standing.status == "completed":
         message = await _removed(standing)

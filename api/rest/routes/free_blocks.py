@@ -30,7 +30,7 @@ async def find_free_blocks(
     vpc: Annotated[str | None, Query(description="A VPC id: its subnets are taken.", max_length=50)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST, description="How many blocks.")] = 10,
 ) -> FreeBlocks:
-    """The lowest free blocks of a size, aligned, and how many are free in all."""
+    """Find the lowest free blocks of a size, and count all of them."""
     caller.check(Action.READ, ["vpc", "subnet"] if vpc else ["prefix"])
     search = Search(size, block, vrf, vpc, limit)
     found = await service.asked(lambda connection: find_free(connection, search))

@@ -34,7 +34,7 @@ _PUBLIC: dict[int | str, dict[str, Any]] = {status: RESPONSES[status] for status
 
 @router.get("/healthz", responses=_PUBLIC)
 async def check_health() -> Health:
-    """Whether this process lives."""
+    """Check that the process is running."""
     return Health(status="ok")
 
 
@@ -42,7 +42,7 @@ async def check_health() -> Health:
     "/readyz", responses=_PUBLIC | {503: {"model": Health, "description": "A part of the system does not answer."}}
 )
 async def check_readiness(request: Request, response: Response, service: CurrentService) -> Health:
-    """Whether an import would be carried out now: the database, Prefect and a worker answer."""
+    """Check that imports can run now: the database, Prefect and a worker answer."""
     found = await _looked(request.app.state, service)
     response.status_code = 200 if found.status == "ok" else 503
     return found
@@ -101,7 +101,7 @@ _FIGURES: dict[int | str, dict[str, Any]] = {
 
 @router.get("/metrics", response_class=Response, responses=responses() | _FIGURES)
 async def get_metrics(service: CurrentService, caller: Reader) -> Response:
-    """Figures of all imports, as the ledger has them; the same from every process."""
+    """Metrics of all imports for Prometheus, from the ledger: every process returns the same."""
     caller.check(Action.READ, RESOURCES)
     figures = await service.asked(ledger.figures)
     registry = CollectorRegistry(auto_describe=False)

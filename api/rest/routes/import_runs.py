@@ -34,7 +34,7 @@ router = APIRouter(prefix="/api", tags=["imports"])
 
 @router.get("/import/progress/{import_id}", responses=responses(404))
 async def get_import_progress(import_id: UUID, service: CurrentService, caller: AnyKey) -> ImportProgress:
-    """Where an import stands."""
+    """Show the progress of an import."""
     return ImportProgress.of(await service.visible(import_id, IMPORT, caller, approving=True), service.prefect_page)
 
 
@@ -48,11 +48,11 @@ async def get_import_result(
     service: CurrentService,
     caller: AnyKey,
     limit: Annotated[int, Query(ge=0, le=1000, description="How many issues.")] = 100,
-    offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="How many to skip.")] = 0,
     severity: Annotated[Severity | None, Query(description="Only issues of this severity.")] = None,
     rule: Annotated[str | None, Query(description="Only issues of this rule.", max_length=100)] = None,
 ) -> Result:
-    """What an import did; of a dry run, what it would have done."""
+    """Show the result of an import; of a dry run, its plan."""
     standing = await service.visible(import_id, IMPORT, caller, approving=True)
     await service.check_known(import_id, caller)
     return await results.result(request, service, standing, limit=limit, offset=offset, severity=severity, rule=rule)
@@ -65,9 +65,9 @@ async def list_rejected_rows(
     service: CurrentService,
     caller: AnyKey,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many rows.")] = 50,
-    offset: Annotated[int, Query(ge=0, le=2**31, description="After how many of them.")] = 0,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="How many to skip.")] = 0,
 ) -> RejectedPage:
-    """The rejected rows as they stood in the source, with what is wrong with each."""
+    """List the rejected rows as they are in the source, each with its errors."""
     results.check_ended(await service.visible(import_id, IMPORT, caller, approving=True))
     await service.check_known(import_id, caller)
 
@@ -93,9 +93,9 @@ async def download_rejected_rows(
     ending: Literal["csv", "xlsx"],
     service: CurrentService,
     caller: AnyKey,
-    guard: Annotated[bool, Query(description="Write what looks like a formula with an apostrophe before it.")] = True,
+    guard: Annotated[bool, Query(description="Put an apostrophe before text that looks like a formula.")] = True,
 ) -> FileResponse:
-    """The rejected rows as they stood in the source, with what is wrong with each; in a workbook, cell by cell."""
+    """Download the rejected rows as they are in the source, each with its errors; a workbook marks the cells."""
     results.check_ended(await service.visible(import_id, IMPORT, caller, approving=True))
     await service.check_known(import_id, caller)
     path = Path(tempfile.mkdtemp(dir=service.temporary()), f"rejects.{ending}")
@@ -105,7 +105,7 @@ async def download_rejected_rows(
 
 @router.delete("/import/{import_id}", responses=responses(404))
 async def cancel_import(import_id: UUID, service: CurrentService, caller: Importer) -> ImportCancelled:
-    """Cancel an import: nothing of it stays, if this is in time."""
+    """Cancel an import. Nothing is applied if this is in time."""
     status, in_time, message = await service.cancelled(import_id, IMPORT, caller)
     return ImportCancelled(import_id=import_id, status=status, in_time=in_time, message=message)
 
@@ -119,11 +119,10 @@ async def undo_import(
     caller: Importer,
     asked: UndoRequest | None = None,
 ) -> Accepted:
-    """Take an import back: what it created goes, what it updated is as before.
+    """Undo an import: delete the records that it created, and restore those that it updated or deleted.
 
-    What was edited since, or is referred to by others, stays.
-
-    The undo is an import in its turn, with progress and a result, and can be undone.
+    Records that were edited since, or that other records refer to, are left as they are, unless `force` is set. The
+    undo is a run of its own, with progress and a result, and can be undone.
     """
     standing = await service.visible(import_id, IMPORT, caller)
     if standing.status != "completed":
@@ -141,9 +140,9 @@ async def count_daily_imports(
     caller: AnyKey,
     days: Annotated[int, Query(ge=1, le=366, description="How many days, today included.")] = 30,
 ) -> list[Day]:
-    """What became of the records of each day's imports (UTC); days without any are left out.
+    """Count the records of each day's imports (UTC) by what became of them. Days without imports are left out.
 
-    For a key that may not read all types, of the imports that were asked for with it.
+    A key that may not read all types sees the imports that were requested with it.
     """
     owner = caller.name if caller.permissions.lacks(Action.READ, RESOURCES) else None
     found = await service.asked(lambda connection: ledger.daily(connection, days=days, requested_by=owner))
@@ -157,7 +156,7 @@ async def list_imports(
     caller: AnyKey,
     query: Annotated[HistoryQuery, Query()],
 ) -> History:
-    """The imports that were asked for with this key, or with any by a key that may see all; the newest first."""
+    """List the imports, the newest first: those requested with this key, or all for a key of the scope admin."""
     chosen = resource(query.type).type if query.type else None
     owner = None if caller.admin else caller.name
 

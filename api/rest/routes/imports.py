@@ -41,14 +41,14 @@ router = APIRouter(prefix="/api", tags=["imports"])
     "/import/preview",
     openapi_extra=form_body("PreviewForm"),
     responses=responses(404, 413, 415, 507)
-    | {202: {"model": Accepted, "description": "It takes longer: read its progress."}},
+    | {202: {"model": Accepted, "description": "The preview takes longer: read its progress, then its result."}},
     response_model=Preview,
 )
 async def preview_import(request: Request, service: CurrentService, caller: Previewer) -> Any:
-    """Send a file and learn what it holds and what importing it would do; nothing is changed.
+    """Upload a file and show what importing it would do. Nothing is changed.
 
-    The answer has the plan's id, by which exactly that is executed, and the upload's id, by which it is previewed with
-    other options.
+    The response has the id of the plan, to execute exactly this plan, and the id of the upload, to preview the file
+    again with other options. The members of the form are also accepted as JSON (`ImportRequest`).
     """
     options, upload = await requested_import(request, service, caller)
     job = options.job(str(upload.path), upload.name, caller.name)
@@ -110,10 +110,11 @@ async def execute_import(
     caller: Importer,
     idempotency_key: IdempotencyKey = None,
 ) -> Accepted:
-    """Import a file that is sent along, one that was sent before, or exactly what a preview said (its `planId`).
+    """Import a new file (`file`), an uploaded file (`uploadId`), or the plan of a preview (`planId`).
 
-    The answer comes before it is done. An import of a plan fails, and changes nothing, where records that it speaks of
-    were changed since; `moved` says what to do about them.
+    The response is sent before the import is finished. If records of a plan have changed since the preview, the import
+    fails and changes nothing, unless `moved` says otherwise. The members of the form are also accepted as JSON
+    (`ImportRequest`, `PlanRequest`).
     """
     if plan := await requested_plan(request):
         frozen = plan.job(plan.plan_id, caller.name)
@@ -153,12 +154,12 @@ async def _check_same(service: Service, run: FlowRun, job: ImportJob, upload: Up
 
 @router.get("/uploads/{upload_id}", responses=responses(404))
 async def get_upload(upload_id: UUID, service: CurrentService, caller: AnyKey) -> UploadDetail:
-    """A file that was sent before, while it is kept."""
+    """Show an uploaded file, while it is kept."""
     return (await find_upload(service, str(upload_id), caller)).shown()
 
 
 @router.get("/mappings", responses=responses())
 async def list_mappings(service: CurrentService, caller: AnyKey) -> list[SavedMapping]:
-    """The saved mappings of the types that the key may do something with."""
+    """List the saved mappings of the types for which the key has a permission."""
     found = await service.asked(saved_mappings)
     return [SavedMapping.model_validate(each) for each in found if caller.knows([each["resource_type"]])]

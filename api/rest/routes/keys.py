@@ -61,7 +61,7 @@ class KeyDetail(Model):
 
 
 class KeySecret(Model):
-    """The secret of a key: it is told once, and kept nowhere."""
+    """The secret of a key: it is shown once, and stored nowhere."""
 
     name: str
     key: str = Field(description="To be sent as 'Authorization: Bearer …'.")
@@ -69,14 +69,14 @@ class KeySecret(Model):
 
 @router.get("", dependencies=[ADMIN], responses=responses())
 async def list_keys(service: CurrentService) -> list[KeyDetail]:
-    """The keys in the database, the revoked ones too; those of the settings are not among them."""
+    """List the keys in the database, including revoked ones. Keys of the settings are not included."""
     found = await service.asked(keys.all_keys)
     return [KeyDetail(**{name: getattr(each, name) for name in KeyDetail.model_fields}) for each in found]
 
 
 @router.post("", status_code=201, responses=responses())
 async def create_key(request: Request, asked: KeyRequest, service: CurrentService, caller: Admin) -> KeySecret:
-    """Make a key; from then on, every caller needs one."""
+    """Create a key. From then on, every caller needs one."""
     days = asked.expires_in_days
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
     new = NewKey(asked.name, asked.scope, asked.permissions, expires, asked.addresses)
@@ -95,10 +95,10 @@ async def rotate_key(
     name: _KeyName,
     service: CurrentService,
     keep_minutes: Annotated[
-        float, Query(alias="keepMinutes", ge=0, le=100_000, description="How long the key before may still be used.")
+        float, Query(alias="keepMinutes", ge=0, le=100_000, description="How long the old secret can still be used.")
     ] = 0,
 ) -> KeySecret:
-    """Give a key another secret; its sessions end with the one before."""
+    """Replace the secret of a key. Sessions of the old secret end."""
     note(request, name, keepMinutes=keep_minutes)
     secret = await service.asked(lambda connection: keys.rotate(connection, name, keep_minutes))
     return KeySecret(name=name, key=secret)
@@ -106,6 +106,6 @@ async def rotate_key(
 
 @router.delete("/{name}", status_code=204, dependencies=[ADMIN], responses=responses())
 async def revoke_key(request: Request, name: _KeyName, service: CurrentService) -> None:
-    """End a key and its sessions, at once and for good."""
+    """Revoke a key and end its sessions, at once and for good."""
     note(request, name)
     await service.asked(lambda connection: keys.revoke(connection, name))

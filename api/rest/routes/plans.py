@@ -36,7 +36,7 @@ async def approve_plan(
     asked: ApproveRequest | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Accepted:
-    """Say yes to a sync that was held back, because it would change too much: exactly its plan is applied."""
+    """Apply the plan of a held sync, or of a preview."""
     job = (asked or ApproveRequest()).job(import_id, caller.name)
     return accepted(request, response, await applied(request, service, job, caller, idempotency_key))
 

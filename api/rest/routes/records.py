@@ -29,7 +29,7 @@ async def list_records(
     caller: Reader,
     query: Annotated[RecordQuery, Query()],
 ) -> RecordPage:
-    """Records of a type, in the order of their natural key unless another is given."""
+    """List records of a type, by default in the order of their natural key."""
     chosen = resource(resource_type)
     caller.check(Action.READ, [chosen.type])
     order = tuple(name.strip() for name in (query.sort or "").split(",") if name.strip())
@@ -52,7 +52,7 @@ async def get_record(
     caller: Reader,
     key: Annotated[str, Query(description="The natural key.", max_length=1000)],
 ) -> RecordDetail:
-    """One record, and the runs that made and changed it."""
+    """Show one record and its history."""
     chosen = resource(resource_type)
     caller.check(Action.READ, [chosen.type])
     found = await service.asked(lambda connection: record_pages.record(connection, chosen, key))

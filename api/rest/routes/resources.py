@@ -29,13 +29,13 @@ router = APIRouter(prefix="/api", tags=["resources"])
 
 @router.get("/resources", dependencies=[ANY_KEY], responses=responses())
 async def list_resources() -> list[ResourceSummary]:
-    """The resource types."""
+    """List the resource types."""
     return [ResourceSummary(**_named(each), fields=len(each.fields)) for each in RESOURCES.values()]
 
 
 @router.get("/resources/{resource_type}", dependencies=[ANY_KEY], responses=responses(404))
 async def get_resource(resource_type: str) -> ResourceDetail:
-    """One resource type: its fields, and the JSON Schema of a record."""
+    """Show a resource type: its fields, and the JSON Schema of a record."""
     chosen = resource(resource_type)
     fields = fields_json(chosen)["fields"]
     return ResourceDetail(
@@ -52,7 +52,7 @@ async def list_rules(
     service: CurrentService,
     resource_type: Annotated[str | None, Query(alias="resourceType", description="Only those of this type.")] = None,
 ) -> list[RuleSummary]:
-    """The rules of rows and records: the built-in ones, then the user's own."""
+    """List the rules of rows and records: the built-in ones, then the custom ones."""
     chosen = resource(resource_type).type if resource_type else None
     own = await run_sync(load_rules, service.settings.rules)
     return [RuleSummary.model_validate(asdict(each)) for each in rule_listing.list_rules(own, chosen)]
@@ -71,7 +71,7 @@ def _named(chosen: Resource) -> dict[str, object]:
 async def download_template(
     format: Literal["csv", "xlsx", "excel", "json"], resource_type: str, service: CurrentService
 ) -> FileResponse:
-    """An empty file of a type that says what each column takes, and imports once it is filled in."""
+    """Download an empty file of a type, which describes its columns and can be filled in and imported."""
     chosen = resource(resource_type)
     name = template_name(chosen, format)
     path = Path(tempfile.mkdtemp(dir=service.temporary()), name)

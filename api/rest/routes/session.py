@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/session", tags=["session"])
 
 @router.get("", responses=responses(), response_model_exclude_none=True)
 async def get_session(request: Request, asking: AnyKey) -> Session:
-    """Who asks, and what that may do."""
+    """The caller and its permissions."""
     scopes = [scope for scope in SCOPES if scope in asking.scopes]
     needed = await run_sync(access(request).needed)
     lines = None if asking.permissions == Permissions.of_scopes(scopes) else asking.permissions.lines
@@ -25,7 +25,7 @@ async def get_session(request: Request, asking: AnyKey) -> Session:
 
 @router.post("", status_code=204, responses=responses())
 async def log_in(request: Request, response: Response, login: Login) -> None:
-    """Open a session, so that a page need not hold the key."""
+    """Sign in with a key; the session's id is set as a cookie."""
     opened = await run_sync(access(request).sign_in, login.key, request)
     if opened is None:
         return
@@ -36,6 +36,6 @@ async def log_in(request: Request, response: Response, login: Login) -> None:
 
 @router.delete("", status_code=204, responses=responses())
 async def log_out(request: Request, response: Response) -> None:
-    """End the session."""
+    """Sign out."""
     await run_sync(access(request).sign_out, request)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")

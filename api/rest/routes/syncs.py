@@ -44,10 +44,10 @@ async def start_sync(
     caller: Importer,
     idempotency_key: IdempotencyKey = None,
 ) -> Accepted:
-    """Bring the records of a source into the CMDB, and take away what it no longer has.
+    """Import the records of a source, and delete or retire those that it no longer has.
 
-    A sync that would take away or update too much changes nothing: its result has a plan, which is approved. Files,
-    object stores, AWS accounts, databases and NetBox, and any source with credentials, take the scope admin.
+    A sync that would change too many records is held: it changes nothing, and its result has a plan to approve. Files,
+    object stores, AWS accounts, databases and NetBox, and any source with credentials, need the scope admin.
     """
     job = asked.job(caller.name)
     _check_source(job, caller)
@@ -83,7 +83,7 @@ def _check_source(job: SyncJob, caller: Caller) -> None:
 
 @router.get("/syncs", responses=responses())
 async def list_syncs(service: CurrentService, caller: AnyKey) -> list[Sync]:
-    """The syncs that were asked for with this key; with the scope admin all, those on schedule too."""
+    """List the syncs requested with this key; for the scope admin, all syncs, including scheduled ones."""
     owner = None if caller.admin else caller.name
 
     def read(connection: Connection) -> tuple[list[ledger.SyncState], list[Definition]]:
@@ -102,7 +102,7 @@ async def compare_imports(
     caller: Reader,
     limit: Annotated[int, Query(ge=0, le=1000, description="How many of the changes.")] = 100,
 ) -> Difference:
-    """What lies between two runs, the earlier one first: what each saw of its source, and what was changed since."""
+    """Compare two runs, the earlier one first: what each read, and the records that changed between them."""
     for run_id in (import_id, later_id):
         await service.visible(run_id, IMPORT, caller)
     # What was changed between them may be of any type.

@@ -272,7 +272,7 @@ async def list_audit_entries(
     limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 100,
     before: Annotated[int | None, Query(ge=1, le=2**62, description="Those before this number.")] = None,
 ) -> AuditPage:
-    """The access log, the newest entries first; takes the scope admin."""
+    """List the access log, the newest entries first. Needs the scope admin."""
     found = await service.asked(
         lambda connection: access_log.entries(connection, limit=limit, before=before, who=who, what=what)
     )
@@ -283,7 +283,7 @@ async def list_audit_entries(
 
 @router.get("/verify", dependencies=[ADMIN], responses=responses())
 async def verify_audit(service: CurrentService) -> AuditCheck:
-    """Check that no entry of the access log was altered or removed; takes the scope admin."""
+    """Verify that no entry of the access log was altered or removed. Needs the scope admin."""
     found = await service.asked(access_log.verify)
     return AuditCheck(
         intact=found.wrong is None,

@@ -12,6 +12,7 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.pages import is_page
 from api.rest.problems import Refused, answer
 from api.rest.security.access import Access
 from api.rest.security.connections import network_of
@@ -31,7 +32,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
-# The page is files of ours alone, and asks nobody else.
+# A page is files of ours alone, and uses no other server.
 _PAGE = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'; object-src 'none'",
@@ -113,7 +114,7 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
             return
-        given = _HEADERS | (_PAGE if _is_page(scope["path"]) else {})
+        given = _HEADERS | (_PAGE if is_page(scope["path"]) else {})
         secured = _secured(send, given | (_TLS if scope["scheme"] in ("https", "wss") else {}))
         if refused:
             await answer(*refused[:2], scope["path"], headers=refused[2])(scope, receive, secured)
@@ -134,7 +135,7 @@ class Guard:
         ours = named or (origin or "").partition("://")[2] == headers.get("host")
         if unsafe and not ours:
             return 403, "Pages of other sites may not use this API: see CMDB_CORS_ORIGINS.", {}
-        free = scope["path"] in _HEALTH or _is_page(scope["path"])
+        free = scope["path"] in _HEALTH or is_page(scope["path"])
         if not free and not self.limiter.hit(self.rate, self._who(scope, headers)):
             return _TOO_MANY, f"More than {self.settings.rate_limit}: wait a little.", {"Retry-After": "10"}
         return None
@@ -179,10 +180,6 @@ def _rate(text: str) -> RateLimitItem:
         return parse(text)
     except ValueError:
         raise UsageError(f"CMDB_RATE_LIMIT is '{text}': write it as in 600/minute.") from None
-
-
-def _is_page(path: str) -> bool:
-    return path == "/" or path.startswith("/static/")
 
 
 def _forwarded(headers: Headers) -> bool:
