@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from schemas.choices import Mode
 from schemas.issues import Issue, Severity
 from schemas.mapping import Join, Mapping, Match, Measure
+from schemas.ordering import in_declared_order, in_order
 from schemas.outcome_messages import sentence
 from schemas.reports import Change, Counts, FrozenPlan, Outcome, PartReport, Report, RuleCount, Status
 from schemas.sources import Origin, Sheet
@@ -53,7 +54,8 @@ def change_to_json(change: Change) -> dict[str, Any]:
 def change_from_json(data: dict[str, Any]) -> Change:
     """Return a change that the ledger kept."""
     fields = {name: (before, after) for name, (before, after) in data["fields"].items()}
-    return Change(data["key"], data["action"], data["row"], fields, data.get("resource_type", ""))
+    kind = data.get("resource_type", "")
+    return Change(data["key"], data["action"], data["row"], in_declared_order(fields, kind), kind)
 
 
 def parts_to_json(parts: list[PartReport]) -> list[dict[str, Any]]:
@@ -81,7 +83,8 @@ def _origin_from_json(data: dict[str, Any]) -> Origin:
         Sheet(**sheet | {"columns": tuple((column, field) for column, field in sheet["columns"])})
         for sheet in data.get("sheets", ())
     )
-    return Origin(**data | {"columns": tuple(data["columns"]), "sheets": sheets})
+    samples = in_order(data.get("samples", {}), data["columns"])
+    return Origin(**data | {"columns": tuple(data["columns"]), "sheets": sheets, "samples": samples})
 
 
 def issue_from_row(row: dict[str, Any]) -> Issue:

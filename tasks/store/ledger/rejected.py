@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, delete, func, select, tuple_
 
 from schemas.issues import ISSUE_SCHEMA, Issue, Severity
 from schemas.model.tables import IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW
+from schemas.ordering import in_order
 from schemas.sources import ROW
 from tasks.store.connection.copy import copy_frame
 from tasks.store.ledger.codec import issue_from_row
@@ -74,9 +75,16 @@ def rejected_page(connection: Connection, run_id: UUID, *, limit: int, offset: i
     row, issue = REJECTED_ROW.c, IMPORT_ISSUE.c
     total = int(connection.scalar(select(func.count()).where(row.run_id == run_id)) or 0)
     query = select(row.part, row.row, row.data).where(row.run_id == run_id).order_by(row.part, row.row)
+    found = connection.execute(query.limit(limit).offset(offset)).all()
+    columns = [names for _, names in rejected_columns(connection, run_id)] if found else []
     page = {
-        (each.part, each.row): {"part": each.part, "row": each.row, "data": each.data, "issues": []}
-        for each in connection.execute(query.limit(limit).offset(offset))
+        (each.part, each.row): {
+            "part": each.part,
+            "row": each.row,
+            "data": in_order(each.data, columns[each.part]),
+            "issues": [],
+        }
+        for each in found
     }
     errors = select(*(issue[name] for name in ISSUE_SCHEMA), issue.part).where(issue.run_id == run_id)
     errors = errors.where(tuple_(issue.part, issue.row).in_(list(page)), issue.severity == Severity.ERROR)

@@ -89,9 +89,9 @@ def _changes(connection: Connection, resource: Resource, keys: list[str]) -> lis
             "requested_by": row.requested_by,
             "action": _action(row.before, row.after),
             "fields": {
-                name: {"before": row.before.get(name), "after": after}
-                for name, after in row.after.items()
-                if name in resource.fields and row.before.get(name) != after
+                name: {"before": row.before.get(name), "after": row.after[name]}
+                for name in resource.fields
+                if name in row.after and row.before.get(name) != row.after[name]
             }
             # An undo deletes records and brings them back: there is nothing to set against each other.
             if row.before is not None and row.after is not None

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql
 
 from schemas.errors import UsageError
 from schemas.model.tables import CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES
+from schemas.ordering import in_declared_order
 from schemas.reports import Change, Report, Status
 from schemas.resources import RESOURCES
 from tasks.store import ledger
@@ -78,7 +79,10 @@ def _changed_records(connection: Connection, runs: list[UUID], most: int) -> tup
     counts |= {name: int(count) for name, count in connection.execute(counted)}
     rows = select(each.c.resource_type, each.c.key, action, each.c.before, each.c.after).where(was_there)
     found = connection.execute(rows.order_by(each.c.resource_type, each.c.key).limit(most))
-    return counts, [Change(key, what, None, _fields(before, after), kind) for kind, key, what, before, after in found]
+    return counts, [
+        Change(key, what, None, in_declared_order(_fields(before, after), kind), kind)
+        for kind, key, what, before, after in found
+    ]
 
 
 def _action(after: ColumnElement[Any]) -> ColumnElement[str]:
