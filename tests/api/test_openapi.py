@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from schemas.choices import Mode
 from tests.api.facade import Facade
+from tests.waiting import wait_until
 
 FILES = {"downloadExport", "downloadRejectedRows", "downloadTemplate"}
 """The operations whose answer is a file."""
@@ -117,4 +118,4 @@ def test_a_wrong_range_is_a_problem(alone: Facade, asked: str, status: int) -> N
     assert "range" in answer.json()["detail"].lower()
     assert (status == 416) is ("content-range" in answer.headers)
     temporary = alone.storage.parent / "tmp"
-    assert list(temporary.iterdir()) == []
+    wait_until(lambda: not list(temporary.iterdir()))
