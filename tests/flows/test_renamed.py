@@ -84,6 +84,17 @@ def test_a_renamed_site_is_one_update_of_each_record(synced: str, tmp_path: Path
     assert everything(synced) == after
 
 
+def test_a_renamed_site_and_a_new_one(synced: str, tmp_path: Path) -> None:
+    """The new record is created, and the renamed one is not created a second time."""
+    rows = source("Headquarters")
+    rows["sites"].append({"name": "Branch", "slug": "branch", "source_id": "nb:9"})
+    report = renamed(synced, tmp_path, rows, missing="ignore")
+    assert (report.counts.create, report.counts.update, report.counts.rejected) == (1, 4, 0), issues_of(synced, report)
+    assert keys(synced, "site") == ["Branch", "Headquarters"]
+    assert undo_of(synced, report).counts.rejected == 0
+    assert keys(synced, "site") == ["HQ"]
+
+
 def test_a_preview_shows_each_new_key(synced: str, tmp_path: Path) -> None:
     """Of the records of the source and of those that follow; nothing is changed."""
     before = everything(synced)

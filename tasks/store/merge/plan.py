@@ -158,7 +158,8 @@ class Planner:
         run = literal(self.run_id)
         rows = select(*(self.target.s.c[name] for name in names), run, run)
         if some_known:
-            rows = rows.where(~self.target.stored())
+            # A record that has another key by now is no new one.
+            rows = rows.where(~self.target.renamed, ~self.target.stored())
         columns = [*names, "created_by_run", "updated_by_run"]
         with self._index_rebuilt() as rebuilt:
             # Into an index that is there, in its order: ids in no order would visit every page of a large one.
