@@ -32,7 +32,7 @@ from schemas.resources import RESOURCES
 # The name that PostgreSQL itself gives to a primary key, so that it can be named.
 METADATA = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "pk": "%(table_name)s_pkey"})
 
-REVISION = "0009"
+REVISION = "0010"
 """The migration that brings a database to these tables; a test compares it with the newest migration."""
 
 STAGING_SCHEMA = "cmdb_staging"
@@ -75,26 +75,60 @@ GONE_BY = "gone_by_run"
 """The run that deleted a record, in the table of those that are gone."""
 
 
-def _gone_table(resource: Resource) -> Table:
-    """The records that runs deleted, as they were: a copy of a row costs a tenth of its image as JSON."""
+def _copy_of(resource: Resource, suffix: str, run: str, *more: Column[Any]) -> Table:
+    """A table of copies of a type's records, found by their key or by the run: a tenth of the cost of JSON images."""
     columns = TABLES[resource.type].columns
     key = columns[resource.key_column]
     copied = [Column(each.name, each.type, nullable=each.nullable) for each in columns]
-    name = f"{resource.table}_gone"
+    name = f"{resource.table}_{suffix}"
     keyed = next(each for each in copied if each.name == key.name)
     found_by = keyed if isinstance(key.type, Text) else cast(keyed, Text)
     return Table(
         name,
         METADATA,
         *copied,
-        Column(GONE_BY, Uuid, nullable=False),
+        Column(run, Uuid, nullable=False),
+        *more,
         Index(f"{name}_key", found_by),
-        Index(f"{name}_run", GONE_BY),
+        Index(f"{name}_run", run),
     )
 
 
-GONE: dict[str, Table] = {name: _gone_table(resource) for name, resource in RESOURCES.items()}
+GONE: dict[str, Table] = {name: _copy_of(resource, "gone", GONE_BY) for name, resource in RESOURCES.items()}
 """The table of the deleted records of each resource type, by the type's name."""
+
+CHANGED_BY, CHANGED_ROW, CHANGED_UNTOUCHED, CHANGED_TO = (
+    "changed_by_run",
+    "changed_row",
+    "changed_untouched",
+    "changed_to",
+)
+"""What a before-image has in addition to the record: the run that changed it, its row in the source, the written fields
+that this row leaves as stored, and the fields that differ after the run with their new values."""
+
+
+def _before_table(resource: Resource) -> Table:
+    return _copy_of(
+        resource,
+        "before",
+        CHANGED_BY,
+        Column(CHANGED_ROW, Integer),
+        Column(CHANGED_UNTOUCHED, ARRAY(Text)),
+        Column(CHANGED_TO, JSONB, nullable=False),
+    )
+
+
+BEFORE: dict[str, Table] = {name: _before_table(resource) for name, resource in RESOURCES.items()}
+"""The table of the before-images of each resource type's updated records, by the type's name."""
+
+WRITTEN_FIELDS = Table(
+    "written_fields",
+    METADATA,
+    Column("run_id", Uuid, primary_key=True),
+    Column("resource_type", Text, primary_key=True),
+    Column("names", ARRAY(Text), nullable=False),
+)
+"""The fields that a run wrote to the records of which `BEFORE` has its before-images, changed or not."""
 
 IMPORT_RUN = Table(
     "import_run",
@@ -189,8 +223,16 @@ CHANGE = Table(
     Index("change_record", "resource_type", "key"),
 )
 
-CHANGES = Table("all_changes", MetaData(), *(Column(each.name, each.type) for each in CHANGE.columns))
-"""What runs changed, deletions included, as `CHANGE` has it: a view of `CHANGE` and of the tables of `GONE`."""
+CHANGES = Table(
+    "all_changes",
+    MetaData(),
+    *(Column(each.name, each.type) for each in CHANGE.columns),
+    Column("of_row", Boolean),
+)
+"""What runs changed, as `CHANGE` has it: a view of `CHANGE` and of the tables of `GONE` and `BEFORE`.
+
+`of_row` is whether an image is that of a row of `BEFORE`.
+"""
 
 SAVED_MAPPING = Table(
     "saved_mapping",

@@ -94,7 +94,9 @@ def end_of(url: str, report: Report) -> End:
         issues_of(url, report),
         everything(url),
         execute(url, "select part, row, data from rejected_row where run_id = :run order by part, row", run=run),
-        execute(url, "select resource_type, key, row, after from change where run_id = :run order by 1, 2", run=run),
+        execute(
+            url, "select resource_type, key, row, after from all_changes where run_id = :run order by 1, 2", run=run
+        ),
         execute(url, "select source_version is null, sha256, rules from import_run where run_id = :run", run=run),
         sorted(name[len("run_") + 32 :] for name in staging_tables(url)),
     )

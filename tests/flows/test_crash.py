@@ -39,7 +39,7 @@ Start = Callable[[str, Path, str], subprocess.Popen[str]]
 
 def records_and_changes(url: str) -> tuple[int, int]:
     """Return how many VPCs and how many before-images there are."""
-    return len(stored(url, "vpc")), len(execute(url, "select 1 from change"))
+    return len(stored(url, "vpc")), len(execute(url, "select 1 from all_changes"))
 
 
 @pytest.fixture

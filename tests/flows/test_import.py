@@ -58,7 +58,7 @@ def test_an_update_keeps_a_before_image_and_touches_only_what_differs(database_u
     assert str(one["updated_by_run"]) == first.run_id
     assert (two["name"], two["tags"], str(two["updated_by_run"])) == ("renamed", {"Owner": "core"}, second.run_id)
     assert str(two["created_by_run"]) == first.run_id
-    [(key, before, after)] = execute(database_url, "select key, before, after from change")
+    [(key, before, after)] = execute(database_url, "select key, before, after from all_changes")
     assert (key, before["name"], before["tags"], after["name"]) == (vpc_id(2), "net-2", {"Owner": "network"}, "renamed")
 
 

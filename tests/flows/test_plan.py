@@ -68,7 +68,7 @@ def test_a_plan_is_applied_exactly(database_url: str, tmp_path: Path) -> None:
     by = {record["vpc_id"][-1]: str(record["updated_by_run"]) for record in stored(database_url, "vpc")}
     assert (by["1"], by["4"], by["2"] == by["3"] != by["1"]) == (applied.run_id, applied.run_id, True)
     [(key, before, after)] = execute(
-        database_url, "select key, before, after from change where run_id = :run", run=applied.run_id
+        database_url, "select key, before, after from all_changes where run_id = :run", run=applied.run_id
     )
     assert (key, before["name"], after["name"]) == (vpc_id(1), "net-1", "new")
     assert (applied.mapping, applied.source) == (planned.mapping, planned.source)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from schemas.errors import UsageError
-from schemas.model.tables import CHANGE, CHANGES, GONE, REVISION
+from schemas.model.tables import BEFORE, CHANGE, CHANGES, GONE, REVISION
 from schemas.resources import RESOURCES
 from tasks.store.connection.engine import database_errors, engine
 from tasks.store.connection.requirements import check_database
@@ -52,23 +52,39 @@ def ensure_upgraded(url: str) -> None:
         _ready.add(url)
 
 
-_VIEW = "create or replace view {view} as select {names} from change{deleted}"
+_VIEW = "create or replace view {view} as select {names}, false as of_row from change{copies}"
 
 _DELETED = """
 union all
 select g.gone_by_run, cast('{type}' as text), cast(g.{key} as text) collate "C", cast(null as integer),
-       to_jsonb(g) - 'gone_by_run', cast('null' as jsonb)
+       to_jsonb(g) - 'gone_by_run', cast('null' as jsonb), false
   from {gone} g"""
+
+# A record has after a run what differed, and what it had before in the other fields that the run wrote.
+_UPDATED = """
+union all
+select b.changed_by_run, cast('{type}' as text), cast(b.{key} as text) collate "C", b.changed_row,
+       to_jsonb(b) - array['changed_by_run', 'changed_row', 'changed_untouched', 'changed_to'],
+       (select coalesce(jsonb_object_agg(e.key, e.value), '{{}}') from written_fields w, jsonb_each(to_jsonb(b)) e
+         where w.run_id = b.changed_by_run and w.resource_type = '{type}' and e.key = any (w.names)
+           and e.key <> all (coalesce(b.changed_untouched, '{{}}'))) || b.changed_to, true
+  from {before} b"""
 
 
 def _changes_view(connection: Connection) -> str:
     """Return the view of all that runs changed, which every new type is added to."""
     quote = connection.dialect.identifier_preparer.quote
-    deleted = [
-        _DELETED.format(type=each.type, key=quote(each.key_column), gone=quote(GONE[each.type].name))
-        for each in RESOURCES.values()
+    copies = [
+        each.format(
+            type=resource.type,
+            key=quote(resource.key_column),
+            gone=quote(GONE[resource.type].name),
+            before=quote(BEFORE[resource.type].name),
+        )
+        for resource in RESOURCES.values()
+        for each in (_DELETED, _UPDATED)
     ]
-    return _VIEW.format(view=CHANGES.name, names=", ".join(CHANGE.columns.keys()), deleted="".join(deleted))
+    return _VIEW.format(view=CHANGES.name, names=", ".join(CHANGE.columns.keys()), copies="".join(copies))
 
 
 def _run_alembic(connection: Connection) -> None:

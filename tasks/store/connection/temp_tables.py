@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Select, Table, text
+from sqlalchemy import Column, CompoundSelect, Connection, MetaData, Select, Table, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement, Executable
@@ -13,7 +13,7 @@ from sqlalchemy.sql.expression import ClauseElement, Executable
 class _CreateTableAs(Executable, ClauseElement):
     inherit_cache = False
 
-    def __init__(self, table: Table, query: Select[Any]) -> None:
+    def __init__(self, table: Table, query: Select[Any] | CompoundSelect[Any]) -> None:
         self.table = table
         self.query = query
 
@@ -24,7 +24,7 @@ def _compiled(element: _CreateTableAs, compiler: SQLCompiler, **options: Any) ->
     return f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {compiler.process(element.query, **options)}"
 
 
-def temporary(connection: Connection, name: str, query: Select[Any]) -> Table:
+def temporary(connection: Connection, name: str, query: Select[Any] | CompoundSelect[Any]) -> Table:
     """Put what a query finds into a temporary table, in place of one of the same name.
 
     PostgreSQL reads for CREATE TABLE AS with several processes, where for INSERT it takes one.

@@ -9,7 +9,18 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 from sqlalchemy.dialects import postgresql
 
 from schemas.errors import UsageError
-from schemas.model.tables import CHANGE, GONE, IMPORT_ISSUE, IMPORT_RUN, REJECTED_ROW, RUN_RETENTION
+from schemas.model.tables import (
+    BEFORE,
+    CHANGE,
+    CHANGED_BY,
+    GONE,
+    GONE_BY,
+    IMPORT_ISSUE,
+    IMPORT_RUN,
+    REJECTED_ROW,
+    RUN_RETENTION,
+    WRITTEN_FIELDS,
+)
 from schemas.reports import Status
 from tasks.store.connection.session import Session
 
@@ -70,7 +81,9 @@ _TABLES_OF_RUNS: tuple[tuple[Table, str], ...] = (
     (IMPORT_ISSUE, "run_id"),
     (REJECTED_ROW, "run_id"),
     (CHANGE, "run_id"),
-    *((table, "gone_by_run") for table in GONE.values()),
+    (WRITTEN_FIELDS, "run_id"),
+    *((table, CHANGED_BY) for table in BEFORE.values()),
+    *((table, GONE_BY) for table in GONE.values()),
 )
 
 

@@ -27,9 +27,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
-from schemas.model.tables import CHANGE, FIRST_REFERRED, KNOWN_AS, NOTES, RETIRED_AT, UNTOUCHED_FIELDS
+from schemas.model.tables import BEFORE, FIRST_REFERRED, KNOWN_AS, NOTES, RETIRED_AT, UNTOUCHED_FIELDS
 from schemas.reports import Change
 from tasks.store.connection.session import set_local
+from tasks.store.merge.before_images import EMPTY_OBJECT, IMAGE_COLUMNS, keep_written_fields, merged
 from tasks.store.merge.deletions import RemovalCounts
 from tasks.store.merge.diff import SORTING, Diff, planned_updates
 from tasks.store.merge.target import Target, source_row
@@ -129,16 +130,25 @@ class Planner:
             self._insert(some_known=plan.update + plan.unchanged > 0)
 
     def _keep_images(self) -> None:
-        image: dict[str, ColumnElement[Any]] = {
-            "run_id": literal(self.run_id),
-            "resource_type": literal(self.target.resource.type),
-            "key": cast(self.target.match_key, Text),
-            "row": source_row(self.target.s.c.row_number),
-            "before": func.to_jsonb(text(f'"{self.target.t.name}".*')),
-            "after": self._after_image(),
-        }
-        rows = self._planned_rows(*(value.label(name) for name, value in image.items()))
-        self.connection.execute(insert(CHANGE).from_select(list(image), rows))
+        """Copy the records that are updated, with what will differ; a tenth of the work of images as JSON."""
+        s, t = self.target.s, self.target.t
+        keep_written_fields(self.connection, self.run_id, self.target.resource, self.written_columns)
+        untouched = s.c[UNTOUCHED_FIELDS] if UNTOUCHED_FIELDS in s.c else cast(null(), ARRAY(Text))
+        image = (literal(self.run_id), source_row(s.c.row_number), untouched, self._differing_fields())
+        rows = self._planned_rows(*t.columns, *image)
+        copies = insert(BEFORE[self.target.resource.type])
+        self.connection.execute(copies.from_select([*t.columns.keys(), *IMAGE_COLUMNS], rows, include_defaults=False))
+
+    def _differing_fields(self) -> ColumnElement[Any]:
+        """What a record will have where it differs, as JSON."""
+        fields = [(self.target.differs(name), name, self.target.value(name)) for name in self.written_columns]
+        if KNOWN_AS in self.target.s.c:
+            fields.append((self.target.renamed, self.target.staged_key.name, self.target.staged_key))
+        fields.append((self.target.t.c[RETIRED_AT].is_not(None), RETIRED_AT, null()))
+        return merged(
+            case((differs, func.jsonb_build_object(literal(name), value)), else_=EMPTY_OBJECT)
+            for differs, name, value in fields
+        )
 
     def _update(self) -> None:
         s = self.target.s

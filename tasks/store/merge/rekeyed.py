@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Select,
+    Subquery,
     Table,
     Text,
     and_,
@@ -25,14 +26,15 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from schemas.model.resource import Resource
 from schemas.model.rules import Reference
-from schemas.model.tables import CHANGE, TABLES
+from schemas.model.tables import BEFORE, CHANGE, CHANGED_BY, CHANGED_TO, TABLES
 from schemas.reports import Change
 from schemas.resources import RESOURCES
 from tasks.store.connection.temp_tables import temporary
+from tasks.store.merge.before_images import merged, renamings
 from tasks.store.merge.target import Target
 
 
@@ -146,12 +148,11 @@ class Following:
         t = TABLES[resource.type]
         key_column = t.c[resource.key_column]
         is_it = cast(key_column, Text) == rows.c.key
-        change = CHANGE.c
-        own = and_(change.run_id == self.run_id, change.resource_type == resource.type)
         # The record may have got its key in this run: its change is entered under the key of before.
-        before = select(change.key).where(own, change.after.op("->>")(resource.key_column) == rows.c.key).limit(1)
+        renaming = renamings(resource).c
+        before = select(renaming.key).where(renaming.run_id == self.run_id, renaming.new_key == rows.c.key).limit(1)
         after: ColumnElement[Any] = func.jsonb_build_object(literal(rule.field), rows.c.new)
-        with_key = after.op("||")(func.jsonb_build_object(literal(resource.key_column), rows.c.new_key))
+        with_key = merged((after, func.jsonb_build_object(literal(resource.key_column), rows.c.new_key)))
         image: dict[str, ColumnElement[Any]] = {
             "run_id": literal(self.run_id),
             "resource_type": literal(resource.type),
@@ -162,14 +163,24 @@ class Following:
         }
         made = t.c.created_by_run.is_distinct_from(self.run_id)
         images = select(*(value.label(name) for name, value in image.items())).join_from(rows, t, is_it).where(made)
-        entered = insert(CHANGE).from_select(list(image), images)
-        merged = CHANGE.c.after.op("||", return_type=JSONB())(entered.excluded.after)
-        key = [CHANGE.c.run_id, CHANGE.c.resource_type, CHANGE.c.key]
-        self.connection.execute(entered.on_conflict_do_update(index_elements=key, set_={"after": merged}))
+        self._enter(resource, images.subquery("image"), list(image))
         values: dict[str, Any] = {rule.field: rows.c.new, "updated_at": func.now(), "updated_by_run": self.run_id}
         if rule.field in resource.key:
             values[resource.key_column] = rows.c.new_key
         self.connection.execute(update(t).where(is_it).values(values))
+
+    def _enter(self, resource: Resource, image: Subquery, names: list[str]) -> None:
+        """Enter changes; what the same run has changed of a record before is in its image already."""
+        b = BEFORE[resource.type]
+        key = cast(b.c[resource.key_column], Text)
+        is_kept = and_(b.c[CHANGED_BY] == self.run_id, key == image.c.key)
+        merged_image = merged((b.c[CHANGED_TO], image.c.after))
+        self.connection.execute(update(b).where(is_kept).values({CHANGED_TO: merged_image}))
+        others = select(image).where(~exists(select(literal(1)).select_from(b).where(is_kept)))
+        entered = insert(CHANGE).from_select(names, others)
+        after = merged((CHANGE.c.after, entered.excluded.after))
+        change = [CHANGE.c.run_id, CHANGE.c.resource_type, CHANGE.c.key]
+        self.connection.execute(entered.on_conflict_do_update(index_elements=change, set_={"after": after}))
 
 
 def _new_key(resource: Resource, t: Table, name: str, new: ColumnElement[Any]) -> ColumnElement[str]:

@@ -27,6 +27,7 @@ from schemas.model.tables import TABLES
 from schemas.reports import Change
 from tasks.store.connection.session import without_joins
 from tasks.store.connection.temp_tables import temporary
+from tasks.store.merge.before_images import written_fields
 from tasks.store.merge.deletions import naming
 from tasks.store.merge.plan import differing
 from tasks.store.merge.target import Target
@@ -71,7 +72,8 @@ class TypeUndo:
         self.force = force
         self.part = part
         self.before = {undo.resource.type: undo for undo in before}
-        self.statements = UndoStatements(resource, run, undo, part, force=force)
+        written = written_fields(connection, run, resource)
+        self.statements = UndoStatements(resource, run, undo, part, written=written, force=force)
         self.spared = self.statements.spared
 
     def plan(self) -> UndoCounts:
@@ -82,10 +84,11 @@ class TypeUndo:
         self.spared.create(self.connection, checkfirst=False)
         kept = 0 if self.force else self._spare()
         counts = {action: int(count) for action, count in execute(statements.counts())}
+        updated = int(self.connection.scalar(statements.updates.count()) or 0)
         deleted, moved = execute(statements.count_created()).one()
         return UndoCounts(
             counts.get("delete", 0) + deleted,
-            counts.get("update", 0),
+            counts.get("update", 0) + updated,
             counts.get("create", 0),
             counts.get("moved", 0) + moved,
             kept,
@@ -122,6 +125,8 @@ class TypeUndo:
         """Keep what was there, so that this can be undone in its turn, and take the run back."""
         statements, execute = self.statements, self.connection.execute
         execute(statements.keep_images())
+        execute(statements.updates.keep_written_fields())
+        execute(statements.updates.keep_images())
         execute(statements.keep_deleted())
         # A table that is empty when this is planned, and grows by it, would be gone through for each record.
         with without_joins(self.connection, "nestloop"):
@@ -129,6 +134,7 @@ class TypeUndo:
         execute(statements.delete())
         execute(statements.delete_created())
         execute(statements.update())
+        execute(statements.updates.update())
         execute(statements.create())
 
     def moved(self, most: int) -> list[tuple[str, int | None]]:
@@ -143,7 +149,9 @@ class TypeUndo:
 
     def changes(self, most: int) -> list[Change]:
         """Return the first records with what would be done to them, as fields before → after."""
-        rows = self._rows(self.statements.changes(most), self.statements.created_changes(most))
+        changed = self._rows(self.statements.changes(most), self.statements.updates.changes(most))
+        changed.sort(key=lambda row: (row[1] is None, row[1], row[0]))
+        rows = [*changed, *self._rows(self.statements.created_changes(most))]
         return [
             Change(key, action, row, self._fields(now, before, after), self.resource.type)
             for key, row, action, now, before, after in rows[:most]

@@ -2,11 +2,13 @@
 
 A row of `all_changes` holds a record before and after a run; JSON null stands for a record that is not there. What is
 deleted goes to the table of its type's deleted records, which that view has, too. The records that an import created
-have no such row: they are those that bear its id.
+have no such row: they are those that bear its id. Those that it updated have one, but for most of them no statement
+here looks at it: `UndoUpdates` has those.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 from typing import cast as typed
@@ -15,7 +17,6 @@ from uuid import UUID
 from sqlalchemy import (
     JSON,
     Alias,
-    Boolean,
     Column,
     ColumnElement,
     CompoundSelect,
@@ -52,20 +53,14 @@ from sqlalchemy.types import UserDefinedType
 
 from schemas.model.resource import Resource
 from schemas.model.rules import Reference
-from schemas.model.tables import CHANGE, CHANGES, GONE, LINEAGE, RETIRED_AT, TABLES, has_lasting_ids
+from schemas.model.tables import CHANGE, CHANGES, GONE, GONE_BY, LINEAGE, RETIRED_AT, TABLES, has_lasting_ids
+from tasks.store.merge.before_images import EMPTY_OBJECT, has_member
+from tasks.store.merge.undo_updates import UndoUpdates
 
 _ABSENT = cast(literal(JSON.NULL, JSONB()), JSONB())
 """The image of a record that is not there."""
 
-_EMPTY = cast(literal({}, JSONB()), JSONB())
-
-
 _QUOTER = IdentifierPreparer(DefaultDialect())
-
-
-def _has(image: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    # The comparator of JSONB would pass the name as JSON.
-    return image.op("?", return_type=Boolean())(cast(literal(name), Text))
 
 
 class _RowOf(UserDefinedType[Any]):
@@ -84,10 +79,13 @@ class _RowOf(UserDefinedType[Any]):
 class UndoStatements:
     """The statements for one type of a run, by the tables that they share.
 
-    `part` tells the types of a run apart.
+    `part` tells the types of a run apart; `written` are the fields that the run wrote. `updates` has the statements
+    for the records that it updated.
     """
 
-    def __init__(self, resource: Resource, run: UUID, undo: UUID, part: int, *, force: bool) -> None:
+    def __init__(
+        self, resource: Resource, run: UUID, undo: UUID, part: int, *, written: Sequence[str], force: bool
+    ) -> None:
         self._resource = resource
         self._run = run
         self._undo = cast(undo, Uuid)
@@ -98,8 +96,8 @@ class UndoStatements:
         self._c = CHANGES.alias("c")
         self._key = cast(self._t.c[resource.key_column], Text)
         self._columns = [each.name for each in self._t.columns]
-        written = [name for name in LINEAGE if name != RETIRED_AT]
-        self._fields = [name for name in self._columns if name != resource.key_column and name not in written]
+        by_the_system = [name for name in LINEAGE if name != RETIRED_AT]
+        self._fields = [name for name in self._columns if name != resource.key_column and name not in by_the_system]
         self._lasting = has_lasting_ids(resource, resource.fields)
         self.plan_name = f"undo_plan_{part}"
         self.projected_name = f"undo_after_{part}"
@@ -114,17 +112,20 @@ class UndoStatements:
             prefixes=["TEMPORARY"],
             postgresql_on_commit="DROP",
         )
+        self.updates = UndoUpdates(
+            resource, run, undo, self.p, written=written, references=self.references, force=force
+        )
 
     # Records that the run touched ------------------------------------------------------------------------------------
 
-    def plan(self) -> Select[Any]:
-        """Return what is to be done about each record that the run changed.
+    def plan(self) -> CompoundSelect[Any]:
+        """Return what is to be done about each record that the run changed, but for updates without exception.
 
         `delete`, `update` or `create`; `moved` is what somebody has edited since, `gone` what is as it was before.
         """
         t, c = self._t, self._c
         absent = t.c[self._resource.key_column].is_(None)
-        written = self._populated(case((c.c.after == _ABSENT, _EMPTY), else_=c.c.after), "a")
+        written = self._populated(case((c.c.after == _ABSENT, EMPTY_OBJECT), else_=c.c.after), "a")
         same = self._same(written)
         whens: list[tuple[ColumnElement[bool], str]] = [
             (and_(c.c.after == _ABSENT, absent), "create"),
@@ -137,16 +138,14 @@ class UndoStatements:
             (same, "update"),
         ]
         touched = c.outerjoin(t, self._key == self._key_now()).join(written, sql_true())
-        return (
-            select(
-                case((absent, c.c.key), else_=self._key).label("key"),
-                c.c.key.label("was"),
-                c.c.row,
-                case(*whens, else_="moved").label("action"),
-            )
-            .select_from(touched)
-            .where(self._of_run)
+        planned = select(
+            case((absent, c.c.key), else_=self._key).label("key"),
+            c.c.key.label("was"),
+            c.c.row,
+            case(*whens, else_="moved").label("action"),
         )
+        planned = planned.select_from(touched).where(self._of_run, ~c.c.of_row)
+        return planned.union_all(self.updates.exceptions())
 
     def counts(self) -> Select[Any]:
         """Return how many records have each action."""
@@ -159,10 +158,12 @@ class UndoStatements:
 
     def changes(self, most: int) -> Select[Any]:
         """Return the first records to be touched: key, row, action, the record now, and the images of the run."""
-        p, c = self.p, self._c
-        found = p.outerjoin(c, self._change).outerjoin(self._t, self._key == p.c.key)
-        query = select(p.c.key, p.c.row, p.c.action, self._whole, c.c.before, c.c.after).select_from(found)
-        return query.where(p.c.action.in_(("delete", "update", "create"))).order_by(p.c.row, p.c.key).limit(most)
+        c, touched = self._c, self.p.c.action.in_(("delete", "update", "create"))
+        # Which are the first is found before any of them is turned into JSON.
+        p = select(self.p).where(touched).order_by(self.p.c.row, self.p.c.key).limit(most).subquery("first")
+        change = and_(self._of_run, c.c.key == p.c.was)
+        found = p.outerjoin(c, change).outerjoin(self._t, self._key == p.c.key)
+        return select(p.c.key, p.c.row, p.c.action, self._whole, c.c.before, c.c.after).select_from(found)
 
     def moved(self, most: int) -> Select[Any]:
         """Return the key and the row of the first records that somebody has edited since."""
@@ -205,12 +206,12 @@ class UndoStatements:
         before = self._restored("update")
         after = before.c.undone_after
         values: dict[str, Any] = {
-            name: case((or_(after == _ABSENT, _has(after, name)), before.c[name]), else_=t.c[name])
+            name: case((or_(after == _ABSENT, has_member(after, name)), before.c[name]), else_=t.c[name])
             for name in self._fields
         }
         if self._lasting:
             key = self._resource.key_column
-            values[key] = case((_has(after, key), before.c[key]), else_=t.c[key])
+            values[key] = case((has_member(after, key), before.c[key]), else_=t.c[key])
         values |= {"updated_at": func.now(), "updated_by_run": before.c.updated_by_run}
         return update(t).values(values).where(self._key == before.c.undone_key)
 
@@ -223,7 +224,7 @@ class UndoStatements:
         query = select(*before.c).select_from(found).where(self.p.c.action == "create")
         return insert(self._stored).from_select(self._columns, query, include_defaults=False)
 
-    def projected(self) -> Select[Any]:
+    def projected(self) -> CompoundSelect[Any]:
         """Return the records that would be restored and created again, as they would be: key and references."""
         t, p, c = self._t, self.p, self._c
         key = self._resource.key_column
@@ -231,10 +232,11 @@ class UndoStatements:
         found = p.join(c, self._change).outerjoin(t, self._key == p.c.key).join(before, sql_true())
         fields = []
         for name in self.references:
-            restored = or_(p.c.action == "create", c.c.after == _ABSENT, _has(c.c.after, name))
+            restored = or_(p.c.action == "create", c.c.after == _ABSENT, has_member(c.c.after, name))
             fields.append(case((restored, before.c[name]), else_=t.c[name]).label(name))
         query = select(func.coalesce(t.c[key], before.c[key]).label(key), *fields)
-        return query.select_from(found).where(p.c.action.in_(("update", "create")))
+        query = query.select_from(found).where(p.c.action.in_(("update", "create")))
+        return query.union_all(self.updates.projected())
 
     @property
     def references(self) -> list[str]:
@@ -250,10 +252,12 @@ class UndoStatements:
 
     def created_changes(self, most: int) -> Select[Any]:
         """Return the first of them as `changes` does."""
-        found = self._created(
+        key = self._t.c[self._resource.key_column]
+        first = self._created(key).where(self._as_made).order_by(key).limit(most)
+        found = select(
             self._key, cast(null(), Integer), literal("delete"), self._whole, cast(null(), JSONB), cast(null(), JSONB)
         )
-        return found.where(self._as_made).order_by(self._t.c[self._resource.key_column]).limit(most)
+        return found.where(key.in_(first)).order_by(key)
 
     def created_moved(self, most: int) -> Select[Any]:
         """Return the first that somebody has edited since as `moved` does."""
@@ -307,7 +311,7 @@ class UndoStatements:
         if self._force:
             return sql_true()
         after, t = self._c.c.after, self._t
-        kept = [or_(~_has(after, name), t.c[name].is_not_distinct_from(written.c[name])) for name in self._fields]
+        kept = [or_(~has_member(after, name), t.c[name].is_not_distinct_from(written.c[name])) for name in self._fields]
         return and_(*kept)
 
     @property
@@ -333,7 +337,7 @@ class UndoStatements:
         return query.select_from(found).where(self.p.c.action == action).subquery("before")
 
     def _into_gone(self, records: Select[Any]) -> Insert:
-        names = [*self._columns, "gone_by_run"]
+        names = [*self._columns, GONE_BY]
         return insert(GONE[self._resource.type]).from_select(names, records, include_defaults=False)
 
     def _populated(self, image: ColumnElement[Any], name: str) -> FromClause:

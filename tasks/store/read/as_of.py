@@ -38,6 +38,7 @@ from schemas.model.resource import Resource
 from schemas.model.tables import CHANGES, IMPORT_RUN, TABLES, has_lasting_ids
 from schemas.reports import Status
 from tasks.store.ledger.retention import deleted_until
+from tasks.store.merge.before_images import renamings
 
 
 def as_of(connection: Connection, resource: Resource, moment: datetime) -> FromClause:
@@ -79,11 +80,8 @@ def _events(resource: Resource) -> FromClause:
     changes = select(CHANGES.c.run_id, CHANGES.c.key, CHANGES.c.before).where(CHANGES.c.resource_type == resource.type)
     if not has_lasting_ids(resource, resource.fields):
         return changes.subquery("event")
-    key = CHANGES.c.after.op("->>")(resource.key_column)
-    renamed = and_(func.jsonb_typeof(CHANGES.c.before) == "object", key != CHANGES.c.key)
-    begun = select(CHANGES.c.run_id, key, cast(literal_column("'null'"), JSONB)).where(
-        CHANGES.c.resource_type == resource.type, renamed
-    )
+    renaming = renamings(resource).c
+    begun = select(renaming.run_id, renaming.new_key, cast(literal_column("'null'"), JSONB))
     return union_all(changes, begun).subquery("event")
 
 

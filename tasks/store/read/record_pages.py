@@ -7,13 +7,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, String, cast, func, or_, select
+from sqlalchemy import Connection, String, and_, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET
 
 from schemas.filters import Filter
 from schemas.model import kinds
 from schemas.model.resource import Resource
-from schemas.model.tables import CHANGE, CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES, has_lasting_ids
+from schemas.model.tables import CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES, has_lasting_ids
+from tasks.store.merge.before_images import renamings
 from tasks.store.read.query import condition, field_name
 
 _SEARCHED = (
@@ -104,13 +105,14 @@ def _changes(connection: Connection, resource: Resource, keys: list[str]) -> lis
 def _keys(connection: Connection, resource: Resource, key: str, run: UUID | None) -> list[str]:
     """The keys that a record has had, the newest first; `run` is the one that changed it last."""
     keys, runs = [key], [run]
-    own = CHANGE.c.resource_type == resource.type
+    renaming = renamings(resource).c
+    updated = and_(CHANGES.c.resource_type == resource.type, func.jsonb_typeof(CHANGES.c.after) != "null")
     while has_lasting_ids(resource, resource.fields):
         # The run that gave it its key is the last one that an image under that key bears, or the record itself.
-        images = select(CHANGE.c.before.op("->>")("updated_by_run")).where(own, CHANGE.c.key == keys[-1])
+        images = select(CHANGES.c.before.op("->>")("updated_by_run")).where(updated, CHANGES.c.key == keys[-1])
         runs += [UUID(each) for each in connection.scalars(images) if each]
-        became = CHANGE.c.after.op("->>")(resource.key_column) == keys[-1]
-        earlier = select(CHANGE.c.key).where(own, CHANGE.c.run_id.in_(runs), became, CHANGE.c.key.not_in(keys))
+        became = renaming.new_key == keys[-1]
+        earlier = select(renaming.key).where(renaming.run_id.in_(runs), became, renaming.key.not_in(keys))
         found = connection.scalar(earlier.limit(1))
         if found is None:
             break

@@ -87,7 +87,7 @@ def test_what_is_done_is_not_done_again(database_url: str, tmp_path: Path) -> No
         phases.clear()
         load(run)
     assert (phases, stored(database_url, "vpc")) == ([], before)
-    assert execute(database_url, "select count(*) from change") == [(1,)]
+    assert execute(database_url, "select count(*) from all_changes") == [(1,)]
     assert run.report.counts == Counts(read=2, create=1, update=1)
 
 

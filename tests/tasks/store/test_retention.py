@@ -24,8 +24,16 @@ from tests.support import Import, execute, importer, stored, vpc, write_csv
 
 DAYS = 400
 
-TABLES = ("import_run", "import_issue", "rejected_row", "change", "vpc_gone")
-"""The tables that have rows of a run, records aside."""
+TABLES = {
+    "import_run": "run_id",
+    "import_issue": "run_id",
+    "rejected_row": "run_id",
+    "change": "run_id",
+    "written_fields": "run_id",
+    "vpc_before": "changed_by_run",
+    "vpc_gone": "gone_by_run",
+}
+"""The tables that have rows of a run, records aside, and the column that names it."""
 
 
 @pytest.fixture
@@ -72,13 +80,14 @@ def test_a_run_goes_with_all_that_belongs_to_it(database_url: str, load: Import)
     created = load([vpc(1), vpc(2), vpc(3, region="nowhere")])
     changed = load([vpc(1, name="new"), vpc(4)])
     undone = undo_of(database_url, changed)
+    done_again = undo_of(database_url, undone)
     newer = load([vpc(5, region="nowhere"), vpc(2, name="newer")])
-    age(database_url, created, changed, undone)
+    age(database_url, created, changed, undone, done_again)
     records = stored(database_url, "vpc")
     assert all(execute(database_url, f"select 1 from {table}") for table in TABLES)  # noqa: S608  # of this test
-    assert delete_old(database_url) == 3
+    assert delete_old(database_url) == 4
     assert runs(database_url) == {newer.run_id}
-    for table, column in ((table, "gone_by_run" if table == "vpc_gone" else "run_id") for table in TABLES):
+    for table, column in TABLES.items():
         of = execute(database_url, f"select distinct {column} from {table}")  # noqa: S608  # of this test
         assert {str(run) for (run,) in of} <= {newer.run_id}
     assert stored(database_url, "vpc") == records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -16,7 +17,7 @@ from schemas.errors import UsageError
 from schemas.model.tables import CHANGES, METADATA, REVISION
 from tasks.store.connection.engine import engine
 from tasks.store.connection.migrate import SCRIPTS, upgrade
-from tests.support import execute
+from tests.support import execute, importer, vpc, vpc_id
 
 
 def test_the_migrations_make_the_declared_tables(database_url: str) -> None:
@@ -61,3 +62,24 @@ def test_the_migrations_can_be_reversed(database_url: str) -> None:
     assert upgrade(engine(database_url)) is True
     with engine(database_url).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_before_images_are_json_for_the_version_before(database_url: str, tmp_path: Path) -> None:
+    """Taken back, the migration leaves in `change` what the view had of each updated record, and no other table."""
+    run = importer(database_url, tmp_path)
+    run([vpc(1), vpc(2), vpc(3)])
+    run([vpc(1, name="new"), vpc(2)])
+    run([{"vpc_id": vpc_id(3), "name": "x", "owner": "ann"}], resource_type="vpc", mode="update", empty="keep")
+    names = "run_id, resource_type, key, row, before, after"
+    images = execute(database_url, f"select {names} from all_changes order by key")  # noqa: S608  # of this test
+    assert [(image.key, image.before["name"], image.after["name"]) for image in images] == [
+        (vpc_id(1), "net-1", "new"),
+        (vpc_id(3), "net-3", "x"),
+    ]
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    with engine(database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0009")
+    assert execute(database_url, f"select {names} from change order by key") == images  # noqa: S608  # of this test
+    assert execute(database_url, "select to_regclass('vpc_before')") == [(None,)]

@@ -112,6 +112,20 @@ def test_the_sentences_come_back(filled: str) -> None:
     assert messages(filled) == before
 
 
+def test_updates_of_before_are_undone(filled: str) -> None:
+    """Their images stay JSON: an undo gives a record back what it had, and another takes that undo back."""
+    upgrade(engine(filled))
+    [(run, key)] = execute(filled, "select run_id, key from change where after ->> 'name' = 'renamed'")
+    assert execute(filled, "select 1 from vpc_before") == []
+    name = "select name from vpc where vpc_id = :key"
+    before = execute(filled, name, key=key)
+    report = undo(UndoJob(run=run, force=True), filled, settings())
+    assert (report.status, report.counts.rejected) == (Status.COMPLETED, 0)
+    assert execute(filled, name, key=key) == [("net-0",)] != before
+    undo(UndoJob(run=UUID(report.run_id)), filled, settings())
+    assert execute(filled, name, key=key) == before
+
+
 def test_plans_and_undo_go_on(filled: str) -> None:
     """A run of before is undone after, and a plan that was kept is applied to what that brought back."""
     upgrade(engine(filled))

@@ -27,6 +27,6 @@ def test_few_or_many_are_known(database_url: str, tmp_path: Path, known: int, *,
     name = pl.when((row < known) & (row % 2 == 0)).then(pl.lit("new name")).otherwise("name")
     report = run(data.write(new.with_columns(name=name), tmp_path / "new.csv"), resource_type="vpc")
     assert report.counts == Counts(read=ROWS, create=ROWS - known, update=known // 2, unchanged=known // 2)
-    assert execute(database_url, "select count(*) from change") == [(known // 2,)]
+    assert execute(database_url, "select count(*) from all_changes") == [(known // 2,)]
     [(renamed,)] = execute(database_url, "select count(*) from vpc where name = 'new name'")
     assert renamed == known // 2

@@ -79,7 +79,7 @@ def test_empty_cells(database_url: str, tmp_path: Path, empty: Empty, updates: i
     assert shown == ({vpc_id(1): {"name": ("net-1", None)}} if empty is Empty.CLEAR else {})
     names = [None, None] if empty is Empty.CLEAR else ["net-1", "net-2"]
     assert [record["name"] for record in stored(database_url, "vpc")] == names
-    images = execute(database_url, "select after ->> 'name' from change where before ->> 'name' = 'net-2'")
+    images = execute(database_url, "select after ->> 'name' from all_changes where before ->> 'name' = 'net-2'")
     assert images == [(names[1],)]
 
 
@@ -156,7 +156,7 @@ def test_what_an_update_writes_and_keeps(database_url: str, tmp_path: Path) -> N
     )
     assert (str(three["created_by_run"]), str(three["updated_by_run"]), three["owner"]) == (second, second, None)
     columns = "cast(run_id as text), resource_type, key, row, before, after"
-    [(run, kind, key, number, kept, after)] = execute(database_url, f"select {columns} from change")  # noqa: S608  # ours
+    [(run, kind, key, number, kept, after)] = execute(database_url, f"select {columns} from all_changes")  # noqa: S608  # ours
     assert (run, kind, key, number) == (second, "vpc", vpc_id(2), 3)
     assert (kept["name"], kept["owner"], kept["created_by_run"]) == ("net-2", "ann", first)
     assert set(kept) == set(two)
@@ -174,7 +174,7 @@ def test_a_retired_record_is_restored(database_url: str, tmp_path: Path) -> None
         made.apply(plan)
     assert (back.key, list(back.fields), back.fields["retired_at"][1]) == (vpc_id(1), ["retired_at"], None)
     assert [record["retired_at"] for record in stored(database_url, "vpc")] == [None] * 3
-    images = execute(database_url, "select key, after ? 'retired_at' from change order by key")
+    images = execute(database_url, "select key, after ? 'retired_at' from all_changes order by key")
     assert images == [(vpc_id(1), True), (vpc_id(2), False)]
 
 

@@ -130,7 +130,8 @@ def test_what_is_done(database_url: str, mixed: Report) -> None:
     assert dict(gone._mapping) == before["06"] | {"gone_by_run": UUID(undo)}
     images = execute(
         database_url,
-        "select key, row, before ->> 'name', after from change where cast(run_id as text) = :run order by row",
+        "select key, row, before ->> 'name', after from all_changes "
+        "where cast(run_id as text) = :run and after <> 'null' order by row",
         run=undo,
     )
     assert [tuple(image[:3]) for image in images] == [(vpc_id(4), 2, "new"), (vpc_id(1), 4, "new")]
@@ -159,7 +160,7 @@ def test_a_deletion_is_undone(database_url: str, tmp_path: Path, run: Import) ->
     assert back["02"]["updated_at"] > before["02"]["updated_at"]
     assert back["03"]["name"] == "again"
     [(now, whole)] = execute(
-        database_url, "select before = 'null', after from change where run_id = :run", run=UUID(undo)
+        database_url, "select before = 'null', after from all_changes where run_id = :run", run=UUID(undo)
     )
     assert (now, set(whole)) == (True, set(without_lineage(before["02"])))
     found, _ = undo_of(database_url, deleted, force=True)
