@@ -348,6 +348,14 @@ def test_a_small_import_is_quick_and_imports_no_prefect(database_url: str, sourc
     assert (done.returncode, done.stderr) == (3, "False")
 
 
+def test_commands_start_without_libraries_that_few_of_them_use() -> None:
+    """The HTTP client, the libraries of sources and workbooks, and Alembic are imported where they are used."""
+    late = {"alembic", "boto3", "fastapi", "httpx", "openpyxl", "prefect"}
+    program = f"import sys, api.cli.main; sys.exit(str({late} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "set()"
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
