@@ -111,6 +111,26 @@ class Bench:
             assert connection.scalar(text(f"select 1 from {table} limit 1")), file
         return seconds
 
+    def bare_update(self, file: Path) -> float:
+        """Update the VPCs that differ from a file, by one statement; returns its seconds, commit included."""
+        columns = file.open(encoding="utf-8").readline().strip()
+        names = columns.split(",")
+        pairs = [f"{name} = s.{name}" for name in names[1:]]
+        differs = " or ".join(f"t.{name} is distinct from s.{name}" for name in names[1:])
+        self.execute(
+            "drop table if exists source", f"create unlogged table source as select {columns} from vpc limit 0"
+        )
+        self.copy_into("source", file)
+        self.execute("analyze source")
+        self.checkpoint()
+        with engine(self.url).connect() as connection:
+            connection.execute(text("set local work_mem = '256MB'"))
+            began = time.perf_counter()
+            statement = f"update vpc t set {', '.join(pairs)}, updated_at = now() from source s"
+            connection.execute(text(f"{statement} where s.{names[0]} = t.{names[0]} and ({differs})"))
+            connection.commit()
+            return time.perf_counter() - began
+
     def copy_out(self, query: str, file: Path) -> float:
         """COPY the rows of a query to a file; returns the seconds."""
         with engine(self.url).connect() as connection, file.open("wb") as target:

@@ -47,10 +47,11 @@ def vpcs(rows: int, first: int = 0) -> pl.DataFrame:
     )
 
 
-def changed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with another name in 1 % of them."""
+def changed(frame: pl.DataFrame, every: int = 100) -> pl.DataFrame:
+    """Return the rows with another name in one of `every` so many: in 1 %, if not given."""
     row = pl.int_range(pl.len())
-    return frame.with_columns(name=pl.when(row % 100 == 50).then(pl.col("name") + "-renamed").otherwise(pl.col("name")))
+    renamed = row % every == every // 2
+    return frame.with_columns(name=pl.when(renamed).then(pl.col("name") + "-renamed").otherwise(pl.col("name")))
 
 
 def mistaken(frame: pl.DataFrame) -> pl.DataFrame:

@@ -202,6 +202,38 @@ def undo(bench: Bench) -> None:
     bench.measure(case, lambda: bench.undo(delete=bench.rows), imported)
 
 
+def updates(bench: Bench) -> None:
+    """Half and all of the records changed, and the undo of that, against a bare UPDATE of as many rows."""
+    rows, folder = bench.rows, bench.folder
+    frame = data.vpcs(rows)
+    new = data.write(frame, folder / "new.csv")
+
+    def stored() -> None:
+        bench.empty()
+        bench.run(new, create=rows)
+        bench.execute("vacuum analyze vpc")
+        bench.checkpoint()
+
+    for name, every in (("half changed", 2), ("all changed", 1)):
+        file = data.write(data.changed(frame, every), folder / f"changed-{every}.csv")
+
+        def imported(file: Path = file, every: int = every) -> tuple[float, float]:
+            stored()
+            return bench.run(file, update=rows // every)
+
+        def undone(file: Path = file, every: int = every) -> tuple[float, float]:
+            imported(file, every)
+            bench.checkpoint()
+            return bench.undo(update=rows // every)
+
+        def updated(file: Path = file) -> float:
+            stored()
+            return bench.bare_update(file)
+
+        bench.measure(Case(f"{name} (rival: UPDATE … FROM of as many)", rows, "≤ 2.0"), imported, updated)
+        bench.measure(Case(f"undo of {name} (rival: the same UPDATE)", rows, "≤ 2.0"), undone, updated)
+
+
 def network_rules(bench: Bench) -> None:
     """The rules among a million prefixes, with their containers: into an empty table, and beside as many others."""
 
@@ -369,7 +401,7 @@ def main() -> None:
         with embedded.server(folder) as url:
             upgrade(engine(url))
             bench = Bench(url, folder, 5_000 if small else 1_000_000, 1 if small else 3)
-            parts = [against_copy, undo, plans, syncs, exports, other_formats, network_rules, small_command]
+            parts = [against_copy, undo, updates, plans, syncs, exports, other_formats, network_rules, small_command]
             parts += [] if small else [own_rules, past, by_request, against_peers, growth]
             for part in parts:
                 part(bench)
