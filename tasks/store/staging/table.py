@@ -15,13 +15,17 @@ from schemas.model.resource import NATURAL_KEY, Resource
 from schemas.model.tables import ROW_NUMBER, SEEN_AT, STAGING_SCHEMA, UNTOUCHED_FIELDS, staged_columns, staging_table
 from schemas.sources import ROW
 from tasks.store.connection.copy import copy_frame
-from tasks.store.connection.session import name_lock
+from tasks.store.connection.session import name_lock, set_local
 from tasks.store.resolve.ambiguous_values import AmbiguousValue
 from tasks.store.staging.names import FLAWED, SHARDS, staging_name
 from tasks.store.staging.prefilter import Prefilter
 
 # Batches of the prefilter that are fetched at once: a few megabytes each.
 _AT_ONCE = 4
+
+
+_STATISTICS = "25"
+"""How much PostgreSQL finds out about each column of staged rows; 100 is its default."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,11 @@ class Staging:
         return batch.with_columns(key).select(pl.col(ROW).alias(ROW_NUMBER), *seen, *columns)
 
     def analyze(self, connection: Connection) -> None:
-        """Give the planner statistics of the tables, once all rows are there."""
+        """Give the planner statistics of the tables, once all rows are there.
+
+        They are used once: a quarter of the usual sample takes a quarter of the time.
+        """
+        set_local(connection, "default_statistics_target", _STATISTICS)
         for table in (self.table, *([self.flawed] if self.rejected_rows else [])):
             connection.execute(text(f'analyze "{STAGING_SCHEMA}"."{table.name}"'))
 
