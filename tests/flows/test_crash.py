@@ -100,7 +100,7 @@ def test_killed_after_the_commit(start: Start, before: tuple[str, Path], tmp_pat
 def test_interrupted(start: Start, before: tuple[str, Path], tmp_path: Path) -> None:
     """Ctrl-C while the run waits rolls back, drops the staging table and enters the run as cancelled."""
     url, path = before
-    with held(url, "change") as lock:
+    with held(url, "vpc_before") as lock:
         process = start(url, path, "never")
         lock.wait_for_writer()
         # The signal is pending once it is sent, and Python heeds it as soon as the statement that waits has ended: long
