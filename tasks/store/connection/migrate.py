@@ -36,7 +36,7 @@ def upgrade(database: Engine) -> bool:
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
         if revision(connection) == REVISION:
             return False
-        _run_alembic(connection)
+        run_migrations(connection)
         connection.execute(text(_changes_view(connection)))
         return True
 
@@ -87,7 +87,8 @@ def _changes_view(connection: Connection) -> str:
     return _VIEW.format(view=CHANGES.name, names=", ".join(CHANGE.columns.keys()), copies="".join(copies))
 
 
-def _run_alembic(connection: Connection) -> None:
+def run_migrations(connection: Connection) -> None:
+    """Apply the migrations that are missing, and nothing else; raises UsageError for a database of a newer cmdb."""
     # Alembic takes a fifth of a second to import, and is needed once in a database's life.
     from alembic import command
     from alembic.config import Config
