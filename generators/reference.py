@@ -12,8 +12,9 @@ from prefect.schedules import Schedule
 from deployments.definitions import DEPLOYMENTS, EXAMPLES, POOL, Deployment
 from generators.pages import PAGES
 from schemas.model import citations
+from schemas.model.documents import Document
 from schemas.model.fields import Spec
-from schemas.model.resource import Document, Resource
+from schemas.model.resource import Resource
 from schemas.model.rules import RowRule, SetRule
 from schemas.resources import RESOURCES
 

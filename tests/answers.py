@@ -14,13 +14,18 @@ import boto3
 from botocore.loaders import Loader
 from hypothesis import strategies as st
 
+from schemas.resources import RESOURCES
+
 Answer = dict[str, Any]
 
 
 @cache
-def model() -> Any:
-    """The EC2 API as botocore models it."""
-    return boto3.Session("test", "test", region_name="us-east-1").client("ec2").meta.service_model
+def shape_for(name: str) -> Any:
+    """Return the shape of that name in the first of the APIs that describe a type and have one, as botocore has it."""
+    services = dict.fromkeys(resource.document.service for resource in RESOURCES.values() if resource.document)
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    models = (session.client(service).meta.service_model for service in services)
+    return next(model.shape_for(name) for model in models if name in model.shape_names)
 
 
 @cache
@@ -206,9 +211,7 @@ def tags() -> st.SearchStrategy[list[Answer]]:
 def routes(draw: st.DrawFn) -> Answer:
     """A route to one destination over one target (EC2 API, CreateRoute), whose target is gone if it is a blackhole."""
     to = draw(st.sampled_from(["DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId"]))
-    over = [
-        name for name in model().shape_for("Route").members if name in PREFIXES or name in ("GatewayId", "IpAddress")
-    ]
+    over = [name for name in shape_for("Route").members if name in PREFIXES or name in ("GatewayId", "IpAddress")]
     over = [name for name in (*over, "CoreNetworkArn", "OdbNetworkArn") if not name.startswith("Destination")]
     target = draw(st.sampled_from([*over, None]))
     route = {to: draw(MEMBERS[to]), "State": "active" if target else "blackhole", "Origin": "CreateRoute"}
@@ -280,7 +283,7 @@ BEYOND_MEMBERS = {
 def structure(draw: st.DrawFn, name: str, but: tuple[str, ...] = ()) -> Answer:
     """A structure of the model by its name, with any of its members."""
     found = {}
-    for member, shape in model().shape_for(name).members.items():
+    for member, shape in shape_for(name).members.items():
         always = member in ALWAYS.get(name, ())
         if member not in but and (always or draw(st.booleans())):
             found[member] = draw(value(name, member, shape))

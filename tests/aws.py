@@ -1,4 +1,7 @@
-"""AWS documents as `aws ec2 describe-*` prints them, made by moto's server through the real boto3."""
+"""AWS documents as `aws … describe-*` prints them, made by moto's server through the real boto3, or recorded.
+
+`tests/data/aws/TYPE.json` is the document of a type that moto does not have, in the shape of the API reference.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -16,6 +20,9 @@ import boto3
 import httpx
 
 REGION = "us-east-1"
+
+RECORDED = {path.stem: path for path in Path(__file__).parent.joinpath("data", "aws").glob("*.json")}
+"""The recorded document of each type that moto does not have."""
 
 Document = dict[str, Any]
 
@@ -45,16 +52,22 @@ def aws() -> Iterator[str]:
 @contextmanager
 def ec2(region: str = REGION) -> Iterator[Any]:
     """Give an EC2 client of a moto server that lives as long as the block."""
-    with aws() as endpoint:
-        client = boto3.Session("test", "test", region_name=region).client("ec2", endpoint_url=endpoint)
+    with aws() as endpoint, service("ec2", endpoint, region) as client:
         yield client
-        client.close()
+
+
+@contextmanager
+def service(name: str, endpoint: str, region: str = REGION) -> Iterator[Any]:
+    """Give a client of a service of a moto server."""
+    client = boto3.Session("test", "test", region_name=region).client(name, endpoint_url=endpoint)
+    yield client
+    client.close()
 
 
 @cache
 def describe_documents() -> dict[str, Document]:
     """Return the document of each AWS type, by the type's name, telling of one small network."""
-    with ec2() as client:
+    with aws() as endpoint, service("ec2", endpoint) as client:
         ours = [{"Name": "vpc-id", "Values": [create_network(client)]}]
         described = {
             "vpc": client.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}]),
@@ -73,7 +86,8 @@ def describe_documents() -> dict[str, Document]:
             "routeTable": client.describe_route_tables(Filters=ours),
             "securityGroup": client.describe_security_groups(Filters=ours),
         }
-    return {name: _printed(document) for name, document in described.items()}
+    recorded = {name: json.loads(path.read_bytes()) for name, path in RECORDED.items()}
+    return {name: _printed(document) for name, document in described.items()} | recorded
 
 
 def _printed(document: Document) -> Document:

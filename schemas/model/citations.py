@@ -22,7 +22,16 @@ RFC = "https://www.rfc-editor.org/rfc/rfc{}"
 
 def api(name: str) -> str:
     """Return the page of an action or a data type of the EC2 API; botocore's shapes have the same names."""
-    return f"https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_{name}.html"
+    return _api("AWSEC2", name)
+
+
+def direct_connect(name: str) -> str:
+    """Return the page of an action or a data type of the Direct Connect API."""
+    return _api("directconnect", name)
+
+
+def _api(guide: str, name: str) -> str:
+    return f"https://docs.aws.amazon.com/{guide}/latest/APIReference/API_{name}.html"
 
 
 # NetBox's own limits are 50 to 100 characters, Nautobot's are 255 (CHARFIELD_MAX_LENGTH): the wider ones hold.
@@ -64,11 +73,14 @@ _TITLES = {
 }
 
 
+_APIS = {"AWSEC2": "EC2 API", "directconnect": "Direct Connect API"}
+
+
 def title(page: str) -> str:
     """Return what a page is called."""
     *_, last = page.strip("/").split("/")
     if last.startswith("API_"):
-        return f"EC2 API, {last.removeprefix('API_').removesuffix('.html')}"
+        return f"{_APIS[page.split('/')[3]]}, {last.removeprefix('API_').removesuffix('.html')}"
     if last.startswith("rfc"):
         return f"RFC {last.removeprefix('rfc')}"
     return _TITLES.get(page) or f"NetBox, {'/'.join(page.strip('/').split('/')[-2:])}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import TypeAlias, TypeVar
@@ -15,6 +15,7 @@ import polars as pl
 
 from schemas.model import citations
 from schemas.model import fields as f
+from schemas.model.documents import Document, Terraform
 from schemas.model.fields import SPEC, Spec
 from schemas.model.kinds.text import CODE
 from schemas.model.rules import DEAD_STATES, STATE, RecordRule, Reference, RowRule, SetRule
@@ -79,51 +80,6 @@ TAGGED = ("environment", "project", "owner", "cost_center")
 """Fields of `AwsRecord` that an AWS document fills from the tag of that name."""
 
 
-@dataclass(frozen=True)
-class View:
-    """Another list of AWS that records of a type are read from: its key, and where the fields stand in its records.
-
-    `reads` has a JMESPath for each field that the list has; name and tags, which every list has, are left out.
-    `parties` are as in `Document`.
-    """
-
-    key: str
-    reads: dict[str, str] = field(hash=False)
-    parties: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Document:
-    """Where an `aws … describe-*` document holds the records of a type: the key of its list.
-
-    `service` and `call` are what describes them, as boto3 names both: `ec2` and, by default, `describe_` and the key.
-    `secrets` are members of a record that are dropped on reading: never stored, never shown. `never` are the fields
-    that have an `aws` path which records of this list do not have, such as a VPC's attributes of another call.
-    `parties` are the members that name an account which sees the record; only the first sees all of it. By default it
-    is the member that `account_id` is read from. `views` are other lists of the same type.
-    """
-
-    key: str
-    service: str = "ec2"
-    call: str = ""
-    secrets: tuple[str, ...] = ()
-    never: tuple[str, ...] = ()
-    parties: tuple[str, ...] = ()
-    views: tuple[View, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Derive the call, and name the owner as the only party, where none is declared."""
-        if not self.call:
-            object.__setattr__(self, "call", f"describe_{snake_case(self.key)}")
-        if not self.parties and "account_id" not in self.never:
-            object.__setattr__(self, "parties", ("OwnerId",))
-
-    @property
-    def owner(self) -> str | None:
-        """The member that names the account which sees all of a record; None where the list has none."""
-        return self.parties[0] if self.parties else None
-
-
 RecordModel = type[Record]
 Rule = TypeVar("Rule", bound=SetRule)
 KindOfRule: TypeAlias = type[Rule]
@@ -151,6 +107,7 @@ class Resource:
     names: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     document: Document | None = None
+    terraform: tuple[Terraform, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
     set_rules: tuple[SetRule, ...] = ()
     source: str = ""
@@ -182,6 +139,8 @@ class Resource:
         for view in self.document.views if self.document else ():
             used += view.reads
         used += self.document.never if self.document else ()
+        for each in self.terraform:
+            used += each.reads
         for rule in self.row_rules:
             used += [rule.field, *rule.fields]
         for check in self.set_rules:

@@ -10,7 +10,8 @@ import polars as pl
 from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
-from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.documents import Document
+from schemas.model.resource import AwsRecord, Resource
 from schemas.model.rules import Objects, Reference, RowRule, broken_objects, lists_objects
 
 _EXAMPLE = '[{"allocation_id":"eipalloc-0a1b2c3d4e5f60718","public_ip":"203.0.113.20"}]'

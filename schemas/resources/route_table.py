@@ -13,7 +13,8 @@ from typing import Any
 from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
-from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.documents import Document
+from schemas.model.resource import AwsRecord, Resource
 from schemas.model.rules import Objects, Reference, Unique, lists_objects, objects_rule
 
 # A route of an instance names the instance's network interface, too: that is one target.

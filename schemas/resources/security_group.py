@@ -9,7 +9,8 @@ from typing import Any
 
 from schemas.model import citations
 from schemas.model import fields as f
-from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.documents import Document
+from schemas.model.resource import AwsRecord, Resource
 from schemas.model.rules import Objects, Reference, Unique, lists_objects, objects_rule
 
 _RULES = (

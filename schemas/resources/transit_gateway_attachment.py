@@ -11,7 +11,8 @@ from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.connected import ATTACHMENT
-from schemas.model.resource import AwsRecord, Document, Resource, View
+from schemas.model.documents import Document, View
+from schemas.model.resource import AwsRecord, Resource
 from schemas.model.rules import NoConnectedOverlap, Reference, RowRule
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from schemas.model import citations
 from schemas.model import fields as f
-from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.documents import Document
+from schemas.model.resource import AwsRecord, Resource
 from schemas.model.rules import Reference, Unique
 
 

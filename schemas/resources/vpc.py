@@ -11,7 +11,8 @@ from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.connected import BLOCKS
-from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.documents import Document
+from schemas.model.resource import AwsRecord, Resource
 from schemas.model.rules import NoConnectedOverlap, NoOverlap
 
 

@@ -12,7 +12,8 @@ import polars as pl
 from schemas.issues import Severity
 from schemas.model import citations
 from schemas.model import fields as f
-from schemas.model.resource import AwsRecord, Document, Resource
+from schemas.model.documents import Document
+from schemas.model.resource import AwsRecord, Resource
 from schemas.model.rules import Reference, RowRule
 
 

@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from schemas.errors import CmdbError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
-from schemas.model.resource import Document, Resource
+from schemas.model.documents import Document
+from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
 from tasks.atomic_write import atomic_path
@@ -273,8 +274,14 @@ def _is_whole_region(fault: Fault) -> bool:
 def records(service: Any, document: Document) -> Iterator[dict[str, Any]]:
     """The records of a document as its service has them, page by page where it has pages."""
     if not service.can_paginate(document.call):
-        yield from getattr(service, document.call)().get(document.key, ())
-        return
+        token: dict[str, str] = {}
+        while True:
+            page = getattr(service, document.call)(**token)
+            yield from page.get(document.key, ())
+            # A call may have pages that botocore does not know how to follow.
+            token = {name: page[name] for name in ("NextToken", "nextToken") if page.get(name)}
+            if not token:
+                return
     for page in service.get_paginator(document.call).paginate(PaginationConfig={"PageSize": _PAGE}):
         yield from page.get(document.key, ())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import boto3
@@ -12,8 +13,9 @@ import pytest
 
 from schemas.errors import UnknownType
 from schemas.model import fields as f
+from schemas.model.documents import Document, View
 from schemas.model.kinds.text import TEXT
-from schemas.model.resource import AwsRecord, Document, Record, Resource, View
+from schemas.model.resource import AwsRecord, Record, Resource
 from schemas.model.rules import AMAZON_ASNS, NoOverlap, Reference, ReferenceRule, RowRule, SetRule
 from schemas.resources import RESOURCES, resource
 from schemas.resources.vpc import VPC
@@ -332,8 +334,11 @@ def test_a_type_is_found_however_it_is_spelt(name: str) -> None:
 
 @EVERY
 def test_a_type_is_found_by_all_its_names(resource_type: Resource) -> None:
-    """The type's name, title, table, aliases and the key of its AWS document mean that type and no other."""
-    document = [resource_type.document.key] if resource_type.document else []
+    """The type's name, title, table, aliases and the key of its AWS document mean that type and no other.
+
+    A key that is a common word means none.
+    """
+    document = [of.key] if (of := resource_type.document) and not of.marks else []
     for name in (resource_type.type, resource_type.title, resource_type.table, *resource_type.aliases, *document):
         assert resource(name) is resource_type
 
@@ -421,27 +426,31 @@ SHAPES = {name: name[0].upper() + name[1:] for name in AWS} | {
 }
 
 
-@pytest.fixture(scope="module")
-def ec2() -> Any:
-    """The EC2 API as botocore models it."""
-    return boto3.Session("test", "test", region_name="us-east-1").client("ec2").meta.service_model
+@cache
+def api_of(declared: Resource) -> Any:
+    """The API that describes a type, as botocore models it."""
+    assert declared.document
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    return session.client(declared.document.service).meta.service_model
 
 
 @EVERY_AWS
-def test_states_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
+def test_states_are_those_of_the_api(resource_type: Resource) -> None:
     """A type's states are the API's, where its model lists them (a customer gateway's stand in prose)."""
-    members = ec2.shape_for(SHAPES[resource_type.type]).members
-    state = members.get("State") or ("Status" in members and members["Status"].members["Code"])
-    assert bool(state) == ("state" in resource_type.fields)
+    shape = api_of(resource_type).shape_for(SHAPES[resource_type.type])
+    told = [name for name in shape.members if re.search(r"(?:^|[a-z])(?:State|Status)$", name)]
+    path = resource_type.fields["state"].aws if "state" in resource_type.fields else None
+    assert bool(told) == bool(path)
+    state = member_of(shape, path) if path else None
     if state:
         states = tuple(state.enum or ("pending", "available", "deleting", "deleted"))
         assert resource_type.fields["state"].choices == states
 
 
 @EVERY_AWS
-def test_choices_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
+def test_choices_are_those_of_the_api(resource_type: Resource) -> None:
     """Every enum of the API's model that a field reads is one of ours, with exactly its values, in any case."""
-    shape = ec2.shape_for(SHAPES[resource_type.type])
+    shape = api_of(resource_type).shape_for(SHAPES[resource_type.type])
     for name, spec in resource_type.fields.items():
         member = member_of(shape, spec.aws) if spec.aws else None
         answers = tuple(getattr(member, "enum", ()))
@@ -453,9 +462,9 @@ def test_choices_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None
 
 
 @EVERY_AWS
-def test_members_are_those_of_the_api(resource_type: Resource, ec2: Any) -> None:
+def test_members_are_those_of_the_api(resource_type: Resource) -> None:
     """What a field reads of an AWS document is there, but for what other calls answer; and so are the parties."""
-    shape = ec2.shape_for(SHAPES[resource_type.type])
+    shape = api_of(resource_type).shape_for(SHAPES[resource_type.type])
     document = resource_type.document
     assert document
     paths = {name: spec.aws for name, spec in resource_type.fields.items() if spec.aws}
@@ -470,7 +479,7 @@ def is_there(shape: Any, path: str) -> bool:
 
 def member_of(shape: Any, path: str) -> Any:
     """Return the shape of what a path reads, down to the first choice among several; None where there is none."""
-    members = re.match(r"\w+(\.\w+)*", re.sub(r"^(without\(|\[)", "", path))
+    members = re.match(r"\w+(\.\w+)*", re.sub(r"^(\w+\(|\[)", "", path))
     assert members, path
     for member in members[0].split("."):
         if member not in shape.members:
@@ -483,9 +492,9 @@ VIEWS = [(declared, view) for declared in AWS.values() if declared.document for 
 
 
 @pytest.mark.parametrize(("resource_type", "view"), VIEWS, ids=lambda each: getattr(each, "key", None))
-def test_views_are_those_of_the_api(resource_type: Resource, view: View, ec2: Any) -> None:
+def test_views_are_those_of_the_api(resource_type: Resource, view: View) -> None:
     """Another list of a type is that of a describe call, and has every member that a path reads."""
-    listed = ec2.operation_model(f"Describe{view.key}").output_shape.members[view.key].member
+    listed = api_of(resource_type).operation_model(f"Describe{view.key}").output_shape.members[view.key].member
     for path in (*view.reads.values(), *view.parties):
         for name in re.findall(r"[A-Z]\w+(?:\.\w+)*", path):
             assert is_there(listed, name), path
@@ -494,10 +503,11 @@ def test_views_are_those_of_the_api(resource_type: Resource, view: View, ec2: An
 
 
 @EVERY_AWS
-def test_a_document_has_the_key_of_the_api(resource_type: Resource, ec2: Any) -> None:
+def test_a_document_has_the_key_of_the_api(resource_type: Resource) -> None:
     """The list of records has the name that the describe call answers with."""
     assert resource_type.document
-    operation = ec2.operation_model(f"Describe{resource_type.document.key}")
+    key = resource_type.document.key
+    operation = api_of(resource_type).operation_model(f"Describe{key[0].upper()}{key[1:]}")
     records = operation.output_shape.members[resource_type.document.key]
     assert records.member.name == SHAPES[resource_type.type]
 

@@ -1,6 +1,7 @@
 """How a record of an AWS `describe-*` document becomes columns.
 
-The shapes are those of the EC2 API; each field's `aws` says where it stands, as a JMESPath with one function of ours.
+The shapes are those of the APIs of AWS; each field's `aws` says where it stands, as a JMESPath, which may use the
+functions of `tasks.formats.jmespath_functions`.
 A type may have further lists with paths of their own (`View`).
 """
 
@@ -13,13 +14,13 @@ from functools import cache, cached_property
 from typing import Any
 
 import jmespath
-from jmespath.functions import Functions, signature
 
 from schemas.model.resource import TAGGED, AwsRecord, Resource
 from schemas.resources import RESOURCES
 from schemas.sources import NOTE
 from schemas.spelling import plain
 from tasks.formats.base import Flatten
+from tasks.formats.jmespath_functions import OPTIONS
 
 _SIMPLE = re.compile(r"\w+(\.\w+)*")
 
@@ -32,16 +33,6 @@ _ID = re.compile(r"([a-z]+(?:-[a-z]+)*)-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 
 VIEWER = f"{NOTE} account"
 """A column of the account that sees a record, where the source says it."""
-
-
-class _Functions(Functions):
-    @signature({"types": ["array", "null"]}, {"types": []})
-    def _func_without(self, items: list[Any] | None, item: Any) -> list[Any] | None:
-        """`without(list, value)`: the items of a list that are not the value."""
-        return items and [each for each in items if each != item]
-
-
-_OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
 @dataclass(frozen=True)
@@ -62,8 +53,8 @@ class _Column:
 class Shape:
     """What a record of one list of AWS looks like: where each field of its type stands.
 
-    `never` are the fields that the list does not have. `parties` are the columns that name an account which sees the
-    record; only the first sees all of it. `notes` are parties that are no column otherwise.
+    `never` are the fields that the list does not have, `marks` as in `Document`. `parties` are the columns that name an
+    account which sees the record; only the first sees all of it. `notes` are parties that are no column otherwise.
     """
 
     resource: Resource
@@ -72,6 +63,7 @@ class Shape:
     never: frozenset[str]
     parties: tuple[str, ...]
     notes: tuple[_Column, ...] = ()
+    marks: tuple[str, ...] = ()
 
     @cached_property
     def unset(self) -> tuple[str, ...]:
@@ -127,6 +119,14 @@ class Shape:
 # Recognising ----------------------------------------------------------------------------------------------------------
 
 
+def named_shape(key: str | None, first: Any = None) -> Shape | None:
+    """Return the shape of a list by its key and, where that is a common word, by its first record."""
+    shape = SHAPES.get(key) if key else None
+    if shape and shape.marks and not (isinstance(first, dict) and first.keys() >= {*shape.marks}):
+        return None
+    return shape
+
+
 def recognise(key: str | None, record: dict[str, Any]) -> Shape | None:
     """Return the shape of a record by the key of its list or, in a list without a name, by its members.
 
@@ -134,7 +134,7 @@ def recognise(key: str | None, record: dict[str, Any]) -> Shape | None:
     None where that leaves a doubt, and for a list whose name is none of those that are read.
     """
     if key is not None:
-        return SHAPES.get(key)
+        return named_shape(key, record)
     fitting = [shape for shape in SHAPES.values() if _fits(shape, record)]
     named = {member for shape in fitting for member in _members_without_key(shape)}
     own = [shape for shape in fitting if shape.id not in named]
@@ -240,6 +240,7 @@ def _flattener(shape: Shape) -> Flatten:
             _mark_as_read(used, path)
     secrets = frozenset(map(plain, resource.document.secrets)) if resource.document else frozenset()
     tagged = {plain(name): name for name in TAGGED if name in resource.fields}
+    tags_member = shape.columns["tags"].reads[0][0]
 
     def flatten(record: dict[str, Any]) -> dict[str, Any]:
         flat: dict[str, Any] = {}
@@ -253,8 +254,8 @@ def _flattener(shape: Shape) -> Flatten:
         for name, paths, read in found:
             if not paths or any(_value_at(record, path) is not _ABSENT for path in paths):
                 flat[name] = read(record)
-        if isinstance(record.get("Tags"), list):
-            flat.update(_fields_of_tags(record["Tags"], tagged))
+        if isinstance(tags := record.get(tags_member), list):
+            flat.update(_fields_of_tags(tags, tagged))
         _add_unread_members(flat, record, used, secrets, "")
         return flat
 
@@ -262,13 +263,16 @@ def _flattener(shape: Shape) -> Flatten:
 
 
 def _fields_of_tags(tags: list[Any], names: dict[str, str]) -> dict[str, Any]:
-    """The fields that tags fill; a tag that is not there unsets its field."""
+    """The fields that tags fill; a tag that is not there unsets its field.
+
+    EC2 calls a tag's members `Key` and `Value`, other services `key` and `value`.
+    """
     found: dict[str, Any] = dict.fromkeys(names.values())
     for tag in tags:
-        if isinstance(tag, dict) and "Key" in tag:
-            name = names.get(plain(str(tag["Key"])))
+        for key, value in (("Key", "Value"), ("key", "value")) if isinstance(tag, dict) else ():
+            name = names.get(plain(str(tag[key]))) if key in tag else None
             if name and found[name] is None:
-                found[name] = tag.get("Value")
+                found[name] = tag.get(value)
     return found
 
 
@@ -329,7 +333,7 @@ def _column(name: str, aws: str) -> _Column:
     compiled = jmespath.compile(aws)
 
     def read(record: dict[str, Any]) -> Any:
-        return compiled.search(record, _OPTIONS)
+        return compiled.search(record, OPTIONS)
 
     return _Column(name, tuple(_members_read_by(compiled.parsed)), read)
 
@@ -355,7 +359,7 @@ def _shapes() -> Iterator[Shape]:
         if (document := resource.document) is None:
             continue
         own = {name: _column(name, spec.aws) for name, spec in resource.fields.items() if spec.aws}
-        yield Shape(resource, document.key, own, frozenset(document.never), document.parties)
+        yield Shape(resource, document.key, own, frozenset(document.never), document.parties, marks=document.marks)
         for view in document.views:
             columns = {
                 name: _named_alike(_column(name, path), own[name].name if name in own else name)

@@ -19,7 +19,7 @@ from schemas.errors import SourceError, UnknownType
 from schemas.sources import Opened
 from schemas.spelling import plain
 from tasks.formats.aws import inventory
-from tasks.formats.aws.document import Shape, foreign_id
+from tasks.formats.aws.document import Shape, foreign_id, recognise
 from tasks.formats.base import Source
 from tasks.formats.json.found_lists import FoundLists, RecordList
 from tasks.formats.json.opened_lists import open_found
@@ -202,7 +202,11 @@ class Lists:
 
         It is known by the looks of its name and its records or, without a name, by the id of what it is about.
         """
-        if self.named or (name and type_of(name)) or not all(map(_PASCAL.fullmatch, first)):
+        if self.named or (name and type_of(name)):
+            return None
+        # Some services begin their members in lower case: such a record is known by its shape.
+        is_pascal = all(map(_PASCAL.fullmatch, first))
+        if not is_pascal and not (name and _PASCAL.fullmatch(name) and recognise(None, first)):
             return None
         if name is None or plain(name) in GENERIC:
             member = None if self.source.resource else foreign_id(first)

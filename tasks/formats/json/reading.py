@@ -15,7 +15,7 @@ from schemas.model.resource import Resource
 from schemas.resources import find_resource
 from schemas.sources import Opened
 from tasks.formats.aws import inventory
-from tasks.formats.aws.document import SHAPES, Shape, recognise, shape_of
+from tasks.formats.aws.document import SHAPES, Shape, named_shape, recognise, shape_of
 from tasks.formats.base import Flatten, Source
 from tasks.formats.json.spool import Json
 from tasks.formats.netbox.recognition import recognised_shape
@@ -46,7 +46,7 @@ _KINDS: list[tuple[type | tuple[type, ...], str]] = [
 
 def type_of(name: str) -> Resource | None:
     """Return the type that a list is named after: as AWS does, or however a type is spelt."""
-    shape = SHAPES.get(name)
+    shape = named_shape(name)
     return shape.resource if shape else find_resource(name)
 
 
@@ -78,9 +78,8 @@ def reading_of(source: Source, name: str | None, first: Json, page: Json | None 
     if source.described:
         shape = SHAPES[source.described.key]
         return Reading(shape.resource, shape, whole=True, flatten=shape.flatten)
-    if name in SHAPES and source.resource in (None, SHAPES[name].resource):
-        shape = SHAPES[name]
-        return Reading(shape.resource, shape, whole=True, flatten=shape.flatten)
+    if (named := named_shape(name, first)) and source.resource in (None, named.resource):
+        return Reading(named.resource, named, whole=True, flatten=named.flatten)
     if rest := recognised_shape(source.name, first, name, page or {}, source.resource):
         return Reading(rest.resource, rest=RecordReader(rest, first, page))
     expected = source.resource or (find_resource(name) if name else None)

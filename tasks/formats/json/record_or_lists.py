@@ -10,7 +10,7 @@ from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.spelling import plain
 from tasks.formats.aws import inventory
-from tasks.formats.aws.document import SHAPES, recognise
+from tasks.formats.aws.document import named_shape, recognise
 from tasks.formats.base import Source
 from tasks.formats.json.place import ANYWHERE
 from tasks.formats.json.reading import GENERIC, type_of
@@ -28,7 +28,8 @@ def holds_lists(source: Source, value: Json) -> bool:
     if value and all(ANYWHERE.within(name) for name in value):
         return True
     lists = [name for name, inner in value.items() if isinstance(inner, list)]
-    is_known = any(name in SHAPES or name in inventory.LISTS for name in lists) or is_page(value)
+    firsts = {name: value[name][0] if value[name] else None for name in lists}
+    is_known = any(named_shape(*each) or each[0] in inventory.LISTS for each in firsts.items()) or is_page(value)
     return is_known and not is_single_record(source, value)
 
 

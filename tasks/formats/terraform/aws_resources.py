@@ -12,6 +12,7 @@ from __future__ import annotations
 from schemas.resources import RESOURCES
 from tasks.formats.json.spool import Json
 from tasks.formats.terraform import endpoints, gateways, routes, security_groups, transit_gateways, vpcs
+from tasks.formats.terraform.entry import entry_of
 from tasks.formats.terraform.facts import TAG, Facts, key_of
 from tasks.formats.terraform.merged_lists import LISTS
 
@@ -36,7 +37,7 @@ ENTRIES = {
     for area in _AREAS
     for name, entries in area.ENTRIES.items()
     if (known := tuple(entry for entry in entries if entry.type in RESOURCES))
-}
+} | {declared.name: (entry_of(each.type, declared),) for each in RESOURCES.values() for declared in each.terraform}
 """What each resource type of the provider is read as; a VPN connection to a transit gateway is an attachment, too."""
 
 ADDITIONS = {

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+import jmespath
+
+from schemas.model.documents import Terraform
 from schemas.resources import RESOURCES
+from tasks.formats.jmespath_functions import OPTIONS
+from tasks.formats.json.spool import Json
 from tasks.formats.terraform.attributes import COMMON
-from tasks.formats.terraform.facts import Read
+from tasks.formats.terraform.facts import Facts, Read
 
 
 @dataclass(frozen=True)
@@ -34,3 +40,19 @@ class Entry:
     def key(self) -> str:
         """The field of its record's key."""
         return RESOURCES[self.type].key[0]
+
+
+def entry_of(resource_type: str, declared: Terraform) -> Entry:
+    """Return the entry of a resource that the type itself declares."""
+    return Entry(resource_type, {name: _read(path) for name, path in declared.reads.items()})
+
+
+def _read(path: str) -> Read:
+    if path.isidentifier():
+        return path
+    compiled = jmespath.compile(path)
+
+    def value(attributes: Json, facts: Facts) -> Any:  # noqa: ARG001
+        return compiled.search(attributes, OPTIONS)
+
+    return value

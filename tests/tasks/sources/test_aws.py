@@ -13,12 +13,13 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from schemas.errors import SourceError, Transient, UsageError
-from schemas.model.resource import Document
+from schemas.model.documents import Document
 from schemas.resources import RESOURCES
+from schemas.spelling import snake_case
 from tasks.sources import fetch
 from tasks.sources.aws import Place, complete, records
 from tasks.sources.aws_client import meaning
-from tests.aws import REGION, aws, create_network
+from tests.aws import RECORDED, REGION, aws, create_network
 from tests.support import importer, stored
 from tests.tasks.sources.rigs import ec2_error
 from tests.tasks.sources.servers import Answer, Asked, Proxy, Site, site
@@ -30,9 +31,19 @@ DESCRIBED = [resource for resource in RESOURCES.values() if resource.document]
 
 @pytest.fixture
 def front() -> Iterator[Site]:
-    """A moto server behind one that may answer in its place."""
-    with aws() as endpoint, site(Proxy(endpoint)) as running:
+    """A moto server behind one that may answer in its place, and answers what moto has no answer for."""
+    with aws() as endpoint, site(Proxy(endpoint, recorded)) as running:
         yield running
+
+
+def recorded(asked: Asked) -> Answer | None:
+    """Answer a call that moto does not have with the recorded document of its type."""
+    target = next((value for name, value in asked.headers.items() if name.lower() == "x-amz-target"), "")
+    for name, path in RECORDED.items():
+        document = RESOURCES[name].document
+        if document and snake_case(target.rpartition(".")[2]) == document.call:
+            return Answer(200, {"Content-Type": "application/x-amz-json-1.1"}, path.read_bytes())
+    return None
 
 
 def asked_of(front: Site, action: str) -> list[str]:
@@ -112,6 +123,17 @@ def test_pages_are_followed_until_one_fails() -> None:
         assert [next(got)["VpcId"], next(got)["VpcId"]] == ["vpc-1", "vpc-2"]
         with pytest.raises(ClientError, match="InternalError"):
             next(got)
+
+
+def test_pages_are_followed_that_botocore_does_not_know_of() -> None:
+    """The calls of some services have a token, and no paginator."""
+    client = boto3.Session("key", "secret").client("directconnect", region_name=REGION)
+    assert not client.can_paginate("describe_connections")
+    with Stubber(client) as stub:
+        stub.add_response("describe_connections", {"connections": [{"connectionId": "a"}], "nextToken": "t"}, {})
+        stub.add_response("describe_connections", {"connections": [{"connectionId": "b"}]}, {"nextToken": "t"})
+        got = records(client, Document("connections", "directconnect"))
+        assert [record["connectionId"] for record in got] == ["a", "b"]
 
 
 def test_throttling_passes(front: Site, tmp_path: Path) -> None:
