@@ -140,6 +140,20 @@ MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "BgpAsn": st.integers(1, 2_147_483_647).map(str),
     "BgpAsnExtended": st.integers(2_147_483_648, 4_294_967_295).map(str),
     "AmazonSideAsn": PRIVATE,
+    **dict.fromkeys(("asn", "asnLong", "amazonSideAsn"), st.integers(1, 4_294_967_295)),
+    **dict.fromkeys(("amazonAddress", "customerAddress"), ANY_ADDRESS.map("{}/30".format)),
+    "bandwidth": st.sampled_from(["50Mbps", "500Mbps", "1Gbps", "10Gbps", "400Gbps"]),
+    "cidr": four(8, 32) | six(32, 64),
+    "connectionId": st.text(HEX + "xyz", min_size=8, max_size=8).map("dxcon-{}".format),
+    "lagId": st.text(HEX + "xyz", min_size=8, max_size=8).map("dxlag-{}".format),
+    "directConnectGatewayId": st.uuids().map(str),
+    "mtu": st.sampled_from([1500, 8500, 9001]),
+    "ownerAccount": ACCOUNT,
+    "region": st.deferred(lambda: st.sampled_from(regions())),
+    "virtualGatewayId": st.just("") | id_of("vgw"),
+    "virtualInterfaceId": st.text(HEX + "xyz", min_size=8, max_size=8).map("dxvif-{}".format),
+    "virtualInterfaceType": st.sampled_from(["private", "public", "transit"]),
+    "vlan": st.integers(1, 4094),
 }
 
 # The same, where it depends on the record or the structure that has the member.
@@ -157,6 +171,7 @@ OF_SHAPE: dict[tuple[str, str], st.SearchStrategy[Any]] = {
         ["pendingAcceptance", "pending", "available", "deleting", "deleted", "rejected", "failed", "expired", "partial"]
     ),
     ("VpcPeeringConnectionVpcInfo", "Region"): st.deferred(lambda: st.sampled_from(regions())),
+    ("VirtualInterface", "connectionId"): MEMBERS["connectionId"] | MEMBERS["lagId"],
     ("VpcEndpoint", "ServiceRegion"): st.deferred(lambda: st.sampled_from(regions())),
     ("VpcEndpoint", "ServiceName"): st.builds(
         "{}.{}".format,
@@ -191,6 +206,8 @@ ALWAYS = {
     "InternetGatewayAttachment": ("VpcId", "State"),
     "VpcAttachment": ("VpcId", "State"),
     "GroupIdentifier": ("GroupId",),
+    "Connection": ("connectionId", "connectionState", "location", "bandwidth"),
+    "VirtualInterface": ("virtualInterfaceId", "virtualInterfaceState", "virtualInterfaceType", "vlan"),
 }
 
 
@@ -270,11 +287,20 @@ def _address(found: Answer) -> Answer:
     )
 
 
+def _direct_connect(found: Answer) -> Answer:
+    """Its tags are in lower case, and an interface ends at one gateway."""
+    tagged = [{"key": tag["Key"], "value": tag["Value"]} for tag in found.get("tags", ())]
+    dropped = "directConnectGatewayId" if found.get("virtualGatewayId") else ""
+    return {member: held for member, held in found.items() if member != dropped} | {"tags": tagged}
+
+
 BEYOND_MEMBERS = {
     "VpcEndpoint": _endpoint,
     "VpnConnection": _vpn_connection,
     "VpcPeeringConnection": _peering,
     "Address": _address,
+    "Connection": _direct_connect,
+    "VirtualInterface": _direct_connect,
 }
 """What the documentation says of members that go together."""
 

@@ -85,9 +85,21 @@ def describe_documents() -> dict[str, Document]:
             "natGateway": client.describe_nat_gateways(Filters=ours),
             "routeTable": client.describe_route_tables(Filters=ours),
             "securityGroup": client.describe_security_groups(Filters=ours),
+            "directConnect": _describe_connections(endpoint),
         }
     recorded = {name: json.loads(path.read_bytes()) for name, path in RECORDED.items()}
     return {name: _printed(document) for name, document in described.items()} | recorded
+
+
+def _describe_connections(endpoint: str) -> Document:
+    """The connections of Direct Connect; moto makes ARNs of its own their ids, and leaves their owner out."""
+    tags = [{"key": "Cost-Center", "value": "CC-1234"}, {"key": "environment", "value": "production"}]
+    with service("directconnect", endpoint) as client:
+        client.create_connection(location="EqDC2", bandwidth="1Gbps", connectionName="fra-1", tags=tags)
+        document: Document = client.describe_connections()
+    for connection in document["connections"]:
+        connection |= {"connectionId": "dxcon-fg31dyv6", "ownerAccount": "123456789012"}
+    return document
 
 
 def _printed(document: Document) -> Document:

@@ -56,6 +56,8 @@ LEAST: dict[str, Row] = {
     "natGateway": {"nat_gateway_id": "nat-00000002", "vpc_id": "vpc-0b1b2c3d4e5f60718"},
     "routeTable": {"route_table_id": "rtb-00000002", "vpc_id": "vpc-0b1b2c3d4e5f60718"},
     "securityGroup": {"security_group_id": "sg-00000002", "group_name": "second", "vpc_id": "vpc-0b1b2c3d4e5f60718"},
+    "directConnect": {"connection_id": "dxcon-00000002", "location": "EqDC2", "bandwidth": "50Mbps"},
+    "directConnectVirtualInterface": {"virtual_interface_id": "dxvif-00000002", "type": "public", "vlan": "102"},
     "site": {"name": "second"},
     "vrf": {"name": "second"},
     "vlan": {"vid": "111", "name": "second"},

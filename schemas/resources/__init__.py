@@ -11,6 +11,8 @@ from schemas.resources.asn import ASN
 from schemas.resources.circuit import CIRCUIT
 from schemas.resources.customer_gateway import CUSTOMER_GATEWAY
 from schemas.resources.device import DEVICE
+from schemas.resources.direct_connect import DIRECT_CONNECT
+from schemas.resources.direct_connect_virtual_interface import DIRECT_CONNECT_VIRTUAL_INTERFACE
 from schemas.resources.elastic_ip import ELASTIC_IP
 from schemas.resources.internet_gateway import INTERNET_GATEWAY
 from schemas.resources.nat_gateway import NAT_GATEWAY
@@ -47,6 +49,8 @@ _ALL = (
     NAT_GATEWAY,
     ROUTE_TABLE,
     SECURITY_GROUP,
+    DIRECT_CONNECT,
+    DIRECT_CONNECT_VIRTUAL_INTERFACE,
     SITE,
     VRF,
     VLAN,

@@ -49,6 +49,9 @@ def test_names_owners_and_nested_members_arrive(
     everything = json.dumps([stored(database_url, name) for name in aws_documents], default=str)
     assert "PreSharedKey" not in everything
     assert "pre_shared_key" not in everything
+    assert "s3cret" not in everything
+    tagged = {row["name"]: row["environment"] for row in stored(database_url, "directConnectVirtualInterface")}
+    assert tagged == {"core-private": "production", "internet": None}
 
 
 def test_both_spellings_of_an_endpoints_state(database_url: str, tmp_path: Path) -> None:

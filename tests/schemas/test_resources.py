@@ -244,6 +244,12 @@ BROKEN_AND_KEPT: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
             {"requester_vpc_id": "vpc-0a1b2c3d", "accepter_vpc_id": "vpc-0b1b2c3d"},
         )
     ],
+    "directConnectVirtualInterface.one_gateway": [
+        (
+            {"virtual_gateway_id": "vgw-00000001", "direct_connect_gateway_id": "5f294f92"},
+            {"virtual_gateway_id": None, "direct_connect_gateway_id": "5f294f92"},
+        ),
+    ],
     "vpnConnection.one_gateway": [
         ({"vpn_gateway_id": None, "transit_gateway_id": None}, {"vpn_gateway_id": "vgw-1", "transit_gateway_id": None}),
         (
@@ -423,6 +429,8 @@ def test_a_check_must_say_what_fails() -> None:
 SHAPES = {name: name[0].upper() + name[1:] for name in AWS} | {
     "vpcPeering": "VpcPeeringConnection",
     "elasticIp": "Address",
+    "directConnect": "Connection",
+    "directConnectVirtualInterface": "VirtualInterface",
 }
 
 

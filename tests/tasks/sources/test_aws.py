@@ -107,7 +107,8 @@ def test_a_whole_account_is_imported(front: Site, database_url: str, tmp_path: P
         assert {row["account_id"] for row in stored(database_url, file.resource_type)} == {"123456789012"}
     written = "".join(file.path.read_text() for file in found.files)
     assert "VpnConnectionId" in written
-    assert not [word for word in ("PreSharedKey", "pre_shared_key", "CustomerGatewayConfiguration") if word in written]
+    secrets = ("PreSharedKey", "pre_shared_key", "CustomerGatewayConfiguration", "authKey", "customerRouterConfig")
+    assert not [word for word in secrets if word in written]
 
 
 def test_pages_are_followed_until_one_fails() -> None:

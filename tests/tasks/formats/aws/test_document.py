@@ -266,6 +266,15 @@ def test_secrets_are_dropped() -> None:
     assert flat["tunnels"] == [{"outside_ip": "203.0.113.7", "inside_cidr": None, "inside_ipv6_cidr": None}]
 
 
+def test_no_key_of_a_bgp_session_is_left() -> None:
+    """Neither the keys nor the configuration of the router that contains them is in a column."""
+    for record in records("directConnectVirtualInterface"):
+        assert "s3cret" in json.dumps(record)
+        flat = flattener(RESOURCES["directConnectVirtualInterface"])(record)
+        assert "s3cret" not in json.dumps(flat)
+        assert not {"authKey", "customerRouterConfig"} & flat.keys()
+
+
 def test_no_secret_of_a_real_connection_is_left() -> None:
     """Moto's connections have a configuration with keys: nothing of it is in a column."""
     for record in records("vpnConnection"):

@@ -219,6 +219,23 @@ def test_a_list_of_another_name_is_refused(tmp_path: Path, key: str, kind: str) 
             opened(tmp_path, {key: [record]}, **more)
 
 
+@pytest.mark.parametrize("key", [key for key, shape in SHAPES.items() if shape.marks])
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"id": 7, "name": "xe-0/0/1", "label": "", "connected": True},
+        {"connectionId": "7f1c", "host": "db-1", "port": 5432, "location": "fra-1"},
+        {"virtualInterfaceId": 3, "vlan": 101, "mtu": 1500},
+    ],
+)
+def test_a_list_of_a_common_name_is_known_by_its_records(tmp_path: Path, key: str, record: dict[str, Any]) -> None:
+    """Lists of that name of other systems are none of AWS, neither by themselves nor in a record."""
+    [part] = opened(tmp_path, {key: [record] * 2})
+    assert part.resource_type is None
+    [whole] = opened(tmp_path, [vpc(1) | {key: [record]}])
+    assert whole.resource_type == "vpc"
+
+
 def test_a_list_that_is_none_of_ours_is_named_with_the_others(tmp_path: Path) -> None:
     """With how many records it has."""
     parts = opened(tmp_path, {"Vpcs": [vpc(1)], "NetworkAcls": [{"NetworkAclId": "x"}] * 3, "About": {"x": 1}})
