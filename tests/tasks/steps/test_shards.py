@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from flows.pipelines import import_file
+from flows.pipelines import import_file, sync_source
 from schemas.errors import Cancelled, Transient
-from schemas.jobs import ImportJob
+from schemas.jobs import ImportJob, SyncJob
 from schemas.reports import Outcome
 from schemas.settings import Settings, settings
 from tasks.formats.csv import chunks
@@ -150,6 +151,38 @@ def test_what_cannot_be_cut_is_one_shard(
         [shard] = shards(mapped(run, job))
         assert shard.is_whole
         run.close(Outcome.CANCELLED)
+
+
+def test_files_of_one_type_are_cut_between_them(
+    database_url: str, tmp_path: Path, small: Callable[[int], None]
+) -> None:
+    """Also where their columns differ and a cell is a spreadsheet's formula; what is passed on can be pickled."""
+    source = tmp_path / "source"
+    source.mkdir()
+    write(source / "1.csv", [*KINDS] * 2)
+    write_csv(source / "2.csv", [vpc(100), vpc(77, name="other"), vpc(101, name='="00045"')])
+    write_csv(source / "3.csv", [vpc(number, owner="me") for number in (102, 103)])
+    titles: list[str] = []
+
+    def validate(run: RunContext, shard: Shard) -> StagedShard:
+        titles.append(shard.title)
+        return PLAIN.validate(run, pickle.loads(pickle.dumps(shard)))  # noqa: S301  # our own
+
+    def synced(rows: int) -> End:
+        forget_everything(database_url)
+        titles.clear()
+        small(rows)
+        steps = replace(PLAIN, validate=validate)
+        job = SyncJob(url=f"file://{source}/", resource_type="vpc")
+        return end_of(database_url, sync_source(job, database_url, settings(), steps=steps))
+
+    whole = synced(10**6)
+    assert titles == ["vpc"]
+    assert whole.report.counts.create > 5
+    assert synced(1) == whole
+    assert len(titles) > 10
+    assert titles[0].startswith("vpc, rows 0 to ")
+    assert titles[-1].endswith(" to end")
 
 
 # Whoever validates it -------------------------------------------------------------------------------------------------
