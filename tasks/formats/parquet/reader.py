@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count as count_from
 from pathlib import Path
 
 import orjson
@@ -9,7 +10,7 @@ import polars as pl
 
 from schemas import formats
 from schemas.errors import SourceError
-from schemas.issues import issues_frame
+from schemas.issues import Issue, issues_frame
 from schemas.sources import ROW, Opened
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.json.spool import odd_cells
@@ -18,6 +19,9 @@ from tasks.formats.writers import write_parquet
 
 # Every whole number up to here is one number as a float.
 _EXACT = 2**53
+
+# Rows that are read at once, and between which a file can be cut.
+_BATCH = 50_000
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -28,36 +32,43 @@ def matches(path: Path, head: bytes) -> bool:
 def open_parquet(source: Source) -> Opened:
     """Open a Parquet file; dates are written as ISO 8601, lists between commas, objects as JSON.
 
-    The text is written to the run's folder at once, so that damage shows here and not in the middle of the run.
+    All of it is read once, so that damage shows here and not in the middle of the run. It can be cut between any two
+    rows: Polars reads the pages that hold the rows that it is asked for.
     """
-    copy = source.workdir / "records.arrow"
+    faults: list[Issue] = []
+    count = 0
     try:
         refuse_expansion(source)
-        frame = pl.scan_parquet(source.path, glob=False)
-        schema = frame.collect_schema()
+        schema = pl.scan_parquet(source.path, glob=False).collect_schema()
         names, header_issues = column_names(source, list(schema), 1)
-        texts = [_as_text(name, dtype) for name, dtype in zip(names, schema.values(), strict=True)]
-        frame.rename(dict(zip(schema, names, strict=True))).select(*texts).with_row_index(ROW, offset=1).sink_ipc(
-            copy, compression="lz4"
-        )
+        records = _text_columns(source.path, schema, names)
+        for batch in records.collect_batches(chunk_size=_BATCH):
+            faults += odd_cells(batch, source.max_cell)
+            count += len(batch)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise SourceError(f"{source.name} is a damaged Parquet file: write it again. ({_first_line(error)})") from error
-    records = pl.scan_ipc(copy)
-    count = int(records.select(pl.len()).collect().item())
     if not count and not source.emptied:
         raise SourceError(f"{source.name} has columns and no records: nothing to import.")
-    faults = [
-        fault for part in records.collect_batches(chunk_size=50_000) for fault in odd_cells(part, source.max_cell)
-    ]
     metadata = pl.read_parquet_metadata(source.path)
     return Opened(
         frame=records,
         columns=names,
         records=count,
         notices=header_issues,
-        faults=issues_frame(faults),
+        faults=issues_frame(faults).sort("row", maintain_order=True),
         metadata=metadata,
+        cuts=tuple(range(1 + _BATCH, count + 1, _BATCH)),
     )
+
+
+def _text_columns(path: Path, schema: pl.Schema, names: tuple[str, ...]) -> pl.LazyFrame:
+    """The columns as text under these names, and the row numbers."""
+    taken = {*schema, *names}
+    number = next(name for each in count_from(1) if (name := f"row {each}") not in taken)
+    frame = pl.scan_parquet(path, glob=False, row_index_name=number, row_index_offset=1)
+    texts = [_as_text(name, dtype) for name, dtype in zip(names, schema.values(), strict=True)]
+    row = pl.col(number).cast(pl.UInt32).alias(ROW)
+    return frame.rename(dict(zip(schema, names, strict=True))).select(row, *texts)
 
 
 def _first_line(error: BaseException) -> str:
@@ -69,7 +80,7 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
         return column.cast(pl.List(pl.String)).list.join(",")
     if dtype.is_nested() or isinstance(dtype, pl.Binary | pl.Object):
-        return column.map_batches(_as_json, return_dtype=pl.String)
+        return column.map_batches(_as_json, return_dtype=pl.String, is_elementwise=True)
     if isinstance(dtype, pl.Datetime):
         return column.dt.to_string("iso:strict")
     if isinstance(dtype, pl.Duration):

@@ -8,10 +8,12 @@ import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from schemas.jobs import ImportJob, SyncJob
 from schemas.reports import Outcome
 from schemas.settings import Settings, settings
 from tasks.formats.csv import chunks
+from tasks.formats.parquet import reader
 from tasks.runtime.context import RunContext, RunRequest, open_run, open_worker, report_of
 from tasks.runtime.values import MappedSource, Shard, StagedShard
 from tasks.steps import shards as cutting
@@ -89,7 +92,7 @@ def mapped(run: RunContext, job: ImportJob) -> tuple[MappedSource, ...]:
 # However it is cut ----------------------------------------------------------------------------------------------------
 
 
-@law(25, shrink=False)
+@law(12, shrink=False)
 @given(kinds=st.lists(st.sampled_from([*KINDS]), min_size=4, max_size=30), most=st.sampled_from([0, 2, 100]))
 def test_one_two_and_many_shards_end_alike(
     database_url: str, tmp_path: Path, small: Callable[[int], None], kinds: list[str], most: int
@@ -150,6 +153,30 @@ def test_what_cannot_be_cut_is_one_shard(
     with open_run(job := ImportJob(path=path, resource_type="vpc"), database_url, settings()) as run:
         [shard] = shards(mapped(run, job))
         assert shard.is_whole
+        run.close(Outcome.CANCELLED)
+
+
+def test_parquet_is_cut_between_rows(
+    database_url: str, tmp_path: Path, small: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within its row groups, too; lists and objects are texts, and a cell that is too long rejects its row."""
+    rows = [vpc(number, cidr_block=f"10.0.{number}.0/{24 if number % 3 else 99}") for number in range(40)]
+    rows[7] |= {"name": "n" * 70}
+    rows += [rows[1], rows[2] | {"name": "other"}]
+    frame = pl.DataFrame(rows).with_columns(
+        tags=pl.Series([["a", "b"]] * len(rows)), note=pl.struct(x="name"), since=pl.lit(date(2026, 1, 2))
+    )
+    path = tmp_path / "vpcs.parquet"
+    frame.write_parquet(path, row_group_size=16)
+    monkeypatch.setattr(reader, "_BATCH", 5)
+    used = with_settings(max_cell_chars=60)
+    whole = ended(database_url, tmp_path, path, used, small, 10**6)
+    assert whole.report.counts.rejected > 10
+    assert ended(database_url, tmp_path, path, used, small, 1) == whole
+    with open_run(job := ImportJob(path=path), database_url, used) as run:
+        assert [rows_of(shard) for shard in shards(mapped(run, job))] == [
+            list(range(first, min(first + 5, 43))) for first in range(1, 43, 5)
+        ]
         run.close(Outcome.CANCELLED)
 
 
