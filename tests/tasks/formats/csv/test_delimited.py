@@ -317,8 +317,8 @@ def test_a_named_encoding_that_fails_late(tmp_path: Path) -> None:
 FOREIGN = [
     (b"<!DOCTYPE html>\n<html><body>Log in</body></html>", "is a web page"),
     (b'<?xml version="1.0"?>\n<a/>', "is an XML document"),
-    (b"%PDF-1.4\n1 0 obj\n", "a PDF document. is a binary file"),
-    (b"\x89PNG\r\n\x1a\n" + bytes(200), "a PNG picture. is a binary file"),
+    (b"%PDF-1.4\n1 0 obj\n", "a PDF document. has an unsupported binary format"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(200), "a PNG picture. has an unsupported binary format"),
 ]
 
 
