@@ -6,26 +6,33 @@ Needs a Prefect server (`PREFECT_API_URL`) and the settings of `schemas.settings
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
-from prefect import Flow, flow, states
+from prefect import Flow, flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
+from flows.artifacts import publish_export, publish_failure, publish_report
+from flows.ends import End, end_of_error, end_of_result
 from flows.job_parameter import AS_TEXT_TOO, as_text
+from flows.progress import LISTENER, published
 from flows.registry import APPLY, BULK, EXPORT, IMPORT, SYNC, UNDO, BulkFlow, Job
+from flows.run_log import log, quiet_prefect, report_lines, request_lines, with_log
 from flows.sync_watch import circumstances
-from schemas.errors import Cancelled, RunFailed, UnderWay
-from schemas.reports import Exported, Progress, Report, Status
+from schemas.errors import CmdbError
+from schemas.jobs import ExportJob
+from schemas.reports import Exported, Progress, Report
 from schemas.settings import settings
-from tasks.prefect_tasks import WATCHED, WATCHED_EXPORT, heard, publish_export, publish_report, published, watched_undo
+from tasks.prefect_tasks import WATCHED, WATCHED_EXPORT, watched_undo, without_heartbeat
 from tasks.private_files import keep_private
-from tasks.steps.rejects import write_rejects
 from tasks.store import ledger
 from tasks.store.connection.database import database
-from tasks.store.connection.engine import engine
+from tasks.store.connection.engine import database_errors, engine
+
+Pipeline = Callable[[str], Report | Exported]
+"""The pipeline of a run, on a database by its address."""
 
 
 def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
@@ -33,14 +40,14 @@ def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
 
     def run(job: Any) -> Any:
         keep_private()  # a stock worker has not done so
-        try:
-            with published() as progress, database(settings()) as url:
-                run_id = UUID(flow_run.id)
-                return _published(spec.pipeline(job, url, settings(), progress=progress, run_id=run_id, **options), url)
-        except Cancelled as stopped:
-            return states.Cancelled(message=str(stopped))
-        except UnderWay as skipped:
-            return states.Cancelled(name="Skipped", message=str(skipped))
+        quiet_prefect()
+        run_id = UUID(flow_run.id)
+        with published() as progress:
+            log(request_lines(job))
+            given = {"progress": progress, "run_id": run_id, **options}
+            end = _end_of(job, run_id, lambda url: spec.pipeline(job, url, settings(), **given))
+            progress.end(end.status, message=end.message, summary=end.summary)
+        return end.state
 
     # Prefect reads name, import path, description and parameters of a flow from its function.
     run.__name__ = run.__qualname__ = spec.function
@@ -54,49 +61,68 @@ def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
     )(run)
 
 
-bulk_import = _bulk_flow(IMPORT, steps=WATCHED)
+_STEPS = with_log(WATCHED)
+
+bulk_import = _bulk_flow(IMPORT, steps=_STEPS)
 bulk_export = _bulk_flow(EXPORT, steps=WATCHED_EXPORT)
-bulk_sync = _bulk_flow(SYNC, steps=WATCHED, seen=circumstances)
-bulk_apply = _bulk_flow(APPLY, steps=WATCHED)
+bulk_sync = _bulk_flow(SYNC, steps=_STEPS, seen=circumstances)
+bulk_apply = _bulk_flow(APPLY, steps=_STEPS)
 bulk_undo = _bulk_flow(UNDO, step=watched_undo)
 
 
 def run_here(job: Job, progress: Progress) -> Report | Exported:
     """Run the flow of a job in this process, which reports to `progress` too; raises what kept it from a result."""
-    bulk_flow: Flow[..., Any] = getattr(sys.modules[__name__], BULK[type(job)].function)
-    state: State[Any] = heard(bulk_flow, as_text(job), progress, return_state=True)
+    bulk_flow: Any = getattr(sys.modules[__name__], BULK[type(job)].function)
+    token = LISTENER.set(progress)
+    try:
+        with without_heartbeat():
+            state: State[Any] = bulk_flow(as_text(job), return_state=True)
+    finally:
+        LISTENER.reset(token)
     result = state.result(raise_on_failure=False)
     if isinstance(result, Exported):
         return result
-    has_report = state.is_completed() or state.name == "Skipped" or isinstance(result, RunFailed)
-    if not has_report:
+    if isinstance(result, BaseException):
         raise result
     with database(settings()) as url, engine(url).connect() as connection:
         run_id = ledger.find_run(connection, str(state.state_details.flow_run_id))
         return ledger.read_report(connection, run_id, samples=settings().samples)
 
 
-def _published(result: Report | Exported, url: str) -> Any:
-    """Publish a result as an artifact, and return the flow's value; raises where nothing was applied."""
+def _end_of(job: Job, run_id: UUID, pipeline: Pipeline) -> End:
+    """Run a pipeline and publish what it did; raises faults of the program alone."""
+    try:
+        with database(settings()) as url:
+            try:
+                result = pipeline(url)
+            except (CmdbError, MemoryError) as error:
+                end = end_of_error(error, job)
+                _publish_failure(job, run_id, end.message or "", url)
+                return end
+            _publish(job, result, url)
+            return end_of_result(result)
+    except CmdbError as error:  # the database is away
+        end = end_of_error(error, job)
+        publish_failure(job, run_id, end.message or "")
+        return end
+
+
+def _publish(job: Job, result: Report | Exported, url: str) -> None:
     if isinstance(result, Exported):
-        publish_export(result)
-        return result
-    publish_report(result, _rejects_file(result, url))
-    if result.status is Status.CANCELLED:
-        raise UnderWay(result.message)
-    if result.status is not Status.COMPLETED:
-        raise RunFailed(result.message)
-    return result.run_id
+        assert isinstance(job, ExportJob)  # noqa: S101  # its pipeline gives nothing else
+        publish_export(result, job)
+        return
+    log(report_lines(result))
+    publish_report(result, job, url)
 
 
-def _rejects_file(report: Report, url: str) -> Path | None:
-    """Write the rejected rows of a run to a file in the storage folder, where the report links to it."""
-    if not report.counts.rejected or report.undoes or report.applies:
-        return None
-    path = (
-        settings().storage / "rejects" / f"{report.run_id}.{'xlsx' if report.parts and not report.mapping else 'csv'}"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with engine(url).connect() as connection:
-        write_rejects(connection, UUID(report.run_id), path)
-    return path
+def _publish_failure(job: Job, run_id: UUID, message: str, url: str) -> None:
+    """Publish the report that the ledger has of a run which an error ended, or else the error alone."""
+    with database_errors(), engine(url).connect() as connection:
+        entered = ledger.status_of(connection, run_id)
+        report = ledger.read_report(connection, run_id, samples=settings().samples) if entered else None
+    if report is None:
+        publish_failure(job, run_id, message)
+        return
+    log(report_lines(report))
+    publish_report(report, job, url)

@@ -15,11 +15,11 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.artifacts import publish_report
 from flows.registry import MAINTENANCE, PURGE
 from flows.runs import Runs, prefect
 from flows.sync_watch import register
 from schemas.settings import Settings, settings
-from tasks.prefect_tasks import publish_report
 from tasks.runtime.context import user
 from tasks.steps import purge as purging
 from tasks.store import ledger
@@ -59,7 +59,7 @@ def purge() -> None:
     with database(settings()) as url:
         report = purging.purge(url, settings(), UUID(flow_run.id))
         if report:
-            publish_report(report, None)
+            publish_report(report, None, url)
 
 
 def remove_old(settings: Settings) -> list[Path]:

@@ -16,6 +16,9 @@ from schemas.reports import Exported, Report
 Job = ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob
 """What a bulk flow takes as its parameter `job`."""
 
+NEEDS_INPUT = "Needs input"
+"""The name of the completed state of a preview that can't be made until a type or columns are chosen."""
+
 API = "api"
 """The deployment of each bulk flow that takes the jobs of the API."""
 
@@ -71,7 +74,7 @@ IMPORT = BulkFlow(
     description="Imports that the API asks for.",
     job=ImportJob,
     pipeline=import_file,
-    title=lambda job: f"{job.mode} {job.resource_type or 'records'} from {job.source}",
+    title=lambda job: f"{'preview' if job.dry_run else 'import'} {job.resource_type or 'records'} from {job.source}",
     logged_as="import",
 )
 EXPORT = BulkFlow(
@@ -81,7 +84,7 @@ EXPORT = BulkFlow(
     description="Exports that the API asks for.",
     job=ExportJob,
     pipeline=export_file,
-    title=lambda job: f"{job.what} to {job.path.name}",
+    title=lambda job: f"export {job.what} to {job.path.name}",
     logged_as="export",
     writes=False,
 )
@@ -92,7 +95,7 @@ SYNC = BulkFlow(
     description="Syncs that the API asks for.",
     job=SyncJob,
     pipeline=sync_source,
-    title=lambda job: f"sync {job.source}",
+    title=lambda job: f"{'preview ' * job.dry_run}sync {f'{job.name} from ' if job.name else ''}{job.place}",
     logged_as="sync",
 )
 APPLY = BulkFlow(
@@ -112,7 +115,7 @@ UNDO = BulkFlow(
     description="Runs the undos that the API requests.",
     job=UndoJob,
     pipeline=undo_run,
-    title=lambda job: f"undo of {job.run}",
+    title=lambda job: f"{'preview ' * job.dry_run}undo of {job.run}",
     logged_as="undo",
 )
 MAINTENANCE = FlowSpec(

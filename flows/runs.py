@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-import orjson
 from anyio import sleep
 from anyio.to_thread import run_sync
 from httpx import HTTPError
@@ -36,6 +35,7 @@ from sqlalchemy import Connection
 
 from flows.fair_queues import queue_of
 from flows.job_parameter import as_text
+from flows.progress import state_in
 from flows.registry import BULK, WRITING, BulkFlow, Job
 from flows.standing import OWNER_TAG, Standing, standing_of
 from schemas.errors import Unavailable
@@ -177,8 +177,7 @@ class Runs:
             ),
             limit=1,
         )
-        shown: dict[str, Any] = orjson.loads(found[0].description or "{}") if found else {}
-        return shown
+        return state_in(found[0].metadata_) if found else {}
 
     async def _settled(self, standing: Standing) -> Standing:
         """Let the ledger, written in the transaction that applies a run, have the last word on how it ended.

@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.job_parameter import members
-from flows.registry import BulkFlow
+from flows.registry import NEEDS_INPUT, BulkFlow
 from schemas.phases import Phase
 
 OWNER_TAG = "by:"
@@ -56,6 +56,8 @@ def standing_of(run: FlowRun, flow: BulkFlow, shown: dict[str, Any]) -> Standing
     state = run.state
     kind = state.type if state else StateType.SCHEDULED
     status = _STATUS.get(kind, "initializing")
+    if state and state.name == NEEDS_INPUT:
+        status = "failed"
     ended = status in ("completed", "failed", "cancelled")
     owner = next((tag.removeprefix(OWNER_TAG) for tag in run.tags if tag.startswith(OWNER_TAG)), None)
     reported = Phase(shown.get("phase", Phase.QUEUED))
@@ -92,8 +94,8 @@ _UNFORESEEN_ERROR = "The run failed in a way that was not foreseen: see its log 
 def _message(run: FlowRun, status: str, shown: dict[str, Any]) -> str | None:
     """Return what to say about a run that did not complete.
 
-    A flow that fails publishes its own message with its progress: its state has that of Prefect, with the fault of the
-    program. The other states have a message of ours.
+    A flow that fails publishes its own message with its progress; where it has none, the fault is the program's, which
+    its state in Prefect describes. The other states have a message of ours.
     """
     if status not in ("failed", "cancelled") or run.state is None:
         return None

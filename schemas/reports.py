@@ -161,6 +161,11 @@ class Report:
         """The word for the state of the run that people read: the status, or `crashed`."""
         return self.outcome if self.outcome is Outcome.CRASHED else self.status
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether the counts and changes are those of a plan that this run did not apply."""
+        return self.dry_run or self.outcome is Outcome.HELD
+
 
 @dataclass(frozen=True)
 class Exported:

@@ -111,6 +111,12 @@ class Settings(BaseSettings):
     )
     api_host: str = Field("127.0.0.1", description="Where the API listens; anywhere but here it needs API keys.")
     api_port: int = Field(8400, ge=0, le=65_535, description="The port of the API.")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+(/[^?#]*)?$",
+        description="Where people reach the page and the API, as https://host/path, for links in Prefect; "
+        "the address of the API by default.",
+    )
     prefect_port: int = Field(4200, ge=1, le=65_535, description="The port of the Prefect server of `cmdb up`.")
     prefect_url: str | None = Field(
         None,
@@ -238,7 +244,7 @@ class Settings(BaseSettings):
             raise ValueError("write a folder, or file:///folder: other stores are not supported yet")
         return value
 
-    @field_validator("prefect_url")
+    @field_validator("prefect_url", "public_url")
     @classmethod
     def _without_last_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else value
@@ -274,6 +280,12 @@ class Settings(BaseSettings):
     def api_address(self) -> str:
         """The address of the API on this machine."""
         return f"{'https' if self.tls_cert else 'http'}://{self.api_host}:{self.api_port}"
+
+    @property
+    def public_address(self) -> str:
+        """Where people reach the page and the API."""
+        anywhere = self.api_host in ("0.0.0.0", "::")  # noqa: S104  # what it listens on, which is no address to open
+        return self.public_url or self.api_address.replace(self.api_host, "127.0.0.1" if anywhere else self.api_host)
 
     @property
     def storage(self) -> Path:

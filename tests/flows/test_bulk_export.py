@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.progress import state_in
+from tasks.markdown import escaped
 from tests.flows.test_bulk_import import ask, cmdb, flow_run
 from tests.support import execute, importer, vpc
 
@@ -29,14 +31,16 @@ def test_a_run_is_a_flow_run_with_four_task_runs_and_an_artifact(
     report = json.loads(done.stdout)
     assert (report["records"], len(path.read_text().splitlines())) == (2, 3)
     run, tasks, artifacts = flow_run(prefect_api, report["runId"])
-    assert (run["state_name"], run["name"]) == ("Completed", "vpc to out.csv")
+    assert (run["state_name"], run["name"]) == ("Completed", "export vpc to out.csv")
     assert set(tasks) == {"query vpc", "validate vpc", "map vpc", "write out.csv"}
     assert {task["state_name"] for task in tasks.values()} == {"Completed"}
-    progress = json.loads(artifacts["progress"]["description"])
+    progress = state_in(artifacts["progress"]["metadata_"])
     assert (progress["status"], progress["processedRecords"], progress["percent"]) == ("completed", 2, 100)
     written = artifacts["markdown"]["data"]
     assert "2 records of vpc" in written
-    assert f"]({path.as_uri()}), {path.stat().st_size:,} bytes" in written
+    assert f"{escaped(path.name)}: {path.stat().st_size:,} bytes" in written
+    assert f"Written to {escaped(path)}" in written
+    assert "file://" not in written
     assert "- 1 values of region no longer fit its rules (str_matches)" in written
 
 
@@ -48,7 +52,7 @@ def test_each_type_of_a_document_has_its_task_runs(prefect_api: str, records: st
     report = json.loads(done.stdout)
     assert (report["resourceType"], report["types"], list(json.loads(path.read_text()))) == (None, {"vpc": 2}, ["vpc"])
     run, tasks, artifacts = flow_run(prefect_api, report["runId"])
-    assert (run["state_name"], run["name"]) == ("Completed", "subnet, vpc to out.json")
+    assert (run["state_name"], run["name"]) == ("Completed", "export subnet, vpc to out.json")
     wanted = [f"{step} {kind}" for kind in ("vpc", "subnet") for step in ("query", "validate", "map")]
     assert set(tasks) == {*wanted, "write out.json"}
     assert "- 2 of vpc" in artifacts["markdown"]["data"]
@@ -62,7 +66,7 @@ def test_a_wrong_filter_fails_the_run_with_one_sentence(prefect_api: str, record
     assert done.returncode == 2
     assert "vpc has no field 'regoin': did you mean region?" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
-    [run] = ask(prefect_api, "/flow_runs/filter", flow_runs={"name": {"any_": ["vpc to wrong.csv"]}})
+    [run] = ask(prefect_api, "/flow_runs/filter", flow_runs={"name": {"any_": ["export vpc to wrong.csv"]}})
     assert run["state_name"] == "Failed"
     assert "did you mean region?" in run["state"]["message"]
     assert not path.exists()

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from flows.progress import state_in
 from flows.sign_in import CLIENT, credentials
 from tests.support import execute, stored, vpc, write_csv
 
@@ -54,16 +55,16 @@ def test_a_run_is_a_flow_run_with_four_task_runs_and_a_report(
     assert done.returncode == 3, done.stderr
     report = json.loads(done.stdout)
     run, tasks, artifacts = flow_run(prefect_api, report["runId"])
-    assert (run["state_name"], run["name"]) == ("Completed", "upsert records from vpcs.csv")
+    assert (run["state_name"], run["name"]) == ("Completed", "import records from vpcs.csv")
     assert set(tasks) == {"extract vpcs.csv", "map the columns", "validate vpc", "load"}
     assert {task["state_name"] for task in tasks.values()} == {"Completed"}
-    progress = json.loads(artifacts["progress"]["description"])
+    progress = state_in(artifacts["progress"]["metadata_"])
     assert (progress["status"], progress["processedRecords"], progress["percent"]) == ("completed", 2, 100)
     assert "| rejected | 1 |" in artifacts["markdown"]["data"]
     assert "us\\-eest\\-1" in artifacts["markdown"]["data"]
-    [rejects] = Path(os.environ["CMDB_HOME"], "storage", "rejects").iterdir()
-    assert rejects.as_uri() in artifacts["markdown"]["data"]
-    assert "us-eest-1" in rejects.read_text()
+    rejects = f"http://127.0.0.1:8400/api/import/result/{report['runId']}/rejects.csv"
+    assert f"[All rejected rows]({rejects})" in artifacts["markdown"]["data"]
+    assert "file://" not in json.dumps(artifacts)
     assert len(stored(database_url, "vpc")) == 1
 
 
@@ -74,7 +75,7 @@ def test_a_run_past_its_threshold_is_a_failed_flow_run(prefect_api: str, databas
     report = json.loads(done.stdout)
     assert (report["status"], report["counts"]["rejected"]) == ("failed", 1)
     run, tasks, _ = flow_run(prefect_api, report["runId"])
-    assert run["state_name"] == "Failed"
+    assert (run["state_type"], run["state_name"]) == ("FAILED", "Rejected")
     assert "Nothing was changed" in run["state"]["message"]
     assert tasks["load"]["state_name"] == "Failed"
     assert stored(database_url, "vpc") == []
@@ -87,7 +88,7 @@ def test_a_wrong_request_fails_the_run_with_one_sentence(prefect_api: str, datab
     assert done.returncode == 2
     assert "did you mean 'name'?" in done.stderr
     assert "Traceback" not in done.stderr
-    [run] = ask(prefect_api, "/flow_runs/filter", flow_runs={"name": {"any_": ["upsert records from misspelt.csv"]}})
+    [run] = ask(prefect_api, "/flow_runs/filter", flow_runs={"name": {"any_": ["import records from misspelt.csv"]}})
     assert run["state_name"] == "Failed"
     assert "did you mean 'name'?" in run["state"]["message"]
     assert stored(database_url, "vpc") == []
