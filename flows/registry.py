@@ -5,6 +5,7 @@ Importing this module does not import Prefect, which takes a second: the command
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,11 @@ class BulkFlow(FlowSpec):
     deployment: str = API
 
 
+def _place(url: str) -> str:
+    """Return the address of a source without credentials and options."""
+    return re.sub("//[^/]*@", "//", url.partition("?")[0])
+
+
 IMPORT = BulkFlow(
     name="bulk-import",
     entrypoint="flows.bulk.bulk_import",
@@ -95,7 +101,7 @@ SYNC = BulkFlow(
     description="Syncs that the API asks for.",
     job=SyncJob,
     pipeline=sync_source,
-    title=lambda job: f"{'preview ' * job.dry_run}sync {f'{job.name} from ' if job.name else ''}{job.place}",
+    title=lambda job: f"{'preview ' * job.dry_run}sync {f'{job.name} from ' if job.name else ''}{_place(job.url)}",
     logged_as="sync",
 )
 APPLY = BulkFlow(

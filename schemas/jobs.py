@@ -233,11 +233,6 @@ class SyncJob(LoadOptions):
         """What the sync is called."""
         return self.name or self.url.partition("?")[0]
 
-    @property
-    def place(self) -> str:
-        """Where the source is: its address without credentials and options, for people."""
-        return re.sub("//[^/]*@", "//", self.url.partition("?")[0])
-
     def options(self) -> dict[str, Any]:
         """Return what the ledger keeps of the request."""
         return self.model_dump(mode="json", exclude={"name", "requested_by", "authority"}, exclude_defaults=True)

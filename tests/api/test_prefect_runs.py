@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -119,7 +120,7 @@ def test_the_task_runs_of_an_import_are_connected(system: System, client: httpx.
     tasks = shown(system, execute(client, write_csv(tmp_path / "vpcs.csv", [vpc(1)]))).tasks
     order = ("extract", "map", "validate", "load")
     assert set(tasks) == set(order)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         assert tasks[before]["id"] in inputs(tasks[after])
 
 
@@ -146,20 +147,19 @@ def test_the_runs_of_a_sync_in_prefect(system: System, client: httpx.Client, tmp
 
 
 @pytest.mark.parametrize(
-    ("text", "state", "why"),
+    ("options", "state", "why"),
     [
-        ("vpc_id,region\nvpc-1,us-east-1\n", ("COMPLETED", "Needs input"), "No column fills 'cidr_block'"),
-        ("", ("FAILED", "Failed"), "empty"),
+        ({}, ("COMPLETED", "Needs input"), "No column fills 'cidr_block'"),
+        ({"savedMapping": "nowhere"}, ("FAILED", "Failed"), "nowhere"),
     ],
-    ids=["a column is missing", "an empty file"],
+    ids=["a column is missing", "a mapping is unknown"],
 )
 def test_a_preview_that_can_not_be_made(
-    system: System, client: httpx.Client, tmp_path: Path, text: str, state: tuple[str, str], why: str
+    system: System, client: httpx.Client, tmp_path: Path, options: dict[str, str], state: tuple[str, str], why: str
 ) -> None:
-    """A missing column is a completed run that says so, an empty file a failed one; the API refuses both, as ever."""
-    path = tmp_path / f"{uuid4().hex[:8]}.csv"
-    path.write_text(text)
-    answer = client.post("/api/import/preview", **file(path, resourceType="vpc"))
+    """A missing column is a completed run that says so, a wrong request a failed one; the API refuses both."""
+    path = write_csv(tmp_path / f"{uuid4().hex[:8]}.csv", [{"vpc_id": vpc(1)["vpc_id"], "region": "us-east-1"}])
+    answer = client.post("/api/import/preview", **file(path, resourceType="vpc", **options))
     assert answer.status_code == 422
     assert why in answer.json()["detail"]
     named = {"name": {"any_": [f"preview vpc from {path.name}"]}}

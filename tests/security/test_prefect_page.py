@@ -61,17 +61,22 @@ def test_a_run_and_its_report(system: System, browser: Browser, tmp_path: Path) 
     with system.client() as client:
         run = execute(client, path, resourceType="vpc")
         assert follow(client, run)[-1]["status"] == "completed"
-    of_it = {"flow_run_id": {"any_": [run]}, "type": {"any_": ["markdown"]}}
-    [artifact] = system.ask_prefect("POST", "/artifacts/filter", artifacts=of_it)
+    of_it = {"flow_run_id": {"any_": [run]}}
+    found = system.ask_prefect("POST", "/artifacts/filter", artifacts=of_it)
+    kept = {each["key"]: each["id"] for each in found}
     with signed_in(browser, system.prefect, system.secret) as page:
         expect(page.get_by_text("Active Work Pools")).to_be_visible()
         page.goto(f"{system.prefect}/v2/deployments")
         expect(page.get_by_text("nightly-vpcs")).to_be_visible()
         page.goto(f"{system.prefect}/v2/runs/flow-run/{run}?tab=Artifacts")
+        expect(page.get_by_text("Completed: 1 created, 0 updated, 1 rejected")).to_be_visible()
         expect(page.get_by_text(f"vpc from {path.name}", exact=True)).to_be_visible()
         for version in ("/v2", ""):  # both pages that Prefect has
-            page.goto(f"{system.prefect}{version}/artifacts/artifact/{artifact['id']}")
+            page.goto(f"{system.prefect}{version}/artifacts/artifact/{kept['import-vpc']}")
             expect(page.get_by_text(f"vpc from {path.name}: completed")).to_be_visible()
+            expect(page.get_by_role("cell", name=re.compile(re.escape(f"'{VALUE}'")))).to_be_visible()
+            assert page.locator("img, a[href*=evil], a[href*=script]").count() == 0
+            page.goto(f"{system.prefect}{version}/artifacts/artifact/{kept['rejected-import-vpc']}")
             expect(page.get_by_role("cell", name=re.compile(re.escape(f"'{VALUE}'")))).to_be_visible()
             assert page.locator("img, a[href*=evil], a[href*=script]").count() == 0
 
