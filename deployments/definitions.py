@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import importlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from typing import Any
 
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName, FlowFilter, FlowFilterName
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
 from prefect.deployments.runner import EntrypointType  # type: ignore[attr-defined]  # its documented place
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.schedules import Cron, Interval, RRule, Schedule
 
+from deployments.forms import ordered_forms
 from flows import sync_watch
-from flows.registry import EXPORT, FLOWS, IMPORT, SYNC, BulkFlow, FlowSpec
+from flows.registry import EXPORT, FLOWS, FORMER_DEPLOYMENT, IMPORT, SYNC, BulkFlow, FlowSpec
 
 POOL = "cmdb"
 """The work pool, of type `process`: any `prefect worker start --pool cmdb` may join."""
@@ -45,10 +57,15 @@ class Deployment:
     """Whether Prefect checks the parameters by their schema, as people fill them in; the API's job is a text."""
 
     @classmethod
-    def of(cls, spec: FlowSpec) -> Deployment:
-        """Return the deployment that a flow declares."""
+    def of(cls, spec: FlowSpec) -> tuple[Deployment, ...]:
+        """Return the deployments that a flow declares: its own, and that of its previews where it has any."""
         schedule = Cron(spec.cron, timezone=spec.timezone) if spec.cron else None
-        return cls(spec.deployment, spec, spec.description, schedule=schedule, typed=not isinstance(spec, BulkFlow))
+        own = cls(spec.deployment, spec, spec.description, schedule=schedule, typed=not isinstance(spec, BulkFlow))
+        if not isinstance(spec, BulkFlow) or spec.preview is None:
+            return (own,)
+        # A job of the API replaces this; in the form of Prefect's page, it is what a preview begins with.
+        dry = {"job": {"dry_run": True}}
+        return own, replace(own, name=spec.preview, description=spec.preview_description, parameters=dry)
 
     @property
     def flow(self) -> Flow[Any, Any]:
@@ -68,7 +85,7 @@ _PAGE = 200
 # From when intervals are counted: with none, the time of each start would be another declaration.
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 
-DEPLOYMENTS = tuple(Deployment.of(spec) for spec in FLOWS.values())
+DEPLOYMENTS = tuple(each for spec in FLOWS.values() for each in Deployment.of(spec))
 """The deployments that the system lives by."""
 
 EXAMPLES = (
@@ -185,6 +202,7 @@ async def register() -> None:
             await _apply(deployment)
         for spec in FLOWS.values():
             await _update_entrypoints(client, spec)
+            await _remove_former(client, spec)
         for deployment in EXAMPLES:
             # What somebody made of an example is theirs.
             if deployment.name not in known:
@@ -201,6 +219,27 @@ async def _update_entrypoints(client: PrefectClient, spec: FlowSpec) -> None:
             if deployment.entrypoint in spec.former:
                 await client.update_deployment(deployment.id, DeploymentUpdate(entrypoint=spec.entrypoint))
         offset += len(found)
+
+
+async def _remove_former(client: PrefectClient, spec: FlowSpec) -> None:
+    """Remove the deployment that a flow had in earlier releases, unless people or queued runs depend on it.
+
+    One that somebody gave a schedule stays theirs. Prefect removes the queued runs of a deployment with it, so one that
+    has any stays until a worker starts again.
+    """
+    if not isinstance(spec, BulkFlow):
+        return
+    try:
+        former = await client.read_deployment_by_name(f"{spec.name}/{FORMER_DEPLOYMENT}")
+    except ObjectNotFound:
+        return
+    waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING]))
+    queued = await client.count_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[former.id])),
+        flow_run_filter=FlowRunFilter(state=waiting),
+    )
+    if not former.schedules and not queued:
+        await client.delete_deployment(former.id)
 
 
 async def make_pool(client: PrefectClient) -> None:
@@ -220,6 +259,9 @@ async def _apply(deployment: Deployment) -> None:
         entrypoint_type=EntrypointType.MODULE_PATH,
         work_pool_name=POOL,
         tags=[*deployment.spec.tags],
+        version=metadata.version("cmdb"),
         enforce_parameter_schema=deployment.typed,
     )
+    form = made._parameter_openapi_schema  # Prefect has no other place for what a form shows
+    form.definitions = ordered_forms(deployment.spec, form.definitions)
     await made.aapply()

@@ -6,9 +6,10 @@ Imports nothing of ours, so that the container of Prefect can run this one file.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -84,6 +85,7 @@ def create() -> ASGIApp:
     }
     from prefect.server.api.server import create_app  # Prefect reads its settings as it is imported
 
+    keep_few_events()
     app: ASGIApp = OwnSiteOnly(create_app(final=True), sites)
     if page.path:
         app = BelowPath(app, page.path)
@@ -103,6 +105,34 @@ def accept_libpq_parameters() -> None:
         if dialect.driver == "asyncpg":
             given = {name: arguments.pop(name) for name in list(arguments) if name not in _ARGUMENTS}
             arguments["dsn"] = f"postgresql:///?{urlencode(given)}" if given else None
+
+
+_NOT_KEPT = (
+    "prefect.task-run.",
+    "prefect.artifact.",
+    "prefect.asset.",
+    "prefect.flow-run.heartbeat",
+    "prefect.flow-run.Scheduled",
+    "prefect.flow-run.Pending",
+    "prefect.flow-run.Running",
+    "prefect.worker.",
+)
+"""What the names of events begin with that the server acts on, and does not keep: runs and task runs have them, too."""
+
+
+def keep_few_events() -> None:
+    """Let the server keep the events by which people understand a run, and not those of each of its steps.
+
+    Automations get all events: they take them as they arrive. An event of a run takes ten rows, and a run has thirty.
+    """
+    persister: Any = importlib.import_module("prefect.server.events.services.event_persister")
+    write: Callable[..., Awaitable[None]] = persister.write_events
+
+    async def write_some(session: Any, events: Sequence[Any]) -> None:
+        if kept := [each for each in events if not each.event.startswith(_NOT_KEPT)]:
+            await write(session=session, events=kept)
+
+    persister.write_events = write_some
 
 
 def _sites(site: str, host: str) -> list[str]:

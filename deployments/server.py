@@ -52,11 +52,23 @@ def server_part(settings: Settings, url: str, port: int) -> Part:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
+        **_retention(settings),
         **_page_folder(home),
     }
     command = [sys.executable, "-m", "deployments.prefect_app"]
     api = api_address(port)
     return Part("Prefect server", command, home / "server.log", environment, lambda: answers(api))
+
+
+def _retention(settings: Settings) -> dict[str, str]:
+    """Prefect's settings of what its own service removes: a run goes with its logs and artifacts."""
+    day = 86_400
+    removed = "events,flow_runs" if settings.prefect_keep_days else "events"
+    return {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": removed,
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str((settings.prefect_keep_days or 1) * day),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{round(settings.prefect_event_days * day)}S",
+    }
 
 
 def _page_folder(home: Path) -> dict[str, str]:

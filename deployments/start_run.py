@@ -24,10 +24,16 @@ MOST = 1 << 16
 def main() -> NoReturn:
     """Carry out the flow run that the environment names, and exit as it does."""
     code, reason = _carried_out()
-    if reason:
-        # Prefect would say that the process was killed, and not why.
-        subprocess.run([sys.executable, "-m", "deployments.report_limit", reason], check=False)
+    if reason or _was_killed(code):
+        # Prefect would say that the process was killed, and neither why nor what became of the data.
+        arguments = [reason] if reason else []
+        subprocess.run([sys.executable, "-m", "deployments.report_end", *arguments], check=False)
     sys.exit(code)
+
+
+def _was_killed(code: int) -> bool:
+    """Whether a process was ended by a signal other than those by which a run is cancelled."""
+    return code < 0 and -code not in (signal.SIGTERM, signal.SIGINT)
 
 
 def _carried_out() -> tuple[int, str | None]:
@@ -52,7 +58,7 @@ def _warm(path: str) -> tuple[int, str | None]:
         while more := connection.recv(MOST):
             answer += more
     # Without an answer the warm process was killed, and the run with it.
-    code = int.from_bytes(answer[:2], "big", signed=True) if len(answer) >= 2 else 1
+    code = int.from_bytes(answer[:2], "big", signed=True) if len(answer) >= 2 else -signal.SIGKILL
     return code, answer[2:].decode() or None
 
 

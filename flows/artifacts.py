@@ -180,7 +180,8 @@ def _links(report: Report) -> list[str]:
     if report.outcome is Outcome.HELD:
         lines += ["", "To approve it, open the run in cmdb, or:", "", f"    cmdb approve {report.run_id}"]
     if report.outcome is Outcome.APPLIED and not report.dry_run:
-        lines += ["", f"To undo it, run the deployment `{UNDO.deployment}`, or:", "", f"    cmdb undo {report.run_id}"]
+        how = f"To undo it, run the deployment `{UNDO.deployment}` with this run's id, or:"
+        lines += ["", how, "", f"    cmdb undo {report.run_id}"]
     return lines
 
 

@@ -8,10 +8,23 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from prefect import flow
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
@@ -41,6 +54,7 @@ async def maintenance() -> None:
                 log.info("ended run %s, whose process had died", run)
             with alone(url, "register"):
                 await register(client)
+            await _remove_own_runs(client)
         with Session(url, UUID(flow_run.id)) as session:
             for run in ledger.reap(session):
                 log.info("removed what run %s had staged", run)
@@ -51,6 +65,22 @@ async def maintenance() -> None:
                     log.info("removed %s entries of the access log that were past their time", removed)
     for path in remove_old(settings()):
         log.info("removed %s", path.name)
+
+
+# How long completed runs of this flow stay in Prefect's list, and how many are removed at once.
+_SHOWN, _AT_ONCE = timedelta(hours=1), 100
+
+
+async def _remove_own_runs(client: PrefectClient) -> None:
+    """Remove completed runs of this flow from Prefect's list, where one every ten minutes would hide all others."""
+    ended = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED])),
+        expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC) - _SHOWN),
+    )
+    own = FlowFilter(name=FlowFilterName(any_=[MAINTENANCE.name]))
+    for run in await client.read_flow_runs(flow_filter=own, flow_run_filter=ended, limit=_AT_ONCE):
+        with suppress(ObjectNotFound):  # another worker's maintenance was quicker
+            await client.delete_flow_run(run.id)
 
 
 @flow(name=PURGE.name, persist_result=False)

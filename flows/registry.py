@@ -20,8 +20,11 @@ Job = ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob
 NEEDS_INPUT = "Needs input"
 """The name of the completed state of a preview that can't be made until a type or columns are chosen."""
 
-API = "api"
-"""The deployment of each bulk flow that takes the jobs of the API."""
+FORMER_DEPLOYMENT = "api"
+"""The deployment of each bulk flow in earlier releases."""
+
+MAINTENANCE_TAG = "cmdb-maintenance"
+"""The tag of the runs that keep the system in order, which nobody asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,8 @@ class BulkFlow(FlowSpec):
     """A flow that runs a job: its pipeline is `pipeline(job, url, settings, progress=…, run_id=…)`.
 
     `title` names the run of a job, and `logged_as` is its event in the access log. `writes` says that a
-    run changes records and has a report.
+    run changes records and has a report. `preview` is the name of the deployment for dry runs, if there are any, and
+    `preview_description` its description.
     """
 
     job: type[Job]
@@ -65,7 +69,13 @@ class BulkFlow(FlowSpec):
     title: Callable[[Any], str]
     logged_as: str
     writes: bool = True
-    deployment: str = API
+    preview: str | None = None
+    preview_description: str = ""
+
+    def deployment_of(self, job: Job) -> str:
+        """Return the name of the deployment that runs a job."""
+        dry = not isinstance(job, ApplyJob | ExportJob) and job.dry_run
+        return self.preview if self.preview and dry else self.deployment
 
 
 def _place(url: str) -> str:
@@ -77,7 +87,10 @@ IMPORT = BulkFlow(
     name="bulk-import",
     entrypoint="flows.bulk.bulk_import",
     former=("flows.bulk_import.bulk_import", "flows/bulk_import.py:bulk_import"),
-    description="Imports that the API asks for.",
+    description="Imports a file: creates and updates records, and reports every error in one pass.",
+    deployment="import-file",
+    preview="preview-file",
+    preview_description="Shows what an import of a file would do; changes nothing.",
     job=ImportJob,
     pipeline=import_file,
     title=lambda job: f"{'preview' if job.dry_run else 'import'} {job.resource_type or 'records'} from {job.source}",
@@ -87,7 +100,8 @@ EXPORT = BulkFlow(
     name="bulk-export",
     entrypoint="flows.bulk.bulk_export",
     former=("flows.bulk_export.bulk_export", "flows/bulk_export.py:bulk_export"),
-    description="Exports that the API asks for.",
+    description="Exports the records of a type, of several or of all to a file.",
+    deployment="export-records",
     job=ExportJob,
     pipeline=export_file,
     title=lambda job: f"export {job.what} to {job.path.name}",
@@ -98,7 +112,10 @@ SYNC = BulkFlow(
     name="bulk-sync",
     entrypoint="flows.bulk.bulk_sync",
     former=("flows.bulk_sync.bulk_sync", "flows/bulk_sync.py:bulk_sync"),
-    description="Syncs that the API asks for.",
+    description="Makes the CMDB match a source: creates, updates, and retires or deletes what is missing there.",
+    deployment="sync-source",
+    preview="preview-sync",
+    preview_description="Shows what a sync would do; changes nothing.",
     job=SyncJob,
     pipeline=sync_source,
     title=lambda job: f"{'preview ' * job.dry_run}sync {f'{job.name} from ' if job.name else ''}{_place(job.url)}",
@@ -108,7 +125,8 @@ APPLY = BulkFlow(
     name="bulk-apply",
     entrypoint="flows.bulk.bulk_apply",
     former=("flows.bulk_apply.bulk_apply", "flows/bulk_apply.py:bulk_apply"),
-    description="Applies the plans that the API requests.",
+    description="Applies the plan of a preview or of a held sync, exactly as it was shown.",
+    deployment="apply-plan",
     job=ApplyJob,
     pipeline=apply_plan,
     title=lambda job: f"apply {job.source}",
@@ -118,7 +136,10 @@ UNDO = BulkFlow(
     name="bulk-undo",
     entrypoint="flows.bulk.bulk_undo",
     former=("flows.bulk_undo.bulk_undo", "flows/bulk_undo.py:bulk_undo"),
-    description="Runs the undos that the API requests.",
+    description="Undoes a run, in a run that can be undone itself.",
+    deployment="undo-run",
+    preview="preview-undo",
+    preview_description="Shows what an undo would do; changes nothing.",
     job=UndoJob,
     pipeline=undo_run,
     title=lambda job: f"{'preview ' * job.dry_run}undo of {job.run}",
@@ -129,6 +150,7 @@ MAINTENANCE = FlowSpec(
     entrypoint="flows.maintenance.maintenance",
     description="Ends runs whose process died; removes uploads and exports that are too old.",
     deployment="maintenance",
+    tags=(MAINTENANCE_TAG,),
     cron="*/10 * * * *",
 )
 PURGE = FlowSpec(
@@ -136,6 +158,7 @@ PURGE = FlowSpec(
     entrypoint="flows.maintenance.purge",
     description="Deletes what was retired long enough ago, in a run that can be undone.",
     deployment="purge",
+    tags=(MAINTENANCE_TAG,),
     cron="40 3 * * *",
     timezone="UTC",
 )
@@ -144,6 +167,7 @@ SYNC_NOTICE = FlowSpec(
     entrypoint="flows.sync_notice.sync_notice",
     description="Notifies the webhook of a sync whose process died.",
     deployment="sync-notice",
+    tags=(MAINTENANCE_TAG,),
 )
 
 _BULK = (IMPORT, EXPORT, SYNC, APPLY, UNDO)

@@ -37,7 +37,7 @@ from flows.fair_queues import queue_of
 from flows.job_parameter import as_text
 from flows.progress import state_in
 from flows.registry import BULK, WRITING, BulkFlow, Job
-from flows.standing import OWNER_TAG, Standing, standing_of
+from flows.standing import OWNER_TAG, Standing, standing_of, updated_at
 from schemas.errors import Unavailable
 from schemas.outcome_messages import sentence
 from schemas.phases import Phase
@@ -90,10 +90,11 @@ class Runs:
         parameters = {"job": as_text(job)}
         once = _once(flow, owner, key) if key else None
         with _told():
-            deployment = await self._deployment(flow)
+            deployment = await self._deployment(flow, job)
             try:
                 return await self.client.create_flow_run_from_deployment(
                     deployment,
+                    name=flow.title(job),
                     parameters=parameters,
                     idempotency_key=once,
                     tags=[OWNER_TAG + owner],
@@ -139,16 +140,17 @@ class Runs:
                 flow_run_filter=FlowRunFilter(tags=tagged, state=state, expected_start_time=asked),
             )
 
-    async def _deployment(self, flow: BulkFlow) -> UUID:
-        if flow.name not in self._deployments:
+    async def _deployment(self, flow: BulkFlow, job: Job) -> UUID:
+        name = f"{flow.name}/{flow.deployment_of(job)}"
+        if name not in self._deployments:
             try:
-                found = await self.client.read_deployment_by_name(f"{flow.name}/{flow.deployment}")
+                found = await self.client.read_deployment_by_name(name)
             except ObjectNotFound:
                 raise Unavailable(
                     "No worker has registered the deployments yet: start one with `cmdb worker`."
                 ) from None
-            self._deployments[flow.name] = found.id
-        return self._deployments[flow.name]
+            self._deployments[name] = found.id
+        return self._deployments[name]
 
     # Reading ---------------------------------------------------------------------------------------------------------
 
@@ -283,23 +285,40 @@ class Runs:
         if state is None:
             return False
         grace = settings.start_grace_seconds if state.type is StateType.PENDING else settings.grace_seconds
-        if datetime.now(UTC) - state.timestamp < timedelta(seconds=grace):
+        if datetime.now(UTC) - state.timestamp < timedelta(seconds=grace) or await self._alive(run.id):
             return False
-        return not await self._alive(run.id)
+        # A run that has freed its lock and publishes its report is alive.
+        updated = updated_at(run, await self._progress(run.id))
+        return updated is None or datetime.now(UTC) - updated > _SILENCE
 
-    async def end_limited(self, run_id: UUID, why: str) -> None:
-        """Say of a run that passed a limit of its process, and was killed for it, why it was ended."""
-        message = sentence(Outcome.LIMITED, why)
+    async def end_killed(self, run_id: UUID, limit: str | None) -> None:
+        """End a run whose process was killed: for a limit that it passed, or by somebody else."""
+        if limit is None and not await self._is_running(run_id):
+            return
         # The server notices that a process is gone once the statement that it waits for is over.
         for _ in range(int(_FREED_PATIENCE / 0.2)):
             if not await self.asked(lambda connection: interrupt(connection, run_id)):
                 break
             await sleep(0.2)
-        await self.asked(lambda connection: ledger.end_limited(connection, run_id, why))
-        if await self._ledger_status(run_id) is Status.COMPLETED:
-            message = APPLIED
+        await self.asked(lambda connection: ledger.end_killed(connection, run_id, limit))
         with _told():
-            await self.client.set_flow_run_state(run_id, Crashed(message=message), force=True)
+            await self.client.set_flow_run_state(run_id, await self._crashed(run_id, limit), force=True)
+
+    async def _is_running(self, run_id: UUID) -> bool:
+        """Whether a run is neither over nor being cancelled."""
+        with _told():
+            state = (await self.client.read_flow_run(run_id)).state
+        return state is not None and state.type in (StateType.PENDING, StateType.RUNNING)
+
+    async def _crashed(self, run_id: UUID, limit: str | None = None) -> State[Any]:
+        """The state of a run whose process died, which says what became of its data; the ledger has the last word."""
+        if await self._ledger_status(run_id) is Status.COMPLETED:
+            return Crashed(message=APPLIED)
+        said = sentence(Outcome.LIMITED, limit) if limit else DIED
+        removed = await self.asked(lambda connection: ledger.remove_staged(connection, run_id))
+        return Crashed(
+            message=f"{said} {'Its staged rows were removed.' if removed else 'No staged rows of it are left.'}"
+        )
 
     async def _end(self, run: FlowRun) -> None:
         new: State[Any]
@@ -307,11 +326,8 @@ class Runs:
             new = Scheduled(message="Its worker went away before it began.")
         elif run.state_type is StateType.CANCELLING:
             new = Cancelled(message=STOPPED)
-        elif await self._ledger_status(run.id) is Status.COMPLETED:
-            # It was applied, and its process died before Prefect knew; the ledger has the last word.
-            new = Crashed(message=APPLIED)
         else:
-            new = Crashed(message=DIED)
+            new = await self._crashed(run.id)
         with _told():
             await self.client.set_flow_run_state(run.id, new, force=True)
 

@@ -74,14 +74,15 @@ def standing_of(run: FlowRun, flow: BulkFlow, shown: dict[str, Any]) -> Standing
         per_second=shown.get("recordsPerSecond", 0),
         eta=None if ended else shown.get("etaSeconds"),
         started=run.start_time,
-        updated=_updated_at(run, shown),
+        updated=updated_at(run, shown),
         message=_message(run, status, shown),
         owner=owner,
         job=members(run.parameters.get("job")),
     )
 
 
-def _updated_at(run: FlowRun, shown: dict[str, Any]) -> datetime | None:
+def updated_at(run: FlowRun, shown: dict[str, Any]) -> datetime | None:
+    """Return when a run changed its state or published its progress last."""
     times = [run.state.timestamp] if run.state else []
     if "updatedAt" in shown:
         times.append(datetime.fromisoformat(shown["updatedAt"]))

@@ -52,9 +52,10 @@ def _deployed(deployment: Deployment) -> dict[str, Any]:
         "name": deployment.name,
         "description": deployment.description,
         "entrypoint": deployment.spec.entrypoint,
-        "parameters": deployment.parameters,
+        "parameters": dict(deployment.parameters),
         "schedules": schedules,
         "tags": [*deployment.spec.tags],
+        "version": metadata.version("cmdb"),
         "work_pool": {"name": POOL},
         "enforce_parameter_schema": deployment.typed,
     }

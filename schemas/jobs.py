@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from schemas.formats import WRITTEN_NAMES
 from schemas.options import Group, Internal, Option
 from schemas.permissions import Authority
 from schemas.read_options import ReadOptions
-from schemas.texts import Options, WrittenSeparator
+from schemas.texts import FilePath, Options, WrittenSeparator
 
 
 def _threshold(text: str) -> str:
@@ -170,7 +169,7 @@ def _is_one_of_few(limit: str, count: int, whole: int) -> bool:
 class ImportJob(LoadOptions):
     """One import: a file, where its records go, and what to do about what is wrong with it."""
 
-    path: Annotated[Path, Internal("the file that is given")] = Field(
+    path: Annotated[FilePath, Internal("the file that is given")] = Field(
         description="The file to import, on a disk that the run can read."
     )
     name: Annotated[str | None, Internal("the name of the file that is given")] = Field(
@@ -333,7 +332,7 @@ class ExportJob(Options):
     all_types: Annotated[bool, Option(Group.SELECTING, flag="all", member="all")] = Field(
         False, title="All types", description="Export every type into one file."
     )
-    path: Annotated[Path, Internal("the file that is named, or that is downloaded")] = Field(
+    path: Annotated[FilePath, Internal("the file that is named, or that is downloaded")] = Field(
         description="The file to write, on a disk that the run can write to."
     )
     format: Annotated[str | None, Option(Group.WRITING)] = Field(

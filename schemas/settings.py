@@ -138,6 +138,13 @@ class Settings(BaseSettings):
         None,
         description="The database of Prefect's server when it is elsewhere, as postgresql://user:password@host/name.",
     )
+    prefect_keep_days: int = Field(
+        400,
+        ge=0,
+        description="How long the Prefect server of `cmdb up` keeps runs with their logs and artifacts; 0 keeps them "
+        "for good. The API shows a run while Prefect keeps it.",
+    )
+    prefect_event_days: float = Field(7, gt=0, description="How long the Prefect server of `cmdb up` keeps events.")
     api_keys: tuple[ApiKey, ...] = Field(
         (),
         description="Who may use the API, as a JSON list of name:scopes:hash; `cmdb key NAME` makes one. "

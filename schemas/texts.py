@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from encodings.aliases import aliases
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from pydantic import AfterValidator, BaseModel, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, model_validator
 
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 """What PostgreSQL holds in no text: NUL, and halves of surrogate pairs."""
@@ -39,6 +42,21 @@ def _check(given: dict[Any, Any]) -> None:
             left += value.values()
         elif isinstance(value, list | tuple):
             left += value
+
+
+def file_path(given: Any) -> Any:
+    """Return a path for what may be a file:// URL, in which a path would lose a slash."""
+    text = str(given)
+    if not text.startswith("file:/"):
+        return given
+    url = urlsplit(text)
+    if url.netloc not in ("", "localhost"):
+        raise ValueError(f"a file on another machine, {url.netloc}: write file:///path")
+    return Path(url2pathname(url.path))
+
+
+FilePath = Annotated[Path, BeforeValidator(file_path)]
+"""A file by its path, or by a file:// URL."""
 
 
 # Encodings ------------------------------------------------------------------------------------------------------------

@@ -165,7 +165,8 @@ def test_a_preview_that_can_not_be_made(
     named = {"name": {"any_": [f"preview vpc from {path.name}"]}}
     [run] = system.ask_prefect("POST", "/flow_runs/filter", flow_runs=named)
     found = shown(system, run["id"])
-    assert found.state[:2] == state
+    deployment = system.ask_prefect("GET", f"/deployments/{found.run['deployment_id']}")
+    assert (found.state[:2], deployment["name"]) == (state, "preview-file")
     assert why in found.state[2]
     assert "Traceback" not in "".join(line for _, line in found.log)
     assert "**Nothing was changed.**" in found.artifacts["preview-vpc"]["data"]

@@ -28,13 +28,13 @@ from tests.waiting import wait_until
 def deployments(system: System) -> dict[str, dict[str, Any]]:
     """Return the deployments that Prefect has, by name."""
     found = system.ask_prefect("POST", "/deployments/filter")
-    return {each["name"]: each for each in found if each["name"] != "api"}
+    return {each["name"]: each for each in found}
 
 
 def test_examples_are_there_and_off(system: System) -> None:
     """Schedules to begin with, and the system's own maintenance, which is on."""
     found = deployments(system)
-    assert set(found) == {each.name for each in (*DEPLOYMENTS, *EXAMPLES)} - {"api"}
+    assert set(found) == {each.name for each in (*DEPLOYMENTS, *EXAMPLES)}
     on = {name for name, each in found.items() if any(schedule["active"] for schedule in each["schedules"])}
     assert on == {"maintenance", "purge"}
 
@@ -126,3 +126,34 @@ def test_old_files_are_removed(home: Path, name: str) -> None:
     assert [path.name for path in remove_old(with_settings(keep_files_hours=1))] == ["old"]
     assert [path.name for path in folder.iterdir()] == ["new"]
     shutil.rmtree(folder)
+
+
+def test_a_worker_replaces_the_deployments_of_an_earlier_release(system: System) -> None:
+    """Those called `api` go, but for one that somebody put on schedule."""
+    of_flow = {each["name"]: each["flow_id"] for each in deployments(system).values()}
+    old = [
+        system.ask_prefect(
+            "POST", "/deployments/", name="api", flow_id=of_flow[name], entrypoint="flows.bulk.bulk_sync"
+        )
+        for name in ("import-file", "sync-source")
+    ]
+    with system.prefect_client() as client:
+        schedule = {"schedule": {"interval": 86_400}, "active": False}
+        client.post(f"/deployments/{old[1]['id']}/schedules", json=[schedule]).raise_for_status()
+    server = {"PREFECT_API_URL": f"{system.prefect}/api", CLIENT: system.secret}
+    register = "import asyncio; from deployments.definitions import register; asyncio.run(register())"
+    subprocess.run([sys.executable, "-c", register], env=system.environment | server, timeout=120, check=True)
+    left = system.ask_prefect("POST", "/deployments/filter", deployments={"name": {"any_": ["api"]}})
+    assert [each["id"] for each in left] == [old[1]["id"]]
+    system.ask_prefect("DELETE", f"/deployments/{old[1]['id']}")
+
+
+def test_the_form_of_a_run_begins_with_what_it_is_about(system: System) -> None:
+    """Source and type come first, then the options by their use, and what is internal last."""
+    form = deployments(system)["sync-source"]["parameter_openapi_schema"]["definitions"]["SyncJob"]["properties"]
+    order = sorted(form, key=lambda name: form[name]["position"])
+    assert order[:3] == ["url", "resource_type", "types"]
+    assert order[-3:] == ["keep_plan", "requested_by", "authority"]
+    assert form["max_delete"]["title"] == "Syncing: Limit of deletions"
+    titles = [form[name]["title"].partition(":")[0] for name in order if ": " in form[name].get("title", "")]
+    assert titles == sorted(titles, key=titles.index)

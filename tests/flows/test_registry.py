@@ -19,8 +19,10 @@ def test_each_import_path_leads_to_the_flow(spec: FlowSpec) -> None:
     flow = import_object(spec.entrypoint)
     assert (flow.name, f"{flow.__module__}.{flow.__name__}") == (spec.name, spec.entrypoint)
     assert flow.description
-    [deployment] = [each for each in DEPLOYMENTS if each.spec is spec]
-    assert deployment.flow is flow
+    deployed = {each.name: each for each in DEPLOYMENTS if each.spec is spec}
+    previews = {spec.preview} if isinstance(spec, BulkFlow) and spec.preview else set()
+    assert set(deployed) == {spec.deployment, *previews}
+    assert all(each.flow is flow and each.description for each in deployed.values())
 
 
 @pytest.mark.parametrize("spec", BULK.values(), ids=lambda spec: spec.name)

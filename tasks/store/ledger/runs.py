@@ -168,11 +168,16 @@ def end_run(connection: Connection, run_id: UUID, outcome: Outcome, message: str
     connection.execute(ended.values(**values, finished_at=func.clock_timestamp()))
 
 
-def end_limited(connection: Connection, run_id: UUID, limit: str) -> None:
-    """Enter which limit ended a run; another run may already have entered that its process died."""
+def end_killed(connection: Connection, run_id: UUID, limit: str | None) -> None:
+    """Enter that a process was killed, and for which limit; another run may already have entered that it died."""
     run = IMPORT_RUN.c
     open_or_dead = or_(run.status == Status.RUNNING, run.outcome == Outcome.CRASHED)
-    _end(connection, and_(run.run_id == run_id, open_or_dead), Outcome.LIMITED, limit)
+    _end(connection, and_(run.run_id == run_id, open_or_dead), Outcome.LIMITED if limit else Outcome.CRASHED, limit)
+
+
+def remove_staged(connection: Connection, run_id: UUID) -> bool:
+    """Drop the staging tables of a dead run, but those of a frozen plan; says whether there were any."""
+    return not is_kept(connection, run_id) and drop_staging(connection, run_id) > 0
 
 
 def _end(connection: Connection, which: ColumnElement[bool], outcome: Outcome, message: str | None = None) -> None:

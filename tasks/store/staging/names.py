@@ -17,9 +17,11 @@ def staging_name(run_id: UUID, part: int = 0) -> str:
     return f"run_{run_id.hex}_{part}"
 
 
-def drop_staging(connection: Connection, run_id: UUID) -> None:
-    """Drop the staging tables of a run, if there are any."""
+def drop_staging(connection: Connection, run_id: UUID) -> int:
+    """Drop the staging tables of a run; returns how many there were."""
     named = text("select tablename from pg_tables where schemaname = :schema and starts_with(tablename, :name)")
     parameters = {"schema": STAGING_SCHEMA, "name": f"run_{run_id.hex}_"}
-    for name in list(connection.scalars(named, parameters)):
+    names = list(connection.scalars(named, parameters))
+    for name in names:
         connection.execute(text(f'drop table if exists "{STAGING_SCHEMA}"."{name}"'))
+    return len(names)
