@@ -175,7 +175,7 @@ class ImportJob(LoadOptions):
     name: Annotated[str | None, Internal("the name of the file that is given")] = Field(
         None, description="Name of the source in reports. Default: the name of the file."
     )
-    more: Annotated[tuple[Path, ...], Internal("the files that are given")] = Field(
+    more: Annotated[tuple[FilePath, ...], Internal("the files that are given")] = Field(
         (), description="Further files to import in the same run."
     )
 
