@@ -32,7 +32,7 @@ from schemas.resources import RESOURCES
 # The name that PostgreSQL itself gives to a primary key, so that it can be named.
 METADATA = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "pk": "%(table_name)s_pkey"})
 
-REVISION = "0010"
+REVISION = "0011"
 """The migration that brings a database to these tables; a test compares it with the newest migration."""
 
 STAGING_SCHEMA = "cmdb_staging"

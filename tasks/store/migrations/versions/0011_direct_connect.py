@@ -6,10 +6,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
+
+KEYS = {"direct_connect": "connection_id", "direct_connect_virtual_interface": "virtual_interface_id"}
+"""The column of the natural key of each table."""
 
 
 def upgrade() -> None:
@@ -160,10 +163,22 @@ def upgrade() -> None:
         ["gone_by_run"],
         unique=False,
     )
+    for table, key in KEYS.items():
+        copy = f"{table}_before"
+        op.execute(f'create table "{copy}" (like "{table}")')
+        op.add_column(copy, sa.Column("changed_by_run", sa.Uuid(), nullable=False))
+        op.add_column(copy, sa.Column("changed_row", sa.Integer()))
+        op.add_column(copy, sa.Column("changed_untouched", postgresql.ARRAY(sa.Text())))
+        op.add_column(copy, sa.Column("changed_to", postgresql.JSONB(), nullable=False))
+        op.create_index(f"{copy}_key", copy, [key])
+        op.create_index(f"{copy}_run", copy, ["changed_by_run"])
 
 
 def downgrade() -> None:
     """Reverse the change."""
+    op.execute("drop view if exists all_changes")
+    for table in KEYS:
+        op.drop_table(f"{table}_before")
     op.drop_index("direct_connect_virtual_interface_gone_run", table_name="direct_connect_virtual_interface_gone")
     op.drop_index("direct_connect_virtual_interface_gone_key", table_name="direct_connect_virtual_interface_gone")
     op.drop_table("direct_connect_virtual_interface_gone")
