@@ -109,11 +109,12 @@ def accept_libpq_parameters() -> None:
 
 _NOT_KEPT = (
     "prefect.task-run.",
-    "prefect.artifact.",
+    "prefect.artifact",
     "prefect.asset.",
     "prefect.flow-run.heartbeat",
     "prefect.flow-run.Scheduled",
     "prefect.flow-run.Pending",
+    "prefect.flow-run.Submitting",
     "prefect.flow-run.Running",
     "prefect.worker.",
 )
