@@ -11,13 +11,11 @@ from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile
 from schemas.secret import Secret
 from schemas.spelling import nearest
-from tasks.sources.aws import AWS
 from tasks.sources.base import Connector, FetchProgress, Request, no_progress, refuse_secrets
 from tasks.sources.fsspec_store import OBJECTS
 from tasks.sources.http import HTTP
 from tasks.sources.local import FILES
-from tasks.sources.netbox import NETBOX
-from tasks.sources.s3 import S3
+from tasks.sources.optional import AWS, NETBOX, S3
 from tasks.sources.sql import SQL, installed_dialect
 
 __all__ = ["SOURCES", "Connector", "FetchProgress", "Request", "fetch", "no_progress", "source_named"]

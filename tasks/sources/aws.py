@@ -23,7 +23,7 @@ from schemas.spelling import plain
 from tasks.atomic_write import atomic_path
 from tasks.formats.aws.document import without
 from tasks.sources.aws_client import aws_errors, client, meaning, session
-from tasks.sources.base import Connector, Request
+from tasks.sources.base import Request
 from tasks.sources.output import free_path, lines
 
 Described: TypeAlias = tuple[Resource, Document]
@@ -329,6 +329,3 @@ def _first_seen(file: FetchedFile, resource: Resource, seen: set[str]) -> Fetche
             target.write(line)
             kept += 1
     return replace(file, records=kept) if dropped else file
-
-
-AWS = Connector("aws", "The network of AWS accounts", ("aws",), "aws://default/us-east-1,eu-west-1", fetch)

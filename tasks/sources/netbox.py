@@ -17,7 +17,7 @@ from schemas.issues import Issue
 from schemas.resources import RESOURCES
 from tasks.backoff import PASSING, Retryable, retried, retry_after_seconds
 from tasks.formats.netbox.shapes import SHAPES, Shape
-from tasks.sources.base import Connector, Request
+from tasks.sources.base import Request
 from tasks.sources.output import Lines, free_path, lines
 from tasks.sources.ssrf_guard import checked_addresses, is_public
 
@@ -192,6 +192,3 @@ def _meaning(what: str, error: Exception, read: int) -> str:
     if isinstance(error, ContentError):
         return f"{what} cannot be read{progress}: the response is not JSON; is this the URL of a NetBox?"
     return f"{what} cannot be read{progress}: NetBox does not respond ({type(error).__name__})."
-
-
-NETBOX = Connector("netbox", "NetBox", ("netbox", "netbox+http"), "netbox://netbox.example.com", fetch)

