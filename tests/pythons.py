@@ -31,13 +31,9 @@ def _candidates(version: str) -> Iterator[str]:
     # A shim of pyenv is on the path also where it has no such version, and fails.
     if named := shutil.which(f"python{version}"):
         yield named
-    root = (
-        subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False)
-        if shutil.which("pyenv")
-        else None
-    )
-    if root and root.returncode == 0:
-        yield from map(str, sorted(Path(root.stdout.strip()).glob(f"versions/{version}.*/bin/python{version}")))
+    if pyenv := shutil.which("pyenv"):
+        root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=False).stdout.strip()
+        yield from map(str, sorted(Path(root).glob(f"versions/{version}.*/bin/python{version}")))
     if uv := shutil.which("uv"):
         done = subprocess.run(
             [uv, "python", "find", "--no-python-downloads", version], capture_output=True, text=True, check=False
