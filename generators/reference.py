@@ -55,7 +55,6 @@ def _deployed(deployment: Deployment) -> dict[str, Any]:
         "parameters": dict(deployment.parameters),
         "schedules": schedules,
         "tags": [*deployment.spec.tags],
-        "version": metadata.version("cmdb"),
         "work_pool": {"name": POOL},
         "enforce_parameter_schema": deployment.typed,
     }
