@@ -100,7 +100,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "sync": report.sync,
         "sourceVersion": report.version,
         "plan": plan_kept_json(report),
-        "parts": [_part_json(part) for part in report.parts],
+        "parts": [part_json(part) for part in report.parts],
         "notices": [issue_json(notice) for notice in report.notices],
         "rules": [{"rule": r.rule, "severity": r.severity, "count": r.count} for r in report.rules],
         "issues": [issue_json(issue) for issue in report.issues],
@@ -121,7 +121,8 @@ def plan_kept_json(report: Report) -> dict[str, Any] | None:
     return {"id": report.run_id, "hash": plan.hash, "until": plan.until, "applied": plan.applied} if plan else None
 
 
-def _part_json(part: PartReport) -> dict[str, Any]:
+def part_json(part: PartReport) -> dict[str, Any]:
+    """What a run did with one of its types, as scripts read it."""
     mapping = mapping_json(part.mapping) if part.mapping else None
     return {"type": part.resource_type, "source": part.source, "counts": asdict(part.counts), "mapping": mapping}
 

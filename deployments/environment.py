@@ -12,6 +12,8 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _DATABASE = "PG"
 
 _OF_API = ("CMDB_API_KEYS",)
+# Where commands of a person work, and their key: no process of this system does.
+_OF_COMMANDS = ("CMDB_API_URL", "CMDB_API_KEY")
 _OF_SOURCES = "CMDB_SECRET_"
 # Where a client of Prefect finds its server, and what it shows there, maybe of another server than ours.
 _OF_PREFECT_CLIENT = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
@@ -43,4 +45,4 @@ def of_runs() -> dict[str, str]:
 
 
 def _ours(fits: Callable[[str], bool]) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if fits(name)}
+    return {name: value for name, value in os.environ.items() if fits(name) and name not in _OF_COMMANDS}

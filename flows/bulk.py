@@ -46,7 +46,7 @@ def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
             log(request_lines(job))
             given = {"progress": progress, "run_id": run_id, **options}
             end = _end_of(job, run_id, lambda url: spec.pipeline(job, url, settings(), **given))
-            progress.end(end.status, message=end.message, summary=end.summary)
+            progress.end(end.status, message=end.message, summary=end.summary, code=end.code, exported=end.exported)
         return end.state
 
     # Prefect reads name, import path, description and parameters of a flow from its function.

@@ -27,12 +27,15 @@ _NAMES = {
 class End:
     """The end of a run: its state in Prefect, its status and message in the API, and the sentence of its progress.
 
+    `code` is that of the error that ended it, and `exported` is what an export wrote.
     The state's data is the run's id where there is a report, what an export wrote, or the error.
     """
 
     state: State[Any]
     status: str
     message: str | None = None
+    code: str | None = None
+    exported: Exported | None = None
 
     @property
     def summary(self) -> str:
@@ -44,7 +47,7 @@ class End:
 def end_of_result(result: Report | Exported) -> End:
     """Return how a run ends that has a result."""
     if isinstance(result, Exported):
-        return End(states.Completed(message=export_sentence(result), data=result), "completed")
+        return End(states.Completed(message=export_sentence(result), data=result), "completed", exported=result)
     return _end_of_report(result)
 
 
@@ -67,8 +70,9 @@ def end_of_error(error: CmdbError | MemoryError, job: Job) -> End:
     if isinstance(error, Cancelled):
         return End(states.Cancelled(message=message, data=error), "cancelled", message)
     if isinstance(error, MappingError | UnknownType) and is_preview(job):
-        return End(states.Completed(name=NEEDS_INPUT, message=message, data=error), "failed", message)
-    return End(states.Failed(message=message, data=error), "failed", message)
+        return End(states.Completed(name=NEEDS_INPUT, message=message, data=error), "failed", message, error.code)
+    code = error.code if isinstance(error, CmdbError) else None
+    return End(states.Failed(message=message, data=error), "failed", message, code)
 
 
 def is_preview(job: Job) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.logging import get_run_logger
 
 from schemas.phases import Phase
-from schemas.reports import Progress, silent
+from schemas.reports import Exported, Progress, silent
 from tasks.markdown import escaped
 
 LISTENER: ContextVar[Progress] = ContextVar("listener", default=silent)
@@ -57,6 +57,8 @@ class Pulse:
     ended: str | None = None
     message: str | None = None
     summary: str | None = None
+    code: str | None = None
+    exported: Exported | None = None
     news: threading.Event = field(default_factory=threading.Event)
     _logged: int = 0
 
@@ -78,9 +80,21 @@ class Pulse:
         if phase in (Phase.VALIDATE, Phase.WRITE):
             self._log_tenth()
 
-    def end(self, status: str, *, message: str | None = None, summary: str | None = None) -> None:
-        """Take note of how the run ended: `message` is for the API, `summary` is what Prefect shows in its place."""
+    def end(
+        self,
+        status: str,
+        *,
+        message: str | None = None,
+        summary: str | None = None,
+        code: str | None = None,
+        exported: Exported | None = None,
+    ) -> None:
+        """Take note of how the run ended: `message` is for the API, `summary` is what Prefect shows in its place.
+
+        The API also gives the `code` of an error, and what an export wrote.
+        """
         self.ended, self.message, self.summary = status, message, summary
+        self.code, self.exported = code, exported
 
     def _log_tenth(self) -> None:
         step = self.processed * 10 // self.total if self.total else self.processed.bit_length()
@@ -103,6 +117,8 @@ class Pulse:
             "startedAt": self.started.isoformat(),
             "updatedAt": datetime.now(UTC).isoformat(),
             "message": self.message,
+            "code": self.code,
+            **({"exported": asdict(self.exported) | {"path": self.exported.path.name}} if self.exported else {}),
         }
 
     @property

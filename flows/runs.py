@@ -37,11 +37,11 @@ from flows.fair_queues import queue_of
 from flows.job_parameter import as_text
 from flows.progress import state_in
 from flows.registry import BULK, WRITING, BulkFlow, Job
-from flows.standing import OWNER_TAG, Standing, standing_of, updated_at
+from flows.standing import OWNER_TAG, Standing, standing_of, standing_of_report, updated_at
 from schemas.errors import Unavailable
 from schemas.outcome_messages import sentence
 from schemas.phases import Phase
-from schemas.reports import Outcome, Status
+from schemas.reports import Outcome, Report, Status
 from schemas.settings import Settings
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
@@ -160,11 +160,21 @@ class Runs:
             try:
                 run = await self.client.read_flow_run(run_id)
             except ObjectNotFound:
-                return None
+                return await self._recorded(run_id, flow)
             if await self._flow_name(run) not in (WRITING if flow.writes else (flow.name,)):
                 return None
             shown = await self._progress(run_id)
         return await self._settled(standing_of(run, flow, shown))
+
+    async def _recorded(self, run_id: UUID, flow: BulkFlow) -> Standing | None:
+        """Return where a run stands that only the ledger has; None where it has not."""
+
+        def read(connection: Connection) -> Report | None:
+            known = flow.writes and ledger.status_of(connection, run_id)
+            return ledger.read_report(connection, run_id, samples=0) if known else None
+
+        report = await self.asked(read)
+        return standing_of_report(report, flow) if report else None
 
     async def _flow_name(self, run: FlowRun) -> str:
         name = _FLOWS.get(run.flow_id)

@@ -1,4 +1,4 @@
-"""Where a run stands, by its state in Prefect and the progress that it publishes."""
+"""Where a run stands, by its state in Prefect and the progress that it publishes, or by the ledger."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from flows.job_parameter import members
 from flows.registry import NEEDS_INPUT, BulkFlow
 from schemas.phases import Phase
+from schemas.reports import Report, Status
 
 OWNER_TAG = "by:"
 
@@ -42,6 +43,8 @@ class Standing:
     started: datetime | None = None
     updated: datetime | None = None
     message: str | None = None
+    code: str | None = None
+    exported: dict[str, Any] | None = None
     owner: str | None = None
     job: dict[str, Any] | None = None
 
@@ -76,8 +79,25 @@ def standing_of(run: FlowRun, flow: BulkFlow, shown: dict[str, Any]) -> Standing
         started=run.start_time,
         updated=updated_at(run, shown),
         message=_message(run, status, shown),
+        code=shown.get("code") if status == "failed" else None,
+        exported=shown.get("exported"),
         owner=owner,
         job=members(run.parameters.get("job")),
+    )
+
+
+def standing_of_report(report: Report, flow: BulkFlow) -> Standing:
+    """Return where a run stands that Prefect does not have: that of a command in its own process, or an old one."""
+    phase = {"completed": Phase.DONE, "cancelled": Phase.CANCELLED}.get(report.status, Phase.STARTING)
+    return Standing(
+        run_id=UUID(report.run_id),
+        flow=flow,
+        status="processing" if report.status is Status.RUNNING else report.status.value,
+        phase=phase,
+        percent=100.0 if report.status is Status.COMPLETED else 0.0,
+        started=report.started,
+        message=report.message,
+        owner=report.requested_by,
     )
 
 

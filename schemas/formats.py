@@ -152,5 +152,10 @@ WRITTEN_NAMES = either(each.name for each in WRITABLE)
 READ_LABELS = ", ".join(each.label for each in FILE_FORMATS.values())
 """The labels of the formats that are read, for help texts."""
 
+_PLAIN_ENDINGS = tuple(suffix for each in FILE_FORMATS.values() for suffix in each.suffixes)
+
+READ_ENDINGS = (*(f"{suffix}.gz" for suffix in _PLAIN_ENDINGS), ".zip", ".gz", *_PLAIN_ENDINGS)
+"""The endings of the names of files that are read, those of compressed files first."""
+
 WRITTEN_SUFFIXES = either(each.suffixes[0] for each in WRITABLE)
 """The suffix of each format that is written, for help texts."""

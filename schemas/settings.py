@@ -109,6 +109,16 @@ class Settings(BaseSettings):
     max_issues: int = Field(
         100_000, ge=0, description="Warnings and repairs that are kept one by one for a run; the rest are counted."
     )
+    api_url: str | None = Field(
+        None,
+        description="The server whose REST API commands use instead of a database, as https://host/path.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="The key that commands send to the server of CMDB_API_URL; `cmdb key create NAME` makes one."
+    )
+    api_plain_http: bool = Field(
+        False, description="Whether CMDB_API_KEY may be sent to another machine over http://, where others can read it."
+    )
     api_host: str = Field("127.0.0.1", description="Where the API listens; anywhere but here it needs API keys.")
     api_port: int = Field(8400, ge=0, le=65_535, description="The port of the API.")
     public_url: str | None = Field(
@@ -255,6 +265,21 @@ class Settings(BaseSettings):
     @classmethod
     def _without_last_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else value
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_a_server(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", value):
+            raise ValueError("write https://host or https://host/path; a key goes into CMDB_API_KEY")
+        return value.rstrip("/") if value else None
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        key = value.get_secret_value() if value else ""
+        if not re.fullmatch(r"[!-~]*", key):
+            raise ValueError("a key has letters, digits and signs, and no spaces")
+        return value if key else None
 
     @field_validator("proxies")
     @classmethod

@@ -100,8 +100,11 @@ def _runs(connection: Connection) -> Choices:
 def _starting(incomplete: str, known: list[tuple[str, str]], stored: Callable[[Connection], Choices]) -> Choices:
     found = list(known)
     try:
-        with glance(settings()) as connection:
-            found += stored(connection) if connection else ()
+        used = settings()
+        # A shell does not wait for the server of CMDB_API_URL, and the database here is another one.
+        if not used.api_url:
+            with glance(used) as connection:
+                found += stored(connection) if connection else ()
     except Exception:  # noqa: S110  # a shell that completes a word shows no errors
         pass
     return (each for each in found if each[0].startswith(incomplete))

@@ -17,7 +17,7 @@ class _Rate(TextColumn):
         super().__init__("")
 
     def render(self, task: Bar) -> Text:
-        return Text(f"{task.speed:,.0f} rows/s" if task.speed else "", style="dim")
+        return Text(f"{task.speed:,.0f} {task.fields['unit']}" if task.speed else "", style="dim")
 
 
 class Watch:
@@ -38,7 +38,7 @@ class Watch:
             transient=True,
             disable=quiet or not console.is_terminal,
         )
-        self._phase: tuple[Phase, TaskID] | None = None
+        self._shown: tuple[str, TaskID] | None = None
 
     def __enter__(self) -> Watch:
         """Show the display."""
@@ -54,11 +54,18 @@ class Watch:
     def progress(self, phase: Phase, done: int, total: int | None, rejected: int = 0) -> None:
         """Show how far a phase is."""
         del rejected  # the report tells them
-        if self._phase is None or self._phase[0] != phase:
-            if self._phase is not None:
-                self._bar.remove_task(self._phase[1])
-            self._phase = (phase, self._bar.add_task(phase.label, total=total))
-        self._bar.update(self._phase[1], completed=done, total=total)
+        self._show(phase.label, done, total)
+
+    def transfer(self, what: str, done: int, size: int) -> None:
+        """Show how many bytes of a file were sent or received."""
+        self._show(what, done, size, "bytes/s")
+
+    def _show(self, label: str, done: int, total: int | None, unit: str = "rows/s") -> None:
+        if self._shown is None or self._shown[0] != label:
+            if self._shown is not None:
+                self._bar.remove_task(self._shown[1])
+            self._shown = (label, self._bar.add_task(label, total=total, unit=unit))
+        self._bar.update(self._shown[1], completed=done, total=total)
 
     def say(self, text: str) -> None:
         """Say where a run is carried out."""

@@ -27,6 +27,7 @@ from api.rest.routes import (
     plans,
     records,
     resources,
+    runs,
     session,
     syncs,
 )
@@ -49,7 +50,7 @@ _TURN = 1.0
 log = logging.getLogger("cmdb.api")
 
 _ROUTES = (
-    *(imports, import_runs, plans, syncs, exports, records),
+    *(imports, import_runs, runs, plans, syncs, exports, records),
     *(free_blocks, resources, session, keys, access_log, health),
 )
 

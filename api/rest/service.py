@@ -52,12 +52,12 @@ class Service:
         """
         standing = await self.runs.standing(run_id, flow)
         seen = standing is not None and caller.sees(standing.owner)
-        if standing is None or not (seen or (approving and await self._may_approve(run_id, caller))):
+        if standing is None or not (seen or (approving and await self.may_approve(run_id, caller))):
             what = "import" if flow.writes else "export"
             raise Refused(404, f"There is no {what} of that id.")
         return standing
 
-    async def _may_approve(self, run_id: UUID, caller: Caller) -> bool:
+    async def may_approve(self, run_id: UUID, caller: Caller) -> bool:
         """Say whether a run has a plan that somebody else than its owner is to approve, and this caller may."""
         if not self.settings.four_eyes or Action.APPROVE not in caller.permissions.granted:
             return False
@@ -76,6 +76,10 @@ class Service:
 
         return await self.asked(types)
 
+    async def exists(self, run_id: UUID) -> bool:
+        """Say whether the ledger has a run."""
+        return await self.asked(lambda connection: ledger.status_of(connection, run_id) is not None)
+
     async def check_known(self, run_id: UUID, caller: Caller) -> None:
         """Refuse what a run found or changed to a caller who has no permission left for its types."""
         if not caller.knows(await self.types_of(run_id)):
@@ -88,6 +92,8 @@ class Service:
             return standing.status, True, "It was cancelled before; nothing of it stays."
         if standing.ended:
             return standing.status, False, f"It was too late: the run has {standing.status}."
+        if standing.job is None:
+            raise Refused(409, "This run is in the process of a command: stop the command.", "not-cancellable")
         found = await self.runs.cancel(standing)
         if found.status == "cancelled":
             return found.status, True, "The run is cancelled; nothing of it stays."

@@ -17,8 +17,8 @@ from api.rest.models.results import UploadDetail
 from api.rest.problems import Refused
 from api.rest.security.quotas import check_storage
 from schemas.errors import SourceError
+from schemas.formats import READ_ENDINGS
 from schemas.settings import Settings
-from tasks.formats import FORMATS
 from tasks.runtime.context import disk_errors
 from tasks.steps.extract import recognised
 
@@ -57,9 +57,9 @@ def keep(file: UploadFile, owner: str, settings: Settings) -> Upload:
     folder = settings.storage / "uploads"
     hidden, kept = folder / f".{upload_id}", folder / upload_id
     # Of the name only what tells the format is kept on the disk.
-    suffix = next((ending for ending in _endings() if suffixes.endswith(ending)), "")
+    suffix = next((ending for ending in READ_ENDINGS if suffixes.endswith(ending)), "")
     if not suffix:
-        raise Refused(415, f"'{name}' is of no kind that is read: {', '.join(_endings())}.", "unsupported-file")
+        raise Refused(415, f"'{name}' is of no kind that is read: {', '.join(READ_ENDINGS)}.", "unsupported-file")
     check_storage(settings, owner)
     with disk_errors():
         hidden.mkdir(parents=True)
@@ -81,12 +81,6 @@ def find(upload_id: UUID, settings: Settings) -> Upload | None:
         return Upload(**orjson.loads((settings.storage / "uploads" / str(upload_id) / "upload.json").read_bytes()))
     except FileNotFoundError:
         return None
-
-
-def _endings() -> list[str]:
-    """Every ending of a file name that is read, the packed ones first."""
-    plain = [suffix for format in FORMATS.values() for suffix in format.suffixes]
-    return [*(f"{suffix}.gz" for suffix in plain), ".zip", ".gz", *plain]
 
 
 def _checked_name(name: str | None) -> str:

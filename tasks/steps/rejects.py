@@ -78,11 +78,10 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bo
     spreadsheet would run as a formula of a .csv file, which an import takes away; the cells of a workbook are text.
     """
     writers: dict[str, Writer] = {".csv": _write_csv, ".xlsx": _write_workbook}
-    if path.suffix.lower() not in writers:
-        raise UsageError(f"'{path.name}' is neither .csv nor .xlsx: name the file so.")
+    ending = rejects_ending(path)
     run_id = ledger.plan_run(connection, run_id)
     parts = ledger.rejected_columns(connection, run_id)
-    if path.suffix.lower() == ".csv" and len(parts) > 1:
+    if ending == ".csv" and len(parts) > 1:
         raise UsageError("This run has several types: write a .xlsx file.")
     sheets = [
         Sheet(
@@ -92,10 +91,18 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bo
         )
         for part, (resource_type, columns) in enumerate(parts)
     ]
-    is_table = path.suffix.lower() == ".csv"
+    is_table = ending == ".csv"
     metadata = _metadata_of(connection, run_id) | ({GUARD: guard} if is_table else {})
     with atomic_path(path) as hidden:
-        return writers[path.suffix.lower()](sheets, hidden, metadata)
+        return writers[ending](sheets, hidden, metadata)
+
+
+def rejects_ending(path: Path) -> str:
+    """Return the ending of a file of rejected rows; raises UsageError for one that is not written."""
+    ending = path.suffix.lower()
+    if ending not in (".csv", ".xlsx"):
+        raise UsageError(f"'{path.name}' is neither .csv nor .xlsx: name the file so.")
+    return ending
 
 
 def _metadata_of(connection: Connection, run_id: UUID) -> Metadata:

@@ -106,10 +106,10 @@ def test_a_request_has_the_options_of_its_job(request_model: type[JobRequest]) -
 
 
 def test_a_form_has_the_options_of_an_import() -> None:
-    """The parts of a form are the members of the JSON, next to the file or its upload."""
+    """The parts of a form are the members of the JSON, next to the file or its upload, and its name in reports."""
     form = form_schema("PreviewForm")["properties"]
     members = {to_camel(each.member) for each in declared_options(ImportJob)}
-    assert set(form) == {*members, "file", "uploadId"}
+    assert set(form) == {*members, "file", "uploadId", "name"}
 
 
 def test_the_values_of_a_request_are_those_of_the_job() -> None:

@@ -163,6 +163,7 @@ def test_every_operation_asks_who_it_is() -> None:
         plans,
         records,
         resources,
+        runs,
         session,
         syncs,
     )
@@ -172,6 +173,7 @@ def test_every_operation_asks_who_it_is() -> None:
     routers = (
         imports,
         import_runs,
+        runs,
         plans,
         syncs,
         exports,

@@ -140,6 +140,7 @@ def environments(parts: list[Part]) -> dict[str, dict[str, str]]:
 SECRETS = {
     "CMDB_API_KEYS": "[]",
     "CMDB_PREFECT_DATABASE_URL": "postgresql://prefect:secret@db/prefect",
+    "CMDB_API_KEY": "cmdb_key",
     "PREFECT_API_KEY": "that of another server",
     "CMDB_SECRET_NETBOX": "secret",
     "AWS_SECRET_ACCESS_KEY": "secret",

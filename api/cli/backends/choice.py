@@ -1,17 +1,47 @@
-"""Which back end the commands of this process use."""
+"""Which back end the commands of this process use: a server where CMDB_API_URL names one, else this machine."""
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 from api.cli.backends.backend import Administration, Backend
 from api.cli.backends.local import Local, LocalAdministration
-from schemas.settings import settings
+from schemas.errors import UsageError
+from schemas.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from api.cli.backends.client import Client
 
 
 def backend() -> Backend:
-    """Return the back end of the settings."""
-    return Local(settings())
+    """Return the back end of the settings; raises UsageError where a key is not to be sent as they say."""
+    used = settings()
+    if used.api_url:
+        from api.cli.backends.remote import Remote  # httpx takes a tenth of a second to import
+
+        return Remote(used, _client(used))
+    return Local(used)
 
 
 def administration() -> Administration:
     """Return what administers keys and the access log of that back end."""
-    return LocalAdministration(settings())
+    used = settings()
+    if used.api_url:
+        from api.cli.backends.remote_administration import RemoteAdministration
+
+        return RemoteAdministration(_client(used))
+    return LocalAdministration(used)
+
+
+def only_here(command: str) -> None:
+    """Refuse a command that has no meaning for a server which others run; raises UsageError."""
+    if url := settings().api_url:
+        raise UsageError(f"`cmdb {command}` works on this machine, and CMDB_API_URL names {url}: unset it first.")
+
+
+@cache
+def _client(used: Settings) -> Client:
+    from api.cli.backends.client import Client
+
+    return Client(used)

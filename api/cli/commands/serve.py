@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.backends.choice import only_here
 from api.cli.groups import EXIT_CODES, SERVE
 from api.cli.terminal import err
 from flows.launch import START_PATIENCE, hand_over_to_prefect
@@ -26,6 +27,7 @@ def up() -> None:
 
     Ctrl-C stops them; running imports are rolled back.
     """
+    only_here("up")
     _warn_of_root()
     from deployments.up import up as start  # Prefect takes a second to import
 
@@ -38,6 +40,7 @@ def up() -> None:
 )
 def api() -> None:
     """Serve the API and the page; a Prefect server and a worker must be running."""
+    only_here("api")
     _warn_of_root()
     hand_over_to_prefect(settings(), START_PATIENCE)
     from api.rest.serve import serve  # Prefect takes a second to import, and reads its settings as it does
@@ -53,6 +56,7 @@ def worker(
     name: Annotated[str | None, typer.Option("--name", help="What Prefect's page calls it.")] = None,
 ) -> None:
     """Register the deployments and execute their runs, at most CMDB_MAX_RUNS at once."""
+    only_here("worker")
     _warn_of_root()
     hand_over_to_prefect(settings(), START_PATIENCE)
     from deployments.worker import work  # Prefect takes a second to import, and reads its settings as it does

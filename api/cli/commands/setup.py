@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from api.cli.backends.choice import only_here
 from api.cli.groups import SETUP
 from api.cli.options import Json
 from api.cli.render.types import settings_table
@@ -22,6 +23,7 @@ db = typer.Typer(help="The database.", no_args_is_help=True)
 @db.command("upgrade", epilog="Example: CMDB_DATABASE_URL=postgresql://… cmdb db upgrade")
 def db_upgrade() -> None:
     """Migrate the database to this version; the first run does this, too."""
+    only_here("db upgrade")
     with address(settings()) as url:
         changed = upgrade(engine(url))
     out.print("The database was upgraded." if changed else "The database is up to date.")

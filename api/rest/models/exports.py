@@ -1,14 +1,40 @@
-"""Requests for exports."""
+"""Requests for exports, and what they wrote."""
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
 
+from api.rest.models.base import Model
 from api.rest.models.job_request import JobRequest, derived, field_of
 from api.rest.models.records import RecordSelection
 from schemas.jobs import ExportJob
+
+
+class UnfitValues(Model):
+    """Stored values of a field that the rules of today would reject."""
+
+    field: str
+    rule: str
+    count: int
+
+
+class ExportResult(Model):
+    """What an export wrote."""
+
+    export_id: UUID
+    resource_type: str | None = Field(None, description="None of a document of several types.")
+    file_name: str
+    format: str
+    columns: list[str]
+    records: int
+    types: dict[str, int] = Field(description="How many records there are of each type.")
+    size_bytes: int
+    duration_seconds: float
+    unfit: list[UnfitValues]
+    notices: list[str]
 
 
 @derived

@@ -17,9 +17,17 @@ class ImportOptions(JobRequest):
 
     declared_by: ClassVar[type[BaseModel]] = LoadOptions
 
+    name: str | None = Field(
+        None,
+        max_length=255,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="What reports call the source; the name of the file unless given.",
+    )
+
     def job(self, path: str, name: str, owner: str) -> ImportJob:
         """Return the job that this asks for."""
-        return ImportJob.model_validate(self.values() | {"path": path, "name": name, "requested_by": owner})
+        own = {"path": path, "name": self.name or name, "requested_by": owner}
+        return ImportJob.model_validate(self.values() | own)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -65,6 +65,7 @@ class Progress(Model):
     started_at: datetime | None = Field(None, description="When its process began.")
     updated_at: datetime | None = Field(None, description="When it last reported progress.")
     message: str | None = Field(None, description="Why it failed, or what it waits for.")
+    code: str | None = Field(None, description="The kind of error that it failed with.", examples=["run-failed"])
     prefect_url: str = Field(description="The run in Prefect's page.")
 
     @property
@@ -94,6 +95,7 @@ class Progress(Model):
             started_at=standing.started,
             updated_at=standing.updated,
             message=standing.message or _waits_for(standing),
+            code=standing.code,
             prefect_url=f"{prefect_page}/runs/flow-run/{standing.run_id}",
         )
 

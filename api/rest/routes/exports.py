@@ -13,7 +13,7 @@ from starlette.responses import FileResponse
 
 from api.rest.accepted import IdempotencyKey
 from api.rest.downloads import declared, sent
-from api.rest.models.exports import ExportRequest
+from api.rest.models.exports import ExportRequest, ExportResult, UnfitValues
 from api.rest.models.records import Count, CountRequest
 from api.rest.models.runs import ExportAccepted, ExportCancelled, ExportProgress
 from api.rest.problems import Refused, responses
@@ -123,6 +123,26 @@ async def get_export_progress(export_id: UUID, service: CurrentService, caller: 
 
 
 add_streams(router, "/progress/{export_id}", "export", EXPORT)
+
+
+@router.get("/result/{export_id}", responses=responses(404, 409))
+async def get_export_result(export_id: UUID, service: CurrentService, caller: AnyKey) -> ExportResult:
+    """Return what an export wrote: the records of each type, the size of the file, and notices."""
+    standing = await service.visible(export_id, EXPORT, caller)
+    caller.check(Action.EXPORT, _types(standing))
+    wrote = standing.exported
+    if standing.status != "completed" or wrote is None:
+        detail = standing.message or f"The export is {standing.status}: it has no result."
+        raise Refused(409, detail, "not-completed")
+    names = ("resource_type", "format", "columns", "records", "types", "notices")
+    return ExportResult(
+        export_id=export_id,
+        file_name=wrote["path"],
+        size_bytes=wrote["size"],
+        duration_seconds=wrote["duration"],
+        unfit=[UnfitValues(field=field, rule=rule, count=count) for field, rule, count in wrote["unfit"]],
+        **{name: wrote[name] for name in names},
+    )
 
 
 @router.get(

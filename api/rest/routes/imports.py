@@ -85,7 +85,7 @@ async def _failed(request: Request, service: Service, standing: Standing, upload
     if report and report.mapping:
         found |= {"resourceType": report.resource_type, "mapping": mapping_json(report.mapping)}
     detail = standing.message or "The preview was stopped."
-    return answer(422, detail, request.url.path, "run-failed", upload=found)
+    return answer(422, detail, request.url.path, "run-failed", upload=found, importId=str(standing.run_id))
 
 
 async def _end_of(service: Service, run: FlowRun) -> Standing | None:

@@ -51,7 +51,7 @@ async def applied(request: Request, service: Service, job: ApplyJob, caller: Cal
     own_preview = standing.owner == caller.name and bool((standing.job or {}).get("dry_run"))
     caller.check(Action.IMPORT if own_preview else Action.APPROVE, await service.types_of(job.plan))
     if service.settings.four_eyes and standing.owner == caller.name:
-        raise Refused(403, FOUR_EYES)
+        raise Refused(403, FOUR_EYES, "four-eyes")
     # Asked again with its key, an import that has applied its plan by now is given again.
     run = await service.runs.asked_before(APPLY, caller.name, key)
     if run is None:

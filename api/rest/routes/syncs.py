@@ -100,7 +100,7 @@ async def compare_imports(
     later_id: UUID,
     service: CurrentService,
     caller: Reader,
-    limit: Annotated[int, Query(ge=0, le=1000, description="How many of the changes.")] = 100,
+    limit: Annotated[int, Query(ge=0, le=100_000, description="How many of the changes.")] = 100,
 ) -> Difference:
     """Compare two runs, the earlier one first: what each read, and the records that changed between them."""
     for run_id in (import_id, later_id):

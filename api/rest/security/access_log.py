@@ -282,9 +282,14 @@ async def list_audit_entries(
 
 
 @router.get("/verify", dependencies=[ADMIN], responses=responses())
-async def verify_audit(service: CurrentService) -> AuditCheck:
+async def verify_audit(
+    service: CurrentService,
+    contains: Annotated[
+        str | None, Query(description="Also check that an entry has this hash, kept elsewhere.", max_length=64)
+    ] = None,
+) -> AuditCheck:
     """Verify that no entry of the access log was altered or removed. Needs the scope admin."""
-    found = await service.asked(access_log.verify)
+    found = await service.asked(lambda connection: access_log.verify(connection, contains))
     return AuditCheck(
         intact=found.wrong is None,
         message=found.wrong,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -125,16 +125,19 @@ def has(connection: Connection, known: str) -> bool:
     return connection.scalar(select(literal(1)).where(AUDIT_LOG.c.hash == known)) is not None
 
 
-def lacks(known: str) -> str:
-    """Return what is wrong with a log in which no entry has the hash that one had before."""
-    return f"No entry has the hash {known}: the log was rewritten, or that entry is too old."
-
-
-def verify(connection: Connection) -> Verified:
+def verify(connection: Connection, contains: str | None = None) -> Verified:
     """Check every entry against the one before it, the removed ones against what the retention says, and the end.
 
-    Must be the first that its transaction does: all of it is read as of one moment.
+    With `contains`, an entry must have that hash. Must be the first that its transaction does: all of it is read as of
+    one moment.
     """
+    found = _verified(connection)
+    if found.wrong or not contains or has(connection, contains):
+        return found
+    return replace(found, wrong=f"No entry has the hash {contains}: the log was rewritten, or that entry is too old.")
+
+
+def _verified(connection: Connection) -> Verified:
     connection.execute(text("set transaction isolation level repeatable read"))
     head = connection.execute(select(AUDIT_HEAD.c.number, AUDIT_HEAD.c.hash)).one_or_none()
     ordered = select(AUDIT_LOG).order_by(AUDIT_LOG.c.number).execution_options(yield_per=_BATCH)

@@ -186,12 +186,15 @@ def _end(connection: Connection, which: ColumnElement[bool], outcome: Outcome, m
     connection.execute(update(IMPORT_RUN).where(which).values(ended))
 
 
-def find_run(connection: Connection, reference: str, *, applied: bool = False) -> UUID:
+def find_run(connection: Connection, reference: str, *, applied: bool = False, requested_by: str | None = None) -> UUID:
     """Return the run that an id, the beginning of one, or `last` names; raises UsageError.
 
-    With `applied`, `last` is the newest run that was applied: dry runs and failed runs are passed over.
+    With `applied`, `last` is the newest run that was applied: dry runs and failed runs are passed over. With
+    `requested_by`, only runs of this caller are found.
     """
     runs = select(IMPORT_RUN.c.run_id)
+    if requested_by is not None:
+        runs = runs.where(IMPORT_RUN.c.requested_by == requested_by)
     if applied and reference == "last":
         runs = runs.where(IMPORT_RUN.c.status == Status.COMPLETED, ~IMPORT_RUN.c.dry_run)
     if reference == "last":
