@@ -148,10 +148,10 @@ _ROUTED = {"mtu": "mtu", "direct_connect_gateway_id": "dx_gateway_id", "site_lin
 
 DIRECT_CONNECT_VIRTUAL_INTERFACE = Resource(
     "directConnectVirtualInterface",
-    "Direct Connect virtual interface",
+    "Direct Connect interface",
     VirtualInterface,
     key=("virtual_interface_id",),
-    aliases=("direct connect interface", "dxvif"),
+    aliases=("direct connect virtual interface", "dxvif"),
     document=Document(
         "virtualInterfaces",
         service="directconnect",

@@ -524,3 +524,9 @@ def test_documents_differ() -> None:
     """No two types have the same document."""
     keys = [declared.document for declared in AWS.values()]
     assert len({document.key for document in keys if isinstance(document, Document)}) == len(keys)
+
+
+@EVERY
+def test_a_title_is_the_name_of_a_sheet(resource_type: Resource) -> None:
+    """Excel takes names of up to 31 characters."""
+    assert len(resource_type.title) <= 31
