@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from schemas.errors import CmdbError
 from schemas.filters import Op
 from schemas.issues import Issue
 from schemas.mapping import Mapping
 from schemas.model.resource import Resource
+from schemas.remedies import Remedy, Wording, worded
 from schemas.reports import Change, Exported, PartReport, Report
 from schemas.sources import Sheet
 from tasks.store.access.definitions import Definition
@@ -68,19 +70,23 @@ def seen_json(report: Report) -> dict[str, Any]:
     }
 
 
-def plan_json(report: Report) -> dict[str, Any]:
+def plan_json(report: Report, wording: Wording) -> dict[str, Any]:
     """A frozen plan as a file holds it: what identifies it, and what it would do."""
     plan = report.plan
     return {
         "planId": report.run_id,
         "hash": plan.hash if plan else None,
         "until": plan.until if plan else None,
-        **{name: value for name, value in report_json(report).items() if name not in ("runId", "plan", "samples")},
+        **{
+            name: value
+            for name, value in report_json(report, wording).items()
+            if name not in ("runId", "plan", "samples")
+        },
     }
 
 
-def report_json(report: Report) -> dict[str, Any]:
-    """A report as scripts read it; the names are a contract."""
+def report_json(report: Report, wording: Wording) -> dict[str, Any]:
+    """A report as scripts read it, its messages in the words of a front end; the names are a contract."""
     counts = asdict(report.counts)
     result: dict[str, Any] = {
         "runId": report.run_id,
@@ -92,7 +98,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "dryRun": report.dry_run,
         "counts": counts,
         "durationSeconds": report.duration,
-        "message": report.message,
+        "message": worded(report.message, wording) if report.message else None,
+        "remedy": _remedy_json(report.remedy, wording),
         "startedAt": report.started.isoformat() if report.started else None,
         "repeats": report.repeats,
         "undoes": report.undoes,
@@ -101,16 +108,16 @@ def report_json(report: Report) -> dict[str, Any]:
         "sourceVersion": report.version,
         "plan": plan_kept_json(report),
         "parts": [part_json(part) for part in report.parts],
-        "notices": [issue_json(notice) for notice in report.notices],
+        "notices": [issue_json(notice, wording) for notice in report.notices],
         "rules": [{"rule": r.rule, "severity": r.severity, "count": r.count} for r in report.rules],
-        "issues": [issue_json(issue) for issue in report.issues],
+        "issues": [issue_json(issue, wording) for issue in report.issues],
     }
     if report.origin:
         result |= origin_json(report)
     if report.mapping:
         result["mapping"] = mapping_json(report.mapping)
     if report.dry_run or report.plan:
-        result["samples"] = [_sample_json(sample) for sample in report.samples]
+        result["samples"] = samples_json(report)
         result["changes"] = [change_json(change) for change in report.changes]
     return result
 
@@ -192,13 +199,31 @@ def source_record_count(report: Report) -> int:
     return sum(own) if own else report.counts.read
 
 
-def _sample_json(sample: dict[str, Any]) -> dict[str, Any]:
-    return {("row" if name == "row_number" else name): value for name, value in sample.items()}
+def samples_json(report: Report) -> list[dict[str, Any]]:
+    """The first records of a plan, as they would be stored."""
+    return [
+        {("row" if name == "row_number" else name): value for name, value in sample.items()}
+        for sample in report.samples
+    ]
 
 
-def issue_json(issue: Issue) -> dict[str, Any]:
-    """An issue as scripts read it."""
-    return asdict(issue)
+def issue_json(issue: Issue, wording: Wording) -> dict[str, Any]:
+    """An issue as scripts read it, in the words of a front end."""
+    return asdict(issue.worded(wording)) | {"remedy": _remedy_json(issue.remedy, wording)}
+
+
+def error_json(error: CmdbError, wording: Wording) -> dict[str, Any]:
+    """An error as scripts read it, in the words of a front end."""
+    return {
+        "code": error.code,
+        "message": worded(error.message, wording),
+        "parameters": error.parameters,
+        "remedy": _remedy_json(error.remedy, wording),
+    }
+
+
+def _remedy_json(remedy: Remedy | None, wording: Wording) -> dict[str, Any] | None:
+    return remedy.to_json(wording) if remedy else None
 
 
 def change_json(change: Change) -> dict[str, Any]:

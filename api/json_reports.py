@@ -79,7 +79,9 @@ def time_from_json(text: str | None) -> datetime | None:
 
 
 def _issue(data: dict[str, Any]) -> Issue:
-    return Issue(**data | {"severity": Severity(data["severity"])})
+    # What an issue proposes is in its message.
+    known = {name: value for name, value in data.items() if name != "remedy"}
+    return Issue(**known | {"severity": Severity(data["severity"])})
 
 
 def _mapping(data: dict[str, Any] | None) -> Mapping | None:

@@ -24,6 +24,7 @@ from schemas.filters import Filter, parse
 from schemas.issues import Issue, Severity
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob, WriteOptions
 from schemas.read_options import ReadOptions, SheetOptions
+from schemas.remedies import NEUTRAL
 from schemas.reports import Change, Counts, Exported, Outcome, Progress, Report, Status, silent
 from schemas.resources import resource
 from schemas.settings import Settings
@@ -91,7 +92,7 @@ def import_file(
     """Import a file, or with `dry_run` find out what that would do."""
     used = settings or settings_of_the_process()
     with database(used) as url:
-        return pipelines.import_file(_import(job), url, used, progress=progress)
+        return pipelines.import_file(_import(job), url, used, progress=progress).worded(NEUTRAL)
 
 
 def plan_file(job: ImportJob | Path | str, *, settings: Settings | None = None, progress: Progress = silent) -> Report:
@@ -110,7 +111,7 @@ def apply_plan(
     elif not isinstance(job, ApplyJob):
         job = ApplyJob(plan=UUID(str(job)))
     with database(used) as url:
-        return pipelines.apply_plan(job, url, used, progress=progress)
+        return pipelines.apply_plan(job, url, used, progress=progress).worded(NEUTRAL)
 
 
 def sync(job: SyncJob | str, *, settings: Settings | None = None, progress: Progress = silent) -> Report:
@@ -118,7 +119,7 @@ def sync(job: SyncJob | str, *, settings: Settings | None = None, progress: Prog
     used = settings or settings_of_the_process()
     asked = job if isinstance(job, SyncJob) else SyncJob(url=job)
     with database(used) as url:
-        return pipelines.sync_source(asked, url, used, progress=progress)
+        return pipelines.sync_source(asked, url, used, progress=progress).worded(NEUTRAL)
 
 
 def undo(
@@ -129,7 +130,7 @@ def undo(
     if not isinstance(job, UndoJob):
         job = UndoJob(run=UUID(job.run_id if isinstance(job, Report) else str(job)))
     with database(used) as url:
-        return undoing.undo(job, url, used, progress=progress)
+        return undoing.undo(job, url, used, progress=progress).worded(NEUTRAL)
 
 
 def export_file(job: ExportJob, *, settings: Settings | None = None, progress: Progress = silent) -> Exported:

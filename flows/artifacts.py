@@ -13,10 +13,12 @@ from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.commands import OPERATORS
 from flows.ends import is_preview
 from flows.registry import BULK, UNDO, Job
 from schemas.issues import Issue, Severity
 from schemas.jobs import ApplyJob, ExportJob, SyncJob, UndoJob
+from schemas.remedies import worded
 from schemas.reports import Change, Exported, Outcome, Report
 from schemas.settings import settings
 from tasks.markdown import escaped
@@ -69,6 +71,7 @@ def key_part(name: str) -> str:
 
 def publish_report(report: Report, job: Job | None, url: str) -> None:
     """Keep the report of a run, and tables of its first changes and rejected rows, where there are any."""
+    report = report.worded(OPERATORS)
     key, title = artifact_key(job, report), escaped(f"{report.resource_type or 'records'} from {report.source}")
     create_markdown_artifact(key=key, markdown=report_markdown(report), description=title)
     with database_errors(), engine(url).connect() as connection:
@@ -79,7 +82,7 @@ def publish_report(report: Report, job: Job | None, url: str) -> None:
         what = "Planned changes" if report.is_planned else "Changes"
         _publish_table(f"changes-{key}", changes_table(changes), f"{what} of {title}. {_all_in_cmdb(report.run_id)}")
     if errors:
-        table = rejected_table(errors)
+        table = rejected_table([error.worded(OPERATORS) for error in errors])
         _publish_table(f"rejected-{key}", table, f"Rejected rows of {title}. {_all_rejects(report)}")
 
 
@@ -90,7 +93,15 @@ def _publish_table(key: str, table: list[dict[str, Any]], description: str) -> N
 def publish_failure(job: Job, run_id: UUID, message: str) -> None:
     """Keep a report of a run that failed before the ledger knew of it."""
     name = escaped(job.what if isinstance(job, ExportJob) else job.source)
-    lines = [f"# {name}: failed", "", escaped(message), "", "Nothing was changed.", "", f"Run `{run_id}`."]
+    lines = [
+        f"# {name}: failed",
+        "",
+        escaped(worded(message, OPERATORS)),
+        "",
+        "Nothing was changed.",
+        "",
+        f"Run `{run_id}`.",
+    ]
     create_markdown_artifact(key=artifact_key(job), markdown="\n".join(lines), description=name)
 
 

@@ -8,10 +8,12 @@ from typing import Any
 from prefect import states
 from prefect.client.schemas.objects import State
 
+from flows.commands import OPERATORS
 from flows.registry import NEEDS_INPUT, Job
 from schemas.errors import Cancelled, CmdbError, MappingError, UnderWay, UnknownType
 from schemas.jobs import ApplyJob, ExportJob
 from schemas.outcome_messages import counts_sentence, export_sentence
+from schemas.remedies import worded
 from schemas.reports import Exported, Outcome, Report, Status
 from tasks.prefect_tasks import message_of_error
 
@@ -52,27 +54,30 @@ def end_of_result(result: Report | Exported) -> End:
 
 
 def _end_of_report(report: Report) -> End:
-    name = _NAMES.get(report.outcome) if report.outcome else None
+    name, message = _NAMES.get(report.outcome) if report.outcome else None, report.message
+    # The state is for Prefect's page; the API puts the message in the words of its caller.
+    report = report.worded(OPERATORS)
     if report.status is Status.COMPLETED:
         said = report.message if report.outcome is Outcome.UNCHANGED else counts_sentence(report)
         return End(states.Completed(message=said, data=report.run_id), "completed")
     if report.status is Status.CANCELLED:
-        return End(states.Cancelled(name=name or "Cancelled", message=report.message), "cancelled", report.message)
+        return End(states.Cancelled(name=name or "Cancelled", message=report.message), "cancelled", message)
     said = ". ".join(part.rstrip(".") for part in (report.message, counts_sentence(report)) if part)
-    return End(states.Failed(name=name or "Failed", message=said, data=report.run_id), "failed", report.message)
+    return End(states.Failed(name=name or "Failed", message=said, data=report.run_id), "failed", message)
 
 
 def end_of_error(error: CmdbError | MemoryError, job: Job) -> End:
     """Return how a run ends that an error stopped which is no fault of the program."""
     message = message_of_error(error)
+    shown = worded(message, OPERATORS) if message else message
     if isinstance(error, UnderWay):
-        return End(states.Cancelled(name="Skipped", message=message, data=error), "cancelled", message)
+        return End(states.Cancelled(name="Skipped", message=shown, data=error), "cancelled", message)
     if isinstance(error, Cancelled):
-        return End(states.Cancelled(message=message, data=error), "cancelled", message)
+        return End(states.Cancelled(message=shown, data=error), "cancelled", message)
     if isinstance(error, MappingError | UnknownType) and is_preview(job):
-        return End(states.Completed(name=NEEDS_INPUT, message=message, data=error), "failed", message, error.code)
+        return End(states.Completed(name=NEEDS_INPUT, message=shown, data=error), "failed", message, error.code)
     code = error.code if isinstance(error, CmdbError) else None
-    return End(states.Failed(message=message, data=error), "failed", message, code)
+    return End(states.Failed(message=shown, data=error), "failed", message, code)
 
 
 def is_preview(job: Job) -> bool:

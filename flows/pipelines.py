@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID, uuid4
 
+from flows.commands import OPERATORS
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Outcome, Progress, Report, silent
 from schemas.settings import Settings
@@ -51,7 +53,8 @@ def sync_source(
     Prefect knows of the run.
     """
     run_id = run_id or uuid4()
-    with noticed(job, url, run_id, seen(job)), open_run(job, url, settings, progress, run_id) as run:
+    known = replace(seen(job), wording=OPERATORS)
+    with noticed(job, url, run_id, known), open_run(job, url, settings, progress, run_id) as run:
         acquire_sync_lock(run, job)
         keep_definition(run, job)
         fetched = steps.fetch(run, job)

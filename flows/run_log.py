@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from prefect.exceptions import CancelledRun, FailedRun
 from prefect.logging import get_run_logger
 
+from flows.commands import OPERATORS
 from flows.ends import is_preview
 from flows.registry import UNDO, Job
 from schemas.errors import CmdbError
@@ -105,7 +106,7 @@ def fetched_lines(fetched: Fetched | None) -> Iterator[Line]:
         return
     yield logging.INFO, f"Fetched {some_of([file.name for file in fetched.files], _MOST)}"
     for issue in fetched.failures[:_MOST]:
-        yield logging.WARNING, issue.message
+        yield logging.WARNING, issue.worded(OPERATORS).message
 
 
 def source_lines(sources: Sources) -> Iterator[Line]:
@@ -139,6 +140,7 @@ def mapping_lines(mapped: tuple[MappedSource, ...]) -> Iterator[Line]:
 
 def report_lines(report: Report) -> Iterator[Line]:
     """Say what was wrong, what was done, and how to undo it."""
+    report = report.worded(OPERATORS)
     for severity, level in ((Severity.ERROR, logging.WARNING), (Severity.WARNING, logging.WARNING)):
         rules = [f"{each.rule} {each.count:,}" for each in report.rules if each.severity is severity]
         if rules:

@@ -17,6 +17,7 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 from sqlalchemy import Connection
 
+from flows.commands import OPERATORS
 from flows.registry import SYNC_NOTICE
 from flows.sync_watch import job_of, page_of
 from schemas.jobs import SyncJob
@@ -48,7 +49,7 @@ def sync_notice(run: Annotated[UUID, Field(description="The run that Prefect tak
                 break
             time.sleep(_LOOK)
     if not goes_on and not is_told:
-        seen = Circumstances(page_of(str(run)), warn=get_run_logger().warning)
+        seen = Circumstances(page_of(str(run)), wording=OPERATORS, warn=get_run_logger().warning)
         limit = report.message if report and _ended_abruptly(report) else None
         tell(job, Event.CRASHED, run, seen, report, limit or sentence(Outcome.CRASHED))
 

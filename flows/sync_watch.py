@@ -60,7 +60,7 @@ def circumstances(job: SyncJob) -> Circumstances:
     with get_client(sync_client=True) as client:
         states = client.read_flow_run_states(UUID(flow_run.id))
     was_late = any(state.name == "Late" for state in states)
-    return Circumstances(page_of(flow_run.id), was_late, get_run_logger().warning)
+    return Circumstances(page_of(flow_run.id), was_late, warn=get_run_logger().warning)
 
 
 def page_of(run_id: str) -> str | None:

@@ -64,3 +64,45 @@ class Unknown(StrEnum):
     IGNORE = "ignore"
     WARN = "warn"
     REFUSE = "refuse"
+
+
+LABELS: dict[type[StrEnum], dict[str, str]] = {
+    Mode: {
+        Mode.UPSERT: "Create new records and update known ones",
+        Mode.CREATE: "Create new records only",
+        Mode.UPDATE: "Update known records only",
+        Mode.SYNC: "Sync: create, update, and retire records missing from the source",
+    },
+    OnError: {
+        OnError.CONTINUE: "Import the other rows",
+        OnError.ABORT: "Import nothing",
+    },
+    Empty: {
+        Empty.CLEAR: "Clear the stored value",
+        Empty.KEEP: "Keep the stored value",
+    },
+    Stale: {
+        Stale.REFUSE: "Leave them alone",
+        Stale.OVERWRITE: "Overwrite them",
+    },
+    Missing: {
+        Missing.RETIRE: "Retire them: keep them, but not in lists",
+        Missing.DELETE: "Delete them",
+        Missing.IGNORE: "Leave them as they are",
+    },
+    Overlap: {
+        Overlap.REFUSE: "Skip this run",
+        Overlap.QUEUE: "Queue this run",
+    },
+    Drift: {
+        Drift.REFUSE: "Change nothing",
+        Drift.SKIP: "Leave them out",
+        Drift.REBASE: "Plan again",
+    },
+    Unknown: {
+        Unknown.WARN: "Report and skip them",
+        Unknown.IGNORE: "Skip them",
+        Unknown.REFUSE: "Stop the import",
+    },
+}
+"""How people choose among the members of each enum, below the title of an option; the default of imports is first."""

@@ -17,13 +17,17 @@
     │   └── StorageFull       no room on a disk
     └── Transient             a passing fault: the same step, tried again, may succeed
 
-Rejected rows are data (`schemas.reports.Issue`), never exceptions. A message is one sentence or two that say what to
-do next; it never holds a password or a stack trace.
+Rejected rows are data (`schemas.issues.Issue`), never exceptions. A message is one sentence or two that say what to do
+next; it never holds a password or a stack trace. Where it proposes an option or an action, it has a marker of
+`schemas.remedies`, for which each front end has its own words.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
+
+from schemas.remedies import NEUTRAL, Remedy, remedy_of, worded
 
 if TYPE_CHECKING:
     from schemas.mapping import Mapping
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cancelled",
     "CmdbError",
+    "Code",
     "DatabaseDown",
     "Forbidden",
     "MappingError",
@@ -48,22 +53,52 @@ __all__ = [
 ]
 
 
-class CmdbError(Exception):
-    """The root of the tree; its text is meant for the person who asked, its code for programs."""
+class Code(StrEnum):
+    """The kinds of errors, as programs tell them apart; a code never changes its meaning."""
 
-    code: ClassVar[str] = "failed"
+    FAILED = "failed"
+    FORBIDDEN = "forbidden"
+    WRONG_REQUEST = "wrong-request"
+    UNKNOWN_TYPE = "unknown-type"
+    RUN_FAILED = "run-failed"
+    UNAVAILABLE = "unavailable"
+    STORAGE_FULL = "storage-full"
+
+
+class CmdbError(Exception):
+    """The root of the tree: a code and parameters for programs, and a message for the person who asked.
+
+    `message` has the markers of its remedy; as a text, an error has the names of the fields of jobs in their place.
+    `parameters` are JSON values by name.
+    """
+
+    code: ClassVar[Code] = Code.FAILED
+
+    def __init__(self, message: str = "", **parameters: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.parameters = parameters
+
+    def __str__(self) -> str:
+        """Return the message in neutral words."""
+        return worded(self.message, NEUTRAL)
+
+    @property
+    def remedy(self) -> Remedy | None:
+        """The options and actions that the message proposes, if any."""
+        return remedy_of(self.message)
 
 
 class Forbidden(CmdbError):
     """Whoever asks lacks the permission."""
 
-    code = "forbidden"
+    code = Code.FORBIDDEN
 
 
 class UsageError(CmdbError):
     """The request is wrong: correct it and ask again."""
 
-    code = "wrong-request"
+    code = Code.WRONG_REQUEST
 
 
 class UnknownType(UsageError):
@@ -72,10 +107,10 @@ class UnknownType(UsageError):
     `candidates` are the types that fit best, each with what is missing: field names, or nothing.
     """
 
-    code = "unknown-type"
+    code = Code.UNKNOWN_TYPE
 
     def __init__(self, message: str, candidates: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(message, candidates={name: list(missing) for name, missing in candidates})
         self.candidates = candidates
 
 
@@ -87,7 +122,7 @@ class MappingError(UsageError):
     """
 
     def __init__(self, message: str, mapping: Mapping | None = None, missing: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(message, missing=list(missing))
         self.mapping = mapping
         self.missing = missing
 
@@ -95,7 +130,7 @@ class MappingError(UsageError):
 class RunFailed(CmdbError):
     """The run began, and nothing of it was applied."""
 
-    code = "run-failed"
+    code = Code.RUN_FAILED
 
 
 class SourceError(RunFailed):
@@ -125,7 +160,7 @@ class Cancelled(RunFailed):
 class Unavailable(CmdbError):
     """Something this run needs does not answer."""
 
-    code = "unavailable"
+    code = Code.UNAVAILABLE
 
 
 class DatabaseDown(Unavailable):
@@ -135,10 +170,10 @@ class DatabaseDown(Unavailable):
 class StorageFull(Unavailable):
     """No room on a disk that the run writes to."""
 
-    code = "storage-full"
+    code = Code.STORAGE_FULL
 
 
 class Transient(CmdbError):
     """A passing fault (lost connection, deadlock): the same step, tried again, may succeed."""
 
-    code = "unavailable"
+    code = Code.UNAVAILABLE

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 
 import polars as pl
+
+from schemas.remedies import Remedy, Wording, remedy_of, worded
 
 LEFT_OUT = "left_out"
 """The rule of a notice that names what of a document is not read."""
@@ -52,6 +54,15 @@ class Issue:
     value: str | None = None
     suggestion: str | None = None
     part: int = 0
+
+    @property
+    def remedy(self) -> Remedy | None:
+        """The options and actions that the message proposes, if any."""
+        return remedy_of(self.message)
+
+    def worded(self, wording: Wording) -> Issue:
+        """Return the issue with its message in the words of a front end."""
+        return replace(self, message=worded(self.message, wording))
 
 
 def issues_frame(issues: list[Issue] | tuple[Issue, ...] = ()) -> pl.DataFrame:

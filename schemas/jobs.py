@@ -33,11 +33,11 @@ class LoadOptions(Options):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     resource_type: Annotated[str | None, Option(Group.LOADING, flag="type", short="t")] = Field(
-        None, title="Type", description="Resource type. Default: detected from the source.", examples=["vpc"]
+        None, title="Type of the records", description="Resource type. Default: detected.", examples=["vpc"]
     )
     mode: Annotated[Mode, Option(Group.LOADING)] = Field(
         Mode.UPSERT,
-        title="Mode",
+        title="Import mode",
         description="Create, update, both (upsert), or sync: also retire or delete records missing from the source.",
     )
     columns: Annotated[
@@ -80,7 +80,7 @@ class LoadOptions(Options):
     )
     stale: Annotated[Stale, Option(Group.LOADING)] = Field(
         Stale.REFUSE,
-        title="Stale rows",
+        title="Records changed since the export",
         description="Refuse or overwrite records that changed since the export.",
     )
     missing: Annotated[Missing, Option(Group.SYNCING)] = Field(

@@ -48,7 +48,7 @@ class ReadOptions(Options):
         False, title="No header", description="The first row is a record; columns are called column 1, column 2 …"
     )
     columns: Annotated[tuple[str, ...], Option(Group.READING, value="A,B", commas=True)] = Field(
-        (), title="Column names", max_length=1_000, description="Column names of a file without a header."
+        (), title="Names of the columns", max_length=1_000, description="Column names of a file without a header."
     )
     sheet: Annotated[str | None, Option(Group.READING, value="NAME[=TYPE]")] = Field(
         None, title="Sheet", max_length=255, description="Sheet of a workbook to read."
@@ -63,7 +63,10 @@ class ReadOptions(Options):
         None, title="List in JSON", max_length=255, description="Member of a JSON document that holds the records."
     )
     null: Annotated[tuple[str, ...], Option(Group.READING, value="WORD")] = Field(
-        (), title="Null words", max_length=20, description="Word that means an empty cell, also in text fields."
+        (),
+        title="Words for an empty cell",
+        max_length=20,
+        description="Word that means an empty cell, also in text fields.",
     )
     decimal_comma: Annotated[bool, Option(Group.READING)] = Field(
         False, title="Decimal comma", description="Read 1.000,5 as 1000.5: the comma is the decimal sign."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ from schemas.choices import Mode
 from schemas.issues import Issue, Severity
 from schemas.mapping import Mapping
 from schemas.phases import Phase
+from schemas.remedies import Remedy, Wording, remedy_of, worded
 from schemas.sources import Origin
 
 
@@ -155,6 +156,20 @@ class Report:
     plan: FrozenPlan | None = None
     sync: str | None = None
     version: str | None = None
+
+    @property
+    def remedy(self) -> Remedy | None:
+        """The options and actions that the message proposes, if any."""
+        return remedy_of(self.message)
+
+    def worded(self, wording: Wording) -> Report:
+        """Return the report with its messages in the words of a front end."""
+        return replace(
+            self,
+            message=worded(self.message, wording) if self.message else self.message,
+            issues=tuple(issue.worded(wording) for issue in self.issues),
+            notices=tuple(notice.worded(wording) for notice in self.notices),
+        )
 
     @property
     def state(self) -> str:

@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         description="Where people reach the page and the API, as https://host/path, for links in Prefect; "
         "the address of the API by default.",
     )
-    prefect_port: int = Field(4200, ge=1, le=65_535, description="The port of the Prefect server of `cmdb up`.")
+    prefect_port: int = Field(4200, ge=1, le=65_535, description="The port of the Prefect server that cmdb starts.")
     prefect_url: str | None = Field(
         None,
         pattern=r"^https?://[^/?#]+(/[^?#]*)?$",
@@ -151,13 +151,13 @@ class Settings(BaseSettings):
     prefect_keep_days: int = Field(
         400,
         ge=0,
-        description="How long the Prefect server of `cmdb up` keeps runs with their logs and artifacts; 0 keeps them "
-        "for good. The API shows a run while Prefect keeps it.",
+        description="How long the Prefect server that cmdb starts keeps runs with their logs and artifacts; 0 keeps "
+        "them for good. The API shows a run while Prefect keeps it.",
     )
-    prefect_event_days: float = Field(7, gt=0, description="How long the Prefect server of `cmdb up` keeps events.")
+    prefect_event_days: float = Field(7, gt=0, description="How long the Prefect server that cmdb starts keeps events.")
     api_keys: tuple[ApiKey, ...] = Field(
         (),
-        description="Who may use the API, as a JSON list of name:scopes:hash; `cmdb key NAME` makes one. "
+        description="Who may use the API, as a JSON list of name:scopes:hash, as it is printed for a new key. "
         "Scopes are read, write and admin, joined by +.",
     )
     api_hosts: tuple[str, ...] = Field(
@@ -396,5 +396,5 @@ def _what_is_wrong(place: tuple[int | str, ...], message: str) -> str:
     name, *inner = place or ("",)
     at = f" ({', '.join(map(str, inner))})" if inner else ""
     if name == "api_keys":
-        message = "write name:scopes:hash, as `cmdb key NAME` prints it; the hash is not the key"
+        message = "write name:scopes:hash, as it was printed for the new key; the hash is not the key"
     return f"CMDB_{str(name).upper()}{at}: {validation_message(message)}"

@@ -77,7 +77,8 @@ def _without_trace(step: Step) -> Step:
                 get_run_logger().warning("Attempt %s of %s: %s", task_run.run_count, len(_DELAYS) + 1, error)
             return states.Failed(data=error, message=str(error))
         except (CmdbError, MemoryError) as error:
-            return states.Failed(data=error, message=message_of_error(error))
+            message = str(error) if isinstance(error, CmdbError) else message_of_error(error)
+            return states.Failed(data=error, message=message)
 
     return ended  # type: ignore[return-value]  # it has the signature of the step
 
@@ -86,7 +87,7 @@ def message_of_error(error: BaseException) -> str | None:
     """Return what a person reads about an error that ended a run; None for a fault of the program."""
     if isinstance(error, MemoryError):
         return sentence(Outcome.LIMITED, NO_MEMORY)
-    return str(error) if isinstance(error, CmdbError) else None
+    return error.message if isinstance(error, CmdbError) else None
 
 
 WATCHED = registry.Steps(

@@ -6,6 +6,7 @@ from api.cli.backends.choice import backend
 from api.cli.render.reports import show_report
 from api.cli.terminal import err, out, print_json
 from api.cli.watch import Watch
+from api.cli.wording import COMMAND_LINE
 from api.json_output import report_json
 from schemas.jobs import ApplyJob, ImportJob, SyncJob
 from schemas.reports import Report, Status
@@ -21,7 +22,7 @@ def run_job(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:
     """Run a job, print its report, and end the command with the exit code of its status."""
     report = report_of(job, json)
     if json:
-        print_json(report_json(report))
+        print_json(report_json(report, COMMAND_LINE))
     else:
         show_report(out, report)
     raise Ended(exit_code(report))

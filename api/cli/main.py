@@ -33,7 +33,10 @@ from api.cli.groups import EXIT_CODES, SETUP, GroupedCommands
 from api.cli.render.plans import mapping_table
 from api.cli.streams import steady_streams
 from api.cli.terminal import err, print_json, print_plain
+from api.cli.wording import COMMAND_LINE
+from api.json_output import error_json
 from schemas.errors import CmdbError, MappingError, UsageError
+from schemas.remedies import worded
 from schemas.settings import settings
 from tasks.private_files import keep_private
 from tasks.security.account import VARIABLE, leave_root
@@ -109,14 +112,14 @@ def _run() -> None:
         sys.exit(_command()(prog_name="cmdb", standalone_mode=not json) or DONE)
     except CmdbError as error:
         if json:
-            print_json({"error": {"code": error.code, "message": str(error)}})
+            print_json({"error": error_json(error, COMMAND_LINE)})
         else:
-            err.print(f"[bold red]Error:[/bold red] {escape(str(error))}", soft_wrap=True)
+            err.print(f"[bold red]Error:[/bold red] {escape(worded(error.message, COMMAND_LINE))}", soft_wrap=True)
         if isinstance(error, MappingError) and error.mapping and error.mapping.matches and not json:
             err.print(mapping_table(error.mapping))
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
     except _Misused as error:
-        print_json({"error": {"code": UsageError.code, "message": error.format_message()}})
+        print_json({"error": error_json(UsageError(error.format_message()), COMMAND_LINE)})
         sys.exit(error.exit_code)
     except (typer.Abort, SystemExit) as end:
         # Typer makes this of Ctrl-C.

@@ -37,6 +37,7 @@ from api.rest.security.access_log import Audited, AuditLog
 from api.rest.security.guard import Guard, check_binding
 from api.rest.security.nul import NoNul
 from api.rest.service import Service
+from api.rest.wording import HEADER, Worded
 from deployments.definitions import POOL
 from flows.fair_queues import take_turns
 from flows.runs import Runs, prefect
@@ -77,7 +78,7 @@ def create(settings: Settings, url: str) -> ASGIApp:
     app.state.settings = settings
     app.state.access = access
     app.state.audit = AuditLog(url, stdout=settings.audit_stdout)
-    return _with_cors(Guard(Audited(NoNul(app), app.state.audit), settings, access), settings)
+    return _with_cors(Guard(Audited(NoNul(Worded(app)), app.state.audit), settings, access), settings)
 
 
 def routed(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
@@ -107,7 +108,7 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
         app,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Range"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Range", HEADER],
         expose_headers=["Location", "Content-Disposition"],
     )
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
+from api.rest.wording import Remedy, remedy_in, say
 from schemas.errors import CmdbError, Forbidden, RunFailed, StorageFull, Transient, Unavailable, UnknownType, UsageError
 from schemas.wording import validation_message
 
@@ -29,6 +30,8 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What went wrong this time, and what to do.")
     instance: str | None = Field(None, description="The path of the request.")
+    parameters: dict[str, Any] | None = Field(None, description="What the detail is about, by name.")
+    remedy: Remedy | None = Field(None, description="The options and operations that the detail proposes.")
     errors: list[dict[str, str]] | None = Field(None, description="Each wrong part of the request: where, and what.")
 
     model_config = {
@@ -73,9 +76,10 @@ def answer(
     status: int, detail: str, path: str, kind: str | None = None, headers: dict[str, str] | None = None, **more: Any
 ) -> JSONResponse:
     """Return a problem as a response."""
-    title = HTTPStatus(status).phrase
+    title, remedy = HTTPStatus(status).phrase, remedy_in(detail)
+    more |= {"remedy": remedy.model_dump(mode="json")} if remedy else {}
     type_ = f"urn:cmdb:problem:{kind or title.lower().replace(' ', '-')}"
-    problem = {"type": type_, "title": title, "status": status, "detail": detail, "instance": path, **more}
+    problem = {"type": type_, "title": title, "status": status, "detail": say(detail), "instance": path, **more}
     retry = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return JSONResponse(problem, status, media_type=MEDIA, headers=retry | (headers or {}))
 
@@ -95,7 +99,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(CmdbError)
     async def ours(request: Request, error: CmdbError) -> JSONResponse:
         status = next(status for group, status in _STATUS if isinstance(error, group))
-        return answer(status, str(error), request.url.path, error.code)
+        more: dict[str, Any] = {"parameters": error.parameters} if error.parameters else {}
+        return answer(status, error.message, request.url.path, error.code, **more)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:

@@ -16,6 +16,7 @@ from api.rest.models.plans import PlanDetail
 from api.rest.models.results import ImportSummary, Issue, Page, Part, PartSummary, RejectedRow, Result
 from api.rest.problems import Refused
 from api.rest.service import Service
+from api.rest.wording import remedy_in
 from flows.standing import Standing
 from schemas import issues as report_issues
 from schemas import reports, sources
@@ -70,7 +71,7 @@ async def result(
 def _result(report: Report, page: Page, standing: Standing, links: dict[str, str]) -> Result:
     shown = report.dry_run or report.plan is not None
     return Result(
-        **_common(report) | {"status": standing.status, "message": report.message or standing.message},
+        **_common(report) | {"status": standing.status, **_message(report.message or standing.message)},
         repeats=report.repeats,
         source_version=report.version,
         parts=[_part(part, report.origin) for part in report.parts],
@@ -79,7 +80,7 @@ def _result(report: Report, page: Page, standing: Standing, links: dict[str, str
         rules=[{"rule": each.rule, "severity": each.severity, "count": each.count} for each in report.rules],
         notices=issues(report.notices, types(report)),
         issues=page,
-        samples=json_output.report_json(report)["samples"] if shown else None,
+        samples=json_output.samples_json(report) if shown else None,
         changes=[_change(change, report) for change in report.changes] if shown else None,
         links=links,
     )
@@ -131,8 +132,12 @@ def _common(report: Report) -> dict[str, Any]:
         "applies": report.applies,
         "sync": report.sync,
         "plan": _plan(report),
-        "message": report.message,
+        **_message(report.message),
     }
+
+
+def _message(text: str | None) -> dict[str, Any]:
+    return {"message": text, "remedy": remedy_in(text)}
 
 
 def _plan(report: Report) -> PlanDetail | None:
@@ -171,7 +176,7 @@ def issues(found: Iterable[report_issues.Issue], names: tuple[str, ...]) -> list
 def _issue(issue: report_issues.Issue, names: tuple[str, ...]) -> Issue:
     told = asdict(issue)
     part = told.pop("part")
-    return Issue(**told, resource_type=names[part] if part < len(names) else None)
+    return Issue(**told, remedy=remedy_in(issue.message), resource_type=names[part] if part < len(names) else None)
 
 
 def rejected_row(found: dict[str, Any], names: tuple[str, ...]) -> RejectedRow:

@@ -110,7 +110,7 @@ def _check_content(folder: Path, file: str, name: str, declared: str, settings: 
     try:
         format = recognised(folder / file, name, work, settings)
     except SourceError as error:
-        raise Refused(415, str(error), "unreadable-file") from error
+        raise Refused(415, error.message, "unreadable-file") from error
     finally:
         shutil.rmtree(work)
     media = {format.facts.media, *format.facts.declared, *_ANY, *_PACKED}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from schemas.errors import SourceError
 from schemas.issues import Issue, Severity
+from schemas.remedies import option
 from tasks.formats.base import Source
 
 _CHUNK = 8 << 20
@@ -70,7 +71,9 @@ def as_text(source: Source) -> Text:
         path = transcoded(source, encoding or "utf-8")
         look = _scan_bytes(path)
         if look.nul is not None:
-            raise SourceError(f"{source.name} is not text in {encoding}: it contains NUL characters. Check --encoding.")
+            raise SourceError(
+                f"{source.name} is not text in {encoding}: it contains NUL characters. Check {option('read.encoding')}."
+            )
     if look.returns and not look.line_feeds:
         path = _with_line_feeds(source, path)
     return Text(path, (encoding or "utf-8").lower(), look.quotes, look.formulas, notices)
@@ -145,7 +148,7 @@ def _older_encoding(source: Source, look: _ByteScan) -> tuple[str, tuple[Issue, 
     with source.path.open("rb") as file:
         file.seek(bad)
         byte = file.read(1)[0]
-    remedy = "Save the file as UTF-8, or say which it is with --encoding cp1252."
+    remedy = f"Save the file as UTF-8, or say which it is with {option('read.encoding', 'cp1252')}."
     if look.beyond_ascii:
         raise SourceError(
             f"{source.name} is UTF-8 up to line {line}, which holds the byte 0x{byte:02X}: two encodings are mixed. "
@@ -157,7 +160,8 @@ def _older_encoding(source: Source, look: _ByteScan) -> tuple[str, tuple[Issue, 
             f"{_line_number(source.path, other)}: two encodings are mixed. {remedy}"
         )
     encoding = "cp1252" if _is_decodable(source.path, "cp1252") else "latin-1"
-    message = f"the file is not valid UTF-8 (line {line}) and was read as {encoding}; --encoding names another"
+    another = f"{option('read.encoding')} names another"
+    message = f"the file is not valid UTF-8 (line {line}) and was read as {encoding}; {another}"
     return encoding, (Issue("encoding", message, Severity.WARNING, row=line),)
 
 
@@ -200,7 +204,8 @@ def transcoded(source: Source, encoding: str) -> Path:
         else:
             what = f"line {line} holds what is none"
         raise SourceError(
-            f"{source.name} is not text in {encoding}: {what}. Leave --encoding out, or name the right one."
+            f"{source.name} is not text in {encoding}: {what}. Leave {option('read.encoding')} out, or "
+            "name the right one."
         ) from error
     return copy
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.issues import Issue, Severity
+from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import NOTE
 from schemas.spelling import plain
@@ -128,7 +129,8 @@ def refuse_a_record(name: str, where: str, row: int, cells: Sequence[str], *, su
     shown = ", ".join(f"'{cell.strip()[:_SHOWN]}'" for cell in cells[:4])
     raise SourceError(
         f"{name}: {where} {row} looks like a record, not a header: {shown}. If the file has no header, use "
-        f"--no-header, or name the columns with --columns. If {where} {row} is the header, use --header-row {row}."
+        f"{option('read.no_header')}, or name the columns with {option('read.columns')}. "
+        f"If {where} {row} is the header, use {option('read.header_row', str(row))}."
     )
 
 
@@ -149,5 +151,6 @@ def numbered(count: int) -> tuple[str, ...]:
 def column_list(name: str, columns: Sequence[str], width: int) -> tuple[str, ...]:
     """Return the names of the columns of a table without a header, as given or numbered; raises SourceError."""
     if columns and len(columns) != width:
-        raise SourceError(f"{name} has {width} columns, and --columns names {len(columns)}: name each of them.")
+        given = f"{option('read.columns')} names {len(columns)}"
+        raise SourceError(f"{name} has {width} columns, and {given}: name each of them.")
     return tuple(columns) or numbered(width)

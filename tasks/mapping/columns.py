@@ -13,6 +13,7 @@ from schemas.errors import MappingError
 from schemas.issues import Issue, Severity
 from schemas.mapping import Join, Mapping, Match, constant
 from schemas.model.resource import Resource
+from schemas.remedies import option
 from schemas.sources import NOTE, ROW, UNTOUCHED, Extracted
 from schemas.spelling import nearest, plain
 from schemas.wording import some_of
@@ -180,7 +181,8 @@ def _require_needed_fields(mapping: Mapping, resource: Resource, mode: Mode, col
         raise MappingError(
             f"No column fills {_quoted_names(tuple(missing))}, which {resource.type} needs.{perhaps} "
             f"The columns are {_quoted_names(columns)}: "
-            f'name one with --map "COLUMN={first}", or give a value for all rows with --set {first}=VALUE.',
+            f"name one with {option('columns', f'COLUMN={first}')}, or give a value for all rows with "
+            f"{option('constants', f'{first}=VALUE')}.",
             mapping,
             tuple(missing),
         )

@@ -16,6 +16,7 @@ from schemas.model.kinds.addresses import BLOCK
 from schemas.model.kinds.kind import Read
 from schemas.model.resource import SOURCE_ID, Resource
 from schemas.model.tables import LINEAGE
+from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import EXAMPLE, NOTE, Extracted
 from schemas.spelling import plain
@@ -311,6 +312,6 @@ def _unknown_type_error(extracted: Extracted, candidates: list[Candidate], colum
     message = f"The columns of {extracted.name} do not say which type its records are of: {shown}."
     message += f" Closest are {closest}." if best else ""
     if extracted.header_row and not names_fields(extracted.columns):
-        message += f" If row {extracted.header_row} is a record and not a header, use --no-header."
-    message += f" Give --type; the types are {', '.join(RESOURCES)}."
+        message += f" If row {extracted.header_row} is a record and not a header, use {option('read.no_header')}."
+    message += f" Give {option('resource_type')}; the types are {', '.join(RESOURCES)}."
     return UnknownType(message, tuple((each.resource.type, each.missing) for each in best))

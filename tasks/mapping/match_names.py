@@ -7,6 +7,7 @@ from collections import Counter
 
 from schemas.mapping import Match
 from schemas.model.resource import Resource
+from schemas.remedies import option
 from schemas.spelling import misspelt, plain
 
 
@@ -18,7 +19,7 @@ def duplicate_columns(matches: list[Match]) -> list[str]:
         if match.field in seen:
             messages.append(
                 f"Columns '{seen[match.field]}' and '{match.column}' are both mapped to {match.field}: "
-                f'keep one, and leave the other out with --map "{match.column}=".'
+                f"keep one, and leave the other out with {option('columns', f'{match.column}=')}."
             )
         seen.setdefault(match.field, match.column)
     return messages

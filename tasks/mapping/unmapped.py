@@ -35,9 +35,8 @@ def map_anyway(
     filled = _with_columns(source, needed)
     columns = dict(zip(filled.columns[len(source.columns) :], needed, strict=True))
     matches = tuple(Match(column, name, 1.0, "given") for column, name in columns.items())
-    return _with_notice(_all_faulty(filled, str(error)), f"{_sheet_prefix(source)}{resource.title}: {error}"), Mapping(
-        matches
-    )
+    notice = f"{_sheet_prefix(source)}{resource.title}: {error.message}"
+    return _with_notice(_all_faulty(filled, error.message), notice), Mapping(matches)
 
 
 def _mapping_of(source: Extracted, resource: Resource, options: MapOptions, mode: Mode) -> Mapping:

@@ -18,6 +18,7 @@ from schemas.errors import CmdbError
 from schemas.issues import NOT_WHOLE, Severity
 from schemas.jobs import SyncJob
 from schemas.outcome_messages import sentence
+from schemas.remedies import NEUTRAL, Action, ActionCall, Wording, worded
 from schemas.reports import Outcome, Report, Status
 from tasks.notifications.webhook import post
 from tasks.runtime.lifecycle import outcome_after
@@ -52,10 +53,14 @@ SAID = {
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What Prefect knows of a run: its page, and that it began late; `warn` is told what could not be told."""
+    """What Prefect knows of a run, its page and that it began late; `warn` gets what could not be sent.
+
+    `wording` has the words of those who read the notices.
+    """
 
     link: str | None = None
     late: bool = False
+    wording: Wording = NEUTRAL
     warn: Callable[[str], None] = logging.getLogger("cmdb").warning
 
 
@@ -132,9 +137,13 @@ def tell(
 def _payload(
     job: SyncJob, event: Event, run_id: UUID, seen: Circumstances, report: Report | None, message: str | None
 ) -> dict[str, Any]:
-    short = str(run_id)[:8]
-    links = {"prefect": seen.link, "report": f"cmdb show {short}" if report else None}
-    links["approve"] = f"cmdb approve {short}" if event is Event.HELD else None
+    show, approve = (seen.wording.name(ActionCall(action, str(run_id))) for action in (Action.SHOW_RUN, Action.APPROVE))
+    links = {
+        "prefect": seen.link,
+        "report": show if report else None,
+        "approve": approve if event is Event.HELD else None,
+    }
+    message = worded(message, seen.wording) if message else message
     text = f"Sync {job.source} {SAID[event]}{f': {message}' if message else '.'}"
     return {
         "event": event,
@@ -143,7 +152,7 @@ def _payload(
         "at": datetime.now(UTC).isoformat(),
         "text": text,
         "message": message,
-        "report": _summary(report) if report else None,
+        "report": _summary(report.worded(seen.wording)) if report else None,
         "links": {name: link for name, link in links.items() if link},
     }
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from schemas.choices import Drift
 from schemas.issues import Issue, Severity, issues_frame
+from schemas.remedies import Action, action, option
 from schemas.reports import Change
 from schemas.resources import RESOURCES
 from tasks.planning.missing_records import incomplete, is_frozen, targets_of
@@ -50,7 +51,8 @@ def moved_message(count: int) -> str:
     """Say how many records moved since a plan was made, and what to do."""
     return (
         f"{count:,} record{'' if count == 1 else 's'} changed since the plan was made. Nothing was applied: plan "
-        "again, or apply with --moved skip to leave them out, or --moved rebase to plan them again."
+        f"again, or apply with {option('moved', Drift.SKIP)} to leave them out, or "
+        f"{option('moved', Drift.REBASE)} to plan them again."
     )
 
 
@@ -83,7 +85,7 @@ class RunPlan:
             if load.plan:
                 taken = load.plan.delete + load.plan.retire
                 if why := self.run.job.held_back(load.plan.update, taken, load.plan.there):
-                    approve = f"`cmdb approve {str(self.run.run_id)[:8]}` applies exactly this plan."
+                    approve = f"{action(Action.APPROVE, str(self.run.run_id))} applies exactly this plan."
                     return f"{load.resource.title}: {why} Nothing was changed; {approve}"
         return None
 

@@ -23,6 +23,7 @@ from schemas.issues import ISSUE_SCHEMA, issues_frame
 from schemas.mapping import Mapping
 from schemas.model.fields import Spec
 from schemas.model.resource import Resource
+from schemas.remedies import option
 from schemas.sources import ROW
 from tasks.store.checks.projected_rows import projected_rows
 from tasks.store.merge.target import Target
@@ -124,7 +125,7 @@ def _rule_failures(rule: Rule) -> Iterator[None]:
 def _rule_failure(rule: Rule, what: str) -> RuleFailed:
     return RuleFailed(
         f"The rule '{rule.name}' ({rule.where}) failed, and nothing was changed: {what}. "
-        f"Correct it, or leave it out with --without-rule {rule.name}."
+        f"Correct it, or leave it out with {option('without_rules', rule.name)}."
     )
 
 

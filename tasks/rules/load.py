@@ -123,7 +123,7 @@ def _from_file(path: Path) -> ModuleType:
 def _failure(what: str, error: BaseException) -> RuleFailed:
     """Say what went wrong, and where in the user's own code."""
     place = _error_location(error)
-    message = str(error) if isinstance(error, RuleFailed) else f"{type(error).__name__}: {error}"
+    message = error.message if isinstance(error, RuleFailed) else f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         message = f"{type(error).__name__}: {error.msg}"
     return RuleFailed(f"{what} cannot be loaded{f' ({place})' if place else ''}: {message}")

@@ -65,4 +65,5 @@ def outcome_after(error: BaseException) -> tuple[Outcome, str | None]:
         return Outcome.CANCELLED, None
     if isinstance(error, MemoryError):
         return Outcome.LIMITED, NO_MEMORY
-    return _OUTCOMES.get(type(error), Outcome.FAILED), str(error)
+    message = error.message if isinstance(error, CmdbError) else str(error)
+    return _OUTCOMES.get(type(error), Outcome.FAILED), message

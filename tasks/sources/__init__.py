@@ -98,9 +98,8 @@ def _without_secrets(source: Connector, request: Request) -> Fetched | None:
         trace = "".join(traceback.format_exception(error))
         if _without_secret(trace, request.secret) == trace:
             raise
-        clean = (type(error) if isinstance(error, CmdbError) else SourceError)(
-            _without_secret(str(error), request.secret)
-        )
+        kind, message = (type(error), error.message) if isinstance(error, CmdbError) else (SourceError, str(error))
+        clean = kind(_without_secret(message, request.secret))
     raise clean
 
 

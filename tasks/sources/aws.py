@@ -117,9 +117,9 @@ def _accounts(request: Request) -> tuple[dict[str, Any], list[Issue], list[Unrea
         except CmdbError as error:
             if len(assumed) == 1:
                 raise
-            failures.append(Issue("account", str(error), value=role))
+            failures.append(Issue("account", error.message, value=role))
             # The account of a role is the fifth part of its ARN (IAM User Guide, IAM ARNs).
-            unread.append(Unread(str(error), constants={"account_id": role.split(":")[4]} if role else {}))
+            unread.append(Unread(error.message, constants={"account_id": role.split(":")[4]} if role else {}))
     return found, failures, unread
 
 
@@ -227,7 +227,7 @@ class _Reading:
                 # Other services than EC2 are not in every region.
                 whole = document.service == EC2 and _is_whole_region(error)
                 what = place.name if whole else f"{resource.type} of {place.name}"
-                text = str(error) if isinstance(error, CmdbError) else str(meaning(what, error))
+                text = error.message if isinstance(error, CmdbError) else str(meaning(what, error))
                 failures.append(Issue("region" if whole else "type", text, value=what))
                 unread.append(Unread(text, None if whole else resource.type, place.constants))
                 if whole:

@@ -53,7 +53,7 @@ def fetch_listed(request: Request, entries: list[Entry], copy: Copy) -> Fetched 
         try:
             _copy(request, entry, path, copy)
         except CmdbError as error:
-            failures.append(Issue("file", str(error), value=entry.name))
+            failures.append(Issue("file", error.message, value=entry.name))
             continue
         size += path.stat().st_size
         files.append(FetchedFile(path, entry.name, request.only))

@@ -72,7 +72,7 @@ class _Reading:
                 if output.count != total:
                     why = f"{name} of {self._request.shown} was changed while it was read, and may lack records."
             except CmdbError as error:
-                why = str(error)
+                why = error.message
             except (RequestError, ContentError, requests.RequestException) as error:
                 why = _meaning(f"{name} of {self._request.shown}", error, output.count)
         if why and not output.count:

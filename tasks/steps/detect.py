@@ -119,7 +119,7 @@ def _mapping(part: Extracted, resource: Resource, job: ImportJob) -> Mapping:
         return _mapped(part, resource, job)
     except MappingError as error:
         if error.mapping is None:
-            raise MappingError(f"{_place(part)}: {error}") from error
+            raise MappingError(f"{_place(part)}: {error.message}") from error
         return error.mapping
 
 

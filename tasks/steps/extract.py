@@ -15,6 +15,7 @@ from schemas.issues import Issue, Severity
 from schemas.jobs import ImportJob
 from schemas.model.resource import Resource
 from schemas.read_options import ReadOptions
+from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
 from schemas.settings import Settings
@@ -191,7 +192,7 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
     if by_name and by_name is not found and not _is_compatible(by_name, found):
         raise SourceError(
             f"{given.name} is named as {by_name.title}, and its content is {found.title}: "
-            f"rename it to {found.suffixes[0]}, or give --format {found.name}."
+            f"rename it to {found.suffixes[0]}, or give {option('read.format', found.name)}."
         )
     return (by_name if by_name and _is_compatible(by_name, found) else found), source, encoding
 
@@ -219,5 +220,7 @@ def _is_compatible(named: Format, found: Format) -> bool:
 def _checked_format(name: str, found: Format, source: Source) -> Format:
     wanted = format_named(name)
     if wanted is not found and not (wanted.facts.text and found.facts.text):
-        raise SourceError(f"{source.name} is {found.title}, not {wanted.title}: give --format {found.name}.")
+        raise SourceError(
+            f"{source.name} is {found.title}, not {wanted.title}: give {option('read.format', found.name)}."
+        )
     return wanted

@@ -15,6 +15,7 @@ from schemas.issues import Issue
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
 from schemas.model.resource import Resource
 from schemas.phases import Phase
+from schemas.remedies import option
 from schemas.resources import resource
 from schemas.sources import Extracted
 from tasks.formats.base import NOTHING, Described
@@ -129,7 +130,7 @@ def read(run: RunContext, job: SyncJob, fetched: Fetched) -> Sources:
 
 def _unread_notice(file: FetchedFile, error: CmdbError) -> Issue:
     """Return the notice of a file that could not be read."""
-    message = str(error) if file.name in str(error) else f"{file.name}: {error}"
+    message = error.message if file.name in error.message else f"{file.name}: {error.message}"
     return Issue("file", message, value=file.name)
 
 
@@ -156,7 +157,7 @@ def _type_of(part: Extracted) -> Resource:
 def _empty(file: FetchedFile) -> list[Extracted]:
     """A file of no records, of a type that is known: nothing is what the source has."""
     if file.resource_type is None:
-        raise UsageError(f"{file.name} is empty, and its type is not known: give one with --type.")
+        raise UsageError(f"{file.name} is empty, and its type is not known: give one with {option('resource_type')}.")
     return [
         Extracted(
             frame=NOTHING,

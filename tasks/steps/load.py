@@ -14,6 +14,7 @@ from schemas.choices import Drift
 from schemas.errors import PlanDrifted, RunFailed, TooManyErrors
 from schemas.issues import issues_frame
 from schemas.phases import Phase
+from schemas.remedies import option
 from schemas.reports import Outcome, Status
 from schemas.sources import ROW
 from tasks.planning.create_missing import without_unreferred
@@ -224,7 +225,8 @@ def _refused(checks: _Checks, broken: Broken) -> _Refused:
     return _Refused(
         checks.others_with(found),
         f"{broken.rejected:,} {load.resource.title} records no longer keep the rules, as what they go with was "
-        "changed since the plan was made. Nothing was changed: plan again, or leave them out with --moved skip.",
+        "changed since the plan was made. Nothing was changed: plan again, or leave them out with "
+        f"{option('moved', Drift.SKIP)}.",
     )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from schemas.errors import UsageError
 from schemas.issues import Issue
+from schemas.remedies import NEUTRAL, Wording
 from schemas.resources import RESOURCES
 from schemas.sources import ABOUT_NOTE, NOTE
 from tasks.atomic_write import atomic_path
@@ -70,12 +71,15 @@ Metadata = dict[str, Any]
 Writer = Callable[[list[Sheet], Path, Metadata], int]
 
 
-def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bool = True) -> int:
+def write_rejects(
+    connection: Connection, run_id: UUID, path: Path, *, guard: bool = True, wording: Wording = NEUTRAL
+) -> int:
     """Write the rejected rows of a run to a .csv or .xlsx file; returns how many there are.
 
     The file says of which type each row is and how its columns were mapped, so that it imports as it is once its cells
     are corrected. It is written aside and renamed when it is whole. With `guard`, an apostrophe stands before what a
     spreadsheet would run as a formula of a .csv file, which an import takes away; the cells of a workbook are text.
+    The reasons are in the words of a front end.
     """
     writers: dict[str, Writer] = {".csv": _write_csv, ".xlsx": _write_workbook}
     ending = rejects_ending(path)
@@ -87,7 +91,7 @@ def write_rejects(connection: Connection, run_id: UUID, path: Path, *, guard: bo
         Sheet(
             resource_type if len(parts) > 1 else "rejects",
             [name for name in columns if name not in _ADDED],
-            _rejected(connection, run_id, part),
+            _rejected(connection, run_id, part, wording),
         )
         for part, (resource_type, columns) in enumerate(parts)
     ]
@@ -119,11 +123,11 @@ def _metadata_of(connection: Connection, run_id: UUID) -> Metadata:
     }
 
 
-def _rejected(connection: Connection, run_id: UUID, part: int) -> Iterator[Rejected]:
+def _rejected(connection: Connection, run_id: UUID, part: int, wording: Wording) -> Iterator[Rejected]:
     """The rejected rows in the order of the source, a few thousand in memory at a time."""
     found = ledger.rejected_rows(connection, run_id, part)
     for (row, data), rows in groupby(found, key=lambda found: (found[0], found[1])):
-        yield Rejected(row, data, tuple(issue for _, _, issue in rows if issue))
+        yield Rejected(row, data, tuple(issue.worded(wording) for _, _, issue in rows if issue))
 
 
 def _write_csv(sheets: list[Sheet], path: Path, metadata: Metadata) -> int:

@@ -12,6 +12,7 @@ from schemas.issues import Issue, Severity, issues_frame
 from schemas.jobs import UndoJob
 from schemas.model.resource import Resource
 from schemas.phases import Phase
+from schemas.remedies import option
 from schemas.reports import Change, Counts, Outcome, PartReport, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings
@@ -134,13 +135,17 @@ def _ending(parts: list[PartReport], changes: list[Change], rules: Counter[str],
 
 def _conflicts(undo: TypeUndo) -> list[Issue]:
     """What stays as it is, and why; told one by one up to a number of each kind."""
-    force = "--force takes it back all the same"
-    edited = f"'{{}}' was edited since: it stays as it is; {force}"
-    referred = f"{undo.resource.title} '{{}}' stays: {{}} '{{}}' refers to it; {force}"
-    return [
-        *(Issue("edited_since", edited.format(key), row=row, value=key) for key, row in undo.moved(_MOST)),
-        *(Issue("referred_to", referred.format(key, kind, by), value=key) for key, kind, by in undo.kept(_MOST)),
+    force = f"{option('force')} undoes it all the same"
+    title = undo.resource.title
+    edited = [
+        Issue("edited_since", f"'{key}' was edited since: it stays as it is; {force}", row=row, value=key)
+        for key, row in undo.moved(_MOST)
     ]
+    referred = [
+        Issue("referred_to", f"{title} '{key}' stays: {kind} '{by}' refers to it; {force}", value=key)
+        for key, kind, by in undo.kept(_MOST)
+    ]
+    return edited + referred
 
 
 def _counts(found: UndoCounts) -> Counts:

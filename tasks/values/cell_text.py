@@ -16,6 +16,7 @@ from schemas.model.kinds.kind import Kind, each
 from schemas.model.kinds.numbers import ASN, INTEGER, NUMBER
 from schemas.model.kinds.text import TEXT
 from schemas.read_options import ReadOptions
+from schemas.remedies import option
 
 EMPTY_WORDS = frozenset(("null", "noobject", "n/a", "#n/a", "none", "-", "–", "—"))
 """What stands for an empty cell, in lower case: of databases, Nautobot's exports, spreadsheets and AWS's console."""
@@ -159,8 +160,8 @@ def readings(values: pl.Series, kind: Kind) -> pl.Series:
         other = head if not int(tail) else f"{head}.{tail}"
         if kind.name == ASN.name and sign == ".":
             other = f"{int(head) * 65_536 + int(tail)} (asdot)"
-        option = "--thousands ," if sign == "." else "--decimal-comma"
-        return f"may be {head}{tail} or {other}: say which with --thousands {sign} or {option}"
+        other_sign = option("read.thousands", ",") if sign == "." else option("read.decimal_comma")
+        return f"may be {head}{tail} or {other}: say which with {option('read.thousands', sign)} or {other_sign}"
 
     return each(values, shown)
 
@@ -237,7 +238,7 @@ def _without_words(text: pl.Series, kind: Kind, options: ReadOptions, notes: lis
     if kind.name == TEXT.name and not refers:
         kept = words & ~given
         if kept.any():
-            message = "is kept as text: give it with --null if it stands for an empty cell"
+            message = f"is kept as text: give it with {option('read.null')} if it stands for an empty cell"
             notes.append(Note("empty_word", kept, message, Severity.WARNING))
         words = words & False
     empty = words | given

@@ -35,6 +35,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, literal, select, text, union_all
 
+from api.cli.wording import COMMAND_LINE
 from schemas.issues import Issue
 from schemas.model.tables import RETIRED_AT, TABLES
 from schemas.resources import RESOURCES
@@ -92,7 +93,7 @@ def check_run(url: str, run: str, step: Mapping[str, Any], done: Done) -> None:
     """Compare the counts and every issue of a run."""
     with engine(url).connect() as connection:
         counts = ledger.read_report(connection, UUID(run)).counts
-        issues = ledger.read_issues(connection, UUID(run))
+        issues = [issue.worded(COMMAND_LINE) for issue in ledger.read_issues(connection, UUID(run))]
     names = {"create": "created", "update": "updated", "delete": "deleted", "retire": "retired"}
     shown = {names.get(name, name): count for name, count in asdict(counts).items() if count}
     if "counts" in step:

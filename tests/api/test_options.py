@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from enum import EnumType
+from enum import EnumType, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from api.rest.models.job_request import JobRequest
 from api.rest.models.plans import ApproveRequest
 from api.rest.models.runs import UndoRequest
 from api.rest.models.syncs import SyncRequest
+from schemas.choices import LABELS
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.options import declared_options, internal, nested_model, option_of
 from tests.api.support import Cli
@@ -124,24 +125,35 @@ def test_the_values_of_a_request_are_those_of_the_job() -> None:
 
 def test_the_page_offers_the_options_of_an_import() -> None:
     """Each option of an import is set by a field of the page, or is not on it for a reason."""
-    code = "".join((PAGE / name).read_text(encoding="utf-8") for name in ("import.js", "reading.js"))
+    code = "".join(
+        (PAGE / f"{name}.js").read_text(encoding="utf-8") for name in ("columns", "mapping", "confirm", "reading")
+    )
+    choices = re.search(r"^const CHOICES = \[(.*)\];$", code, re.MULTILINE)
+    assert choices
     members = {to_camel(each.member) for each in declared_options(ImportJob)}
     assert set(NOT_ON_THE_PAGE) <= members
     for name in members - set(NOT_ON_THE_PAGE):
-        sets = rf'(set|setAndRead)\("{name}"\)|(asked|flag|listTick)\([^()]*"{name}"|state\.{name}\b|^  {name}: \['
-        assert re.search(sets, code, re.MULTILINE), f"the page has no field for {name}"
+        sets = rf'(set|setAndRead)\("{name}"\)|(asked|picked|flag|listTick)\([^()]*"{name}"|state\.{name}\b'
+        assert f'"{name}"' in choices[1] or re.search(sets, code), f"the page has no field for {name}"
 
 
 def test_the_page_offers_each_choice() -> None:
-    """A list of choices has each of the enum; the empty one stands for the default."""
-    code = (PAGE / "import.js").read_text(encoding="utf-8")
+    """The schema of a request has a label for each value of an enum, the default first; the page reads them there."""
+    schema = ImportOptions.model_json_schema(by_alias=True)["properties"]
     enums = {to_camel(each.member): each for each in declared_options(ImportJob) if isinstance(each.type, EnumType)}
     assert enums
     for name, option in enums.items():
-        line = re.search(rf"^  {name}: \[.*$", code, re.MULTILINE)
-        assert line, f"the page has no choices for {name}"
-        offered_values = set(re.findall(r'\["(\w*)", "', line.group().partition("[[")[2].join(["[", ""])))
-        assert offered_values == {each.value for each in option.type} - {option.info.default.value} | {""}
+        values = [each["value"] for each in schema[name]["x-labels"]]
+        assert sorted(values) == sorted(option.type), name
+        assert values[0] == option.info.default == schema[name]["default"], name
+
+
+def test_each_choice_has_labels() -> None:
+    """Also those of syncs and plans, by which messages name them on the page."""
+    for job in JOBS:
+        for option in declared_options(job):
+            if isinstance(option.type, type) and issubclass(option.type, StrEnum):
+                assert set(LABELS[option.type]) == set(option.type), option.path
 
 
 @pytest.mark.parametrize("name", COMMANDS)

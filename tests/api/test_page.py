@@ -390,7 +390,7 @@ def test_a_file_that_needs_mapping(page: Page, system: System, look: Look, tmp_p
     path.write_text(f"thing,span,who\n{vpc_id(1)},10.1.0.0/16,012345678901\n{vpc_id(2)},10.2.0.0/16,012345678901\n")
     choose(page, path)
     heading(page, "Say what the columns are")
-    expect(page.get_by_role("alert")).to_contain_text("Choose the type of the records.")
+    expect(page.get_by_role("alert")).to_contain_text("“Type of the records”")
     look("2-columns-unknown")
     page.get_by_label("Type of the records").select_option("vpc")
     expect(page.get_by_label("Field of the column thing")).to_be_visible()

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from api.cli.wording import COMMAND_LINE
 from api.json_output import report_json
 from api.json_reports import report_from_json
+from api.rest.wording import HEADER, Name
 from tests.api.facade import Locked
 from tests.api.support import Cli
 from tests.support import execute, vpc, write_csv
@@ -31,8 +33,8 @@ def test_the_report_of_a_run(locked: Locked, preview: dict[str, Any]) -> None:
     for name in ("alice", "boss"):
         with locked.client(name) as client:
             for reference in (run, run[:8], "last"):
-                found = client.get(f"/api/runs/{reference}").json()
-                assert report_json(report_from_json(found)) == preview
+                found = client.get(f"/api/runs/{reference}", headers={HEADER: Name.MARKERS}).json()
+                assert report_json(report_from_json(found), COMMAND_LINE) == preview
             assert client.get("/api/runs/last", params={"applied": True}).status_code == 404
             assert [each["runId"] for each in client.get("/api/runs", params={"type": "vpcs"}).json()] == [run]
             assert client.get("/api/runs", params={"type": "site"}).json() == []

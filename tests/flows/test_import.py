@@ -232,9 +232,9 @@ def test_mappings_are_given_saved_and_used_again(database_url: str, tmp_path: Pa
     """Odd headers are mapped by the caller, saved under a name, and the name is enough the next time."""
     run = importer(database_url, tmp_path)
     odd = [{"Kennung": vpc_id(1), "Netz": "10.0.1.0/24", "Bemerkung": "x", "Alt": vpc_id(2), "Netz alt": "10.0.2.0/24"}]
-    with pytest.raises(UnknownType, match="Give --type"):
+    with pytest.raises(UnknownType, match="Give resource_type"):
         run(odd)
-    with pytest.raises(MappingError, match=r"No column fills 'vpc_id', 'cidr_block'.*--map"):
+    with pytest.raises(MappingError, match=r"No column fills 'vpc_id', 'cidr_block'.*columns=COLUMN=vpc_id"):
         run(odd, resource_type="VPCs")
     columns = {"Kennung": "vpc_id", "Netz": "CIDR block", "Bemerkung": "", "Alt": "", "Netz alt": ""}
     first = run(odd, resource_type="vpc", columns=columns, constants={"region": "us-east-1"}, save_mapping="net")

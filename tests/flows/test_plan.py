@@ -114,7 +114,7 @@ def test_nothing_that_is_no_plan_is_applied(database_url: str, tmp_path: Path) -
     planned, bare = pending(run), run([vpc(9)], dry_run=True)
     with pytest.raises(UsageError, match="Unknown run"):
         apply(database_url, replace(planned, run_id=str(uuid4())))
-    with pytest.raises(UsageError, match="has no plan: `cmdb plan FILE` makes one"):
+    with pytest.raises(UsageError, match="has no plan: plan makes one"):
         apply(database_url, bare)
     with pytest.raises(UsageError, match="is another one than the file's: plan again"):
         apply(database_url, planned, hash="0" * 64)

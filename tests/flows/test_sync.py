@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import SourceError, UsageError
+from schemas.remedies import Action, action
 from schemas.reports import Counts, Outcome, Status
 from schemas.settings import settings
 from tests.aws import REGION, ec2
@@ -245,7 +246,9 @@ def test_a_sync_that_would_do_too_much_is_held_back(
     if held:
         assert report.plan
         assert report.message
-        assert f"Nothing was changed; `cmdb approve {report.run_id[:8]}` applies exactly this plan." in report.message
+        assert (
+            f"Nothing was changed; {action(Action.APPROVE, report.run_id)} applies exactly this plan." in report.message
+        )
         assert {change.action for change in report.changes} == {"update", "retire"}
 
 

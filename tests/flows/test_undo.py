@@ -112,7 +112,7 @@ def test_what_can_not_be_undone(database_url: str, tmp_path: Path) -> None:
     undo_of(database_url, done)
     with pytest.raises(UsageError, match="was already undone by run"):
         undo_of(database_url, done)
-    with pytest.raises(UsageError, match="cmdb runs"):
+    with pytest.raises(UsageError, match="list-runs lists them"):
         undo(UndoJob(run=uuid4()), database_url, settings())
 
 

@@ -28,6 +28,10 @@ ATTEMPTS = 3
 
 _TIMEOUT = httpx.Timeout(60, connect=10)
 _CHUNK = 1 << 16
+
+WORDING_HEADER = "Cmdb-Wording"
+"""By which the server leaves messages as they are stored: the command line has words of its own."""
+
 _TOO_MANY = 429
 
 
@@ -52,7 +56,7 @@ class Client:
                 f"CMDB_API_KEY is not sent over plain HTTP to {parts.hostname}, where others can read it: write "
                 "https:// in CMDB_API_URL, or set CMDB_API_PLAIN_HTTP=true."
             )
-        headers = {"User-Agent": f"cmdb/{metadata.version('cmdb')}"}
+        headers = {"User-Agent": f"cmdb/{metadata.version('cmdb')}", WORDING_HEADER: "markers"}
         headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._http = httpx.Client(
             base_url=self.server,

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from api.cli import wording
 from api.cli.watch import Watch
 from api.json_output import syncs_json
 from flows.launch import COMMAND_LINE, carry_out, hand_over_to_prefect
@@ -90,7 +91,7 @@ class Local:
         from tasks.steps.rejects import write_rejects  # openpyxl's import is waited for where it is used
 
         with reading(self._settings) as connection:
-            return write_rejects(connection, run_id, path, guard=guard)
+            return write_rejects(connection, run_id, path, guard=guard, wording=wording.COMMAND_LINE)
 
     def difference(self, before: UUID, after: UUID, *, limit: int) -> Difference:
         """Compare two runs."""

@@ -50,7 +50,9 @@ def error_of(answer: httpx.Response, server: str, *, has_key: bool) -> CmdbError
     detail, code = str(problem["detail"]), str(problem["type"]).removeprefix(_PREFIX)
     status = answer.status_code
     kind = _KINDS.get(code) or (SourceError if code in _SOURCE else _STATUSES.get(status, CmdbError))
-    return kind(_message(status, detail, server, has_key=has_key, is_plain=code == Forbidden.code))
+    error = kind(_message(status, detail, server, has_key=has_key, is_plain=code == Forbidden.code))
+    error.parameters = problem.get("parameters") or {}
+    return error
 
 
 _STATUSES: dict[int, type[CmdbError]] = {

@@ -20,6 +20,7 @@ from api.cli.options import (
 from api.cli.piped import given_files
 from api.cli.render.reports import show_report
 from api.cli.terminal import err, out, print_json
+from api.cli.wording import COMMAND_LINE
 from api.json_output import plan_json
 from schemas.errors import UsageError
 from schemas.jobs import ApplyJob, ImportJob
@@ -46,8 +47,8 @@ def plan(
     with given_files(files, settings()) as source:
         report = report_of(job_from(ImportJob, given, **source, dry_run=True, keep_plan=True), json)
     with atomic_path(output) as hidden:
-        hidden.write_bytes(orjson.dumps(plan_json(report), option=orjson.OPT_INDENT_2, default=str))
-    print_json(plan_json(report)) if json else show_report(out, report)
+        hidden.write_bytes(orjson.dumps(plan_json(report, COMMAND_LINE), option=orjson.OPT_INDENT_2, default=str))
+    print_json(plan_json(report, COMMAND_LINE)) if json else show_report(out, report)
     if report.plan and report.plan.until:
         err.print(f"{output} holds the plan, which is kept until {shown_time(report.plan.until)}.", markup=False)
     raise Ended(exit_code(report))

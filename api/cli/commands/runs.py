@@ -17,6 +17,7 @@ from api.cli.render.reports import runs_table, show_report
 from api.cli.render.syncs import show_difference
 from api.cli.terminal import err, out, print_json
 from api.cli.watch import Watch
+from api.cli.wording import COMMAND_LINE
 from api.json_output import difference_json, report_json
 from schemas.jobs import UndoJob
 from schemas.resources import resource
@@ -33,7 +34,7 @@ def runs(
     """List the newest runs."""
     reports = backend().runs(limit=limit, resource_type=resource(type).type if type else None)
     if json:
-        print_json([report_json(report) for report in reports])
+        print_json([report_json(report, COMMAND_LINE) for report in reports])
     else:
         out.print(runs_table(reports) if reports else "No run yet: cmdb import FILE")
 
@@ -47,7 +48,7 @@ def show(
     """Show the report of a run."""
     used = backend()
     report = used.report(used.find_run(run), issues=issues)
-    print_json(report_json(report)) if json else show_report(out, report)
+    print_json(report_json(report, COMMAND_LINE)) if json else show_report(out, report)
 
 
 @commands.command(epilog="Example: cmdb rejects last -o rejects.xlsx", rich_help_panel=RUNS)
@@ -82,7 +83,7 @@ def undo(run: RunArgument, json: Json = False, **given: Any) -> None:
     job = job_from(UndoJob, given, run=used.find_run(run, applied=True))
     with Watch(err, quiet=json) as watch:
         report = used.run(job, watch)
-    print_json(report_json(report)) if json else show_report(out, report)
+    print_json(report_json(report, COMMAND_LINE)) if json else show_report(out, report)
     raise Ended(exit_code(report))
 
 

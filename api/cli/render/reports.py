@@ -14,6 +14,7 @@ from api.cli.piped import is_repeatable
 from api.cli.render.diff import planned_diff
 from api.cli.render.plans import mapping_table, samples_table
 from api.cli.render.tables import SEVERITY_COLOURS, STATUS_COLOURS, counted, new_table, record_rate
+from api.cli.wording import COMMAND_LINE
 from api.json_output import source_record_count
 from schemas.issues import Issue, Severity
 from schemas.reports import Counts, Report, Status
@@ -21,6 +22,7 @@ from schemas.reports import Counts, Report, Status
 
 def show_report(console: Console, report: Report) -> None:
     """Print what a run did, what was wrong, and what can be done next."""
+    report = report.worded(COMMAND_LINE)
     console.print(*_headline(report), sep="\n")
     for part in _parts(report):
         console.print()

@@ -36,3 +36,6 @@ export function replace(path, query) {
   history.replaceState(null, "", to(path, query));
   window.dispatchEvent(new HashChangeEvent("hashchange"));
 }
+
+/** The items of a list that an address holds. */
+export const listOf = (text) => (text ?? "").split(",").map((item) => item.trim()).filter(Boolean);

@@ -1,12 +1,13 @@
 /** The REST API, as any program uses it; the page holds no state beside its address. */
 
-import { plain } from "./words.js";
+/** Messages name what they propose by the labels of this page. */
+const WORDING = { "Cmdb-Wording": "page" };
 
 /** A refusal of the API: its message is the problem's `detail`, which says what to do. */
 export class Problem extends Error {
   /** @param {number} status @param {any} problem */
   constructor(status, problem) {
-    super(plain(problem?.detail) || `The server answered ${status}. Try again in a moment.`);
+    super(problem?.detail || `The server answered ${status}. Try again in a moment.`);
     this.status = status;
     this.problem = problem ?? {};
   }
@@ -24,7 +25,7 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
   const answer = await fetch(path, {
     method,
     signal,
-    headers: { ...sent, ...headers },
+    headers: { ...WORDING, ...sent, ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
   }).catch((error) => {
     if (error.name === "AbortError") throw error;
@@ -66,11 +67,13 @@ export function upload(path, form, told, signal) {
     request.onabort = () => reject(new DOMException("stopped", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.open("POST", path);
+    for (const [name, value] of Object.entries(WORDING)) request.setRequestHeader(name, value);
     request.send(form);
   });
 }
 
-const ENDED = ["completed", "failed", "cancelled"];
+/** The states of a run that has ended. */
+export const ENDED = ["completed", "failed", "cancelled"];
 
 /**
  * Tell each progress of a run until it has ended: by events where they come through, else by asking.
@@ -143,6 +146,9 @@ export const types = () => once("/api/resources");
  * @returns {Promise<Record<string, any>>}
  */
 export const importOptions = async () => (await once("/openapi.json")).components.schemas.ImportRequest.properties;
+
+/** The values of an option as a select has them; the default, which an address leaves out, stands first. */
+export const choices = (schema) => schema["x-labels"].map(({ value, label }) => [value === schema.default ? "" : value, label]);
 
 /** The type of an option's value in JSON, where it has a value. */
 export const typeOf = (schema) => schema.type ?? schema.anyOf?.find((each) => each.type !== "null")?.type;

@@ -28,24 +28,25 @@ const LEAVE_OUT = "-";
  * @param {any} sheets  the table of a workbook's sheets @param {boolean} unread
  */
 export function readingCard(declared, options, format, set, sheets, unread) {
-  const asked = (label, name, properties) => entry(label, options.get(name) ?? "", set(name), { ...limits(declared[name]), ...properties });
-  const flag = (label, name) => tick(label, options.get(name) === "true", (value) => set(name)(value ? "true" : ""));
+  const asked = (name, properties) => entry(declared[name].title, options.get(name) ?? "", set(name), { ...limits(declared[name]), ...properties });
+  const picked = (name, values, properties) => choice(declared[name].title, values, options.get(name) ?? "", set(name), properties);
+  const flag = (name, what) => tick(`${declared[name].title}: ${what}`, options.get(name) === "true", (value) => set(name)(value ? "true" : ""));
   const fields = {
-    encoding: () => asked("Encoding", "encoding", { help: "Such as cp1252." }),
-    delimiter: () => choice("Delimiter", [["", "Detected automatically"], ...Object.entries(DELIMITERS)], options.get("delimiter") ?? "", set("delimiter"), { help: "Field separator." }),
-    headerRow: () => asked("Header row", "headerRow", { type: "number", help: "The row with the column names." }),
-    columns: () => asked("Names of the columns", "columns", { help: "Separated by commas, for a file without a header." }),
-    records: () => asked("List in JSON", "records", { help: "The member that holds the records." }),
-    null: () => asked("Words for an empty cell", "null", { help: "Separated by commas, such as NULL, n/a." }),
-    thousands: () => choice("Thousands are grouped by", [["", "Nothing"], [",", "a comma: 1,000"], [".", "a point: 1.000"], ["'", "an apostrophe: 1'000"], [" ", "a space: 1 000"]], options.get("thousands") ?? "", set("thousands")),
-    noHeader: () => flag("The first row is a record: the file has no header", "noHeader"),
-    decimalComma: () => flag("Decimals begin with a comma: 1.000,5", "decimalComma"),
+    encoding: () => asked("encoding", { help: "Such as cp1252." }),
+    delimiter: () => picked("delimiter", [["", "Detected automatically"], ...Object.entries(DELIMITERS)], { help: "Field separator." }),
+    headerRow: () => asked("headerRow", { type: "number", help: "The row with the column names." }),
+    columns: () => asked("columns", { help: "Separated by commas, for a file without a header." }),
+    records: () => asked("records", { help: "The member that holds the records." }),
+    null: () => asked("null", { help: "Separated by commas, such as NULL, n/a." }),
+    thousands: () => picked("thousands", [["", "None"], [",", "a comma: 1,000"], [".", "a point: 1.000"], ["'", "an apostrophe: 1'000"], [" ", "a space: 1 000"]]),
+    noHeader: () => flag("noHeader", "the first row is a record"),
+    decimalComma: () => flag("decimalComma", "1.000,5 is 1000.5"),
   };
   const fitting = FITTING[options.get("format") || format] ?? FITTING.csv;
   const open = unread || ["format", "sheets", ...fitting].some((name) => options.get(name));
   return h("details", { open }, h("summary", null, "How the file is read"),
     sheets,
-    h("div", { class: "grid" }, choice("Format", FORMATS, options.get("format") ?? "", set("format")), fitting.map((name) => fields[name]())));
+    h("div", { class: "grid" }, picked("format", FORMATS), fitting.map((name) => fields[name]())));
 }
 
 /**

@@ -1,10 +1,9 @@
 /** A run while it lasts, and what an import did or would do: shared by import, history and export. */
 
 import { go, to } from "./address.js";
-import { Problem, ask, follow, type } from "./api.js";
+import { ENDED, Problem, ask, follow, type } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { choice, countsBar, download, duration, isApproved, isHeld, isKept, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
-import { plain } from "./words.js";
 
 /**
  * Show a run's progress until it ends, then call `ended`.
@@ -44,7 +43,8 @@ export function progressCard(path, stop, what, signal, ended, known) {
     };
     fill(figures, Object.entries(shownFigures).filter(([, value]) => value !== null)
       .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
-    waits.textContent = progress.message ?? "";
+    // How it ended is told by its result, in the words of this page.
+    waits.textContent = ENDED.includes(progress.status) ? "" : (progress.message ?? "");
     announce(`${progress.phaseLabel}, ${Math.floor(progress.percent / 20) * 20} percent.`);
   }
 
@@ -65,7 +65,7 @@ export async function report(result, signal) {
   const parts = [plan(result)];
   if (result.parts.length) parts.push(partsCard(result, fields));
   if (result.notices.length) {
-    parts.push(result.notices.map((notice) => note(notice.severity === "error" ? "bad" : "warn", plain(notice.message))));
+    parts.push(result.notices.map((notice) => note(notice.severity === "error" ? "bad" : "warn", notice.message)));
   }
   if (result.rules.some((rule) => rule.rule === "moved")) parts.push(await movedCard(result, fields, signal));
   if (result.counts.rejected) parts.push(await rejectedCard(result, fields, signal));
@@ -183,7 +183,7 @@ function marked(issues, value) {
   return { cell: h("td", { class: "marked" }, value !== undefined && h("strong", null, value ? shown(value) : "(empty)"), reasons) };
 }
 
-const why = (issue) => `${plain(issue.message)}${issue.suggestion ? `. Did you mean ${issue.suggestion}?` : ""}`;
+const why = (issue) => `${issue.message}${issue.suggestion ? `. Did you mean ${issue.suggestion}?` : ""}`;
 
 const SEVERITIES = [["", "Errors, warnings and repairs"], ["error", "Errors"], ["warning", "Warnings"], ["repair", "Repairs"]];
 
@@ -354,7 +354,7 @@ export async function runView({ path, query }, signal, again, before) {
   const id = path.at(-1);
   const where = path.slice(0, -1);
   const progress = await ask(`/api/import/progress/${id}`, { signal });
-  if (!["completed", "failed", "cancelled"].includes(progress.status)) {
+  if (!ENDED.includes(progress.status)) {
     return h("div", null, before("Run"), h("h1", null, "Importing"),
       progressCard(`/api/import/progress/${id}`, `/api/import/${id}`, "import", signal, again, progress));
   }
@@ -381,11 +381,14 @@ function headline(result) {
   return `${what} ${end === "crashed" ? end : status}`;
 }
 
+/** The outcomes whose message says itself that nothing was changed. */
+const SAYS_SO = ["held", "rejected", "drifted", "limited", "crashed", "cancelled", "skipped"];
+
 function outcome(result) {
-  const { status, message, dryRun } = result;
-  if (status === "completed") return message && note("", plain(message));
-  if (isHeld(result)) return note("warn", plain(message));
+  const { status, outcome: end, message, dryRun } = result;
+  if (status === "completed") return message && note("", message);
+  if (isHeld(result)) return note("warn", message);
   if (isApproved(result)) return null;
-  const kept = dryRun ? "" : " Nothing was changed.";
-  return note(status === "failed" ? "bad" : "warn", plain(message) || "The run was stopped.", message?.includes("othing") ? "" : kept);
+  const kept = dryRun || (message && SAYS_SO.includes(end)) ? "" : " Nothing was changed.";
+  return note(status === "failed" ? "bad" : "warn", message || "The run was stopped.", kept);
 }

@@ -59,6 +59,9 @@ export function steps(names, present) {
     names.map((name, index) => h("li", { "aria-current": name === present && "step" }, `${index + 1}. ${name}`)));
 }
 
+/** The steps of an import, from the file to its result. */
+export const stepper = (present) => steps(["File", "Columns", "Preview", "Run", "Result"], present);
+
 /** Whether a text is an id, a date or the like, which is not to be broken into lines. */
 const isShort = (cell) => typeof cell === "string" && cell.length < 25;
 

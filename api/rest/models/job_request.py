@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel, Field, ValidationError, create_model
+from pydantic import AliasChoices, BaseModel, Field, JsonValue, ValidationError, create_model
 from pydantic.alias_generators import to_camel
 
 from api.rest.models.base import Model, RequestModel
+from schemas.choices import LABELS
 from schemas.options import Declared, declared_options
 from schemas.read_options import SheetOptions as DeclaredSheetOptions
 from schemas.wording import validation_message
@@ -66,9 +67,16 @@ def _field(option: Declared) -> tuple[Any, Any]:
         title=info.title,
         description=info.description,
         examples=info.examples,
+        json_schema_extra=_labels(option),
         validation_alias=AliasChoices(*dict.fromkeys(names)) if other else None,
     )
     return Annotated[(_camel_case(info.annotation), *info.metadata)], field
+
+
+def _labels(option: Declared) -> dict[str, JsonValue] | None:
+    """How people choose among the values of an option: an extension of JSON Schema."""
+    labels = LABELS.get(option.type)
+    return {"x-labels": [{"value": value, "label": label} for value, label in labels.items()]} if labels else None
 
 
 def _camel_case(annotation: Any) -> Any:

@@ -13,6 +13,7 @@ from pydantic import (
 from api.rest.models.base import Model, QueryModel
 from api.rest.models.plans import PlanDetail
 from api.rest.models.runs import State
+from api.rest.wording import Message, Remedy
 from schemas.choices import Mode
 from schemas.reports import Outcome, Status
 
@@ -22,7 +23,8 @@ class Issue(Model):
 
     rule: str
     severity: str
-    message: str
+    message: Message
+    remedy: Remedy | None = Field(None, description="The options and operations that the message proposes.")
     row: int | None = None
     column: str | None = None
     field: str | None = None
@@ -71,7 +73,8 @@ class Result(Model):
     counts: dict[str, int]
     duration_seconds: float
     started_at: datetime | None = None
-    message: str | None = None
+    message: Message | None = None
+    remedy: Remedy | None = Field(None, description="The options and operations that the message proposes.")
     repeats: UUID | None = Field(None, description="The completed run that imported the same bytes before.")
     undoes: UUID | None = Field(None, description="The import that this run undid.")
     applies: UUID | None = Field(None, description="The run whose plan this run applied.")
@@ -172,7 +175,8 @@ class ImportSummary(Model):
     sync: str | None = Field(None, description="The sync that this run is one of.")
     plan: PlanDetail | None = Field(None, description="Its plan, applied or still to be.")
     parts: list[PartSummary] = Field(description="Of several types: what became of each.")
-    message: str | None = None
+    message: Message | None = None
+    remedy: Remedy | None = Field(None, description="The options and operations that the message proposes.")
 
 
 class HistoryQuery(QueryModel):

@@ -38,6 +38,7 @@ class RunReport(Model):
     counts: dict[str, int]
     duration_seconds: float
     message: str | None
+    remedy: Details | None = Field(None, description="The options and operations that the message proposes.")
     started_at: datetime | None
     repeats: UUID | None = Field(description="The completed run that imported the same bytes before.")
     undoes: UUID | None = Field(description="The run that this run undid.")

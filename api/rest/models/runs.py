@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.rest.models.base import Model
 from api.rest.models.job_request import JobRequest, derived
+from api.rest.wording import Message
 from flows.registry import EXPORT, IMPORT, BulkFlow
 from flows.standing import Standing
 from schemas.jobs import UndoJob
@@ -64,7 +65,7 @@ class Progress(Model):
     eta_seconds: float | None = Field(None, description="Seconds that are left, by the pace so far.")
     started_at: datetime | None = Field(None, description="When its process began.")
     updated_at: datetime | None = Field(None, description="When it last reported progress.")
-    message: str | None = Field(None, description="Why it failed, or what it waits for.")
+    message: Message | None = Field(None, description="Why it failed, or what it waits for.")
     code: str | None = Field(None, description="The kind of error that it failed with.", examples=["run-failed"])
     prefect_url: str = Field(description="The run in Prefect's page.")
 
@@ -129,7 +130,7 @@ class CancelAnswer(Model):
 
     status: State = Field(description="Where the run stands now.")
     in_time: bool = Field(description="Whether it was in time: nothing of the run stays.")
-    message: str = Field(description="The same in words.")
+    message: Message = Field(description="The same in words.")
 
 
 class ImportCancelled(CancelAnswer):

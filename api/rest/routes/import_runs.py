@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 from starlette.responses import FileResponse
 
+from api.pages.wording import PAGE
 from api.rest import results
 from api.rest.accepted import accepted
 from api.rest.downloads import TABLES, declared, sent
@@ -99,7 +100,8 @@ async def download_rejected_rows(
     results.check_ended(await service.visible(import_id, IMPORT, caller, approving=True))
     await service.check_known(import_id, caller)
     path = Path(tempfile.mkdtemp(dir=service.temporary()), f"rejects.{ending}")
-    await service.asked(lambda connection: write_rejects(connection, import_id, path, guard=guard))
+    # A person reads the file, whoever fetches it.
+    await service.asked(lambda connection: write_rejects(connection, import_id, path, guard=guard, wording=PAGE))
     return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)
 
 

@@ -14,6 +14,7 @@ from api.rest.models.run_reports import RunReport
 from api.rest.problems import Refused, responses
 from api.rest.security.access import AnyKey, Caller
 from api.rest.service import CurrentService, Service
+from api.rest.wording import chosen
 from schemas.errors import UsageError
 from schemas.reports import PartReport, Report
 from schemas.resources import resource
@@ -73,7 +74,7 @@ async def _found(service: Service, caller: Caller, run: str, *, applied: bool) -
         other = _run_id(run)
         if other and await service.exists(other) and await service.may_approve(other, caller):
             return other
-        raise Refused(404, str(error)) from error
+        raise Refused(404, error.message) from error
 
 
 def _run_id(text: str) -> UUID | None:
@@ -99,4 +100,4 @@ def _shown(report: Report) -> RunReport:
     more: dict[str, Any] = {"requestedBy": report.requested_by, "parts": parts}
     if report.dry_run or report.plan:
         more["changes"] = [change_json(each) | {"resourceType": each.resource_type} for each in report.changes]
-    return RunReport.model_validate(report_json(report) | more)
+    return RunReport.model_validate(report_json(report, chosen()) | more)

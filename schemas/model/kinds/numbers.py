@@ -8,6 +8,7 @@ import polars as pl
 from sqlalchemy import BigInteger, Boolean, Double, Text
 
 from schemas.model.kinds.kind import Kind, fall_back
+from schemas.remedies import option
 
 _WHOLE = r"^([+-]?\d+)\.0+$"
 _SPREADSHEET_NUMBER = (
@@ -50,7 +51,7 @@ NUMBER = Kind(
     Double(),
     _number,
     "a number such as 52.37",
-    hints=((r",", "has a comma: write a point, or give --decimal-comma if commas begin the decimals"),),
+    hints=((r",", f"has a comma: write a point, or give {option('read.decimal_comma')} if commas begin the decimals"),),
 )
 ACCOUNT = Kind(
     "account",

@@ -14,6 +14,7 @@ from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
 from schemas.read_options import SheetOptions
+from schemas.remedies import option
 from schemas.resources import find_resource
 from schemas.resources import resource as resource_named
 from schemas.sources import ROW, Opened, Sheet
@@ -58,7 +59,7 @@ def open_excel(source: Source) -> Opened:
         opened, read = _open_sheet(source, book, chosen_sheet(source, book))
         others = [name for name in data_sheets(book) if name not in read]
         others_with_records = [name for name in others if len(sheet_cells(book, name, rows=2).to_polars()) > 1]
-        alone = "one sheet is read; name another with --sheet"
+        alone = f"one sheet is read; name another with {option('read.sheet')}"
         left = [] if source.options.sheet else [_skipped_sheet(name, alone) for name in others_with_records]
         sheets = _sheets(book, read, None, opened.columns) | _sheets(book, others_with_records)
     return replace(opened, notices=(*opened.notices, *left), sheets=sheets)
@@ -93,9 +94,9 @@ def open_sheets(source: Source) -> tuple[Opened, ...]:
                 part, sheets = _open_sheet(source, book, sheet, options)
             except SourceError as error:
                 if isinstance(error, _NoRecords):
-                    left.append(_skipped_sheet(name, str(error)))
+                    left.append(_skipped_sheet(name, error.message))
                     continue
-                part, sheets = Opened(frame=NOTHING, columns=(), sheet=name, failed=str(error)), {name}
+                part, sheets = Opened(frame=NOTHING, columns=(), sheet=name, failed=error.message), {name}
             read |= sheets
             own = _sheets(book, sheets, "" if part.failed else known, part.columns)
             part = replace(part, resource_type=known, given=options.mapping if options else None, sheets=own)
@@ -138,7 +139,7 @@ def _reason_to_skip(sheet: LoadedSheet, *, wanted: bool, bare: bool) -> str | No
     """Say why a sheet is not read; "" where nothing is lost with it, None where it is read."""
     rows = [row for row in sheet.cells.head(TOP_ROWS).iter_rows() if any((cell or "").strip() for cell in row)]
     if not sheet.visible and not wanted:
-        return "it is hidden; name it with --sheet to read it" if rows else ""
+        return f"it is hidden; name it with {option('read.sheet')} to read it" if rows else ""
     if len(rows) > (0 if bare or wanted else 1):
         return None
     return "it has one row only" if rows and not names_fields([cell or "" for cell in rows[0]]) else ""
@@ -210,7 +211,8 @@ def _header_and_columns(
     named_row = (options.header_row if options else None) or source.options.header_row
     found = widest_at(top)
     if named_row is None and found is None:
-        raise SourceError(f"Sheet '{name}' of {source.name} has no header row near its top: name it with --header-row.")
+        named = option("read.header_row")
+        raise SourceError(f"Sheet '{name}' of {source.name} has no header row near its top: name it with {named}.")
     header = named_row or (found or 0) + 1
     if header > len(cells):
         raise SourceError(

@@ -9,6 +9,7 @@ import polars as pl
 
 from schemas.issues import Issue, Severity
 from schemas.model.resource import TAGGED
+from schemas.remedies import option
 from schemas.sources import ROW, Opened
 from schemas.spelling import plain
 from tasks.formats.aws.document import VIEWER, Shape
@@ -114,6 +115,6 @@ def single_list_with_unset_fields(source: Source, part: Opened, reading: Reading
 def _unknown_viewer(part: Opened, shape: Shape) -> Issue:
     message = (
         f"the {shape.resource.title} records name several accounts, and nothing says which of them lists them: what "
-        "they have no value for stays as it is stored. Give that account with --set account_id=…"
+        f"they have no value for stays as it is stored. Give that account with {option('constants', 'account_id=…')}"
     )
     return Issue("view", message, Severity.WARNING, value=part.document)

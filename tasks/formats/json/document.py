@@ -18,6 +18,7 @@ import polars as pl
 from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import Issue, issues_frame
+from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import NOTE, Opened
 from tasks.formats.aws import inventory
@@ -78,7 +79,8 @@ def open_at(source: Source, reader: Reader, path: str) -> Opened:
     if first is None and not (ends and source.emptied):
         found = ", ".join(names) or "a list"
         raise SourceError(
-            f"{source.name} has no records at '{path}': it holds {found}. Name one, or leave --records out."
+            f"{source.name} has no records at '{path}': it holds {found}. Name one, or leave "
+            f"{option('read.records')} out."
         )
     if first is None:
         return open_empty(lists.found, key, source.resource or type_of(key))

@@ -12,6 +12,7 @@ import polars as pl
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
 from schemas.model.resource import Resource
+from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import ROW, Opened
 from schemas.spelling import plain
@@ -67,7 +68,8 @@ def _chosen_lists(found: FoundLists, *, several: bool) -> list[RecordList]:
         return typed
     names = ", ".join(str(each.name) for each in lists)
     raise SourceError(
-        f"{found.source.name} holds several lists of records: {names}. Name the one to import with --records."
+        f"{found.source.name} holds several lists of records: {names}. Name the one to import with "
+        f"{option('read.records')}."
     )
 
 
@@ -211,7 +213,7 @@ def _refuse_document(found: FoundLists) -> NoReturn:
         raise SourceError(
             f"{name}: {many} that cmdb reads. It reads {', '.join((*SHAPES, *inventory.LISTS))}, and lists that "
             f"are named after a type. If the records are of one of the types, name the list and the type: "
-            f"--records {first} --type TYPE."
+            f"{option('read.records', first)} {option('resource_type', 'TYPE')}."
         )
     if found.other_types or found.deleted:
         reasons = "; ".join(issue.message for issue in _left_out_issues(found, ()))
@@ -228,16 +230,16 @@ def _refuse_document(found: FoundLists) -> NoReturn:
         if key and (wanted := found.source.resource):
             raise SourceError(
                 f"{name} has no records: the list '{key}' is empty, and its name does not say that it holds "
-                f"{wanted.title} records. If it does, add --records {key}."
+                f"{wanted.title} records. If it does, add {option('read.records', key)}."
             )
         what = f"the list '{key}' is empty and" if key else "its list is empty and"
-        raise SourceError(f"{name} has no records: {what} does not say of which type. Use --type.")
+        raise SourceError(f"{name} has no records: {what} does not say of which type. Use {option('resource_type')}.")
     raise SourceError(f"{name} has no records: its list is empty.")
 
 
 _HAS_NEXT_PAGE = (
     "'{name}' goes on after its last page in the file ({token}), so records may be missing: fetch all pages, without "
-    "--max-items and --no-paginate, or append the next ones to the file"
+    "limits on items and pages, or append the next ones to the file"
 )
 
 
@@ -261,7 +263,8 @@ def _lists_of_type(lists: Sequence[RecordList], wanted: Resource, found: FoundLi
     if not fitting:
         names = ", ".join(str(each.name) for each in free)
         raise SourceError(
-            f"{found.source.name} holds several lists of records: {names}. Name the one to import with --records."
+            f"{found.source.name} holds several lists of records: {names}. Name the one to import with "
+            f"{option('read.records')}."
         )
     return fitting
 

@@ -11,6 +11,7 @@ from json import JSONDecodeError, JSONDecoder
 from typing import IO, Any, NoReturn
 
 from schemas.errors import SourceError
+from schemas.remedies import option
 
 _CHUNK = 1 << 20
 
@@ -177,7 +178,7 @@ class JsonReader:
         if rest > LONGEST:
             raise SourceError(
                 f"{self.name} holds one value of more than {LONGEST >> 20} MB: if its list of records is deeper down, "
-                "name it with --records, such as --records data.items."
+                f"name it with {option('read.records')}, such as {option('read.records', 'data.items')}."
             )
         passed = self._text[: self._at]
         lines = passed.count("\n")
@@ -193,7 +194,7 @@ class JsonReader:
             line = self._line + self._text.count("\n") + error.object[: error.start].count(b"\n")
             raise SourceError(
                 f"{self.name} is not UTF-8: line {line} holds the byte 0x{error.object[error.start]:02X}. "
-                "Save it as UTF-8, or say which encoding it is with --encoding."
+                f"Save it as UTF-8, or say which encoding it is with {option('read.encoding')}."
             ) from error
         return not self._ended or bool(self._text[rest:])
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.errors import UnknownType
 from schemas.model.resource import Resource
+from schemas.remedies import option
 from schemas.resources import find_resource
 from tasks.formats.netbox.members import Json
 from tasks.formats.netbox.shapes import ENDPOINTS, MODELS, SHAPES, Shape
@@ -56,7 +57,8 @@ def recognised_shape(name: str, record: Json, key: str | None, page: Json, resou
     fitting = [shape for shape in SHAPES.values() if shape.marks <= record.keys() and shape.either & record.keys()]
     if len(fitting) != 1 and {"id", "name", "slug"} <= record.keys():  # as any of their types has them
         raise UnknownType(
-            f"The records of {name} are of NetBox or Nautobot, and do not say of which type: give --type."
+            f"The records of {name} are of NetBox or Nautobot, and do not say of which type: "
+            f"give {option('resource_type')}."
         )
     return fitting[0] if len(fitting) == 1 else None
 
@@ -64,7 +66,7 @@ def recognised_shape(name: str, record: Json, key: str | None, page: Json, resou
 def _declared_shape(name: str, declared: str, record: Json, resource: Resource | None) -> Shape | None:
     shape = _shape_of_kind(record, declared)
     if resource and shape and shape.type != resource.type:
-        raise UnknownType(f"{name} holds {declared} of NetBox or Nautobot: give --type {shape.type}.")
+        raise UnknownType(f"{name} holds {declared} of NetBox or Nautobot: give {option('resource_type', shape.type)}.")
     if resource:
         return SHAPES.get(resource.type)
     if shape is None:

@@ -17,6 +17,7 @@ from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity
 from schemas.model.resource import Resource
+from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import MERGED, NOTE, UNTOUCHED, Opened
 from tasks.formats.base import NOTHING, Format, Source
@@ -340,7 +341,8 @@ def open_state(source: Source) -> Opened:
     if source.resource is None and len(parts) == 1:
         return next(iter(parts.values()))
     if source.resource is None:
-        raise SourceError(f"{source.name} holds records of {', '.join(parts)}: name one type with --type.")
+        named = option("resource_type")
+        raise SourceError(f"{source.name} holds records of {', '.join(parts)}: name one type with {named}.")
     if source.resource.type not in parts:
         raise SourceError(f"{source.name} holds no {source.resource.title}, but {', '.join(parts)}.")
     return replace(parts[source.resource.type], notices=found[0].notices)

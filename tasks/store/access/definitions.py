@@ -13,6 +13,7 @@ from schemas.errors import Forbidden, UsageError
 from schemas.jobs import SyncJob
 from schemas.mapping import Mapping
 from schemas.model.tables import SAVED_MAPPING, SYNC_DEFINITION
+from schemas.remedies import option
 from tasks.store.access import access_log
 from tasks.store.connection.session import name_lock
 
@@ -116,7 +117,7 @@ def load_mapping(connection: Connection, name: str) -> tuple[str, dict[str, str]
     row = connection.execute(select(SAVED_MAPPING).where(SAVED_MAPPING.c.name == name)).one_or_none()
     if row is None:
         names = list(connection.scalars(select(SAVED_MAPPING.c.name).order_by(SAVED_MAPPING.c.name)))
-        known = f"saved ones: {', '.join(names)}" if names else "none is saved yet; --save-mapping saves one"
+        known = f"saved ones: {', '.join(names)}" if names else f"none is saved yet; {option('save_mapping')} saves one"
         raise UsageError(f"Unknown saved mapping '{name}': {known}.")
     return row.resource_type, dict(row.columns), dict(row.constants)
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from schemas.errors import UsageError
 from schemas.model.tables import API_KEY, API_SESSION
 from schemas.permissions import Permissions
+from schemas.remedies import Action, action
 from schemas.settings import SCOPES
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -183,7 +184,7 @@ def revoke(connection: Connection, name: str) -> None:
 def _active(connection: Connection, name: str, *, expired: bool = False) -> Key:
     row = connection.execute(select(API_KEY).where(API_KEY.c.name == name).with_for_update()).one_or_none()
     if row is None:
-        raise UsageError(f"Unknown key '{name[:100]}': `cmdb key list` lists them.")
+        raise UsageError(f"Unknown key '{name[:100]}': {action(Action.LIST_KEYS)} lists them.")
     key = _key(row)
     if key.status == "revoked" or (key.status == "expired" and not expired):
         raise UsageError(f"The key '{key.name}' is {key.status}: make another one under another name.")

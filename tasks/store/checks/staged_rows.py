@@ -16,8 +16,9 @@ from sqlalchemy import (
     select,
 )
 
-from schemas.choices import Mode
+from schemas.choices import Mode, Stale
 from schemas.model.tables import SEEN_AT
+from schemas.remedies import option
 from tasks.store.checks.staged_findings import staged_finding
 from tasks.store.merge.diff import planned_updates
 from tasks.store.merge.target import Target
@@ -48,7 +49,8 @@ def stale_rows(target: Target) -> Iterator[Select[Any]]:
     """Rows of an exported file that would write over what was changed, or recreate what was deleted, since then."""
     if SEEN_AT not in target.s.c:
         return
-    s, then = target.s, "since this file was exported: export again, or import with --stale overwrite"
+    s, overwrite = target.s, option("stale", Stale.OVERWRITE)
+    then = f"since this file was exported: export again, or import with {overwrite}"
     differs = select(planned_updates(target.part).c.row_number)
     later = select(literal(1)).select_from(target.t)
     moved = later.where(target.stored_key == target.match_key, _changed_at_file_precision(target) != s.c[SEEN_AT])

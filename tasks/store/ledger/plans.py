@@ -15,6 +15,7 @@ from schemas.choices import Mode
 from schemas.errors import UsageError
 from schemas.issues import Issue
 from schemas.model.tables import IMPORT_RUN
+from schemas.remedies import Action, action
 from tasks.store.ledger.codec import issue_from_row
 from tasks.store.ledger.retention import no_such_run
 
@@ -59,7 +60,7 @@ def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
     if run is None:
         raise no_such_run(connection, f"Unknown run {run_id}")
     if run.plan is None:
-        raise UsageError(f"Run {run_id} has no plan: `cmdb plan FILE` makes one.")
+        raise UsageError(f"Run {run_id} has no plan: {action(Action.PLAN)} makes one.")
     if run.plan.get("applied"):
         raise UsageError(f"The plan of run {run_id} was applied by run {run.plan['applied']} already.")
     if not is_kept(connection, run_id):

@@ -21,6 +21,7 @@ from schemas.model.tables import (
     RUN_RETENTION,
     WRITTEN_FIELDS,
 )
+from schemas.remedies import Action, action
 from schemas.reports import Status
 from tasks.store.connection.session import Session
 
@@ -52,7 +53,7 @@ def no_such_run(connection: Connection, problem: str) -> UsageError:
     """Return the error for a run that is not in the ledger; it says so if runs were deleted."""
     until = deleted_until(connection)
     deleted = f" Runs that ended before {until:%Y-%m-%d %H:%M %Z} were deleted (CMDB_KEEP_RUNS_DAYS)." if until else ""
-    return UsageError(f"{problem}: `cmdb runs` lists them.{deleted}")
+    return UsageError(f"{problem}: {action(Action.LIST_RUNS)} lists them.{deleted}")
 
 
 def hold_run(connection: Connection, run_id: UUID) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import CIDR, INET
 
 from schemas.errors import UsageError
 from schemas.model.tables import TABLES
+from schemas.remedies import Action, action
 from tasks.store.read.address_space import Network, Span, free, span
 
 MOST = 1000
@@ -94,7 +95,7 @@ def _require_record(connection: Connection, resource_type: str, title: str, key:
     table = TABLES[resource_type]
     [column] = table.primary_key.columns
     if connection.scalar(select(literal(1)).where(column == key)) is None:
-        raise UsageError(f"There is no {title} '{key}': see `cmdb export {resource_type}`.")
+        raise UsageError(f"There is no {title} '{key}': see {action(Action.LIST_RECORDS, resource_type)}.")
 
 
 def _blocks_of(connection: Connection, vpc: str, size: int) -> list[Network]:

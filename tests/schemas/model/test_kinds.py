@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql
 
 from schemas.model import kinds
 from schemas.model.kinds.kind import Kind
+from schemas.remedies import option
 from tests.laws import law
 
 SPELT = kinds.enum(("active", "GatewayLoadBalancer"))
@@ -232,6 +233,7 @@ LOST = "is how a spreadsheet shows a long number, and digits are lost: format th
 ASDOT = "may be a spreadsheet's whole number or asdot: write it without the point"
 LENGTH = "has no prefix length: write it as in 10.0.0.0/16"
 BLOCK_GIVEN = "is a block: give one address, without a prefix length"
+COMMA = f"has a comma: write a point, or give {option('read.decimal_comma')} if commas begin the decimals"
 HINTS: list[tuple[Kind, str, str | None]] = [
     (kinds.INTEGER, "1.23457E+11", LOST),
     (kinds.INTEGER, "1,23457E+11", LOST),
@@ -240,7 +242,7 @@ HINTS: list[tuple[Kind, str, str | None]] = [
     (kinds.INTEGER, "x1e5", None),
     (kinds.INTEGER, "1e5x", None),
     (kinds.INTEGER, "1.5", None),
-    (kinds.NUMBER, "52,37", "has a comma: write a point, or give --decimal-comma if commas begin the decimals"),
+    (kinds.NUMBER, "52,37", COMMA),
     (kinds.NUMBER, "north", None),
     (kinds.ACCOUNT, "1.23457E+11", LOST),
     (kinds.ACCOUNT, "1234567890123", "has more than 12 digits"),

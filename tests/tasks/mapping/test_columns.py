@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.cli.wording import COMMAND_LINE
 from schemas.choices import Mode, Unknown
 from schemas.errors import MappingError
 from schemas.issues import Issue, Severity
 from schemas.mapping import Join, Mapping, Match, Measure, constant
+from schemas.remedies import worded
 from schemas.resources import RESOURCES
 from schemas.spelling import distance
 from tasks.mapping.columns import columns_of_nothing, map_columns, notices
@@ -335,7 +337,7 @@ def test_what_is_refused(columns: tuple[str, ...], options: dict[str, Any], says
     """Two columns of one field, names of nothing, what is needed and absent, and columns that fit nothing if asked."""
     with pytest.raises(MappingError) as refused:
         map_columns(columns, VPC, MapOptions(**options), Mode.UPSERT)
-    assert str(refused.value) == says
+    assert worded(refused.value.message, COMMAND_LINE) == says
 
 
 def test_two_near_misses_are_a_doubt() -> None:

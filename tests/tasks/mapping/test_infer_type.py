@@ -75,7 +75,7 @@ def test_the_key_and_a_field_of_its_own_tell_a_type(columns: tuple[str, ...], ty
 )
 def test_a_doubt_is_reported(columns: tuple[str, ...]) -> None:
     """Columns that many lists have tell nothing, nor does a key among columns that are not of its type."""
-    with pytest.raises(UnknownType, match=r"Give --type"):
+    with pytest.raises(UnknownType, match=r"Give resource_type"):
         detect_type(source(*columns))
 
 
@@ -186,7 +186,7 @@ def test_a_doubt_in_words() -> None:
         detect_type(source("a", "b"))
     assert str(none.value) == (
         "The columns of x.csv do not say which type its records are of: 'a', 'b'. "
-        f"Give --type; the types are {', '.join(RESOURCES)}."
+        f"Give resource_type; the types are {', '.join(RESOURCES)}."
     )
     with pytest.raises(UnknownType) as lacking:
         detect_type(source("cluster", "vpc_id", "region"))

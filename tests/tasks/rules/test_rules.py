@@ -197,7 +197,7 @@ def test_a_broken_rule_fails_the_run(database_url: str, tmp_path: Path, body: st
         with pytest.raises(RuleFailed, match=says) as failed:
             asked(run, [vpc(1), vpc(2)], file, dry_run=dry)
         assert f"The rule 'mine' ({file}:5) failed" in str(failed.value)
-        assert "--without-rule mine" in str(failed.value)
+        assert "without_rules=mine" in str(failed.value)
     assert stored(database_url, "vpc") == []
     [status] = {status for (status,) in execute(database_url, "select status from import_run")}
     assert status == "failed"

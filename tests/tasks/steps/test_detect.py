@@ -84,7 +84,7 @@ def test_sheets_of_other_names_are_known_by_their_columns_or_left_out(tmp_path: 
     found = parts(workbook(tmp_path / "a.xlsx", **sheets))
     assert types(found) == [("vpc", "Sheet1", 2), ("subnet", "Sheet2", 1)]
     assert said(found) == [
-        "sheet 'Old' is left out: it is hidden; name it with --sheet to read it",
+        "sheet 'Old' is left out: it is hidden; name it with {option:read.sheet} to read it",
         "these sheets are left out, as neither name nor columns match a type: Read me, Costs",
     ]
     assert [part.gaps for part in found] == [(), ()]

@@ -248,7 +248,7 @@ def test_limits_and_formats_that_are_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="at most 1 MB are read"):
         read(path, {"max_file_mb": 1})
     assert read(path, format="csv").records == 300_000
-    with pytest.raises(SourceError, match="is delimited text, not an Excel workbook: give --format csv"):
+    with pytest.raises(SourceError, match=r"is delimited text, not an Excel workbook: give read\.format=csv"):
         read(path, format="xlsx")
     with pytest.raises(UsageError, match="Unknown format 'toml'"):
         read(path, format="toml")

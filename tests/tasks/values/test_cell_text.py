@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.cli.wording import COMMAND_LINE
 from schemas.mapping import Measure
 from schemas.model import kinds
 from schemas.model.kinds.kind import Kind
 from schemas.read_options import ReadOptions
+from schemas.remedies import worded
 from tasks.values.cell_text import (
     has_control,
     has_two_readings,
@@ -167,7 +169,7 @@ def test_numbers_with_two_readings(text: str, kind: Kind, says: str) -> None:
     """They are named with both, and with the options that say which it is."""
     values = plain_numbers(pl.Series([text]), kind, NOTHING)
     assert one(has_two_readings(values, kind, NOTHING)) is True
-    assert one(readings(values, kind)) == says
+    assert worded(str(one(readings(values, kind))), COMMAND_LINE) == says
     cells = read_cells(pl.Series([text]), kind, NOTHING, named=False, refers=False)
     assert (one(cells.text), [note.rule for note in cells.errors]) == (None, ["ambiguous"])
 

@@ -187,7 +187,7 @@ HEADERLESS = [
 def test_a_first_line_that_looks_like_a_record(tmp_path: Path, line: str) -> None:
     """It is refused with what to do, and read with its columns numbered or named."""
     text = f"{line}\n{line}x\n"
-    with pytest.raises(SourceError, match=r"line 1 looks like a record, not a header: .* use --no-header"):
+    with pytest.raises(SourceError, match=r"line 1 looks like a record, not a header: .* use read\.no_header"):
         read_text(tmp_path, "t.csv", text)
     found = read_text(tmp_path, "t.csv", text, no_header=True)
     wide = line.count(",") + 1
@@ -196,7 +196,7 @@ def test_a_first_line_that_looks_like_a_record(tmp_path: Path, line: str) -> Non
     names = tuple("abc"[:wide])
     named = read_text(tmp_path, "t.csv", f"# by hand\n{text}", columns=names)
     assert (named.columns, named.header_row, rows(named)[0]) == (names, None, (2, *line.split(",")))
-    with pytest.raises(SourceError, match=rf"has {wide} columns, and --columns names 4"):
+    with pytest.raises(SourceError, match=rf"has {wide} columns, and read\.columns names 4"):
         read_text(tmp_path, "t.csv", text, columns=("a", "b", "c", "d"))
     assert read_text(tmp_path, "t.csv", text, header_row=1).columns == tuple(line.split(","))
 

@@ -220,7 +220,7 @@ def test_a_page_says_the_type_of_records_without_url(tmp_path: Path) -> None:
     text = page(plain, count=3, following="https://n.example/api/dcim/sites/?limit=1&offset=1")
     found = read_text(tmp_path, "a.json", text)
     assert (found.resource_type, found.records, [gap.value for gap in found.gaps]) == ("site", 1, ["3"])
-    with pytest.raises(UnknownType, match="do not say of which type: give --type"):
+    with pytest.raises(UnknownType, match="do not say of which type: give resource_type"):
         read_text(tmp_path, "b.json", page(plain))
 
 

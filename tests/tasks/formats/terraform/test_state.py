@@ -136,7 +136,7 @@ def test_a_type_that_is_named_is_the_only_part(tmp_path: Path) -> None:
     assert list(parts(STATE, tmp_path, resource_type="subnet")) == ["subnet"]
     with pytest.raises(SourceError, match=r"network.tfstate holds no Site, but vpc, subnet"):
         parts(STATE, tmp_path, resource_type="site")
-    with pytest.raises(SourceError, match=r"holds records of vpc, subnet, .*: name one type with --type"):
+    with pytest.raises(SourceError, match=r"holds records of vpc, subnet, .*: name one type with resource_type"):
         parts(STATE, tmp_path, columns={"vpc_id": "vpc_id"})
 
 
