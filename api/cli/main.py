@@ -14,6 +14,7 @@ from polars.exceptions import PanicException
 from rich.markup import escape
 from typer.main import get_command
 
+from api.cli.backends.choice import close_clients
 from api.cli.commands import (
     access,
     doctor,
@@ -95,6 +96,8 @@ def main() -> None:
                 err.print(f"[bold red]Error:[/bold red] The output could not be written: {output.failure}.")
                 sys.exit(FAILED)
             raise
+        finally:
+            close_clients()
 
 
 @cache

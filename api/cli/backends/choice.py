@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from api.cli.backends.backend import Administration, Backend
@@ -40,8 +39,18 @@ def only_here(command: str) -> None:
         raise UsageError(f"`cmdb {command}` works on this machine, and CMDB_API_URL names {url}: unset it first.")
 
 
-@cache
+_clients: dict[Settings, Client] = {}
+
+
 def _client(used: Settings) -> Client:
     from api.cli.backends.client import Client
 
-    return Client(used)
+    if used not in _clients:
+        _clients[used] = Client(used)
+    return _clients[used]
+
+
+def close_clients() -> None:
+    """Close the connections to servers, at the end of a command."""
+    while _clients:
+        _clients.popitem()[1].close()

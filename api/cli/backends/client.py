@@ -68,6 +68,10 @@ class Client:
             trust_env=not self.is_local,
         )
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
     def get(self, path: str, **params: Any) -> Any:
         """Return the JSON of an address; parameters that are None are left out."""
         given = {name: value for name, value in params.items() if value is not None}
