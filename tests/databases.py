@@ -35,11 +35,15 @@ def database(postgres_url: str, template: str = "template0") -> Iterator[str]:
         drop(postgres_url, url)
 
 
-def create(postgres_url: str, template: str) -> str:
+def create(postgres_url: str, template: str, name: str | None = None) -> str:
     """Make a database; returns its address."""
-    name = f"cmdb_test_{uuid4().hex[:12]}"
+    name = name or _new_name()
     _run(postgres_url, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", name, template)
     return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+
+
+def _new_name() -> str:
+    return f"cmdb_test_{uuid4().hex[:12]}"
 
 
 def as_superuser(url: str) -> str:
@@ -81,6 +85,7 @@ class EmptiedDatabase:
     def __init__(self, postgres_url: str, template: str) -> None:
         self._postgres_url = postgres_url
         self._template = template
+        self._name = _new_name()
 
     def __enter__(self) -> EmptiedDatabase:
         """Make the database."""
@@ -94,7 +99,8 @@ class EmptiedDatabase:
         drop(self._postgres_url, self.url)
 
     def _make(self) -> None:
-        self.url = create(self._postgres_url, self._template)
+        """Make the database; again under the same name, which facades of the session have."""
+        self.url = create(self._postgres_url, self._template, self._name)
         self._shape = self._described()
         assert self._shape
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from api.cli.streams import can_encode
 
 # Into a file or a pipe, tables are as wide as they need to be.
-_WIDE = None if sys.stdout and sys.stdout.isatty() else 200
+_WIDE = None if sys.stdout and sys.stdout.isatty() else 1_000
 
 out = Console(highlight=False, width=_WIDE)
 err = Console(stderr=True, highlight=False, width=_WIDE)

@@ -68,7 +68,7 @@ class VirtualInterface(AwsRecord):
     vlan: int = f.integer(
         "VLAN", least=1, most=4094, required=True, example="101", aliases=("vlan id", "vid"), aws="vlan"
     )
-    asn: int = f.asn("Customer ASN", example="65001", aliases=("bgp asn", "asn"), aws="asnLong || asn")
+    customer_asn: int = f.asn("Customer ASN", example="65001", aliases=("bgp asn",), aws="asnLong || asn")
     amazon_side_asn: int = f.asn("Amazon side ASN", example="64512", aliases=("amazon asn",), aws="amazonSideAsn")
     address_family: str = f.enum("Address family", "ipv4", "ipv6", aws="addressFamily")
     amazon_address: str = f.text(
@@ -135,7 +135,7 @@ def _terraform(kind: str, more: dict[str, str]) -> Terraform:
         "lag_id": "starting(connection_id, 'dxlag-')",
         "type": f"'{kind}'",
         "vlan": "vlan",
-        "asn": "bgp_asn",
+        "customer_asn": "bgp_asn",
         "amazon_side_asn": "amazon_side_asn",
         "address_family": "address_family",
         "amazon_address": "amazon_address",

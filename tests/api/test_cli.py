@@ -241,8 +241,12 @@ def test_db_upgrade_is_safe_to_repeat(cli: Cli, database_url: str) -> None:
         (("runs", "--type", "vpcc"), 2, "did you mean vpc?"),
     ],
 )
-def test_usage_errors(cli: Cli, words: tuple[str, ...], code: int, says: str) -> None:
+def test_usage_errors(
+    cli: Cli, words: tuple[str, ...], code: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each says what is wrong in a sentence; what the request itself has wrong is exit code 2."""
+    monkeypatch.chdir(tmp_path)
+    Path("x.csv").touch()
     done = cli(*words)
     assert done.code == code
     assert says in " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.err).split())

