@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prefect import Flow, flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from flows.artifacts import publish_export, publish_failure, publish_report
 from flows.ends import End, end_of_error, end_of_result
@@ -21,7 +21,7 @@ from flows.progress import LISTENER, published
 from flows.registry import APPLY, BULK, EXPORT, IMPORT, SYNC, UNDO, BulkFlow, Job
 from flows.run_log import log, quiet_prefect, report_lines, request_lines, with_log
 from flows.sync_watch import circumstances
-from schemas.errors import CmdbError
+from schemas.errors import CmdbError, UsageError
 from schemas.jobs import ExportJob
 from schemas.reports import Exported, Progress, Report
 from schemas.settings import settings
@@ -45,7 +45,12 @@ def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
         with published() as progress:
             log(request_lines(job))
             given = {"progress": progress, "run_id": run_id, **options}
-            end = _end_of(job, run_id, lambda url: spec.pipeline(job, url, settings(), **given))
+
+            def pipeline(url: str) -> Report | Exported:
+                _refuse_changes(spec, job)
+                return spec.pipeline(job, url, settings(), **given)
+
+            end = _end_of(job, run_id, pipeline)
             progress.end(end.status, message=end.message, summary=end.summary, code=end.code, exported=end.exported)
         return end.state
 
@@ -59,6 +64,14 @@ def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
         validate_parameters=True,
         persist_result=False,
     )(run)
+
+
+def _refuse_changes(spec: BulkFlow, job: Any) -> None:
+    """Raise UsageError for a run of a deployment for previews that is to change records: its form may say so."""
+    if spec.preview and deployment.name == spec.preview and not job.dry_run:
+        raise UsageError(
+            f"The deployment {spec.preview} changes nothing: leave its dry run on, or run {spec.deployment}."
+        )
 
 
 _STEPS = with_log(WATCHED)

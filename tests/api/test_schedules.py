@@ -21,7 +21,7 @@ from schemas.jobs import SyncJob
 from tasks.sources import SOURCES, source_named
 from tests.api.system import System
 from tests.conftest import ROOT
-from tests.support import with_settings
+from tests.support import execute, vpc, with_settings, write_csv
 from tests.waiting import wait_until
 
 
@@ -157,3 +157,20 @@ def test_the_form_of_a_run_begins_with_what_it_is_about(system: System) -> None:
     assert form["max_delete"]["title"] == "Syncing: Limit of deletions"
     titles = [form[name]["title"].partition(":")[0] for name in order if ": " in form[name].get("title", "")]
     assert titles == sorted(titles, key=titles.index)
+
+
+def test_a_deployment_of_previews_changes_nothing(system: System, tmp_path: Path) -> None:
+    """Not even for somebody who switches the dry run off in its form: the run says which deployment imports."""
+    execute(system.url, "truncate vpc")
+    job = {"path": str(write_csv(tmp_path / "vpcs.csv", [vpc(1)])), "dry_run": False}
+    address = f"/deployments/{deployments(system)['preview-file']['id']}/create_flow_run"
+    run = system.ask_prefect("POST", address, parameters={"job": job})["id"]
+
+    def ended() -> dict[str, Any] | None:
+        state: dict[str, Any] = system.ask_prefect("GET", f"/flow_runs/{run}")["state"]
+        return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
+
+    state = wait_until(ended)
+    assert state
+    assert (state["type"], "run import-file" in state["message"]) == ("FAILED", True)
+    assert execute(system.url, "select count(*) from vpc") == [(0,)]
