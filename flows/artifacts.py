@@ -21,7 +21,7 @@ from schemas.jobs import ApplyJob, ExportJob, SyncJob, UndoJob
 from schemas.remedies import worded
 from schemas.reports import Change, Exported, Outcome, Report
 from schemas.settings import settings
-from tasks.markdown import escaped
+from tasks.markdown import escaped, inert
 from tasks.store import ledger
 from tasks.store.connection.engine import database_errors, engine
 from tasks.store.read.run_changes import changes_of
@@ -245,4 +245,4 @@ def rejected_table(errors: Sequence[Issue]) -> list[dict[str, Any]]:
 
 def _cell(value: Any, longest: int = _LONGEST_CELL) -> str:
     text = "" if value is None else " ".join(str(value).split())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return inert(text if len(text) <= longest else f"{text[: longest - 1]}…")

@@ -122,4 +122,7 @@ def _message(run: FlowRun, status: str, shown: dict[str, Any]) -> str | None:
         return None
     if run.state.type is StateType.FAILED:
         return shown.get("message") or _UNFORESEEN_ERROR
-    return run.state.message or None
+    if run.state.type is StateType.CRASHED:
+        return run.state.message or None
+    # The state's own message is in the words of Prefect's page.
+    return shown.get("message") or run.state.message or None

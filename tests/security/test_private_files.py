@@ -46,13 +46,13 @@ def test_what_the_command_keeps_is_private(home: Path, tmp_path: Path, command: 
 
 
 def test_what_a_system_keeps_is_private(system: System, tmp_path: Path) -> None:
-    """Uploads, exports, rejected rows, logs and what Prefect keeps, after each was used."""
+    """Uploads, exports, logs and what Prefect keeps, after each was used."""
     with system.client() as client:
         follow(client, execute(client, write_csv(tmp_path / "a.csv", [vpc(1), vpc(2, cidr_block="nonsense")])))
         export = client.post("/api/export", json={"resourceType": "vpc"}).json()["exportId"]
         follow(client, export, what="export")
     kept = {path.name for path in (system.home / "storage").iterdir()}
-    assert {"uploads", "exports", "rejects"} <= kept
+    assert {"uploads", "exports"} <= kept
     ours = {"up.log"} | {path.name for path in system.home.glob("facade-*.log")}  # written by the tests themselves
     assert [found for found in open_to_others(system.home) if found.partition(" ")[0] not in ours] == []
 
