@@ -114,7 +114,7 @@ class Settings(BaseSettings):
         description="The server whose REST API commands use instead of a database, as https://host/path.",
     )
     api_key: SecretStr | None = Field(
-        None, description="The key that commands send to the server of CMDB_API_URL; `cmdb key create NAME` makes one."
+        None, description="The key that commands send to the server of CMDB_API_URL; its administrators create it."
     )
     api_plain_http: bool = Field(
         False, description="Whether CMDB_API_KEY may be sent to another machine over http://, where others can read it."
