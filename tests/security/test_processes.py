@@ -89,7 +89,9 @@ def test_runs_of_a_system_are_limited(
             assert "longer than 0.25 minutes" in follow(client, slow)[-1]["message"]
         greedy = execute(client, path)
         told = follow(client, greedy)[-1]
-        assert (told["status"], "more than 500 MB" in told["message"]) == ("failed", True)
+        # Whoever is first says so: who measures the process, or the system that gives it no more memory.
+        assert told["status"] == "failed"
+        assert "CMDB_RUN_MEMORY_MB" in told["message"], told
         with (
             temporary_settings({PREFECT_API_URL: f"{system.prefect}/api", PREFECT_API_AUTH_STRING: system.secret}),
             get_client(sync_client=True) as prefect,
@@ -100,8 +102,8 @@ def test_runs_of_a_system_are_limited(
         with engine(url).connect() as connection:
             run = ledger.find_run(connection, greedy)
             said = ledger.read_report(connection, run, samples=0).message
-        # The state also says what became of the rows that were staged.
-        assert told["message"] == f"{said} No staged rows of it are left."
+        # The state of a killed run also says what became of the rows that were staged.
+        assert told["message"] in (said, f"{said} No staged rows of it are left.")
         assert client.get("/api/records/vpc").json()["items"] == []
 
 
