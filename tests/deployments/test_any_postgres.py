@@ -86,7 +86,7 @@ def test_another_authority_is_not_believed(own_postgres: ForeignServer, home: Pa
 
 
 def test_a_role_that_may_not_create_databases(own_postgres: ForeignServer, home: Path) -> None:
-    """It is told the statement that an administrator runs; then Prefect's database is used."""
+    """The error has the statement that an administrator runs; then Prefect's database is used."""
     settings = with_database(address(own_postgres), home)
     url = str(settings.database_url and settings.database_url.get_secret_value())
     statement = 'CREATE DATABASE "prefect" OWNER "netops";'
@@ -114,7 +114,7 @@ def test_the_certificates_of_the_machine(home: Path) -> None:
 
 
 def test_a_role_that_may_not_create_tables(own_postgres: ForeignServer, home: Path) -> None:
-    """It is told the statement that an administrator runs, and nothing is left half-made."""
+    """The error has the statement that an administrator runs, and nothing is left half-made."""
     own_postgres.run("create role guest login password 'x'")
     settings = with_database(address(own_postgres).replace("netops:p%40ss%3Aw%2Frd", "guest:x"), home)
     statement = 'GRANT CREATE ON SCHEMA public TO "guest";'

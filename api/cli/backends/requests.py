@@ -47,7 +47,7 @@ def _part(value: Any) -> str | list[str]:
 def upload_name(job: ImportJob, settings: Settings) -> str:
     """Return the name under which a file is sent: its own where the server takes that, else one with its ending.
 
-    Raises SourceError for a file that cannot be read, whose format has to be found out.
+    Raises SourceError for a file that cannot be read, whose format has to be detected.
     """
     safe = re.sub(r"[^\w .()+,=@~-]", "-", job.source)[-_LONGEST:].lstrip(".")
     if safe.lower().endswith(READ_ENDINGS):

@@ -43,7 +43,7 @@ export function progressCard(path, stop, what, signal, ended, known) {
     };
     fill(figures, Object.entries(shownFigures).filter(([, value]) => value !== null)
       .map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))));
-    // How it ended is told by its result, in the words of this page.
+    // Its result says how it ended, in the words of this page.
     waits.textContent = ENDED.includes(progress.status) ? "" : (progress.message ?? "");
     announce(`${progress.phaseLabel}, ${Math.floor(progress.percent / 20) * 20} percent.`);
   }

@@ -25,7 +25,7 @@ _AT_ONCE = 4
 
 
 _STATISTICS = "25"
-"""How much PostgreSQL finds out about each column of staged rows; 100 is its default."""
+"""The statistics target of each column of staged rows; the default of PostgreSQL is 100."""
 
 
 @dataclass(frozen=True)
