@@ -116,9 +116,18 @@ _NOT_KEPT = (
     "prefect.flow-run.Pending",
     "prefect.flow-run.Submitting",
     "prefect.flow-run.Running",
+    "prefect.flow-run.Completed",
+    "prefect.flow-run.Failed",
+    "prefect.flow-run.Held",
+    "prefect.flow-run.Rejected",
     "prefect.worker.",
+    "cmdb.run.rejected-rows",
 )
-"""What the names of events begin with that the server acts on, and does not keep: runs and task runs have them, too."""
+"""What the names of events begin with that the server acts on, and does not keep.
+
+Runs and task runs say the same; how a run ended, and how many rows it rejected, `cmdb.run.completed`, `.failed` and
+`.held` say with the counts.
+"""
 
 
 def keep_few_events() -> None:

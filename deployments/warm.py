@@ -183,6 +183,9 @@ def _leave(code: int) -> None:
     import logging
     import threading
 
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=10)  # its thread is a daemon: events that it holds would be lost
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(timeout=10)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prefect import states
@@ -29,7 +29,7 @@ _NAMES = {
 class End:
     """The end of a run: its state in Prefect, its status and message in the API, and the sentence of its progress.
 
-    `code` is that of the error that ended it, and `exported` is what an export wrote.
+    `code` is that of the error that ended it, `exported` is what an export wrote, and `report` that of any other run.
     The state's data is the run's id where there is a report, what an export wrote, or the error.
     """
 
@@ -38,6 +38,7 @@ class End:
     message: str | None = None
     code: str | None = None
     exported: Exported | None = None
+    report: Report | None = None
 
     @property
     def summary(self) -> str:
@@ -50,7 +51,7 @@ def end_of_result(result: Report | Exported) -> End:
     """Return how a run ends that has a result."""
     if isinstance(result, Exported):
         return End(states.Completed(message=export_sentence(result), data=result), "completed", exported=result)
-    return _end_of_report(result)
+    return replace(_end_of_report(result), report=result)
 
 
 def _end_of_report(report: Report) -> End:
