@@ -22,9 +22,6 @@ from tasks.store.connection.engine import database_errors, engine
 
 Say = Callable[[str], None]
 
-COMMAND_LINE = "command line"
-"""What the access log has as the address of a command."""
-
 # A server on this machine answers within milliseconds; nobody should wait longer for one that is away.
 _PATIENCE = 0.5
 START_PATIENCE = 30
@@ -59,7 +56,7 @@ def _entered(url: str, spec: BulkFlow, job: Job, run: Callable[[], Report | Expo
     dry = not isinstance(job, ApplyJob | ExportJob) and job.dry_run
     what = "preview" if dry else spec.logged_as
     target = job.what if isinstance(job, ExportJob) else job.source
-    event = access_log.Event(what, who=user(), target=target, address=COMMAND_LINE)
+    event = access_log.Event(what, who=user(), target=target, address=access_log.COMMAND_LINE)
     try:
         ended = run()
     except BaseException as error:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from generators.pages import PAGES
-from generators.reference import REFERENCE, RULES, TARGET, rules_markdown, types_markdown
+from generators.reference import FILES
 from generators.sessions import DOCUMENTS, commands
 from tests.api.conftest import cli  # noqa: F401  # a fixture
 from tests.api.support import Cli
@@ -59,20 +58,10 @@ def expected_code(output: str) -> int:
     return 3 if re.search(r"[1-9]\d* rejected  ", output) else 0
 
 
-def test_the_list_of_types_is_up_to_date() -> None:
-    """`docs/reference/types.md` is what `make generate` writes."""
-    assert TARGET.read_text(encoding="utf-8") == types_markdown()
-
-
-def test_the_sources_of_rules_are_up_to_date() -> None:
-    """`docs/reference/rules.md` lists the rules as `make generate` writes them, each with its source."""
-    assert RULES.read_text(encoding="utf-8") == rules_markdown()
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_the_reference_is_up_to_date(name: str) -> None:
-    """The pages of commands, settings, the Python API and the REST API are what `make generate` writes."""
-    assert (REFERENCE / name).read_text(encoding="utf-8") == PAGES[name]()
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_generated_files_are_up_to_date(path: Path) -> None:
+    """The reference pages, the index of commands and `prefect.yaml` are what `make generate` writes."""
+    assert path.read_text(encoding="utf-8") == FILES[path]()
 
 
 def test_every_example_is_shown_by_the_demo() -> None:

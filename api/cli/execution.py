@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api.cli.backends.choice import backend
+from api.cli.ends import DONE, FAILED, REJECTS, Ended
 from api.cli.render.reports import show_report
 from api.cli.terminal import err, out, print_json
 from api.cli.watch import Watch
@@ -10,12 +11,6 @@ from api.cli.wording import COMMAND_LINE
 from api.json_output import report_json
 from schemas.jobs import ApplyJob, ImportJob, SyncJob
 from schemas.reports import Report, Status
-
-DONE, FAILED, USAGE, REJECTS, INTERRUPTED = 0, 1, 2, 3, 130
-
-
-class Ended(SystemExit):
-    """The end of a command that carried something out: its exit code says what was done, printed or not."""
 
 
 def run_job(job: ImportJob | SyncJob | ApplyJob, json: bool) -> None:

@@ -1,10 +1,14 @@
-"""The groups of commands, and how `cmdb --help` lists them."""
+"""The groups of commands, how `cmdb --help` lists them, and how each is imported once it is run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+
+from api.cli.commands.index import INDEX
+from api.cli.commands.panels import PANELS
+from api.cli.commands.registry import commands_of
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, Parameter
@@ -15,35 +19,37 @@ EXIT_CODES = (
 )
 
 
-# The groups of commands in `cmdb --help`.
-FILES, PLANS, SYNCS, RUNS = "Import and export", "Plans", "Syncs", "Runs"
-RECORDS, SERVE, SETUP = "Records", "Serve", "Set-up"
-
-
-_PANELS = (FILES, PLANS, SYNCS, RUNS, RECORDS, SERVE, SETUP)
-
-
 class GroupedCommands(TyperGroup):
-    """The commands in the order of their groups; a flag is shown as a flag, not as something that takes a `<bool>`."""
+    """The commands in the order of their groups; a flag is shown as a flag, not as something that takes a `<bool>`.
+
+    A command is listed from the index and imported when it is run: to import all takes a second.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, each in INDEX.items():
+            self.commands[name] = TyperCommand(name, help=each.summary, rich_help_panel=each.panel)
 
     def list_commands(self, ctx: Context) -> list[str]:
         """Return the names of the commands, group by group."""
-        return sorted(
-            super().list_commands(ctx), key=lambda name: _PANELS.index(vars(self.commands[name])["rich_help_panel"])
-        )
+        return sorted(super().list_commands(ctx), key=lambda name: PANELS.index(INDEX[name].panel))
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-        """Return a command."""
-        command = super().get_command(ctx, cmd_name)
-        return command and _with_flags(command, ctx)
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Return the command that arguments name, imported, and the arguments that follow."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in INDEX:
+            command = without_values(commands_of(INDEX[name].module)[name])
+        return name, command, rest
 
     def get_params(self, ctx: Context) -> list[Parameter]:
         """Return the options of `cmdb` itself."""
         return _flags(super().get_params(ctx))
 
 
-def _with_flags(command: Command, ctx: Context) -> Command:
-    _flags(command.get_params(ctx))
+def without_values(command: Command) -> Command:
+    """Show the flags of a command, and of the commands in it, as flags."""
+    for each in (command, *getattr(command, "commands", {}).values()):
+        _flags(each.params)
     return command
 
 

@@ -10,34 +10,15 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from polars.exceptions import PanicException
-from rich.markup import escape
 from typer.main import get_command
 
 from api.cli.backends.choice import close_clients
-from api.cli.commands import (
-    access,
-    doctor,
-    exports,
-    imports,
-    plans,
-    records,
-    runs,
-    serve,
-    setup,
-    syncs,
-    templates,
-    types,
-)
-from api.cli.execution import DONE, FAILED, INTERRUPTED, USAGE, Ended
-from api.cli.groups import EXIT_CODES, SETUP, GroupedCommands
-from api.cli.render.plans import mapping_table
+from api.cli.commands.panels import EXIT_CODES
+from api.cli.ends import DONE, FAILED, INTERRUPTED, USAGE, Ended
+from api.cli.groups import GroupedCommands
 from api.cli.streams import steady_streams
-from api.cli.terminal import err, print_json, print_plain
-from api.cli.wording import COMMAND_LINE
-from api.json_output import error_json
-from schemas.errors import CmdbError, MappingError, UsageError
-from schemas.remedies import worded
+from api.cli.terminal import err, print_plain
+from schemas.errors import CmdbError, UsageError
 from schemas.settings import settings
 from tasks.private_files import keep_private
 from tasks.security.account import VARIABLE, leave_root
@@ -54,11 +35,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for module in (imports, exports, templates, plans, syncs, runs, types, records, serve, setup, doctor):
-    app.add_typer(module.commands)
-app.add_typer(setup.db, name="db", rich_help_panel=SETUP)
-app.add_typer(access.key, name="key", rich_help_panel=SETUP)
-app.add_typer(access.audit, name="audit", rich_help_panel=SETUP)
 
 
 def _version(asked: bool) -> None:
@@ -114,15 +90,10 @@ def _run() -> None:
             leave_root(settings())
         sys.exit(_command()(prog_name="cmdb", standalone_mode=not json) or DONE)
     except CmdbError as error:
-        if json:
-            print_json({"error": error_json(error, COMMAND_LINE)})
-        else:
-            err.print(f"[bold red]Error:[/bold red] {escape(worded(error.message, COMMAND_LINE))}", soft_wrap=True)
-        if isinstance(error, MappingError) and error.mapping and error.mapping.matches and not json:
-            err.print(mapping_table(error.mapping))
+        _show(error, json)
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
     except _Misused as error:
-        print_json({"error": error_json(UsageError(error.format_message()), COMMAND_LINE)})
+        _show(UsageError(error.format_message()), json)
         sys.exit(error.exit_code)
     except (typer.Abort, SystemExit) as end:
         # Typer makes this of Ctrl-C.
@@ -130,12 +101,23 @@ def _run() -> None:
             err.print("Stopped; nothing was changed.")
             sys.exit(INTERRUPTED)
         raise
-    except PanicException as panic:
-        # Ctrl-C in the middle of a Polars call becomes a panic of its Rust.
-        if "KeyboardInterrupt" not in str(panic):
+    except BaseException as error:
+        if not _is_interrupt(error):
             raise
         err.print("Stopped; nothing was changed.")
         sys.exit(INTERRUPTED)
+
+
+def _show(error: CmdbError, json: bool) -> None:
+    # What words an error imports the options of all jobs, and most commands end without one.
+    from api.cli.render.errors import show_error
+
+    show_error(error, json)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether an error is Ctrl-C in the middle of a Polars call, which becomes a panic of its Rust."""
+    return type(error).__name__ == "PanicException" and "KeyboardInterrupt" in str(error)
 
 
 if __name__ == "__main__":

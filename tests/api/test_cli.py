@@ -10,14 +10,14 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from typer.main import get_command
 
-from api.cli.main import app
+from api.cli.commands.registry import all_commands
 from schemas.resources import RESOURCES
 from schemas.settings import settings
 from tasks.store.connection.engine import close_engine, engine
@@ -327,14 +327,31 @@ def test_version(cli: Cli) -> None:
 
 def test_every_command_has_help_with_an_example() -> None:
     """`--help` of each command says what it does, describes every option and gives an example."""
-    group = get_command(app)
-    commands = dict(group.commands)  # type: ignore[attr-defined]  # a group has commands
+    commands: dict[str, Any] = all_commands()
     for name in ("db", "key", "audit"):
         commands |= commands.pop(name).commands
     for name, command in commands.items():
         assert command.help, name
         assert name == "settings" or "Example: " in (command.epilog or ""), name
         assert all(getattr(option, "help", None) for option in command.params if option.name != "json"), name
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        (["--help"], {"polars", "sqlalchemy", "schemas.jobs"}),
+        (["runs"], {"prefect", "flows.pipelines"}),
+        (["key", "list"], {"prefect", "flows.pipelines"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(database_url: str, words: list[str], absent: set[str]) -> None:
+    """`cmdb --help` imports no command, and a command that carries nothing out does not import what does."""
+    program = "import sys, api.cli.main as cli\ntry: cli.main()\nfinally: sys.stderr.write(' '.join(sys.modules))"
+    environment = os.environ | {"CMDB_DATABASE_URL": database_url}
+    command = [sys.executable, "-c", program, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert not absent & set(done.stderr.split())
 
 
 def test_a_small_import_is_quick_and_imports_no_prefect(database_url: str, source: Path) -> None:

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
-from typer.core import TyperGroup
-from typer.main import get_command
 
+from api.cli.commands.registry import all_commands
 from api.cli.jobs import LEFT_OUT, flags, offered
-from api.cli.main import app
 from api.rest.import_requests import form_schema
 from api.rest.models.exports import ExportRequest
 from api.rest.models.imports import ImportOptions
@@ -77,9 +75,7 @@ def test_a_command_has_the_options_of_its_job(name: str) -> None:
 
 
 def _command(name: str) -> Any:
-    root = get_command(app)
-    assert isinstance(root, TyperGroup)
-    return root.commands[name]
+    return all_commands()[name]
 
 
 def test_two_options_of_a_command_have_two_names() -> None:

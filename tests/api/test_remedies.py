@@ -14,10 +14,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from pydantic.alias_generators import to_camel
-from typer.core import TyperGroup
-from typer.main import get_command
 
-from api.cli.main import app
+from api.cli.commands.registry import all_commands
 from api.cli.wording import COMMAND_LINE
 from api.pages.wording import PAGE
 from api.rest.wording import API
@@ -78,9 +76,8 @@ def named(kind: str) -> set[str]:
 
 def test_no_message_of_the_engine_knows_a_front_end() -> None:
     """No text of schemas/ and tasks/ has an option with dashes or a command of the command line."""
-    root = get_command(app)
-    assert isinstance(root, TyperGroup)
-    spelt = re.compile(rf"(?<![\w-])(?<!useradd )--[a-z]|\bcmdb ({'|'.join(root.commands)})\b")
+    commands = all_commands()
+    spelt = re.compile(rf"(?<![\w-])(?<!useradd )--[a-z]|\bcmdb ({'|'.join(commands)})\b")
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text!r}"
         for path in engine_modules()
@@ -112,9 +109,8 @@ def test_each_marker_names_an_option_or_an_action() -> None:
 def test_each_option_that_a_message_names_is_known_to_each_front_end(name: str) -> None:
     """As an option of a command, as a member of a request, and as a label that the page shows."""
     step, declared = OptionValue(name), named_options()[name]
-    root = get_command(app)
-    assert isinstance(root, TyperGroup)
-    flags = {flag for command in root.commands.values() for each in command.params for flag in each.opts}
+    commands = all_commands()
+    flags = {flag for command in commands.values() for each in command.params for flag in each.opts}
     assert COMMAND_LINE.name(step) in flags
     assert API.name(step) == to_camel(declared.member)
     label, code = PAGE.name(step), "".join(path.read_text(encoding="utf-8") for path in STATIC.glob("*.js"))
@@ -128,12 +124,11 @@ def test_each_option_that_a_message_names_is_known_to_each_front_end(name: str) 
 @pytest.mark.parametrize("which", Action)
 def test_each_action_is_known_to_each_front_end(which: Action) -> None:
     """As a command, as an operation of the API, and in words on the page."""
-    root = get_command(app)
-    assert isinstance(root, TyperGroup)
+    commands = all_commands()
     step = ActionCall(which, RUN)
     words = COMMAND_LINE.name(step).split()
     assert words[0] == "cmdb"
-    assert words[1] in root.commands
+    assert words[1] in commands
     assert re.fullmatch(r"(GET|POST) /api/[\w/-]+", API.name(step))
     assert PAGE.name(step)
     assert COMMAND_LINE.phrase(step) == OPERATORS.phrase(step) == f"`{COMMAND_LINE.name(step)}`"

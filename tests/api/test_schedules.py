@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from deployments.definitions import DEPLOYMENTS, EXAMPLES
 from flows.maintenance import remove_old
 from flows.registry import EXPORT, SYNC
 from flows.sign_in import CLIENT
-from generators.reference import PREFECT_YAML, prefect_yaml
+from generators.reference import PREFECT_YAML
 from schemas.jobs import SyncJob
 from tasks.sources import SOURCES, source_named
 from tests.api.system import System
@@ -83,11 +82,6 @@ def test_maintenance_runs(system: System) -> None:
 
     wait_until(completed)
     assert not old.exists()
-
-
-def test_prefect_yaml_is_the_declaration() -> None:
-    """`deployments/prefect.yaml` is what the declaration gives, for those who deploy by it."""
-    assert yaml.safe_load(PREFECT_YAML.read_text(encoding="utf-8")) == yaml.safe_load(prefect_yaml())
 
 
 def test_prefect_deploys_it(system: System) -> None:

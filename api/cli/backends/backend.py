@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 from uuid import UUID
 
-from api.cli.watch import Watch
-from flows.registry import Job
-from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
-from schemas.model.resource import Resource
-from schemas.model.rule_listing import ListedRule
-from schemas.reports import Exported, Report
-from tasks.store.access.access_log import Entry, Verified
-from tasks.store.read.free_blocks import Found, Search
-from tasks.store.read.record_pages import Wanted
-from tasks.store.read.run_diff import Difference
-
 if TYPE_CHECKING:
+    from api.cli.watch import Watch
     from flows.diagnosis import Check
+    from flows.registry import Job
+    from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
+    from schemas.model.resource import Resource
+    from schemas.model.rule_listing import ListedRule
+    from schemas.reports import Exported, Report
+    from tasks.store.access.access_log import Entry, Verified
+    from tasks.store.read.free_blocks import Found, Search
+    from tasks.store.read.record_pages import Wanted
+    from tasks.store.read.run_diff import Difference
 
 
 class Backend(Protocol):

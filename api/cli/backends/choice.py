@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.cli.backends.backend import Administration, Backend
-from api.cli.backends.local import Local, LocalAdministration
 from schemas.errors import UsageError
 from schemas.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from api.cli.backends.backend import Administration, Backend
     from api.cli.backends.client import Client
+
+# A back end is imported where it is chosen: the other one, and `cmdb --help`, need nothing of it.
 
 
 def backend() -> Backend:
     """Return the back end of the settings; raises UsageError where a key is not to be sent as they say."""
     used = settings()
     if used.api_url:
-        from api.cli.backends.remote import Remote  # httpx takes a tenth of a second to import
+        from api.cli.backends.remote import Remote
 
         return Remote(used, _client(used))
+    from api.cli.backends.local import Local
+
     return Local(used)
 
 
@@ -30,6 +33,8 @@ def administration() -> Administration:
         from api.cli.backends.remote_administration import RemoteAdministration
 
         return RemoteAdministration(_client(used))
+    from api.cli.backends.local import LocalAdministration
+
     return LocalAdministration(used)
 
 

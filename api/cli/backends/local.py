@@ -1,4 +1,7 @@
-"""The back end on this machine: the database of the settings, and the Prefect server where one answers."""
+"""The back end on this machine: the database of the settings, and the Prefect server where one answers.
+
+What carries out runs is imported where a run is carried out: it takes half a second.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,6 @@ from sqlalchemy import Connection
 from api.cli import wording
 from api.cli.watch import Watch
 from api.json_output import syncs_json
-from flows.launch import COMMAND_LINE, carry_out, hand_over_to_prefect
-from flows.registry import Job
 from schemas.errors import Unavailable, UsageError
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.model.resource import Resource
@@ -38,6 +39,7 @@ from tasks.store.read.run_diff import Difference, difference
 
 if TYPE_CHECKING:
     from flows.diagnosis import Check
+    from flows.registry import Job
     from flows.syncs import Scheduled
 
 
@@ -69,6 +71,8 @@ class Local:
 
     def run(self, job: Job, watch: Watch) -> Report | Exported:
         """Run a job in this process, as a flow run where a Prefect server answers."""
+        from flows.launch import carry_out
+
         return carry_out(job, self._settings, watch.progress, watch.say)
 
     def find_run(self, reference: str, *, applied: bool = False) -> UUID:
@@ -114,6 +118,8 @@ class Local:
 
     def _scheduled(self) -> list[Scheduled]:
         """The syncs on schedule; none where no Prefect server answers."""
+        from flows.launch import hand_over_to_prefect
+
         try:
             hand_over_to_prefect(self._settings)
         except Unavailable:
@@ -214,4 +220,4 @@ class LocalAdministration:
 
 
 def _enter(connection: Connection, what: str, target: str, **detail: object) -> None:
-    access_log.add(connection, [Event(what, who=user(), target=target, address=COMMAND_LINE, detail=detail)])
+    access_log.add(connection, [Event(what, who=user(), target=target, address=access_log.COMMAND_LINE, detail=detail)])

@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 
 from api.cli.backends.choice import backend
-from api.cli.execution import FAILED
-from api.cli.groups import SETUP
+from api.cli.commands.panels import SETUP
+from api.cli.ends import FAILED
 from api.cli.options import Json
 from api.cli.render.tables import new_table
 from api.cli.terminal import out, print_json

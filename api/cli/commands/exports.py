@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from api.cli.backends.choice import backend
+from api.cli.commands.panels import EXIT_CODES, FILES
 from api.cli.completion import complete_type
-from api.cli.groups import EXIT_CODES, FILES
 from api.cli.jobs import job_from, takes
 from api.cli.options import Json
 from api.cli.piped import is_standard, wanted_file

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
+from api.cli.commands.panels import EXIT_CODES, FILES
 from api.cli.execution import run_job
-from api.cli.groups import EXIT_CODES, FILES
 from api.cli.jobs import job_from, takes
 from api.cli.options import Files, Json
 from api.cli.piped import given_files

@@ -9,8 +9,9 @@ import orjson
 import typer
 
 from api.cli.backends.choice import backend
-from api.cli.execution import Ended, exit_code, report_of, run_job
-from api.cli.groups import EXIT_CODES, PLANS
+from api.cli.commands.panels import EXIT_CODES, PLANS
+from api.cli.ends import Ended
+from api.cli.execution import exit_code, report_of, run_job
 from api.cli.jobs import job_from, takes
 from api.cli.local_time import shown_time
 from api.cli.options import (

@@ -13,8 +13,8 @@ import typer
 import yaml
 
 from api.cli.backends.choice import backend
+from api.cli.commands.panels import RECORDS
 from api.cli.completion import complete_type
-from api.cli.groups import RECORDS
 from api.cli.jobs import job_from, takes
 from api.cli.options import Json, TypeArgument
 from api.cli.piped import wanted_file

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.backends.choice import backend
+from api.cli.commands.panels import EXIT_CODES, RUNS
 from api.cli.completion import complete_run
-from api.cli.execution import Ended, exit_code
-from api.cli.groups import EXIT_CODES, RUNS
+from api.cli.ends import Ended
+from api.cli.execution import exit_code
 from api.cli.jobs import job_from, takes
 from api.cli.options import Json, RunArgument, Type
 from api.cli.render.reports import runs_table, show_report

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.cli.backends.choice import only_here
-from api.cli.groups import EXIT_CODES, SERVE
+from api.cli.commands.panels import EXIT_CODES, SERVE
 from api.cli.terminal import err
 from flows.launch import START_PATIENCE, hand_over_to_prefect
 from schemas.settings import settings

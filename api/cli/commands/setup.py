@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from api.cli.backends.choice import only_here
-from api.cli.groups import SETUP
+from api.cli.commands.panels import SETUP
 from api.cli.options import Json
 from api.cli.render.types import settings_table
 from api.cli.terminal import out, print_json

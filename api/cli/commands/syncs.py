@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.backends.choice import backend
+from api.cli.commands.panels import EXIT_CODES, SYNCS
 from api.cli.completion import complete_sync
 from api.cli.execution import run_job
-from api.cli.groups import EXIT_CODES, SYNCS
 from api.cli.jobs import job_from, takes
 from api.cli.options import (
     Json,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.groups import FILES
+from api.cli.commands.panels import FILES
 from api.cli.options import (
     TypeArgument,
 )

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from api.cli.backends.choice import backend
+from api.cli.commands.panels import RECORDS
 from api.cli.completion import complete_type
-from api.cli.groups import RECORDS
 from api.cli.options import Json
 from api.cli.render.types import fields_table, rules_listed, types_table
 from api.cli.terminal import out, print_json

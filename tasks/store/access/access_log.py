@@ -20,6 +20,9 @@ Outcome = Literal["done", "refused", "failed"]
 RETENTION = "retention"
 """What the entry is called that says which entries before it were removed."""
 
+COMMAND_LINE = "command line"
+"""The address of what a command on this machine did."""
+
 _LONGEST = 2_000
 _BATCH = 1_000
 
