@@ -91,7 +91,7 @@ def message_of_error(error: BaseException) -> str | None:
 
 
 WATCHED = registry.Steps(
-    _as_task(registry.extract, "extract", "extract {job.source}", **_ONCE),
+    _as_task(registry.extract, "extract", "extract {job.source}"),
     _as_task(registry.fetch, "fetch", "fetch {job.source}"),
     _as_task(registry.read, "read", "read {job.source}"),
     _as_task(registry.map, "map", "map the columns"),

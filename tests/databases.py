@@ -130,7 +130,7 @@ class EmptiedDatabase:
             connection.execute(text(_DISCONNECT))
             if connection.scalar(text(_SHAPE)) != self._shape:
                 return False
-            connection.execute(text(_EMPTY))
+            connection.execute(text(EMPTY))
         return True
 
 
@@ -149,7 +149,7 @@ do $$ begin
     where datname = current_database() and usename = current_user and pid <> pg_backend_pid();
 end $$"""
 
-_EMPTY = """
+EMPTY = """
 do $$ declare
   names text;
 begin

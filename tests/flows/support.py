@@ -10,10 +10,11 @@ from uuid import UUID
 
 from flows.pipelines import apply_plan, sync_source
 from schemas.jobs import ApplyJob, SyncJob, UndoJob
-from schemas.model.tables import LINEAGE, METADATA, TABLES
+from schemas.model.tables import LINEAGE, TABLES
 from schemas.reports import Progress, Report, silent
 from schemas.settings import settings
 from tasks.steps.undo import undo
+from tests.databases import EMPTY
 from tests.support import execute, issues_of, staging_tables, stored
 
 Record = dict[str, Any]
@@ -67,9 +68,7 @@ def names(url: str) -> dict[str, str]:
 
 def forget_everything(url: str) -> None:
     """Empty every table, for the next example of a property."""
-    # Only its own retention may remove what the access log holds.
-    names = ", ".join(table.name for table in METADATA.sorted_tables)
-    execute(url, f"set local cmdb.audit_retention = 'on'; truncate {names}")
+    execute(url, EMPTY)
 
 
 @dataclass(frozen=True)

@@ -4,38 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from flows.pipelines import apply_plan, import_file, sync_source
+from flows.pipelines import apply_plan, export_file, import_file, sync_source
 from schemas.choices import Drift
-from schemas.jobs import ApplyJob, ImportJob, SyncJob, UndoJob
+from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Counts, Report
 from schemas.settings import settings
-from tasks.steps.registry import PLAIN, Steps
 from tasks.steps.undo import undo
-from tests.faults import Fault, faulty, watched
+from tests.faults import Fault, faulty, retried, watched_calls
 from tests.flows.support import End, end_of, forget_everything
 from tests.support import importer, vpc, write_csv
 
 BAD = vpc(9, cidr_block="10.0.0.0/99")
 
+Case = Callable[[str, Path], Callable[[Fault], object]]
+"""Prepares an empty database, with a folder for files; what it returns runs the steps, and returns all they leave."""
 
-Carried = Callable[[Steps], Report]
 
-
-def imported(url: str, folder: Path) -> Carried:
+def imported(url: str, folder: Path) -> Callable[[Fault], End]:
     """An import that creates, updates, warns, repairs and rejects, with a column that is not known."""
+    path = prepared(url, folder)
+    return lambda fault: end_of(url, import_file(ImportJob(path=path), url, settings(), steps=faulty(fault)))
+
+
+def prepared(url: str, folder: Path) -> Path:
+    """Store two VPCs, and write the file that is imported."""
     rows = [vpc(1, name="new"), vpc(2, cidr_block="10.0.1.0/25"), vpc(3), vpc(3, name="other"), BAD, vpc(4)]
     rows += [vpc(5, account_id="12345678901")]
     importer(url, folder)([vpc(1), vpc(4)])
-    path = write_csv(folder / "new.csv", [row | {"flavour": "=1+1"} for row in rows])
-    return lambda steps: import_file(ImportJob(path=path), url, settings(), steps=steps)
+    return write_csv(folder / "new.csv", [row | {"flavour": "=1+1"} for row in rows])
 
 
-def synced(url: str, folder: Path) -> Carried:
+def several(url: str, folder: Path) -> Callable[[Fault], End]:
+    """An import of several files with a saved mapping, which it saves again."""
+    paths = [write_csv(folder / f"{n}.csv", [{"net": vpc(n)["vpc_id"], "block": "10.0.0.0/16"}]) for n in (1, 2)]
+    columns = {"net": "vpc_id", "block": "cidr_block"}
+    importer(url, folder)(paths[0], resource_type="vpc", columns=columns, save_mapping="nets")
+    job = ImportJob(path=paths[0], more=tuple(paths[1:]), mapping="nets", save_mapping="nets")
+    return lambda fault: end_of(url, import_file(job, url, settings(), steps=faulty(fault)))
+
+
+def synced(url: str, folder: Path) -> Callable[[Fault], End]:
     """A sync of a folder of which one file can't be copied and another can't be read."""
     source = folder / "source"
     if not source.exists():
@@ -45,10 +59,11 @@ def synced(url: str, folder: Path) -> Carried:
         (source / "3.csv").symlink_to(source / "nowhere.csv")
         (source / "4.csv").write_text("a,b\n1,2\n")
     importer(url, folder)([vpc(1, name="old"), vpc(7)])
-    return lambda steps: sync_source(SyncJob(url=f"file://{source}/"), url, settings(), steps=steps)
+    job = SyncJob(url=f"file://{source}/")
+    return lambda fault: end_of(url, sync_source(job, url, settings(), steps=faulty(fault)))
 
 
-def created(url: str, folder: Path) -> Carried:
+def created(url: str, folder: Path) -> Callable[[Fault], End]:
     """An import that creates the records its rows refer to, of which it can't create some."""
     rows = [
         {"provider": "Colt", "cid": "1", "site_a": "Bonn", "site_z": "Ulm"},
@@ -58,17 +73,18 @@ def created(url: str, folder: Path) -> Carried:
     importer(url, folder)([{"name": "Bonn", "slug": "bonn"}], resource_type="site")
     path = write_csv(folder / "circuits.csv", rows)
     job = ImportJob(path=path, resource_type="circuit", create_missing=("site",))
-    return lambda steps: import_file(job, url, settings(), steps=steps)
+    return lambda fault: end_of(url, import_file(job, url, settings(), steps=faulty(fault)))
 
 
-def refused(url: str, folder: Path) -> Carried:
+def refused(url: str, folder: Path) -> Callable[[Fault], End]:
     """An import of which too many rows are rejected."""
     path = write_csv(folder / "new.csv", [vpc(1), vpc(2), vpc(2, name="other"), BAD])
-    return lambda steps: import_file(ImportJob(path=path, max_errors="1"), url, settings(), steps=steps)
+    job = ImportJob(path=path, max_errors="1")
+    return lambda fault: end_of(url, import_file(job, url, settings(), steps=faulty(fault)))
 
 
 def planned(url: str, folder: Path) -> Report:
-    """Plan an import, after which one of the records moves."""
+    """Plan an import, after which one of the records is changed."""
     run = importer(url, folder)
     run([vpc(1), vpc(2)])
     report = run([vpc(1, name="new"), vpc(2, name="new"), vpc(3)], dry_run=True, keep_plan=True)
@@ -76,87 +92,94 @@ def planned(url: str, folder: Path) -> Report:
     return report
 
 
-def applied(url: str, folder: Path) -> Carried:
-    """A plan that is applied without the record that moved."""
+def applied(url: str, folder: Path) -> Callable[[Fault], End]:
+    """A plan that is applied without the record that was changed."""
     job = ApplyJob(plan=UUID(planned(url, folder).run_id), moved=Drift.SKIP)
-    return lambda steps: apply_plan(job, url, settings(), steps=steps)
+    return lambda fault: end_of(url, apply_plan(job, url, settings(), steps=faulty(fault)))
 
 
-def drifted(url: str, folder: Path) -> Carried:
-    """A plan that is not applied, as a record moved."""
+def drifted(url: str, folder: Path) -> Callable[[Fault], End]:
+    """A plan that is not applied, as a record was changed."""
     job = ApplyJob(plan=UUID(planned(url, folder).run_id))
-    return lambda steps: apply_plan(job, url, settings(), steps=steps)
+    return lambda fault: end_of(url, apply_plan(job, url, settings(), steps=faulty(fault)))
 
 
-CASES = {
-    "import": imported,
-    "sync": synced,
-    "create": created,
-    "refuse": refused,
-    "apply": applied,
-    "drift": drifted,
+def undone(url: str, folder: Path) -> Callable[[Fault], End]:
+    """An undo of an import."""
+    report = import_file(ImportJob(path=prepared(url, folder)), url, settings())
+    job, run_id = UndoJob(run=UUID(report.run_id)), uuid4()
+
+    def carry_out(fault: Fault) -> End:
+        end = end_of(url, retried(fault, undo)(job, url, settings(), run_id=run_id))
+        assert end.report.counts.read == 3
+        return replace(end, report=replace(end.report, source="", message=None))
+
+    return carry_out
+
+
+def exported(url: str, folder: Path) -> Callable[[Fault], object]:
+    """An export of what was there earlier, with a saved mapping; it is one step, as its frames can be read once."""
+    several(url, folder)
+    path = folder / "exported" / "vpcs.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    job = ExportJob(resource_type="vpc", path=path, mapping="nets", as_of=datetime.now(UTC).isoformat())
+
+    def carry_out(fault: Fault) -> object:
+        done = retried(fault, export_file)(job, url, settings())
+        assert done.records == 1
+        assert not [*settings().temporary.iterdir()]
+        return replace(done, run_id="", duration=0.0), path.read_text(), [*path.parent.iterdir()]
+
+    return carry_out
+
+
+CASES: dict[str, tuple[Case, tuple[str, ...]]] = {
+    "import": (imported, ("map", "validate", "load")),
+    "several": (several, ("extract", "map")),
+    "sync": (synced, ("fetch", "read", "map", "load")),
+    "create": (created, ("load",)),
+    "refuse": (refused, ("load",)),
+    "apply": (applied, ("load",)),
+    "drift": (drifted, ("load",)),
+    "undo": (undone, ("undo",)),
+    "export": (exported, ("export",)),
 }
+"""The cases by name, each with the steps that lose their connection in it."""
 
-# Of a step with more calls than this, some are tried: the first, the last, and others in between.
-_MOST_CALLS = 5
+STEPS = [pytest.param(case, step, id=f"{name}-{step}") for name, (case, steps) in CASES.items() for step in steps]
 
 
-def tried(url: str, case: str, folder: Path, fault: Fault) -> End:
-    """Run a case in an empty database, with a fault."""
+def tried(url: str, case: Case, folder: Path, fault: Fault) -> tuple[object, object]:
+    """Run a case in an empty database, with a fault; returns all that it leaves, and the locks after the step."""
     forget_everything(url)
-    return end_of(url, CASES[case](url, folder)(faulty(url, fault)))
+    carry_out = case(url, folder)
+    with watched_calls(url, fault):
+        return carry_out(fault), fault.locks
 
 
-STEPS = [
-    *(("import", step) for step in ("map", "validate", "load")),
-    *(("sync", step) for step in ("fetch", "read", "map", "load")),
-    *((case, "load") for case in ("create", "refuse", "apply", "drift")),
-]
-
-
+@pytest.mark.every_type  # some 40 seconds, too many for the inner loop
 @pytest.mark.parametrize(("case", "step"), STEPS)
-def test_a_connection_that_is_lost_at_each_call(database_url: str, tmp_path: Path, case: str, step: str) -> None:
-    """Whichever call of the database it is, the run ends as it does without a fault."""
+def test_a_connection_that_is_lost_at_every_call(database_url: str, tmp_path: Path, case: Case, step: str) -> None:
+    """Each attempt gets one call further than the one before, and the run ends as it does without a fault.
+
+    A commit whose answer is lost leaves the next attempt less to do: the calls after it are lost in another run.
+    """
+    sound = Fault(step, loses=False)
+    expected = tried(database_url, case, tmp_path, sound)
     fault = Fault(step)
-    sound = tried(database_url, case, tmp_path, fault)
-    assert fault.calls > 0
-    for at in some_calls(fault.calls):
-        lost = Fault(step, at)
-        assert tried(database_url, case, tmp_path, lost) == sound, f"call {at} of {fault.calls}"
-        assert lost.happened
-
-
-def some_calls(calls: int) -> list[int]:
-    """Return the numbers of the calls that are tried, from 1."""
-    few = min(calls, _MOST_CALLS)
-    return sorted({1 + round(number * (calls - 1) / max(few - 1, 1)) for number in range(few)})
-
-
-def test_an_undo_that_loses_its_connection(database_url: str, tmp_path: Path) -> None:
-    """Also after its commit, when the run is undone by the undo that is tried again."""
-
-    def undone(fault: Fault) -> End:
-        forget_everything(database_url)
-        report = imported(database_url, tmp_path)(PLAIN)
-        job, run_id = UndoJob(run=UUID(report.run_id)), uuid4()
-        step = watched(database_url, fault, undo)
-        found = end_of(database_url, step(job, database_url, settings(), run_id=run_id))
-        return replace(found, report=replace(found.report, source="", message=None))
-
-    fault = Fault("undo")
-    sound = undone(fault)
-    assert sound.report.counts.read == 3
-    for at in some_calls(fault.calls):
-        lost = Fault("undo", at)
-        assert undone(lost) == sound, f"call {at} of {fault.calls}"
-        assert lost.happened
+    while left := sound.calls - fault.calls:
+        assert tried(database_url, case, tmp_path, fault) == expected
+        assert sound.calls - fault.calls < left
+    assert fault.calls
 
 
 def test_what_the_cases_are(database_url: str, tmp_path: Path) -> None:
     """They have something of everything that could be counted twice."""
-    found = tried(database_url, "import", tmp_path, Fault("map"))
-    assert found.report.counts == Counts(read=7, create=2, update=1, unchanged=1, rejected=3, warnings=1, repairs=1)
-    assert [issue.rule for issue in found.report.notices] == ["unknown_column"]
-    found = tried(database_url, "sync", tmp_path, Fault("map"))
-    assert [issue.rule for issue in found.report.notices] == ["file", "file", "sheet", "scope"]
-    assert found.report.counts.retire == 0
+    found = imported(database_url, tmp_path)(Fault("map", loses=False)).report
+    assert found.counts == Counts(read=7, create=2, update=1, unchanged=1, rejected=3, warnings=1, repairs=1)
+    assert [issue.rule for issue in found.notices] == ["unknown_column"]
+    forget_everything(database_url)
+    found = synced(database_url, tmp_path)(Fault("map", loses=False)).report
+    assert [issue.rule for issue in found.notices] == ["file", "file", "sheet", "scope"]
+    assert found.counts.retire == 0

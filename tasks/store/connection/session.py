@@ -92,13 +92,18 @@ class Session:
                 yield self._connection
 
     def _reconnect(self) -> None:
-        """Connect again after a loss, and take the same locks in the same order."""
+        """Connect again after a loss, and take the same locks in the same order; all of them, or the line is closed."""
         if self._connection is not None:
             self._connection.close()
         self._open()
-        locks, self._locks = self._locks, []
-        for function, key in locks:
-            self._take_lock(function, key)
+        assert self._connection is not None  # noqa: S101  # for the type checker
+        try:
+            with self._connection.begin():
+                for function, key in self._locks:
+                    self._connection.execute(select(getattr(func, function)(*key)))
+        except BaseException:
+            self._connection.invalidate()
+            raise
 
     def _take_lock(self, function: str, key: tuple[int, ...]) -> None:
         with self.transaction() as connection:
