@@ -13,10 +13,10 @@ SHARD_ROWS = 500_000
 def shards(mapped: tuple[MappedSource, ...]) -> tuple[Shard, ...]:
     """Return the shards of each source, in the order of its rows.
 
-    A source is cut where its format says that it can be read from: delimited text between lines, Parquet between rows,
-    and such files that are read one after the other also between files. Delimited text whose fields have line feeds,
-    JSON, NDJSON, YAML, Terraform and workbooks are one shard each: where their records begin, or which columns they
-    have, is known only to whoever has read all of them, and has kept them in the run's folder.
+    A source is cut where its format says that it can be read from: delimited text and NDJSON between lines, Parquet
+    between rows, and such files that are read one after the other also between files. Delimited text whose fields have
+    line feeds, JSON, YAML, Terraform, workbooks and the records of NetBox are one shard each: where their records
+    begin, or what they mean, is known only to whoever has read all of them, and has kept them in the run's folder.
     """
     return tuple(shard for source in mapped for shard in _shards_of(source))
 

@@ -8,47 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from schemas.sources import ROW
+from tasks.formats.chunked import Chunked, Start, Starts
 from tasks.plain_text import plain_text
 
 _CHUNK = 8 << 20
 
 
 @dataclass(frozen=True)
-class Start:
-    """Where a record begins: its offset in the file, in bytes, and its row number."""
-
-    offset: int
-    row: int
-
-
-Starts = tuple[Start, ...]
-"""Where a file may be read from, in order; the first is that of its first record."""
-
-
-@dataclass(frozen=True)
-class Chunks:
+class Chunks(Chunked):
     """The records of a file as text columns, a chunk at a time, for Polars to scan; it can be pickled.
 
     `options` are those of `polars.scan_csv`; without a `quote_char`, each line is a record.
     """
 
-    path: Path
-    starts: Starts
-    columns: tuple[str, ...]
     options: dict[str, Any]
-
-    @property
-    def frame(self) -> pl.LazyFrame:
-        """The records, with their row numbers."""
-        return register_io_source(self, schema={ROW: pl.UInt32, **self._schema}, explain_name="chunks")
 
     @property
     def counted(self) -> tuple[Starts, int]:
@@ -62,48 +41,26 @@ class Chunks:
                 row += len(self._read(chunk, row))
         return (tuple(starts) or self.starts), row - self.starts[0].row
 
-    def __call__(
-        self, wanted: list[str] | None, predicate: pl.Expr | None, most: int | None, _batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        """Yield the records as Polars asks for them; stretches that hold none of the wanted rows are not read."""
-        left = most
-        for records in self._frames(predicate):
-            frame = records if left is None else records.head(left)
-            left = left and left - len(frame)
-            frame = frame if wanted is None else frame.select(wanted)
-            yield frame if predicate is None else frame.filter(predicate)
-            if left == 0:
-                return
-
-    def _frames(self, predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
-        """Read one stretch after the other."""
-        of_rows = predicate if predicate is not None and predicate.meta.root_names() == [ROW] else None
+    def frames_between(self, start: Start, after: Start | None) -> Iterator[pl.DataFrame]:
+        """Read the records from one start up to another, or to the end of the file."""
+        row = start.row
         with self.path.open("rb") as file:
-            for start, after in pairwise([*self.starts, None]):
-                assert start  # noqa: S101  # for the type checker
-                if of_rows is not None and after and not _has_rows(of_rows, start.row, after.row):
-                    continue
-                row, end = start.row, after.offset if after else None
-                for chunk in _record_chunks(file, start.offset, end, quoted=self._is_quoted):
-                    frame = self._read(chunk, row)
-                    row += len(frame)
-                    yield frame
+            for chunk in _record_chunks(file, start.offset, after.offset if after else None, quoted=self._is_quoted):
+                frame = self._read(chunk, row)
+                row += len(frame)
+                yield frame
 
     def _read(self, chunk: bytes, row: int) -> pl.DataFrame:
         scan = pl.scan_csv(
             plain_text(chunk),
             has_header=False,
-            schema=self._schema,
+            schema=self.text_schema,
             row_index_name=ROW,
             row_index_offset=row,
             glob=False,
             **self.options,
         )
         return scan.collect(engine="streaming")
-
-    @property
-    def _schema(self) -> dict[str, type[pl.String]]:
-        return dict.fromkeys(self.columns, pl.String)
 
     @property
     def _is_quoted(self) -> bool:
@@ -116,12 +73,6 @@ def start_after(path: Path, lines: int, row: int) -> Start:
         for _ in range(lines):
             file.readline()
         return Start(file.tell(), row)
-
-
-def _has_rows(predicate: pl.Expr, first: int, after: int) -> bool:
-    """Say whether a predicate of row numbers holds for any from the first on, and before the one after."""
-    rows = pl.select(pl.int_range(first, after, dtype=pl.UInt32).alias(ROW))
-    return not rows.filter(predicate).is_empty()
 
 
 def _record_chunks(file: IO[bytes], offset: int, end: int | None, *, quoted: bool) -> Iterator[bytes]:

@@ -14,7 +14,8 @@ import polars as pl
 from schemas.issues import ISSUE_SCHEMA, Severity, issues_frame
 from schemas.sources import NOTE, ROW
 from tasks.formats.base import Source
-from tasks.formats.csv.chunks import Chunks, Starts, start_after
+from tasks.formats.chunked import Starts
+from tasks.formats.csv.chunks import Chunks, start_after
 from tasks.formats.csv.record_census import census_by_record
 from tasks.formats.csv.shape import (
     COMMENT,

@@ -12,7 +12,7 @@ from schemas.errors import SourceError
 from schemas.issues import Issue, Severity, issues_frame
 from schemas.sources import NOTE
 from tasks.formats.base import Source
-from tasks.formats.csv.chunks import Start
+from tasks.formats.chunked import Start
 from tasks.formats.encoding import Text
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import polars as pl
 
 from schemas.issues import Issue, Severity
 from schemas.wording import some_of
-from tasks.formats.csv.chunks import Chunks, Starts
+from tasks.formats.chunked import Starts
+from tasks.formats.csv.chunks import Chunks
 
 # An issue keeps this many characters of its line.
 MAX_SHOWN = 200

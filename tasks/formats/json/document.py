@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import io
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import polars as pl
 
 from schemas import formats
 from schemas.errors import SourceError
-from schemas.issues import Issue, issues_frame
+from schemas.issues import issues_frame
 from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import NOTE, Opened
@@ -25,19 +24,16 @@ from tasks.formats.aws import inventory
 from tasks.formats.base import Format, Source
 from tasks.formats.encoding import as_text
 from tasks.formats.json.absent_fields import single_list_with_unset_fields
-from tasks.formats.json.flat_ndjson import FlatReader
-from tasks.formats.json.found_lists import CHUNK, FoundLists
+from tasks.formats.json.found_lists import FoundLists
+from tasks.formats.json.lines import SPACE, LineReader, Lines
 from tasks.formats.json.lists import Lists, open_document
 from tasks.formats.json.opened_lists import MAX_NAMES, open_empty, open_found
-from tasks.formats.json.parser import DECODER, LONGEST, JsonReader, Reader
+from tasks.formats.json.parser import LONGEST, JsonReader, Reader
 from tasks.formats.json.place import ANYWHERE
 from tasks.formats.json.reading import reading_of, record_of, type_of, with_reader_issues
 from tasks.formats.json.record_or_lists import holds_lists
 from tasks.formats.json.spool import Chunk, Flat, Json, spool, without_collector
 from tasks.formats.writers import write_json, write_lists, write_ndjson
-
-_SPACE = b" \t\r\n"
-
 
 # JSON -----------------------------------------------------------------------------------------------------------------
 
@@ -155,125 +151,64 @@ def open_lines(source: Source) -> tuple[Opened, ...]:
 def _lines_of(source: Source) -> Opened | None:
     """The objects of lines; None where the first line is none, or holds others."""
     text = as_text(source)
-    faults: list[Issue] = []
+    reader = LineReader()
     with text.path.open("rb") as file, without_collector():
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
         if _is_document(source, file):
             return None
-        chunks = _lines(file, faults)
+        chunks = reader.chunks(file)
         head: list[Chunk | Flat] = []
         for chunk in chunks:
             head.append(chunk)
             if first := next((record for record in chunk.records if record), None):
                 metadata = first[NOTE] if list(first) == [NOTE] and isinstance(first[NOTE], dict) else {}
-                opened = replace(_opened(source, itertools.chain(head, chunks), first), metadata=metadata)
+                opened = _opened(source, text.path, reader, itertools.chain(head, chunks), first)
+                opened = replace(opened, metadata=metadata)
                 if metadata and opened.records == 1 and source.emptied:
                     resource = source.resource or RESOURCES.get(str(metadata.get("resourceType")))
                     return replace(open_empty(FoundLists(source), None, resource), metadata=metadata)
                 if metadata and opened.records == 1:
                     raise SourceError(f"{source.name} has metadata and no records: nothing to import.")
-                return replace(opened, faults=pl.concat([issues_frame(faults), opened.faults]).sort("row"))
+                return replace(opened, faults=pl.concat([issues_frame(reader.faults), opened.faults]).sort("row"))
     raise SourceError(f"{source.name} has no line that is a JSON object.")
 
 
 def _is_document(source: Source, file: IO[bytes]) -> bool:
     """Say whether the first line is not a record by itself, and so the lines are those of a document."""
     at = file.tell()
-    first = next((line for line in _first_lines(file) if line.strip(_SPACE)), b"")
+    first = next((line for line in _first_lines(file) if line.strip(SPACE)), b"")
     file.seek(at)
     try:
         value = orjson.loads(first)
     except orjson.JSONDecodeError:
         # An object that goes on in the next line, or a line that is broken.
-        return first.strip(_SPACE) in (b"{", b"[")
+        return first.strip(SPACE) in (b"{", b"[")
     if not isinstance(value, dict):
         return isinstance(value, list)
     return holds_lists(source, value) or inventory.is_item(value)
 
 
-def _opened(source: Source, chunks: Iterator[Chunk | Flat], first: Json) -> Opened:
+def _opened(source: Source, path: Path, reader: LineReader, chunks: Iterator[Chunk | Flat], first: Json) -> Opened:
+    """Read all lines; they can be cut between chunks, but where their records are read in the light of one another."""
     reading = reading_of(source, None, first)
     if reading.rest:
         chunks = map(reading.rest.chunk, chunks)
     spooled = spool(chunks, source, reading.flatten, absent=reading.absent)
+    frame, starts = spooled.frame, tuple(reader.starts)
+    can_be_cut = reading.rest is None and len(starts) > 1
+    if can_be_cut:
+        frame = Lines(path, starts, spooled.columns, source, first, spooled.kept).frame
     opened = Opened(
-        frame=spooled.frame,
+        frame=frame,
         columns=spooled.columns,
         encoding="utf-8",
         records=spooled.records,
         resource_type=reading.resource.type if reading.resource else None,
         faults=spooled.faults,
+        cuts=tuple(start.row for start in starts[1:]) if can_be_cut else None,
     )
     return single_list_with_unset_fields(source, with_reader_issues(opened, reading), reading)
-
-
-def _lines(file: IO[bytes], faults: list[Issue]) -> Iterator[Chunk | Flat]:
-    number, flat = 1, FlatReader()
-    while lines := _next_lines(file):
-        frame = flat.read(lines)
-        if frame is not None:
-            rows = list(range(number, number + len(lines)))
-            yield Flat(rows, frame, partial(_one_by_one, lines, number, faults))
-        else:
-            yield _one_by_one(lines, number, faults)
-        number += len(lines)
-
-
-def _next_lines(file: IO[bytes]) -> list[bytes]:
-    """Some megabytes of whole lines; raises SourceError for one that is longer than any record."""
-    text = file.read(CHUNK)
-    if text and not text.endswith(b"\n"):
-        text += _line(file)
-    return io.BytesIO(text).readlines()
-
-
-def _line(file: IO[bytes]) -> bytes:
-    """The next line; raises SourceError where it is longer than any record."""
-    line = file.readline(LONGEST + 1)
-    if len(line) > LONGEST:
-        raise SourceError(f"A line is longer than {LONGEST >> 20} MB, and no record is: is it a JSON document?")
-    return line
-
-
-def _one_by_one(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
-    return _records_of_lines(lines, number) or _looked_through(lines, number, faults)
-
-
-def _records_of_lines(lines: list[bytes], number: int) -> Chunk | None:
-    """The records of lines when each is an object."""
-    try:
-        records = [orjson.loads(line) for line in lines]
-    except orjson.JSONDecodeError:
-        return None
-    if any(type(record) is not dict for record in records):
-        return None
-    return Chunk(list(range(number, number + len(lines))), records, partial(_exact_records, lines))
-
-
-def _looked_through(lines: list[bytes], number: int, faults: list[Issue]) -> Chunk:
-    """The records of lines of which some are blank or no object; the latter are records without members."""
-    rows, sound, records = [], [], []
-    for row, line in enumerate(lines, start=number):
-        if not line.strip(_SPACE):
-            continue
-        try:
-            record = orjson.loads(line)
-            what = "" if isinstance(record, dict) else "is not a JSON object"
-        except orjson.JSONDecodeError as error:
-            what = f"is not valid JSON ({error})"
-        if what:
-            value = line[:500].decode(errors="replace").strip()
-            faults.append(Issue("ndjson", f"line {row} {what}", row=row, value=value))
-        rows.append(row)
-        sound.append(b"{}" if what else line)
-        records.append({} if what else record)
-    return Chunk(rows, records, partial(_exact_records, sound))
-
-
-def _exact_records(lines: list[bytes]) -> list[Json]:
-    """Read lines again with all digits of their numbers, which orjson has for 64 bits only."""
-    return [DECODER.decode(line.decode()) for line in lines]
 
 
 # The formats ----------------------------------------------------------------------------------------------------------
@@ -289,7 +224,7 @@ def matches_ndjson(path: Path, head: bytes) -> bool:
     if not _without_bom(head).startswith(b"{"):
         return False
     with path.open("rb") as file:
-        lines = [line for line in itertools.islice(_first_lines(file), 50) if line.strip(_SPACE)][:2]
+        lines = [line for line in itertools.islice(_first_lines(file), 50) if line.strip(SPACE)][:2]
     return len(lines) == 2 and all(_is_object(line) for line in lines)
 
 
@@ -307,7 +242,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def _without_bom(head: bytes) -> bytes:
-    return head.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE)
+    return head.removeprefix(codecs.BOM_UTF8).lstrip(SPACE)
 
 
 JSON = Format(formats.JSON, matches_json, open_json, write_json, open_lists, write_lists)

@@ -68,13 +68,15 @@ class Flat:
 class Spooled:
     """Records on disk: the columns are those of all records together; a record without one has null there.
 
-    Where that matters and some records lack some columns, `ABSENT` is one more column that names them.
+    Where that matters and some records lack some columns, `ABSENT` is one more column that names them. `kept` are the
+    names of the files of the chunks, in the run's folder.
     """
 
     frame: pl.LazyFrame
     columns: tuple[str, ...]
     records: int
     faults: pl.DataFrame
+    kept: tuple[str, ...]
 
 
 def spool(chunks: Iterable[Chunk | Flat], source: Source, flatten: Flatten | None, *, absent: bool = False) -> Spooled:
@@ -106,7 +108,7 @@ class Spooling:
     def add(self, chunk: Chunk | Flat) -> None:
         """Write a chunk; raises SourceError where its records have too many different members."""
         source = self._source
-        frame = self._frame(chunk)
+        frame = frame_of(source, chunk, self._flatten, absent=self._absent)
         self._columns |= dict.fromkeys(name for name in frame.columns[1:] if name != ABSENT)
         refuse_long_names(source, frame.columns)
         if len(self._columns) > source.max_columns:
@@ -116,28 +118,43 @@ class Spooling:
         cells = self.records * len(self._columns)
         if cells > MOST_CELLS and cells > _CELLS_PER_BYTE * source.path.stat().st_size:
             raise SourceError(_TOO_SPARSE.format(source.name))
-        path = source.workdir / f"records-{len(self._frames)}.arrow"
+        path = source.workdir / _kept(len(self._frames))
         frame.write_ipc(path, compression="lz4")
         self._frames.append(pl.scan_ipc(path))
-
-    def _frame(self, chunk: Chunk | Flat) -> pl.DataFrame:
-        if isinstance(chunk, Flat):
-            members = [name for name in chunk.frame.columns if name != ABSENT]
-            if self._flatten is None or is_left_alone(self._flatten, members):
-                frame = chunk.frame if self._absent else chunk.frame.drop(ABSENT, strict=False)
-                return frame.select(pl.Series(ROW, chunk.rows, dtype=pl.UInt32), pl.all())
-            chunk = chunk.chunk()
-        return _frame(self._source, chunk, self._flatten, absent=self._absent)
 
     def spooled(self) -> Spooled:
         """Return all that was written."""
         columns = tuple(self._columns)
-        faults = issues_frame(self._faults)
         if self._absent:
             whole, columns = one_after_another(self._frames, columns)
-            return Spooled(whole, columns, self.records, faults)
-        whole = pl.concat(self._frames, how="diagonal").select(ROW, *columns)
-        return Spooled(whole, columns, self.records, faults)
+        else:
+            whole = pl.concat(self._frames, how="diagonal").select(ROW, *columns)
+        kept = tuple(map(_kept, range(len(self._frames))))
+        return Spooled(whole, columns, self.records, issues_frame(self._faults), kept)
+
+
+def _kept(number: int) -> str:
+    return f"records-{number}.arrow"
+
+
+def frame_of(source: Source, chunk: Chunk | Flat, flatten: Flatten | None, *, absent: bool) -> pl.DataFrame:
+    """Return the records of a chunk as text columns, with their rows; raises SourceError for too many members."""
+    if isinstance(chunk, Chunk):
+        return _frame(source, chunk, flatten, absent=absent)
+    members = [name for name in chunk.frame.columns if name != ABSENT]
+    if flatten is not None and not is_left_alone(flatten, members):
+        return _frame(source, chunk.chunk(), flatten, absent=absent)
+    frame = chunk.frame if absent else chunk.frame.drop(ABSENT, strict=False)
+    return frame.select(pl.Series(ROW, chunk.rows, dtype=pl.UInt32), pl.all())
+
+
+def with_all_columns(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return the records of a chunk with `ROW` and all columns of their file, of which they may lack some."""
+    whole, there = frame.lazy(), frame.columns
+    if ABSENT in columns:
+        whole = _with_absent(whole, there, [name for name in columns if name != ABSENT])
+    lacking = [pl.lit(None, pl.String).alias(name) for name in columns if name not in (*there, ABSENT)]
+    return whole.with_columns(lacking).select(ROW, *columns).collect()
 
 
 def one_after_another(frames: Sequence[pl.LazyFrame], columns: tuple[str, ...]) -> tuple[pl.LazyFrame, tuple[str, ...]]:

@@ -25,6 +25,7 @@ from schemas.jobs import ImportJob, SyncJob
 from schemas.reports import Outcome
 from schemas.settings import Settings, settings
 from tasks.formats.csv import chunks
+from tasks.formats.json import lines
 from tasks.formats.parquet import reader
 from tasks.runtime.context import RunContext, RunRequest, open_run, open_worker, report_of
 from tasks.runtime.values import MappedSource, Shard, StagedShard
@@ -81,6 +82,7 @@ def write(path: Path, kinds: Sequence[str]) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Cut files into chunks of a few lines, and sources into shards of so many rows."""
     monkeypatch.setattr(chunks, "_CHUNK", CHUNK)
+    monkeypatch.setattr(lines, "_CHUNK", 1)
     return lambda rows: monkeypatch.setattr(cutting, "SHARD_ROWS", rows)
 
 
@@ -180,6 +182,52 @@ def test_parquet_is_cut_between_rows(
         run.close(Outcome.CANCELLED)
 
 
+LINES: list[Callable[[int], str]] = [
+    lambda n: json.dumps(vpc(n)),
+    lambda n: json.dumps(vpc(n, account_id="12345678901") | {"asn": 2**60 + n, "flag": True}),
+    lambda n: json.dumps(vpc(n) | {"tags": {"Owner": "me"}, "place": {"floor": n}}),
+    lambda n: json.dumps({"vpc_id": vpc(n)["vpc_id"], "cidr_block": "10.0.0.0/99", "name": "n" * 70}),
+    lambda n: json.dumps(vpc(n % 3, name="changed")),
+    lambda _: "",
+    lambda _: "[1, 2",
+]
+"""Each kind of line in a file, by its number: flat, with a repair, nested, rejected, changed, blank, broken."""
+
+
+def write_lines(path: Path, lines: int) -> Path:
+    """Write a file of lines of each kind."""
+    path.write_text("\n".join(LINES[n % len(LINES)](n) for n in range(lines)) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_lines_of_json_are_cut_between_them(
+    database_url: str, tmp_path: Path, small: Callable[[int], None], kept: bool
+) -> None:
+    """Whatever members they have; also where what was kept of the first reading is not to be seen."""
+    used = with_settings(max_cell_chars=60)
+    path = write_lines(tmp_path / "vpcs.ndjson", 42)
+    whole = ended(database_url, tmp_path, path, used, small, 10**6)
+    assert (whole.report.counts.rejected, whole.report.counts.repairs) == (21, 6)
+    titles: list[str] = []
+
+    def validate(run: RunContext, shard: Shard) -> StagedShard:
+        titles.append(shard.title)
+        for file in [] if kept else run.workdir.glob("records-*.arrow"):
+            file.unlink()
+        return PLAIN.validate(run, pickle.loads(pickle.dumps(shard)))  # noqa: S301  # our own
+
+    steps = replace(PLAIN, validate=validate)
+    for rows, cut in ((30, 2), (1, 42)):
+        forget_everything(database_url)
+        importer(database_url, tmp_path)([vpc(0), vpc(1), vpc(2)])
+        small(rows)
+        titles.clear()
+        job = ImportJob(path=path, resource_type="vpc")
+        assert end_of(database_url, import_file(job, database_url, used, steps=steps)) == whole
+        assert len(titles) == cut
+
+
 def test_files_of_one_type_are_cut_between_them(
     database_url: str, tmp_path: Path, small: Callable[[int], None]
 ) -> None:
@@ -221,11 +269,15 @@ def validated(request: RunRequest, shard: Shard) -> tuple[int, StagedShard]:
         return os.getpid(), PLAIN.validate(worker, shard)
 
 
-def test_two_processes_do_what_one_does(database_url: str, tmp_path: Path, small: Callable[[int], None]) -> None:
+@pytest.mark.parametrize("name", ["vpcs.csv", "vpcs.ndjson"])
+def test_two_processes_do_what_one_does(
+    database_url: str, tmp_path: Path, small: Callable[[int], None], name: str
+) -> None:
     """Over their own connections: tables, report, issues, rejected rows and changes are the same."""
     (tmp_path / "rules.py").write_text(RULES)
     used = with_settings(rules=(str(tmp_path / "rules.py"),), max_issues=3)
-    path = write(tmp_path / "vpcs.csv", [*KINDS] * 6)
+    path = tmp_path / name
+    path = write_lines(path, 42) if path.suffix == ".ndjson" else write(path, [*KINDS] * 6)
     alone = ended(database_url, tmp_path, path, used, small, 10**6)
     assert alone.report.counts.rejected
     forget_everything(database_url)
@@ -234,6 +286,9 @@ def test_two_processes_do_what_one_does(database_url: str, tmp_path: Path, small
     job = ImportJob(path=path, resource_type="vpc")
     with open_run(job, database_url, used) as run, ProcessPoolExecutor(2, get_context("spawn")) as pool:
         sources = mapped(run, job)
+        # What another machine would not have.
+        for kept in run.workdir.iterdir():
+            kept.unlink()
         run.lock_types(source.resource for source in sources)
         cut = shards(sources)
         assert len(cut) > 4
