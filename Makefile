@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-system test-loaded test-order test-pythons coverage coverage-report mutants lint format audit bench corpus generate sessions docs lock migration clean
+.PHONY: help demo test test-fast test-system test-loaded test-order test-pythons coverage coverage-report chaos mutants lint format audit bench corpus generate sessions docs lock migration clean
 
 # The lanes of the tests; the markers follow from the fixtures that a test uses (tests/conftest.py). COVERAGE=1 measures
 # what they run, subprocesses included.
@@ -51,6 +51,9 @@ coverage: ## every test, and the lines and branches that they run
 coverage-report: $(VENV)/.installed
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+chaos: $(VENV)/.installed ## faults at random moments while clients work, and a check that nothing is lost (SEEDS="1 2" FAULTS=50)
+	$(BIN)/python -m tests.chaos --faults $(or $(FAULTS),50) $(or $(SEEDS),1)
 
 mutants: $(VENV)/.installed ## change the code in small ways and see whether a test notices (MODULE=schemas/model/rules.py)
 	$(BIN)/python -m tests.mutants $(MODULE)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from deployments.server import free_port
 from tasks.store.connection.server_folder import ServerFolder, make_private, make_socket_folder, server_folder
 from tasks.store.connection.server_programs import call_program, find_programs
 from tests.certificates import self_signed
+from tests.support import execute
 
 SUPERUSER = "postgres"
 
@@ -80,3 +83,13 @@ def foreign_server(home: Path, *, access: str = "host all all 127.0.0.1/32 scram
 def _run(place: ServerFolder, program: Path, *arguments: str | Path) -> None:
     done = call_program(place, program, *arguments, "-D", place.data)
     assert done.returncode == 0, done.stdout + (place.log.read_text() if place.log.exists() else "")
+
+
+def restart_postgres(url: str) -> None:
+    """Let PostgreSQL crash and start again, as after a power cut."""
+    [(folder,)] = execute(url, "show data_directory")
+    owner = Path(folder).stat()
+    pid = int(Path(folder, "postmaster.pid").read_text().splitlines()[0])
+    programs = Path(psutil.Process(pid).exe()).parent
+    command = [programs / "pg_ctl", "restart", "-D", folder, "-m", "immediate", "-w", "-l", f"{folder}/restarted.log"]
+    subprocess.run(command, check=True, capture_output=True, user=owner.st_uid, group=owner.st_gid, cwd="/", timeout=60)

@@ -18,6 +18,7 @@ from tasks.store.connection.engine import engine
 from tasks.store.connection.session import is_alive
 from tests.api.system import ENDED, Start, System, execute, follow
 from tests.locks import WHILE_APPLYING, WHILE_VALIDATING, held
+from tests.postgres import restart_postgres
 from tests.support import execute as sql
 from tests.support import rows, vpc, write_csv
 from tests.waiting import PATIENCE, wait_until
@@ -46,16 +47,6 @@ def lives(system: System, run: str) -> bool:
         return is_alive(connection, UUID(run))
 
 
-def restart_postgres(system: System) -> None:
-    """Let PostgreSQL crash and start again, as after a cut of power."""
-    [(folder,)] = sql(system.url, "show data_directory")
-    owner = Path(folder).stat()
-    pid = int(Path(folder, "postmaster.pid").read_text().splitlines()[0])
-    programs = Path(psutil.Process(pid).exe()).parent
-    command = [programs / "pg_ctl", "restart", "-D", folder, "-m", "immediate", "-w", "-l", f"{folder}/restarted.log"]
-    subprocess.run(command, check=True, capture_output=True, user=owner.st_uid, group=owner.st_gid, cwd="/", timeout=60)
-
-
 def kill(name: str) -> Callable[[System], None]:
     """Return what kills a part at once."""
     return lambda system: system.part(name).kill()
@@ -63,7 +54,7 @@ def kill(name: str) -> Callable[[System], None]:
 
 KILLED = ("worker", "prefect worker", "warm", "api", "server")
 
-TROUBLES = {name: kill(name) for name in KILLED} | {"postgres": restart_postgres}
+TROUBLES = {name: kill(name) for name in KILLED} | {"postgres": lambda system: restart_postgres(system.url)}
 
 CASES = [
     *((name, WHILE_VALIDATING) for name in ("worker", "warm", "api", "server")),
