@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from deployments.environment import of_prefect_server
 from deployments.prefect_database import prefect_database
@@ -53,7 +54,7 @@ def server_part(settings: Settings, url: str, port: int) -> Part:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
         **_retention(settings),
-        **_page_folder(home),
+        **_page_folder(settings, home),
     }
     command = [sys.executable, "-m", "deployments.prefect_app"]
     api = api_address(port)
@@ -71,10 +72,15 @@ def _retention(settings: Settings) -> dict[str, str]:
     }
 
 
-def _page_folder(home: Path) -> dict[str, str]:
-    """Name a folder for the files of Prefect's page where the server cannot write next to its own program."""
+def _page_folder(settings: Settings, home: Path) -> dict[str, str]:
+    """Name a folder for the files of Prefect's page, where those next to Prefect's program are not the right ones.
+
+    The server writes the path of the page into them: below a path, they would not be right for other servers of the
+    same installation. It may also lack the right to write there.
+    """
     package = find_spec("prefect")
-    if package and package.origin and os.access(Path(package.origin).parent / "server", os.W_OK):
+    below_path = urlsplit(settings.prefect_url or "").path
+    if not below_path and package and package.origin and os.access(Path(package.origin).parent / "server", os.W_OK):
         return {}
     return {"PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui")}
 

@@ -25,7 +25,7 @@ def up(settings: Settings, say: Say) -> None:
 
 
 def _tell(settings: Settings, say: Say) -> None:
-    say(f"\ncmdb       {settings.api_address}")
+    say(f"\ncmdb       {settings.public_address}")
     say(f"Prefect    {page_address(settings, settings.prefect_port)}")
     say(f"sign in    to Prefect with the secret in {_place_of_secret(settings)}")
     say(f"logs       {settings.home / 'logs'}")

@@ -12,43 +12,19 @@ from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from schemas.api_keys import ApiKey
 from schemas.errors import UsageError
 from schemas.wording import validation_message
 
-SCOPES = ("read", "write", "admin")
-"""What a key may do: look, change, and see what other keys did; each includes the ones before."""
-
-
-class ApiKey(BaseModel):
-    """One key of the API: its name, its scopes and its SHA-256 in hexadecimal; the key itself is kept nowhere."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
-    scopes: frozenset[str]
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _parsed_key(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        name, _, rest = value.partition(":")
-        scopes, _, sha256 = rest.partition(":")
-        return {"name": name, "scopes": scopes.split("+"), "sha256": sha256}
-
-    @field_validator("scopes")
-    @classmethod
-    def _checked_scopes(cls, value: frozenset[str]) -> frozenset[str]:
-        if not value or value - set(SCOPES):
-            raise ValueError(f"scopes are {', '.join(SCOPES)}, joined by +")
-        return frozenset(SCOPES[: max(SCOPES.index(scope) for scope in value) + 1])
+_PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
+"""A path that browsers and proxies leave as it is."""
 
 
 def default_home() -> Path:
@@ -123,9 +99,15 @@ class Settings(BaseSettings):
     api_port: int = Field(8400, ge=0, le=65_535, description="The port of the API.")
     public_url: str | None = Field(
         None,
-        pattern=r"^https?://[^/?#]+(/[^?#]*)?$",
+        pattern=rf"^https?://[^/?#]+{_PATH}$",
         description="Where people reach the page and the API, as https://host/path, for links in Prefect; "
         "the address of the API by default.",
+    )
+    root_path: str | None = Field(
+        None,
+        pattern=rf"^{_PATH}$",
+        description="The path below which a proxy serves the page and the API, such as /cmdb; that of CMDB_PUBLIC_URL "
+        "by default.",
     )
     prefect_port: int = Field(4200, ge=1, le=65_535, description="The port of the Prefect server that cmdb starts.")
     prefect_url: str | None = Field(
@@ -162,7 +144,8 @@ class Settings(BaseSettings):
     )
     api_hosts: tuple[str, ...] = Field(
         (),
-        description="The host names that the API is reached by, as a JSON list; any, unless it listens here only.",
+        description="The host names that the API is reached by, as a JSON list; that of CMDB_PUBLIC_URL is known; "
+        "any, unless it listens here only.",
     )
     proxies: tuple[str, ...] = Field(
         (),
@@ -294,6 +277,12 @@ class Settings(BaseSettings):
             raise ValueError("give CMDB_TLS_CERT and CMDB_TLS_KEY, or neither")
         return self
 
+    @model_validator(mode="after")
+    def _has_one_path(self) -> Settings:
+        if self.root_path is not None and self.public_url and urlsplit(self.public_url).path != self.path_prefix:
+            raise ValueError("give CMDB_ROOT_PATH the path that CMDB_PUBLIC_URL has, or leave it out")
+        return self
+
     @field_validator("rules", mode="before")
     @classmethod
     def _list_of_rules(cls, value: Any) -> Any:
@@ -318,6 +307,11 @@ class Settings(BaseSettings):
         """Where people reach the page and the API."""
         anywhere = self.api_host in ("0.0.0.0", "::")  # noqa: S104  # what it listens on, which is no address to open
         return self.public_url or self.api_address.replace(self.api_host, "127.0.0.1" if anywhere else self.api_host)
+
+    @property
+    def path_prefix(self) -> str:
+        """The path below which the page and the API are, without a slash at its end; empty for none."""
+        return (self.root_path if self.root_path is not None else urlsplit(self.public_url or "").path).rstrip("/")
 
     @property
     def storage(self) -> Path:

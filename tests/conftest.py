@@ -243,6 +243,7 @@ INSTALLED_BY = {
     "chromium": "chromium",
     "soffice": "libreoffice-calc",
     "pgbouncer": "pgbouncer",
+    "nginx": "nginx",
     "node": "nodejs",
     "npm": "npm",
 }
@@ -251,7 +252,8 @@ INSTALLED_BY = {
 
 def needs(program: str) -> str:
     """Return the path of a program; skips the test where it is not installed."""
-    found = shutil.which(program)
+    # Servers are where the path of an ordinary user does not lead.
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
         pytest.skip(f"{program} is not installed")
     return found

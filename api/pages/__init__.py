@@ -15,6 +15,9 @@ STATIC = Path(__file__).with_name("static")
 PAGES = {"/": "index.html", "/docs": "reference.html"}
 """The file of each page: that of imports and exports, and the reference of the API."""
 
+PATHS = (*PAGES, "/static")
+"""Where pages and their files are."""
+
 _SWAGGER_UI = Path(str(files("fastapi_offline"))) / "static"
 
 

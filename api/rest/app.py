@@ -17,6 +17,7 @@ from api import pages
 from api.rest import problems
 from api.rest.openapi import describe, operation_id
 from api.rest.progress import Watches
+from api.rest.root_path import BelowRootPath, check_root_path
 from api.rest.routes import (
     exports,
     free_blocks,
@@ -78,7 +79,11 @@ def create(settings: Settings, url: str) -> ASGIApp:
     app.state.settings = settings
     app.state.access = access
     app.state.audit = AuditLog(url, stdout=settings.audit_stdout)
-    return _with_cors(Guard(Audited(NoNul(Worded(app)), app.state.audit), settings, access), settings)
+    guarded = _with_cors(Guard(Audited(NoNul(Worded(app)), app.state.audit), settings, access), settings)
+    if not settings.path_prefix:
+        return guarded
+    check_root_path(settings.path_prefix, [*app.openapi()["paths"], *pages.PATHS, str(app.openapi_url)])
+    return BelowRootPath(guarded, settings.path_prefix)
 
 
 def routed(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:

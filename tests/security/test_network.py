@@ -21,8 +21,9 @@ from api.rest.security import connections
 from api.rest.security.access import COOKIE
 from api.rest.security.guard import check_binding, new_key
 from api.rest.serve import configured
+from schemas.api_keys import ApiKey
 from schemas.errors import UsageError
-from schemas.settings import ApiKey, Settings
+from schemas.settings import Settings
 from tests.api.conftest import Serve
 from tests.api.facade import Facade, served
 from tests.certificates import self_signed

@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from api.rest.security.guard import new_key
 from deployments.definitions import POOL
 from flows.fair_queues import Served, fair_order, queue_of
-from schemas.settings import ApiKey
+from schemas.api_keys import ApiKey
 from tests.api.facade import served
 from tests.api.system import System, execute, facade, file, follow
 from tests.locks import WHILE_VALIDATING, held

@@ -18,12 +18,13 @@ from sqlalchemy import Connection
 from api.cli import wording
 from api.cli.watch import Watch
 from api.json_output import syncs_json
+from schemas.api_keys import SCOPES
 from schemas.errors import Unavailable, UsageError
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.model.resource import Resource
 from schemas.model.rule_listing import ListedRule, list_rules
 from schemas.reports import Exported, Report
-from schemas.settings import SCOPES, Settings
+from schemas.settings import Settings
 from tasks.rules.load import load_rules
 from tasks.runtime.context import user
 from tasks.store import ledger

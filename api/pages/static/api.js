@@ -1,4 +1,4 @@
-/** The REST API, as any program uses it; the page holds no state beside its address. */
+/** The REST API, as any program uses it; the page holds no state beside its address, to which paths are relative. */
 
 /** Messages name what they propose by the labels of this page. */
 const WORDING = { "Cmdb-Wording": "page" };
@@ -139,13 +139,13 @@ export function once(path) {
 }
 
 /** The resource types. */
-export const types = () => once("/api/resources");
+export const types = () => once("api/resources");
 
 /**
  * The options of an import as the API declares them: name → JSON Schema.
  * @returns {Promise<Record<string, any>>}
  */
-export const importOptions = async () => (await once("/openapi.json")).components.schemas.ImportRequest.properties;
+export const importOptions = async () => (await once("openapi.json")).components.schemas.ImportRequest.properties;
 
 /** The values of an option as a select has them; the default, which an address leaves out, stands first. */
 export const choices = (schema) => schema["x-labels"].map(({ value, label }) => [value === schema.default ? "" : value, label]);
@@ -160,4 +160,4 @@ export function limits(schema) {
 }
 
 /** One resource type with its fields. */
-export const type = (name) => once(`/api/resources/${encodeURIComponent(name)}`);
+export const type = (name) => once(`api/resources/${encodeURIComponent(name)}`);

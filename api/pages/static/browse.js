@@ -28,7 +28,7 @@ async function listView(name, query, signal) {
   let page = { fields: [], items: [], total: 0 };
   let problem = "";
   try {
-    page = await ask(`/api/records/${name}?${asked}`, { signal });
+    page = await ask(`api/records/${name}?${asked}`, { signal });
   } catch (error) {
     if (![404, 422].includes(error.status)) throw error;
     problem = error.message;
@@ -75,7 +75,7 @@ function sortable(path, kept, sort, field, title) {
 
 async function recordView(name, key, signal) {
   const chosen = await type(name);
-  const found = await ask(`/api/records/${name}/record?${new URLSearchParams({ key })}`, { signal });
+  const found = await ask(`api/records/${name}/record?${new URLSearchParams({ key })}`, { signal });
   const titles = Object.fromEntries(chosen.fields.map((field) => [field.field, field.title]));
   const values = chosen.fields.filter(({ field }) => field in found.record).map(({ field, title }) => [title, shown(found.record[field])]);
   return h("div", null,

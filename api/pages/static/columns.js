@@ -14,7 +14,7 @@ const OBJECTS = ["mapping", "constants", "sheets"];
 export async function columnsStep(file, query, tried, signal) {
   const path = ["import", file.uploadId, "columns"];
   keep(path, query);
-  const [all, saved, declared] = await Promise.all([types(), ask("/api/mappings", { signal }), importOptions()]);
+  const [all, saved, declared] = await Promise.all([types(), ask("api/mappings", { signal }), importOptions()]);
   const typeName = tried.result?.resourceType ?? query.get("resourceType") ?? tried.resourceType ?? "";
   // A source of one type has parts, too, where records are created that its rows refer to.
   const parts = tried.result?.resourceType ? [] : (tried.result?.parts ?? []).filter((part) => part.columns.length);

@@ -42,7 +42,7 @@ export async function previewStep(file, query, { result }, signal) {
       const body = { planId: result.importId, hash: result.plan.hash };
       // Pressed twice, it is one import.
       const headers = { "Idempotency-Key": key };
-      const accepted = await ask("/api/import/execute", { method: "POST", body, headers, signal });
+      const accepted = await ask("api/import/execute", { method: "POST", body, headers, signal });
       go(["import", "run", accepted.importId], { ...Object.fromEntries(options), preview: "", upload: file.uploadId });
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -90,14 +90,14 @@ export async function previewStep(file, query, { result }, signal) {
 async function endOf({ plan }, signal) {
   if (isKept(plan)) return null;
   if (!plan?.applied) return note("warn", "This preview has expired. Preview again to see what the file would change now.");
-  const done = await ask(`/api/import/result/${plan.applied}?limit=0`, { signal });
+  const done = await ask(`api/import/result/${plan.applied}?limit=0`, { signal });
   return note("warn", "This preview was imported at ", time(done.startedAt), ". ", h("a", { href: to(["import", "run", plan.applied]) }, "See the result"));
 }
 
 /** The custom rules that concern the types of a result. */
 async function customRules({ resourceType, parts }) {
   const own = resourceType ? [resourceType] : parts.map((part) => part.resourceType);
-  return (await once("/api/rules")).filter((rule) => rule.source !== "built in" && rule.types.some((name) => own.includes(name)));
+  return (await once("api/rules")).filter((rule) => rule.source !== "built in" && rule.types.some((name) => own.includes(name)));
 }
 
 /** The types of which records can be created where the rows of a result refer to them. */

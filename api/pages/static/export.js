@@ -62,7 +62,7 @@ function formView(chosen, all, query, signal) {
     counting = new AbortController();
     const own = counting.signal;
     try {
-      const found = await ask("/api/export/count", { method: "POST", body: { resourceType: chosen.type, where: where(state) }, signal: own });
+      const found = await ask("api/export/count", { method: "POST", body: { resourceType: chosen.type, where: where(state) }, signal: own });
       fill(filterWrong);
       count.textContent = `${several(found.records, "record")} will be exported.`;
     } catch (error) {
@@ -85,7 +85,7 @@ function formView(chosen, all, query, signal) {
       fields: wanted().join(",") === every.join(",") ? [] : wanted(), sort: state.sort ? [state.sort] : [],
     };
     try {
-      const accepted = await ask("/api/export", { method: "POST", body, headers: { "Idempotency-Key": `${Date.now()}-${Math.random()}` }, signal });
+      const accepted = await ask("api/export", { method: "POST", body, headers: { "Idempotency-Key": `${Date.now()}-${Math.random()}` }, signal });
       go(["export", "run", accepted.exportId]);
     } catch (error) {
       if (error.name !== "AbortError") fill(wrong, problemNote(error.message));
@@ -211,16 +211,16 @@ function fieldOrder(chosen, state, changed) {
 
 async function runView(path, signal) {
   const id = path[2];
-  const progress = await ask(`/api/export/progress/${id}`, { signal });
+  const progress = await ask(`api/export/progress/${id}`, { signal });
   const again = () => replace(path);
   const next = h("a", { class: "button", href: "#/export" }, "Export something else");
   if (progress.status === "completed") {
-    const place = h("div", null, h("p", { class: "row" }, download(`/api/export/download/${id}`, "Download the file", true), next));
+    const place = h("div", null, h("p", { class: "row" }, download(`api/export/download/${id}`, "Download the file", true), next));
     return h("div", null, h("h1", null, "The file is ready"), note("good", `${several(progress.processedRecords, "record")} were written.`), place,
       h("p", { class: "dim" }, "The file is kept for a while only. ", h("a", { href: progress.prefectUrl, target: "_blank", rel: "noopener" }, "See the run in Prefect (opens a new tab)")));
   }
   if (["failed", "cancelled"].includes(progress.status)) {
     return h("div", null, h("h1", null, `Export ${progress.status}`), note(progress.status === "failed" ? "bad" : "warn", progress.message ?? "There is no file."), h("p", null, next));
   }
-  return h("div", null, h("h1", null, "Exporting"), progressCard(`/api/export/progress/${id}`, `/api/export/${id}`, "export", signal, again, progress));
+  return h("div", null, h("h1", null, "Exporting"), progressCard(`api/export/progress/${id}`, `api/export/${id}`, "export", signal, again, progress));
 }

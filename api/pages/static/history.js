@@ -19,7 +19,7 @@ export async function historyView({ path, query }, signal) {
   // A preview is looked at once, as it is made; here it would hide the runs that did something.
   if (!query.get("previews")) asked.set("dryRun", "false");
   const [found, days, all] = await Promise.all([
-    ask(`/api/imports?${asked}`, { signal }), ask(`/api/imports/daily?days=${DAYS}`, { signal }), types()]);
+    ask(`api/imports?${asked}`, { signal }), ask(`api/imports/daily?days=${DAYS}`, { signal }), types()]);
   const filter = (name) => (value) => go(["history"], { ...Object.fromEntries(here().query), after: "", [name]: value });
   const next = found.next && new URLSearchParams(found.next.split("?")[1]).get("after");
   const labels = Object.fromEntries(all.map((each) => [each.type, each.title]));

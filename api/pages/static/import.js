@@ -14,7 +14,7 @@ export async function importView({ path, query }, signal) {
   const [, first, second] = path;
   if (!first) return fileStep(signal);
   if (first === "run") return runView({ path, query }, signal, () => replace(path, query), stepper);
-  const file = await ask(`/api/uploads/${encodeURIComponent(first)}`, { signal });
+  const file = await ask(`api/uploads/${encodeURIComponent(first)}`, { signal });
   const tried = await preview(first, query, signal);
   if (tried.running) return waitStep(path, query, tried.running, signal);
   return second === "preview" && tried.result ? previewStep(file, query, tried, signal) : columnsStep(file, query, tried, signal);
@@ -45,7 +45,7 @@ function fileStep(signal) {
     const form = new FormData();
     form.append("file", file);
     try {
-      const answer = await upload("/api/import/preview", form, (sent, total) => {
+      const answer = await upload("api/import/preview", form, (sent, total) => {
         bar.value = (100 * sent) / total;
         told.textContent = sent < total ? `Sending ${file.name}: ${bytes(sent)} of ${bytes(total)}.` : `${file.name} is sent. Reading it.`;
       }, signal);
@@ -79,5 +79,5 @@ function waitStep(path, query, id, signal) {
   keep(path, query);
   return h("div", null, stepper("Columns"), h("h1", null, "Reading the file"),
     h("p", { class: "lead" }, "A big file takes a while. Nothing is changed."),
-    progressCard(`/api/import/progress/${id}`, `/api/import/${id}`, "preview", signal, () => replace(path, query)));
+    progressCard(`api/import/progress/${id}`, `api/import/${id}`, "preview", signal, () => replace(path, query)));
 }

@@ -92,7 +92,7 @@ function signIn(refusal) {
   const enter = async (event) => {
     event.preventDefault();
     try {
-      await ask("/api/session", { method: "POST", body: { key: key.value.trim() } });
+      await ask("api/session", { method: "POST", body: { key: key.value.trim() } });
       await who();
       await show();
     } catch (error) {
@@ -117,10 +117,10 @@ async function who() {
   const place = document.getElementById("who");
   fill(place);
   try {
-    const session = await ask("/api/session");
+    const session = await ask("api/session");
     if (!session.keyNeeded) return;
     const leave = async () => {
-      await ask("/api/session", { method: "DELETE" });
+      await ask("api/session", { method: "DELETE" });
       // Nothing that was read with the key may stay.
       location.reload();
     };

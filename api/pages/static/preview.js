@@ -27,16 +27,16 @@ let lastRefusal = { key: "", found: null };
 export async function preview(uploadId, query, signal, more = {}) {
   const named = query.get("preview");
   if (named) {
-    const progress = await ask(`/api/import/progress/${named}`, { signal }).catch(() => null);
+    const progress = await ask(`api/import/progress/${named}`, { signal }).catch(() => null);
     if (progress && ["initializing", "processing"].includes(progress.status)) return { running: named, columns: [], samples: {} };
-    const result = progress && (await ask(`/api/import/result/${named}?limit=0`, { signal }).catch(() => null));
+    const result = progress && (await ask(`api/import/result/${named}?limit=0`, { signal }).catch(() => null));
     if (result) return known(result);
   }
   const asked = await request(uploadId, query, more);
   const key = JSON.stringify(asked);
   if (lastRefusal.key === key) return lastRefusal.found;
   try {
-    const answer = await ask("/api/import/preview", { method: "POST", body: asked, signal });
+    const answer = await ask("api/import/preview", { method: "POST", body: asked, signal });
     const id = answer.importId ?? answer.result.importId;
     query.set("preview", id);
     return answer.importId ? { running: id, columns: [], samples: {} } : known(answer.result);

@@ -118,7 +118,7 @@ function partsCard(result, fields) {
 async function movedCard(result, fields, signal) {
   const size = 10;
   const list = paged(async (offset) => {
-    const { issues } = await ask(`/api/import/result/${result.importId}?${new URLSearchParams({ rule: "moved", limit: size, offset })}`, { signal });
+    const { issues } = await ask(`api/import/result/${result.importId}?${new URLSearchParams({ rule: "moved", limit: size, offset })}`, { signal });
     const rows = issues.items.map((issue) => [issue.value, ...ofType(issue, fields), issue.row ? number(issue.row) : "–", { cell: h("td", { class: "long" }, issue.message) }]);
     return { body: table("Records that were changed since", ["Record", ...typeColumn(result), "Row", "What"], rows), count: rows.length, total: issues.total };
   }, size, "records that were changed since");
@@ -134,7 +134,7 @@ const ofType = ({ resourceType }, fields) => (resourceType ? [fields.types[resou
 async function rejectedCard(result, fields, signal) {
   const size = 10;
   const list = paged(async (offset) => {
-    const page = await ask(`/api/import/result/${result.importId}/rejects?limit=${size}&offset=${offset}`, { signal });
+    const page = await ask(`api/import/result/${result.importId}/rejects?limit=${size}&offset=${offset}`, { signal });
     return { body: rejectedTables(page.items, result, fields), count: page.items.length, total: page.total };
   }, size, "rejected rows");
   // What was left out because it moved is told by itself.
@@ -192,7 +192,7 @@ async function rulesCard(result, fields, signal) {
   let severity = "";
   const list = paged(async (offset) => {
     const query = new URLSearchParams({ limit: size, offset, ...(severity && { severity }) });
-    const { issues } = await ask(`/api/import/result/${result.importId}?${query}`, { signal });
+    const { issues } = await ask(`api/import/result/${result.importId}?${query}`, { signal });
     const rows = issues.items.map((issue) => [
       issue.row ? number(issue.row) : "–",
       ...ofType(issue, fields),
@@ -275,7 +275,7 @@ function undo({ importId, status, dryRun, counts, undoes }) {
   const draw = () => fill(place, h("button", { type: "button", onclick: confirm }, undoes ? "Undo the undo" : "Undo this import"));
   async function run() {
     try {
-      const accepted = await ask(`/api/import/${importId}/undo`, { method: "POST", body: {} });
+      const accepted = await ask(`api/import/${importId}/undo`, { method: "POST", body: {} });
       go(["history", accepted.importId]);
     } catch (error) {
       draw();
@@ -294,7 +294,7 @@ function undo({ importId, status, dryRun, counts, undoes }) {
  * @param {string[]} where  the place of runs: a run of import, or one of the history
  */
 async function apply(plan, body, where, query) {
-  const accepted = await ask(`/api/import/${plan}/approve`, { method: "POST", body });
+  const accepted = await ask(`api/import/${plan}/approve`, { method: "POST", body });
   go([...where, accepted.importId], query);
 }
 
@@ -331,7 +331,7 @@ function approval(result, where) {
 async function refusal(result, where, query, signal) {
   const moved = result.status === "failed" && result.applies && result.rules.some((rule) => rule.rule === "moved");
   if (!moved) return null;
-  const planned = await ask(`/api/import/result/${result.applies}?limit=0`, { signal });
+  const planned = await ask(`api/import/result/${result.applies}?limit=0`, { signal });
   if (!isKept(planned.plan)) return null;
   const wrong = h("div", { "aria-live": "polite" });
   const upload = query.get("upload");
@@ -353,15 +353,15 @@ async function refusal(result, where, query, signal) {
 export async function runView({ path, query }, signal, again, before) {
   const id = path.at(-1);
   const where = path.slice(0, -1);
-  const progress = await ask(`/api/import/progress/${id}`, { signal });
+  const progress = await ask(`api/import/progress/${id}`, { signal });
   if (!ENDED.includes(progress.status)) {
     return h("div", null, before("Run"), h("h1", null, "Importing"),
-      progressCard(`/api/import/progress/${id}`, `/api/import/${id}`, "import", signal, again, progress));
+      progressCard(`api/import/progress/${id}`, `api/import/${id}`, "import", signal, again, progress));
   }
   const next = h("p", { class: "row" },
     h("a", { class: "button primary", href: "#/import" }, "Import another file"), h("a", { class: "button", href: "#/history" }, "All runs"));
   try {
-    const result = await ask(`/api/import/result/${id}?limit=0`, { signal });
+    const result = await ask(`api/import/result/${id}?limit=0`, { signal });
     return h("div", null, before("Result"), h("h1", null, headline(result)), h("p", { class: "lead" }, result.source),
       outcome(result), approval(result, where), await refusal(result, where, query, signal), await report(result, signal), undo(result), facts(result), next);
   } catch (error) {

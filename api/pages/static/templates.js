@@ -11,7 +11,7 @@ export async function templatesView() {
   const rows = (await types()).map((each) => [
     each.title,
     h("div", { class: "row" }, Object.entries(FORMATS).map(([format, name]) => {
-      const link = download(`/api/templates/${format}/${each.type}`, name);
+      const link = download(`api/templates/${format}/${each.type}`, name);
       link.classList.add("slim");
       link.setAttribute("aria-label", `${name} for ${each.title}`);
       return link;

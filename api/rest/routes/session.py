@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from api.rest.models.session import Login, Session
 from api.rest.problems import responses
 from api.rest.security.access import COOKIE, AnyKey, access
+from schemas.api_keys import SCOPES
 from schemas.permissions import Permissions
-from schemas.settings import SCOPES
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 
@@ -31,11 +31,17 @@ async def log_in(request: Request, response: Response, login: Login) -> None:
         return
     age = int(access(request).settings.session_hours * 3600)
     secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, opened, httponly=True, samesite="strict", secure=secure, max_age=age)
+    path = _cookie_path(request)
+    response.set_cookie(COOKIE, opened, path=path, httponly=True, samesite="strict", secure=secure, max_age=age)
 
 
 @router.delete("", status_code=204, responses=responses())
 async def log_out(request: Request, response: Response) -> None:
     """Sign out."""
     await run_sync(access(request).sign_out, request)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    response.delete_cookie(COOKIE, path=_cookie_path(request), httponly=True, samesite="strict")
+
+
+def _cookie_path(request: Request) -> str:
+    """Return the path of the page: other applications behind the same proxy do not get the cookie."""
+    return access(request).settings.path_prefix or "/"

@@ -14,11 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.pages import is_page
 from api.rest.problems import Refused, answer
+from api.rest.root_path import path_below
 from api.rest.security.access import Access
 from api.rest.security.connections import network_of
+from schemas.api_keys import SCOPES, ApiKey
 from schemas.errors import UsageError
 from schemas.hosts import is_loopback
-from schemas.settings import SCOPES, ApiKey, Settings
+from schemas.settings import Settings
 from tasks.store.access.keys import hashed as _hash
 from tasks.store.access.keys import new_secret
 
@@ -98,6 +100,7 @@ class Guard:
         self.lookups = CapacityLimiter(_LOOKUPS)
         self.limiter = FixedWindowRateLimiter(MemoryStorage())
         self.local = is_loopback(settings.api_host)
+        self.public_host = _host_of(settings.public_url or "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -114,7 +117,7 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
             return
-        given = _HEADERS | (_PAGE if is_page(scope["path"]) else {})
+        given = _HEADERS | (_PAGE if is_page(path_below(scope)) else {})
         secured = _secured(send, given | (_TLS if scope["scheme"] in ("https", "wss") else {}))
         if refused:
             await answer(*refused[:2], scope["path"], headers=refused[2])(scope, receive, secured)
@@ -135,7 +138,8 @@ class Guard:
         ours = named or (origin or "").partition("://")[2] == headers.get("host")
         if unsafe and not ours:
             return 403, "Pages of other sites may not use this API: see CMDB_CORS_ORIGINS.", {}
-        free = scope["path"] in _HEALTH or is_page(scope["path"])
+        path = path_below(scope)
+        free = path in _HEALTH or is_page(path)
         if not free and not self.limiter.hit(self.rate, self._who(scope, headers)):
             return _TOO_MANY, f"More than {self.settings.rate_limit}: wait a little.", {"Retry-After": "10"}
         return None
@@ -153,6 +157,8 @@ class Guard:
         return f"key {known}" if known else network_of(scope["client"][0] if scope.get("client") else "?")
 
     def _knows(self, host: str) -> bool:
+        if host and host == self.public_host:
+            return True
         if self.settings.api_hosts:
             return host in self.settings.api_hosts
         return not self.local or is_loopback(host)
