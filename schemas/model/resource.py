@@ -7,11 +7,14 @@ from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import getattr_static
 from itertools import product
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, get_type_hints
 
 import pandera.polars as pa
 import polars as pl
+from pandera.api.dataframe.model_components import FieldInfo
+from pandera.engines import polars_engine
 
 from schemas.model import citations
 from schemas.model import fields as f
@@ -117,8 +120,9 @@ class Resource:
         for name in self._names_used():
             if name not in self.fields:
                 raise TypeError(f"{self.type}: {name} is used, and is not one of its fields")
+        annotations = get_type_hints(self.model)
         for name, spec in self.fields.items():
-            declared = self.schema.columns[name].dtype.type
+            declared = polars_engine.Engine.dtype(annotations[name]).type
             if declared != spec.kind.dtype:
                 raise TypeError(f"{self.type}.{name}: annotated as {declared}, and its kind gives {spec.kind.dtype}")
         claimed: dict[str, str] = {}
@@ -152,6 +156,16 @@ class Resource:
         """The pandera schema of a typed batch."""
         return self.model.to_schema()
 
+    @cached_property
+    def _declared(self) -> dict[str, FieldInfo]:
+        """What pandera's model declares for each field, those of its bases first.
+
+        pandera takes long to make a schema of it, and most types are not validated in a process.
+        """
+        names = dict.fromkeys(name for base in reversed(self.model.__mro__) for name in vars(base))
+        found = {name: getattr_static(self.model, name) for name in names}
+        return {name: field for name, field in found.items() if isinstance(field, FieldInfo)}
+
     def schema_of(self, fields: Iterable[str], *, nullable: Collection[str] = ()) -> pa.DataFrameSchema:
         """Return the pandera schema of some fields, of which those that are `nullable` may be empty in any row."""
         # pandera's own ways copy all columns with all they have, which takes longer than to validate a small import.
@@ -165,7 +179,7 @@ class Resource:
     @cached_property
     def fields(self) -> dict[str, Spec]:
         """Every field in its order: the key, the name, the type's own, then what all types share."""
-        columns = {name: column.metadata[SPEC] for name, column in self.schema.columns.items()}
+        columns = {name: (declared.metadata or {})[SPEC] for name, declared in self._declared.items()}
         inherited = [*SourcedRecord.__annotations__, *Record.__annotations__]
         shared = [*(name for name in AwsRecord.__annotations__ if name not in inherited), *inherited]
         own = [name for name in columns if name not in shared]
@@ -287,8 +301,10 @@ class Resource:
     @cached_property
     def _patterns(self) -> dict[str, str | None]:
         return {
-            name: next((str(each.statistics["pattern"]) for each in column.checks if each.name == "str_matches"), None)
-            for name, column in self.schema.columns.items()
+            name: next(
+                (str((each.statistics or {})["pattern"]) for each in column.checks if each.name == "str_matches"), None
+            )
+            for name, column in self._declared.items()
         }
 
     @property
