@@ -112,8 +112,7 @@ def loads_of(staged: tuple[StagedShard, ...]) -> Loads:
         if load is None:
             loads[each.source.number] = TypeLoad(each.source, each.staging, each.tally)
         else:
-            staging = load.staging.with_rows(each.staging.rows, each.staging.rejected_rows)
-            loads[load.number] = replace(load, staging=staging, tally=load.tally + each.tally)
+            loads[load.number] = replace(load, staging=load.staging.joined(each.staging), tally=load.tally + each.tally)
     return tuple(loads.values())
 
 

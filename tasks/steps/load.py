@@ -40,6 +40,7 @@ from tasks.store import ledger
 from tasks.store.checks.found import CheckOptions
 from tasks.store.checks.run import Broken, Checked, check_again, run_checks
 from tasks.store.merge.target import Target
+from tasks.store.staging.unchanged import stage_differing
 
 # Rejected rows that are read from the source and kept at once.
 _SLICE = 50_000
@@ -76,7 +77,7 @@ def _begun(run: RunContext, loads: Loads) -> LoadResult | None:
         if kept_issues(loads) > run.settings.max_issues:
             ledger.limit_issues(connection, run.run_id, run.settings.max_issues)
         for load in loads:
-            if run.plan is None and load.source.extracted:
+            if run.plan is None and load.source.extracted and not load.staging.spools:
                 load.staging.analyze(connection)
     return None
 
@@ -86,7 +87,8 @@ def _loaded(run: RunContext, connection: Connection, loads: Loads) -> LoadResult
     _check_staged(run, connection, loads)
     if run.plan is None:
         with disk_errors():
-            loads = tuple(replace(each, staging=each.staging.take_prefilter(connection)) for each in loads)
+            staged = (stage_differing(connection, each.staging.take_prefilter(connection)) for each in loads)
+            loads = tuple(replace(load, staging=staging) for load, staging in zip(loads, staged, strict=True))
     try:
         loads = _checked(run, connection, _without_moved(run, connection, loads))
     except _Refused as refused:
@@ -96,7 +98,7 @@ def _loaded(run: RunContext, connection: Connection, loads: Loads) -> LoadResult
     problem = run.job.too_many(counts.rejected, counts.read)
     if problem and not run.job.dry_run:
         return _failed(run, connection, loads, TooManyErrors(f"{problem} Nothing was changed."))
-    run.progress(Phase.PLAN, 0, sum(load.staging.rows for load in loads), counts.rejected)
+    run.progress(Phase.PLAN, 0, sum(load.staging.rows + load.staging.unchanged for load in loads), counts.rejected)
     plan, moved = plan_of(run, connection, loads).with_moved()
     if moved:
         unplanned = tuple(replace(load, plan=None) for load in plan.loads)

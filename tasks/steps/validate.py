@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from schemas.choices import Mode
 from schemas.issues import Severity
 from schemas.phases import Phase
 from schemas.sources import UNTOUCHED, Extracted
@@ -19,7 +20,9 @@ from tasks.runtime.values import MappedSource, Shard, StagedShard, Tally, issues
 from tasks.security.redaction import without_secrets
 from tasks.store import ledger
 from tasks.store.staging.prefilter import Prefilter
+from tasks.store.staging.spool import Spool
 from tasks.store.staging.table import Staging
+from tasks.store.staging.unchanged import can_spool, mostly_unchanged
 from tasks.values.partial_fields import completed
 from tasks.values.validator import Validator
 
@@ -47,12 +50,19 @@ def _staged(run: RunContext, shard: Shard, extracted: Extracted, staging: Stagin
     room = run.settings.max_issues - shard.kept
     with disk_errors(), run.session.transaction() as connection:
         is_staged = staging.is_staged(connection, shard.number)
+        spool = Spool(run.workdir / f"spool-{source.number}-{shard.number}")
+        may_spool = not is_staged and _may_spool(run, source, staging)
+        if not is_staged:
+            spool.remove()
         for batch in prefetched(validator.batches(whole, size)):
+            if may_spool and not tally.passed and mostly_unchanged(connection, staging, batch.valid, extracted.records):
+                spool.open()
+            own = spool if spool.is_open else None
             issues = issues_to_keep(batch, room - tally.kept)
             if is_staged:
-                staging = staging.with_rows(len(batch.valid), len(batch.flawed))
+                staging = staging.with_rows(len(batch.valid), len(batch.flawed), own)
             else:
-                staging = staging.add(connection, batch.valid, batch.flawed, shard.number)
+                staging = staging.add(connection, batch.valid, batch.flawed, shard.number, own)
                 ledger.add_issues(connection, run.run_id, issues, source.number)
             errors = issues.filter(pl.col("severity") == Severity.ERROR)
             tally = tally.with_batch(batch, len(issues) - len(errors))
@@ -67,6 +77,19 @@ def _staging(run: RunContext, source: MappedSource) -> Staging:
     prefilter = Prefilter(run.workdir, chosen, mapping.fields, source.number)
     seen, untouched = mapping.seen is not None, UNTOUCHED in columns
     return Staging(run.run_id, chosen, mapping.fields, prefilter, source.number, seen=seen, untouched=untouched)
+
+
+def _may_spool(run: RunContext, source: MappedSource, staging: Staging) -> bool:
+    """Say whether unchanged rows may be left out of the staging table: what the run reports and checks is the same.
+
+    A preview shows such rows, a sync looks up which records it has rows of, and a user's own rules over records see
+    all of them. Another process has folders of its own.
+    """
+    job = run.job
+    if run.session.is_worker or job.dry_run or job.create_missing or job.mode not in (Mode.UPSERT, Mode.UPDATE):
+        return False
+    own = run.rules_of(source.resource)
+    return can_spool(staging) and all(of_cells(rule, source.mapping, job.mode, job.empty) for rule in own)
 
 
 def _validator(run: RunContext, source: MappedSource, extracted: Extracted, staging: Staging) -> Validator:

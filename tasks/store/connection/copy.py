@@ -1,11 +1,12 @@
-"""COPY: the way that frames go into PostgreSQL."""
+"""COPY: the way that frames go into PostgreSQL, and records out of it."""
 
 from __future__ import annotations
 
 import io
+from typing import Any, Protocol
 
 import polars as pl
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, text
+from sqlalchemy import Column, Connection, Integer, MetaData, Select, Table, text
 
 # Rows of one COPY's text in memory: 100,000 rows of 150 bytes are 15 MB.
 _SLICE = 100_000
@@ -28,6 +29,18 @@ def copy_frame(connection: Connection, table: Table, frame: pl.DataFrame) -> Non
         flat(frame.slice(start, _SLICE)).write_csv(rows, include_header=False, quote_style="necessary")
         rows.seek(0)
         cursor.copy_expert(statement, rows)
+
+
+class _Written(Protocol):
+    def write(self, record: bytes, /) -> Any: ...
+
+
+def copy_out(connection: Connection, chosen: Select[Any], file: _Written, options: str) -> None:
+    """COPY what a query chooses to a file, a record at a time, with these options of COPY."""
+    compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    cursor = connection.connection.cursor()
+    query = cursor.mogrify(str(compiled), compiled.params).decode()
+    cursor.copy_expert(f"copy ({query}) to stdout ({options})", file)
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:

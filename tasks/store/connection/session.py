@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from schemas.errors import Cancelled, Transient
 from schemas.model.resource import Resource
@@ -44,7 +44,12 @@ def name_lock(what: str, name: str) -> int:
 
 
 class Session:
-    """One run's connection; locks taken on it last until it closes, however it closes."""
+    """One run's connection; locks taken on it last until it closes, however it closes.
+
+    `is_worker` says that it is of another process, which validates shards of the run.
+    """
+
+    is_worker = False
 
     def __init__(self, url: str, run_id: UUID) -> None:
         self.url = url
@@ -143,6 +148,8 @@ class Session:
 class WorkerSession(Session):
     """The connection of a process that validates shards of a run, whose own session holds the locks."""
 
+    is_worker = True
+
     def __enter__(self) -> Session:
         """Connect, and hold the lock of the run's workers together with the others; raises Cancelled without a run."""
         self._open()
@@ -200,6 +207,19 @@ def interrupt(connection: Connection, run_id: UUID) -> bool:
 def set_local(connection: Connection, name: str, value: str) -> None:
     """Set a server setting for the rest of the transaction."""
     connection.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})
+
+
+def try_lock_table(connection: Connection, table: Table, mode: str) -> bool:
+    """Lock a table for the rest of the transaction if that takes no waiting; says whether it is locked."""
+    name = connection.dialect.identifier_preparer.format_table(table)
+    attempt = connection.begin_nested()
+    try:
+        connection.execute(text(f"lock table {name} in {mode} mode nowait"))
+    except OperationalError:
+        attempt.rollback()
+        return False
+    attempt.commit()
+    return True
 
 
 @contextmanager

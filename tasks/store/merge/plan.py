@@ -24,12 +24,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from schemas.model.tables import BEFORE, FIRST_REFERRED, KNOWN_AS, NOTES, RETIRED_AT, UNTOUCHED_FIELDS
 from schemas.reports import Change
-from tasks.store.connection.session import set_local
+from tasks.store.connection.session import set_local, try_lock_table
 from tasks.store.merge.before_images import EMPTY_OBJECT, IMAGE_COLUMNS, keep_written_fields, merged
 from tasks.store.merge.deletions import RemovalCounts
 from tasks.store.merge.diff import SORTING, Diff, planned_updates
@@ -68,7 +67,7 @@ class Planner:
     def make(self, missing: RemovalCounts | None = None) -> Plan:
         """Say what the diff, and what the source no longer has, mean for the records."""
         known, changed = self.diff.known, self.diff.changed
-        plan = Plan(self.staging.rows - known, changed, known - changed)
+        plan = Plan(self.staging.rows - known, changed, known - changed + self.staging.unchanged)
         return replace(plan, delete=missing.delete, retire=missing.retire, there=missing.there) if missing else plan
 
     def _planned_rows(self, *columns: ColumnElement[Any]) -> Select[Any]:
@@ -199,14 +198,7 @@ class Planner:
         owned = text("select pg_has_role(relowner, 'usage') from pg_class where oid = cast(:name as regclass)")
         if not self.connection.scalar(owned, {"name": table}):
             return False
-        attempt = self.connection.begin_nested()
-        try:
-            self.connection.execute(text(f"lock table {table} in access exclusive mode nowait"))
-        except OperationalError:
-            attempt.rollback()
-            return False
-        attempt.commit()
-        return True
+        return try_lock_table(self.connection, self.target.t, "access exclusive")
 
 
 def differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

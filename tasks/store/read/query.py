@@ -41,6 +41,7 @@ from schemas.model.tables import LINEAGE, RETIRED_AT, TABLES
 from schemas.spelling import nearest, plain
 from tasks.plain_text import plain_text
 from tasks.prefetch import pushed
+from tasks.store.connection.copy import copy_out
 from tasks.store.connection.session import run_lock, set_local
 from tasks.store.merge.diff import SORTING
 
@@ -102,13 +103,10 @@ def frames_of(
     connection: Connection, chosen: Select[Any], types: dict[str, pl.DataType], size: int
 ) -> Generator[pl.DataFrame, None, None]:
     """Read what a query chooses by COPY, in frames of up to `size` rows of these types, the next while this is used."""
-    compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-    cursor = connection.connection.cursor()
-    query = cursor.mogrify(str(compiled), compiled.params).decode()
 
     def copy(put: Callable[[bytes], None]) -> None:
         rows = _Rows(put, size)
-        cursor.copy_expert(f"copy ({query}) to stdout (format csv)", rows)
+        copy_out(connection, chosen, rows, "format csv")
         rows.end()
 
     for lines in pushed(copy):

@@ -65,10 +65,15 @@ class Prefilter:
 
     def without(self, fields: Iterable[str]) -> Prefilter:
         """Return the prefilter without what was noted of fields whose values have been corrected since."""
-        return replace(self, outdated=self.outdated.union(fields))
+        outdated = self.outdated.union(fields)
+        return self if outdated == self.outdated else replace(self, outdated=outdated)
 
     def repeated(self) -> pl.Series:
         """Return the rows whose key another row seems to have."""
+        return self._repeated
+
+    @cached_property
+    def _repeated(self) -> pl.Series:
         parts = [part.filter(pl.col("key").is_duplicated())[ROW] for part in self._parts("key", [ROW, "key"])]
         return pl.concat(parts) if parts else _no_rows()
 

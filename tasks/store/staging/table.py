@@ -19,6 +19,7 @@ from tasks.store.connection.session import name_lock, set_local
 from tasks.store.resolve.ambiguous_values import AmbiguousValue
 from tasks.store.staging.names import FLAWED, SHARDS, staging_name
 from tasks.store.staging.prefilter import Prefilter
+from tasks.store.staging.spool import Spool
 
 # Batches of the prefilter that are fetched at once: a few megabytes each.
 _AT_ONCE = 4
@@ -36,6 +37,9 @@ class Staging:
     The table `flawed` has `rejected_rows`, whose records are present in the source: those with wrong cells, and in a
     sync also those that rules over many records reject. `any_flawed` is whether it has rows that such rules have still
     to check. `rekeyed` is whether keys of rows were completed. `ambiguous_values` are references that name no record.
+
+    `spooled` is how many valid rows are in `spools`, which are staged once it is known which of them differ from their
+    record; `unchanged` rows turned out not to, and are not staged.
     """
 
     run_id: UUID
@@ -50,6 +54,9 @@ class Staging:
     any_flawed: bool = False
     rekeyed: bool = False
     ambiguous_values: tuple[AmbiguousValue, ...] = ()
+    spools: tuple[Spool, ...] = ()
+    spooled: int = 0
+    unchanged: int = 0
 
     @cached_property
     def table(self) -> Table:
@@ -95,25 +102,47 @@ class Staging:
         found = select(self.shards.c.shard).where(self.shards.c.shard == shard).limit(1)
         return connection.execute(found).first() is not None
 
-    def add(self, connection: Connection, valid: pl.DataFrame, flawed: pl.DataFrame, shard: int = 0) -> Staging:
-        """COPY typed rows (`ROW` and fields) of a shard into the tables; returns what these hold then."""
+    def add(
+        self,
+        connection: Connection,
+        valid: pl.DataFrame,
+        flawed: pl.DataFrame,
+        shard: int = 0,
+        spool: Spool | None = None,
+    ) -> Staging:
+        """COPY typed rows (`ROW` and fields) of a shard into the tables, valid ones into its `spool` if it has one."""
         if len(flawed) and not self.any_flawed:
             # In a transaction of its own: other shards must not wait for the end of this one.
             with connection.engine.begin() as other:
                 _create(other, self.flawed)
-        copy_frame(connection, self.table, self._stored(valid))
-        copy_frame(connection, self.flawed, self._stored(flawed))
+        if spool:
+            spool.add(valid)
+        else:
+            copy_frame(connection, self.table, self.stored(valid))
+        copy_frame(connection, self.flawed, self.stored(flawed))
         connection.execute(insert(self.shards).values(shard=shard, numbers=self.prefilter.numbers(valid)))
-        return self.with_rows(len(valid), len(flawed))
+        return self.with_rows(len(valid), len(flawed), spool)
 
-    def with_rows(self, valid: int, flawed: int) -> Staging:
-        """Return what the tables hold with so many rows more."""
+    def add_stored(self, connection: Connection, rows: pl.DataFrame) -> Staging:
+        """COPY rows that have been spooled, as `stored` returns them; returns what the table holds then."""
+        copy_frame(connection, self.table, rows)
+        return replace(self, rows=self.rows + len(rows))
+
+    def with_rows(self, valid: int, flawed: int, spool: Spool | None = None) -> Staging:
+        """Return what the tables hold with so many rows more; the valid ones are in the spool if there is one."""
         return replace(
             self,
-            rows=self.rows + valid,
+            spools=tuple(dict.fromkeys((*self.spools, *([spool] if spool else [])))),
+            spooled=self.spooled + (valid if spool else 0),
+            rows=self.rows + (0 if spool else valid),
             rejected_rows=self.rejected_rows + flawed,
             any_flawed=self.any_flawed or flawed > 0,
         )
+
+    def joined(self, other: Staging) -> Staging:
+        """Return what the tables and spools hold with what another shard has put there."""
+        more = self.with_rows(other.rows, other.rejected_rows)
+        return replace(more, spools=(*self.spools, *other.spools), spooled=self.spooled + other.spooled)
 
     def take_prefilter(self, connection: Connection) -> Staging:
         """Fetch the prefilter of all shards into files of the run's folder, and drop the table that it was kept in."""
@@ -122,17 +151,18 @@ class Staging:
         for numbers in query.scalars():
             prefilter = prefilter.add(bytes(numbers), 0)
         self.shards.drop(connection, checkfirst=False)
-        return replace(self, prefilter=replace(prefilter, rows=self.rows))
+        return replace(self, prefilter=replace(prefilter, rows=self.rows + self.spooled))
 
     def add_referred(self, connection: Connection, batch: pl.DataFrame) -> Staging:
         """COPY records that no row of the source holds; returns what the table holds then."""
         notes = {SEEN_AT: pl.Datetime(time_zone="UTC"), UNTOUCHED_FIELDS: pl.List(pl.String)}
         absent = [pl.lit(None, dtype).alias(name) for name, dtype in notes.items() if name in self.table.c]
-        copy_frame(connection, self.table, self._stored(batch.with_columns(absent)))
+        copy_frame(connection, self.table, self.stored(batch.with_columns(absent)))
         prefilter = self.prefilter.add(self.prefilter.numbers(batch), len(batch))
         return replace(self, prefilter=prefilter, rows=self.rows + len(batch))
 
-    def _stored(self, batch: pl.DataFrame) -> pl.DataFrame:
+    def stored(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Return typed rows with the columns of the staging table."""
         columns = staged_columns(self.resource, self.fields)
         key = [self.resource.natural_key(self.fields).alias(NATURAL_KEY)] if NATURAL_KEY in columns else []
         seen = [name for name in (SEEN_AT, UNTOUCHED_FIELDS) if name in self.table.c]
