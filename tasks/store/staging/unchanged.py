@@ -62,7 +62,7 @@ def mostly_unchanged(connection: Connection, staging: Staging, batch: pl.DataFra
     row_size = batch.estimated_size() / len(batch) + _OVERHEAD
     if lines.stored_size(connection) > _MOST_STORED * rows * row_size:
         return False
-    sample = staging.stored(batch.gather_every(max(len(batch) // _SAMPLE, 1)))
+    sample = staging.stored(batch.sample(min(_SAMPLE, len(batch)), seed=0))
     known = lines.of_records(connection, sample[staging.resource.key_column])
     return len(lines.of_rows(sample).join(known, on=_HASHES, how="semi")) >= _SHARE * len(sample)
 

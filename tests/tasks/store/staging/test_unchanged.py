@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from uuid import uuid4
 
 import polars as pl
@@ -46,12 +47,12 @@ where relnamespace = 'cmdb_staging'::regnamespace and relname ~ '_0$'"""
 WAITS = "select 1 from pg_locks where not granted and relation = cast('vpc' as regclass)"
 
 
-def during(phase: Phase, call: Callable[[], None]) -> Progress:
+def during(entered: Phase, call: Callable[[], None]) -> Progress:
     """Return progress that calls once, when a run enters a phase."""
     left = [call]
 
-    def progress(now: Phase, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # as in Progress
-        if now is phase and left:
+    def progress(phase: Phase, done: int, total: int | None, rejected: int = 0) -> None:  # noqa: ARG001  # as in Progress
+        if phase is entered and left:
             left.pop()()
 
     return progress
@@ -93,7 +94,7 @@ def test_no_two_records_have_the_same_text(database_url: str, tmp_path: Path) ->
     """Whatever texts two records have, a row that differs is staged; one without escapes that is equal is not."""
     fields = ("vpc_id", "name", "cidr_block", "owner", "enable_dns_support", "secondary_cidr_blocks")
     others = ("name", "owner", "enable_dns_support", "secondary_cidr_blocks")
-    values = [*product(TEXTS, TEXTS, [True], [None]), *product(["b"], ["b"], FLAGS, BLOCKS)]
+    values: list[tuple[Any, ...]] = [*product(TEXTS, TEXTS, [True], [None]), *product(["b"], ["b"], FLAGS, BLOCKS)]
     contents = [dict(zip(others, each, strict=True)) for each in values]
     pairs = [*product(range(len(contents)), repeat=2)]
 
