@@ -22,7 +22,7 @@ from schemas.model.rules import ReferenceRule
 from schemas.model.tables import KNOWN_AS, RETIRED_AT, ROW_NUMBER, TABLES, staged_columns
 from tasks.prefetch import pushed
 from tasks.store.connection.copy import copy_out, flat
-from tasks.store.connection.session import try_lock_table
+from tasks.store.connection.session import set_local, try_lock_table
 from tasks.store.staging.table import Staging
 
 LEAST_ROWS = 10_000
@@ -115,6 +115,8 @@ class _Lines:
     def of_records(self, connection: Connection, keys: pl.Series | None = None) -> pl.DataFrame:
         """Return the hashes of the records in service, of these `keys` if given; one piece is read as one is hashed."""
         t = self.table
+        # Numbers with all of their digits, whatever the server is set to.
+        set_local(connection, "extra_float_digits", "1")
         query: Select[Any] = select(*(t.c[name] for name in self.names)).where(t.c[RETIRED_AT].is_(None))
         if keys is not None:
             key = t.c[self.staging.resource.key_column]
