@@ -38,5 +38,5 @@ class Spool:
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """Read the batches, one at a time, in the order of their rows."""
-        for path in sorted(self.folder.iterdir(), key=lambda path: int(path.stem)):
+        for path in sorted(self.folder.glob("*.arrow"), key=lambda path: int(path.stem)):
             yield pl.read_ipc(path)

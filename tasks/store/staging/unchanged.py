@@ -18,6 +18,7 @@ import polars as pl
 from sqlalchemy import Connection, Select, Table, Text, any_, cast, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from schemas.errors import Transient
 from schemas.model.rules import ReferenceRule
 from schemas.model.tables import KNOWN_AS, RETIRED_AT, ROW_NUMBER, TABLES, staged_columns
 from tasks.prefetch import pushed
@@ -71,7 +72,8 @@ def stage_differing(connection: Connection, staging: Staging) -> Staging:
     """Stage the spooled rows that are new or differ from their record; returns the staging, with the others counted.
 
     Nobody else writes records of the type from here to the end of the transaction: what is unchanged now is so when the
-    run is applied. All rows are staged where somebody is writing at the moment, and those of one key always.
+    run is applied. All rows are staged where somebody is writing at the moment, and those of one key always. Raises
+    Transient where rows are missing.
     """
     if not staging.spools:
         return staging
@@ -79,13 +81,15 @@ def stage_differing(connection: Connection, staging: Staging) -> Staging:
     is_locked = try_lock_table(connection, lines.table, "share row exclusive")
     known = lines.of_records(connection) if is_locked else None
     repeated = staging.prefilter.repeated().alias(ROW_NUMBER).to_frame()
-    found = replace(staging, spools=(), spooled=0)
+    found, read = replace(staging, spools=(), spooled=0), 0
     for batch in (batch for spool in staging.spools for batch in spool.batches()):
-        rows = staging.stored(batch)
+        rows, read = staging.stored(batch), read + len(batch)
         if known is not None:
             same = lines.of_rows(rows).join(known, on=_HASHES, how="semi").join(repeated, on=ROW_NUMBER, how="anti")
             rows = rows.join(same, on=ROW_NUMBER, how="anti", maintain_order="left")
         found = found.add_stored(connection, rows)
+    if read != staging.spooled:
+        raise Transient("Temporary files of the run are missing: run the import again.")
     found.analyze(connection)
     return replace(found, unchanged=staging.spooled - (found.rows - staging.rows))
 

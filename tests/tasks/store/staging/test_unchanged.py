@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from benchmarks import data
+from schemas.errors import Transient
 from schemas.jobs import ImportJob
 from schemas.model.tables import TABLES
 from schemas.phases import Phase
@@ -224,8 +225,8 @@ def without_times(end: End) -> End:
 # Trying again ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_shard_that_is_validated_again(database_url: str, stored_file: Path) -> None:
-    """It is counted once: what an earlier attempt has spooled is there."""
+def test_a_shard_that_is_validated_again(database_url: str, tmp_path: Path, stored_file: Path) -> None:
+    """It is counted once, and its load may be tried again; rows that are missing are not taken for unchanged."""
     job = ImportJob(path=stored_file)
     with open_run(job, database_url, settings()) as run:
         [shard] = cutting.shards(PLAIN.map(run, PLAIN.extract(run, job)))
@@ -233,6 +234,11 @@ def test_a_shard_that_is_validated_again(database_url: str, stored_file: Path) -
         assert first.staging.spooled == ROWS
         again = PLAIN.validate(run, shard)
         assert again == first
+        [file] = again.staging.spools[0].folder.iterdir()
+        file.rename(tmp_path / file.name)
+        with pytest.raises(Transient, match="missing"):
+            load(run, (again,))
+        (tmp_path / file.name).rename(file)
         load(run, (again,))
     assert report_of(run).counts == Counts(read=ROWS, unchanged=ROWS)
 
