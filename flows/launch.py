@@ -115,7 +115,8 @@ def _use(server: str, settings: Settings) -> None:
         wrong = f"another secret than that of {CLIENT}" if secret else "a secret"
         raise Unavailable(
             f"The Prefect server at {server} asks for {wrong}: set {CLIENT} to it. "
-            f"`cmdb up` keeps that of its server in {secret_file(settings)}."
+            f"`cmdb up` keeps that of its server in {secret_file(settings)}.",
+            server=server,
         )
 
 

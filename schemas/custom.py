@@ -94,7 +94,7 @@ def rule(
             found = Rule(called, chosen, names, message, _severity(severity), scope, function)
             _check_words(found)
         except (UnknownType, ValueError) as error:
-            raise RuleFailed(f"The rule '{called}' cannot be evaluated: {error}") from error
+            raise RuleFailed(f"The rule '{called}' cannot be evaluated: {error}", rule=called) from error
         return found
 
     return made

@@ -24,13 +24,15 @@ next; it never holds a password or a stack trace. Where it proposes an option or
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from schemas.remedies import NEUTRAL, Remedy, remedy_of, worded
 
 if TYPE_CHECKING:
-    from schemas.mapping import Mapping
+    from schemas.mapping import Mapping as ColumnMapping
 
 __all__ = [
     "Cancelled",
@@ -50,6 +52,7 @@ __all__ = [
     "UnderWay",
     "UnknownType",
     "UsageError",
+    "about",
 ]
 
 
@@ -69,7 +72,7 @@ class CmdbError(Exception):
     """The root of the tree: a code and parameters for programs, and a message for the person who asked.
 
     `message` has the markers of its remedy; as a text, an error has the names of the fields of jobs in their place.
-    `parameters` are JSON values by name.
+    `parameters` are JSON values by name (docs/reference/errors.md); sizes are in bytes.
     """
 
     code: ClassVar[Code] = Code.FAILED
@@ -77,7 +80,7 @@ class CmdbError(Exception):
     def __init__(self, message: str = "", **parameters: object) -> None:
         super().__init__(message)
         self.message = message
-        self.parameters = parameters
+        self.parameters = _json_values(parameters)
 
     def __str__(self) -> str:
         """Return the message in neutral words."""
@@ -87,6 +90,30 @@ class CmdbError(Exception):
     def remedy(self) -> Remedy | None:
         """The options and actions that the message proposes, if any."""
         return remedy_of(self.message)
+
+
+def _json_values(values: Mapping[str, object]) -> dict[str, object]:
+    return {str(name): _json_value(value) for name, value in values.items()}
+
+
+def _json_value(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return _json_values(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_json_value(inner) for inner in value]
+    return str(value)
+
+
+@contextmanager
+def about(**parameters: object) -> Iterator[None]:
+    """Give the errors raised inside these parameters too, but for those that an error has of that name itself."""
+    try:
+        yield
+    except CmdbError as error:
+        error.parameters = _json_values(parameters) | error.parameters
+        raise
 
 
 class Forbidden(CmdbError):
@@ -109,8 +136,10 @@ class UnknownType(UsageError):
 
     code = Code.UNKNOWN_TYPE
 
-    def __init__(self, message: str, candidates: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> None:
-        super().__init__(message, candidates={name: list(missing) for name, missing in candidates})
+    def __init__(
+        self, message: str, candidates: tuple[tuple[str, tuple[str, ...]], ...] = (), **parameters: object
+    ) -> None:
+        super().__init__(message, candidates=dict(candidates), **parameters)
         self.candidates = candidates
 
 
@@ -121,8 +150,10 @@ class MappingError(UsageError):
     or a constant.
     """
 
-    def __init__(self, message: str, mapping: Mapping | None = None, missing: tuple[str, ...] = ()) -> None:
-        super().__init__(message, missing=list(missing))
+    def __init__(
+        self, message: str, mapping: ColumnMapping | None = None, missing: tuple[str, ...] = (), **parameters: object
+    ) -> None:
+        super().__init__(message, missing=missing, **parameters)
         self.mapping = mapping
         self.missing = missing
 

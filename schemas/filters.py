@@ -236,7 +236,11 @@ class _Token(str):
 def parse(text: str) -> Filter:
     """Read a filter; raises UsageError with what is wrong with it."""
     if len(text) > MAX_TEXT:
-        raise UsageError(f"The filter has {len(text):,} characters, and at most {MAX_TEXT:,} are read: shorten it.")
+        raise UsageError(
+            f"The filter has {len(text):,} characters, and at most {MAX_TEXT:,} are read: shorten it.",
+            length=len(text),
+            limit=MAX_TEXT,
+        )
     parser = _Parser(text, _tokens(text))
     found = parser.either()
     if rest := parser.rest:
@@ -254,7 +258,11 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, at)
         if not match:
             left = _short(text[at:].strip())
-            raise UsageError(f"The filter '{_short(text)}' cannot be read at '{left}': is a quote left open?")
+            raise UsageError(
+                f"The filter '{_short(text)}' cannot be read at '{left}': is a quote left open?",
+                filter=_short(text),
+                at=left,
+            )
         quoted = match[1] if match[1] is not None else match[2]
         unescaped = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else None
         token = _Token(match[0].strip() if unescaped is None else unescaped)
@@ -279,7 +287,10 @@ class _Parser:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
     def wrong(self, what: str) -> UsageError:
-        return UsageError(f"The filter '{_short(self.text)}' cannot be read: {what}. Example: region eq us-east-1")
+        return UsageError(
+            f"The filter '{_short(self.text)}' cannot be read: {what}. Example: region eq us-east-1",
+            filter=_short(self.text),
+        )
 
     def _next(self, what: str) -> _Token:
         token = self.rest

@@ -55,7 +55,9 @@ class Permissions:
             if action not in tuple(Action) or not colon or not names:
                 raise UsageError(
                     f"'{line[:100]}' is not a permission. Write ACTION:TYPE,… such as import:vpc,subnet or export:*; "
-                    f"the actions are {', '.join(Action)}."
+                    f"the actions are {', '.join(Action)}.",
+                    value=line[:100],
+                    choices=[*Action],
                 )
             found = {ALL} if ALL in names else {resource(name).type for name in names}
             granted[Action(action)] = granted.get(Action(action), frozenset()) | found

@@ -15,9 +15,9 @@ from tasks.private_files import apply_umask
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a hidden path next to `path` to write to, which replaces `path` at the end; after an error it is deleted."""
     if not path.parent.is_dir():
-        raise UsageError(f"Folder not found: '{path.parent}'.")
+        raise UsageError(f"Folder not found: '{path.parent}'.", path=path.parent)
     if path.is_dir():
-        raise UsageError(f"'{path}' is a folder: name a file.")
+        raise UsageError(f"'{path}' is a folder: name a file.", path=path)
     hidden = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
         yield hidden

@@ -97,4 +97,4 @@ def resource(name: str) -> Resource:
         return found
     near = nearest(plain(name), _SPELLINGS)
     hint = f"did you mean {_SPELLINGS[near].type}?" if near else f"known types: {', '.join(RESOURCES)}."
-    raise UnknownType(f"Unknown resource type '{name}': {hint}")
+    raise UnknownType(f"Unknown resource type '{name}': {hint}", type=name, choices=[*RESOURCES])

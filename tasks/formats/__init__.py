@@ -20,5 +20,5 @@ def format_named(name: str) -> Format:
     """Return the format of that name, or of the suffix it is known by; raises UsageError."""
     known = SPELLINGS.get(name.lower())
     if known is None:
-        raise UsageError(f"Unknown format '{name}': use one of {', '.join(FORMATS)}.")
+        raise UsageError(f"Unknown format '{name}': use one of {', '.join(FORMATS)}.", format=name, choices=[*FORMATS])
     return FORMATS[known]

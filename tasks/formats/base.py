@@ -167,11 +167,17 @@ def refuse_long_names(source: Source, names: Iterable[str]) -> None:
     if longest > LONGEST_NAME:
         raise SourceError(
             f"{source.name} has a column with a name of {longest:,} characters; names have at most "
-            f"{LONGEST_NAME:,}. Is that the header?"
+            f"{LONGEST_NAME:,}. Is that the header?",
+            length=longest,
+            limit=LONGEST_NAME,
         )
 
 
 def refuse_width(source: Source, columns: int) -> None:
     """Refuse a source of more columns than are read; raises SourceError."""
     if columns > source.max_columns:
-        raise SourceError(f"{source.name} has {columns:,} columns; at most {source.max_columns:,} are read.")
+        raise SourceError(
+            f"{source.name} has {columns:,} columns; at most {source.max_columns:,} are read.",
+            count=columns,
+            limit=source.max_columns,
+        )

@@ -105,7 +105,8 @@ def _unpacked_copy(source: Source, file: IO[bytes] | gzip.GzipFile, inner: str) 
             refuse_bomb(source.name, packed, size)
             if size > source.max_bytes:
                 raise SourceError(
-                    f"{source.name} unpacks to more than {source.max_bytes >> 20:,} MB, the most that is read."
+                    f"{source.name} unpacks to more than {source.max_bytes >> 20:,} MB, the most that is read.",
+                    limit=source.max_bytes,
                 )
             copy.write(chunk)
     if size == 0:

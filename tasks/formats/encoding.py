@@ -63,7 +63,8 @@ def as_text(source: Source) -> Text:
     if look and look.nul is not None:
         raise SourceError(
             f"{source.name} holds a NUL byte in line {_line_number(path, look.nul)}: it is not a text file, or it is "
-            "damaged. Save it again as CSV."
+            "damaged. Save it again as CSV.",
+            line=_line_number(path, look.nul),
         )
     if look and look.bad is not None and encoding is None:
         encoding, notices = _older_encoding(source, look)
@@ -72,7 +73,9 @@ def as_text(source: Source) -> Text:
         look = _scan_bytes(path)
         if look.nul is not None:
             raise SourceError(
-                f"{source.name} is not text in {encoding}: it contains NUL characters. Check {option('read.encoding')}."
+                f"{source.name} is not text in {encoding}: it contains NUL characters. "
+                f"Check {option('read.encoding')}.",
+                encoding=encoding,
             )
     if look.returns and not look.line_feeds:
         path = _with_line_feeds(source, path)
@@ -152,12 +155,14 @@ def _older_encoding(source: Source, look: _ByteScan) -> tuple[str, tuple[Issue, 
     if look.beyond_ascii:
         raise SourceError(
             f"{source.name} is UTF-8 up to line {line}, which holds the byte 0x{byte:02X}: two encodings are mixed. "
-            + remedy
+            + remedy,
+            line=line,
         )
     if (other := _utf8_sign(source.path)) is not None:
         raise SourceError(
             f"{source.name} is not valid UTF-8 in line {line} (byte 0x{byte:02X}), and UTF-8 in line "
-            f"{_line_number(source.path, other)}: two encodings are mixed. {remedy}"
+            f"{_line_number(source.path, other)}: two encodings are mixed. {remedy}",
+            line=line,
         )
     encoding = "cp1252" if _is_decodable(source.path, "cp1252") else "latin-1"
     another = f"{option('read.encoding')} names another"
@@ -205,7 +210,8 @@ def transcoded(source: Source, encoding: str) -> Path:
             what = f"line {line} holds what is none"
         raise SourceError(
             f"{source.name} is not text in {encoding}: {what}. Leave {option('read.encoding')} out, or "
-            "name the right one."
+            "name the right one.",
+            encoding=encoding,
         ) from error
     return copy
 

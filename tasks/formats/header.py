@@ -130,7 +130,8 @@ def refuse_a_record(name: str, where: str, row: int, cells: Sequence[str], *, su
     raise SourceError(
         f"{name}: {where} {row} looks like a record, not a header: {shown}. If the file has no header, use "
         f"{option('read.no_header')}, or name the columns with {option('read.columns')}. "
-        f"If {where} {row} is the header, use {option('read.header_row', str(row))}."
+        f"If {where} {row} is the header, use {option('read.header_row', str(row))}.",
+        row=row,
     )
 
 
@@ -152,5 +153,5 @@ def column_list(name: str, columns: Sequence[str], width: int) -> tuple[str, ...
     """Return the names of the columns of a table without a header, as given or numbered; raises SourceError."""
     if columns and len(columns) != width:
         given = f"{option('read.columns')} names {len(columns)}"
-        raise SourceError(f"{name} has {width} columns, and {given}: name each of them.")
+        raise SourceError(f"{name} has {width} columns, and {given}: name each of them.", count=width)
     return tuple(columns) or numbered(width)

@@ -253,7 +253,10 @@ def _checked_cells(cells: pl.DataFrame) -> pl.DataFrame:
         if (length[0] or 0) > CELL_CHARS:
             raise RunFailed(
                 f"A value of {name} has {length[0]:,} characters, and a cell of a workbook holds {CELL_CHARS:,}: "
-                f"leave the field out, or export to CSV, JSON or Parquet."
+                f"leave the field out, or export to CSV, JSON or Parquet.",
+                field=name,
+                length=length[0],
+                limit=CELL_CHARS,
             )
     return cells
 

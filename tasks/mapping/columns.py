@@ -58,6 +58,8 @@ def map_columns(
         raise MappingError(
             f"These columns fit no field of {resource.type}: {_quoted_names(mapping.unknown)}. Map or remove them.",
             mapping,
+            type=resource.type,
+            columns=mapping.unknown,
         )
     return mapping
 
@@ -161,7 +163,7 @@ def _column_name(name: str, columns: tuple[str, ...]) -> str:
         return same[0]
     near = nearest(name, columns)
     hint = f"did you mean '{near}'?" if near else f"its columns are {_quoted_names(columns)}."
-    raise MappingError(f"The source has no column '{name}': {hint}")
+    raise MappingError(f"The source has no column '{name}': {hint}", column=name, choices=columns)
 
 
 def _secret_columns(columns: tuple[str, ...], resource: Resource) -> list[str]:
@@ -185,6 +187,8 @@ def _require_needed_fields(mapping: Mapping, resource: Resource, mode: Mode, col
             f"{option('constants', f'{first}=VALUE')}.",
             mapping,
             tuple(missing),
+            type=resource.type,
+            columns=columns,
         )
 
 

@@ -79,7 +79,9 @@ def field_name(name: str, resource: Resource) -> str:
         return spelt[plain(name)]
     near = nearest(name, resource.fields)
     hint = f"did you mean {near}?" if near else f"its fields are {', '.join(resource.fields)}."
-    raise MappingError(f"{resource.type} has no field '{name}': {hint}")
+    raise MappingError(
+        f"{resource.type} has no field '{name}': {hint}", type=resource.type, field=name, choices=[*resource.fields]
+    )
 
 
 def is_field(name: str, resource: Resource) -> bool:

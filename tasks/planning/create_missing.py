@@ -52,7 +52,8 @@ def created_types(job: LoadOptions) -> tuple[Resource, ...]:
         if each.beyond_reference:
             titles = ", ".join(each.fields[name].title for name in each.beyond_reference)
             raise UsageError(
-                f"Records of {each.type} cannot be created from references, which lack {titles}. Import them first."
+                f"Records of {each.type} cannot be created from references, which lack {titles}. Import them first.",
+                type=each.type,
             )
     return found
 

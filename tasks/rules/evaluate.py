@@ -125,7 +125,8 @@ def _rule_failures(rule: Rule) -> Iterator[None]:
 def _rule_failure(rule: Rule, what: str) -> RuleFailed:
     return RuleFailed(
         f"The rule '{rule.name}' ({rule.where}) failed, and nothing was changed: {what}. "
-        f"Correct it, or leave it out with {option('without_rules', rule.name)}."
+        f"Correct it, or leave it out with {option('without_rules', rule.name)}.",
+        rule=rule.name,
     )
 
 

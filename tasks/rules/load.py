@@ -44,10 +44,10 @@ def _check_known(name: str, loaded: tuple[Rule, ...]) -> None:
     if name in names:
         return
     if name in {rule.name for rule in built_in()}:
-        raise UsageError(f"'{name}' is a built-in rule: only custom rules can be skipped.")
+        raise UsageError(f"'{name}' is a built-in rule: only custom rules can be skipped.", rule=name)
     near = nearest(name, names)
     known = f"there are {', '.join(names)}" if names else "there is none; CMDB_RULES names files of them"
-    raise UsageError(f"Unknown custom rule '{name}': {f'did you mean {near}?' if near else f'{known}.'}")
+    raise UsageError(f"Unknown custom rule '{name}': {f'did you mean {near}?' if near else f'{known}.'}", rule=name)
 
 
 @cache
@@ -62,7 +62,9 @@ def load_rules(named: tuple[str, ...]) -> tuple[Rule, ...]:
     known = {rule.name: "built in" for rule in built_in()}
     for rule in distinct:
         if rule.name in known:
-            raise RuleFailed(f"The rule '{rule.name}' of {rule.where} has the name of another, {known[rule.name]}.")
+            raise RuleFailed(
+                f"The rule '{rule.name}' of {rule.where} has the name of another, {known[rule.name]}.", rule=rule.name
+            )
         known[rule.name] = rule.where
     return tuple(distinct)
 
@@ -71,7 +73,9 @@ def _rules_of_file(name: str) -> list[Rule]:
     what = f"{name}, which CMDB_RULES names,"
     found = _rules(vars(_imported(name, what)).values())
     if not found:
-        raise RuleFailed(f"{what} holds no rule: write @rule(…) over its functions, or take it out of CMDB_RULES.")
+        raise RuleFailed(
+            f"{what} holds no rule: write @rule(…) over its functions, or take it out of CMDB_RULES.", rule=what
+        )
     return found
 
 
@@ -83,7 +87,7 @@ def _rules_of_entry_point(entry: EntryPoint) -> list[Rule]:
         raise _failure(what, error) from error
     found = _rules(vars(value).values() if isinstance(value, ModuleType) else [value])
     if not found:
-        raise RuleFailed(f"{what} gives no rule: let it name a module, a rule or a list of rules.")
+        raise RuleFailed(f"{what} gives no rule: let it name a module, a rule or a list of rules.", rule=what)
     return found
 
 
@@ -126,7 +130,7 @@ def _failure(what: str, error: BaseException) -> RuleFailed:
     message = error.message if isinstance(error, RuleFailed) else f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         message = f"{type(error).__name__}: {error.msg}"
-    return RuleFailed(f"{what} cannot be loaded{f' ({place})' if place else ''}: {message}")
+    return RuleFailed(f"{what} cannot be loaded{f' ({place})' if place else ''}: {message}", rule=what)
 
 
 def _error_location(error: BaseException) -> str | None:

@@ -194,7 +194,7 @@ def disk_errors(
         # What a library in Rust writes has the number in its text alone.
         is_full = any(f"(os error {number})" in str(error) for number in _NO_ROOM)
         if is_full or (isinstance(error, OSError) and error.errno in _NO_ROOM):
-            raise StorageFull(f"No space left for {what}.") from error
+            raise StorageFull(f"No space left for {what}.", path=getattr(error, "filename", None)) from error
         raise
 
 

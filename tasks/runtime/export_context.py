@@ -84,7 +84,9 @@ def _types_known_at(connection: Connection, types: tuple[Resource, ...], past: d
     """Those of all types of which it is known what they were at a moment; raises UsageError for none."""
     known = tuple(each for each in types if is_known(connection, each, past))
     if not known:
-        raise UsageError(f"Of no type is it known what it was at {past.isoformat()}: name a later time.")
+        raise UsageError(
+            f"Of no type is it known what it was at {past.isoformat()}: name a later time.", time=past.isoformat()
+        )
     return known
 
 
@@ -99,14 +101,21 @@ def format_of(job: ExportJob) -> Format:
             raise UsageError(f"'{job.path.name}' has no known file extension: use {WRITTEN_SUFFIXES}.")
         found = named[0]
     if found.write is None:
-        raise UsageError(f"{found.title} is read only: write {either(each.label for each in WRITABLE)}.")
+        raise UsageError(
+            f"{found.title} is read only: write {either(each.label for each in WRITABLE)}.",
+            format=found.name,
+            choices=[each.name for each in WRITABLE],
+        )
     if job.several and found.write_all is None:
         raise UsageError(
             f"A file of {found.title} holds records of one type: name it .xlsx or .json, which have a sheet or a list "
-            "for each type, or export each by itself."
+            "for each type, or export each by itself.",
+            format=found.name,
         )
     if compressed(job) and not found.facts.compressible:
-        raise UsageError(f"{found.title} is compressed by itself: leave .gz out of '{job.path.name}'.")
+        raise UsageError(
+            f"{found.title} is compressed by itself: leave .gz out of '{job.path.name}'.", format=found.name
+        )
     return found
 
 

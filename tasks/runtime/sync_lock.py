@@ -27,10 +27,12 @@ def acquire_sync_lock(run: RunContext, job: SyncJob) -> None:
     if run.session.try_hold(lock):
         return
     if job.overlap is Overlap.REFUSE:
-        raise UnderWay(f"{_other(run, job, lock)} is active. Nothing was changed.")
+        raise UnderWay(f"{_other(run, job, lock)} is active. Nothing was changed.", sync=job.source)
     if not run.session.try_hold(queue):
         raise UnderWay(
-            f"{_other(run, job, lock)} is active, and {_other(run, job, queue)} waits for its end. Nothing was changed."
+            f"{_other(run, job, lock)} is active, and {_other(run, job, queue)} waits for its end. "
+            "Nothing was changed.",
+            sync=job.source,
         )
     while not run.session.try_hold(lock):
         run.progress(Phase.WAITING, 0, None)

@@ -26,7 +26,8 @@ def secret_named(name: str) -> Secret:
     text = secret_variable(variable) or _of_prefect(name)
     if not text:
         raise UsageError(
-            f"Unknown secret '{name}': set {variable}, or create a Prefect block of type Secret with that name."
+            f"Unknown secret '{name}': set {variable}, or create a Prefect block of type Secret with that name.",
+            secret=name,
         )
     return Secret(name, text)
 
@@ -46,6 +47,6 @@ def _of_prefect(name: str) -> str | None:
         return None
     except HTTPError as error:
         raise Unavailable(
-            f"The Prefect server, which may hold the secret '{name}', does not answer: is it running?"
+            f"The Prefect server, which may hold the secret '{name}', does not answer: is it running?", secret=name
         ) from error
     return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -42,7 +42,7 @@ def source_named(url: str) -> Connector:
         return SQL
     near = nearest(scheme, _SCHEMES)
     hint = f"did you mean {near}://?" if near else f"there are {', '.join(f'{name}://' for name in _SCHEMES)}."
-    raise UsageError(f"Unsupported source {scheme}://: {hint}")
+    raise UsageError(f"Unsupported source {scheme}://: {hint}", value=scheme, choices=[*_SCHEMES])
 
 
 def fetch(request: Request) -> Fetched | None:
@@ -95,7 +95,7 @@ def _without_secrets(source: Connector, request: Request) -> Fetched | None:
     try:
         return source.fetch(request)
     except Exception as error:
-        trace = "".join(traceback.format_exception(error))
+        trace = "".join(traceback.format_exception(error)) + repr(getattr(error, "parameters", ""))
         if _without_secret(trace, request.secret) == trace:
             raise
         kind, message = (type(error), error.message) if isinstance(error, CmdbError) else (SourceError, str(error))

@@ -91,7 +91,7 @@ def _types(request: Request) -> list[Described]:
     unsupported = [resource.type for resource in request.types if not resource.document]
     if unsupported:
         described = ", ".join(resource.type for resource in RESOURCES.values() if resource.document)
-        raise UsageError(f"aws:// has no {', '.join(unsupported)}: it has {described}.")
+        raise UsageError(f"aws:// has no {', '.join(unsupported)}: it has {described}.", types=unsupported)
     return [(resource, resource.document) for resource in wanted if resource.document]
 
 
@@ -133,11 +133,13 @@ def _profile_and_roles(request: Request) -> tuple[str, list[str]]:
         profile = "default"
         wrong = next((each for each in accounts.split(",") if not re.fullmatch(r"\d{12}", each)), None)
         if wrong is not None:
-            raise UsageError(f"'{wrong}' is not an AWS account: write aws://ROLE@123456789012,210987654321/REGION.")
+            raise UsageError(
+                f"'{wrong}' is not an AWS account: write aws://ROLE@123456789012,210987654321/REGION.", value=wrong
+            )
         roles += [f"arn:{_partition(request)}:iam::{each}:role/{who}" for each in accounts.split(",")]
     for role in roles:
         if not _ROLE.fullmatch(role):
-            raise UsageError(f"'{role}' is not a role: write role=arn:aws:iam::123456789012:role/NAME.")
+            raise UsageError(f"'{role}' is not a role: write role=arn:aws:iam::123456789012:role/NAME.", value=role)
     return profile, roles
 
 
@@ -153,7 +155,8 @@ def _regions(request: Request) -> list[str]:
     wrong = next((each for each in regions if each != "*" and not _REGION.fullmatch(each)), None)
     if wrong is not None:
         raise UsageError(
-            f"'{wrong}' is not an AWS region: write aws://PROFILE/us-east-1,eu-west-1, or aws://PROFILE/* for all."
+            f"'{wrong}' is not an AWS region: write aws://PROFILE/us-east-1,eu-west-1, or aws://PROFILE/* for all.",
+            value=wrong,
         )
     return regions
 

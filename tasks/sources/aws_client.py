@@ -32,13 +32,14 @@ def session(profile: str | None, secret: Secret | None, region: str | None = Non
         try:
             return boto3.Session(profile_name=profile, region_name=region)
         except ProfileNotFound as error:
-            raise UsageError(f"AWS profile '{profile}' not found: see ~/.aws/config.") from error
+            raise UsageError(f"AWS profile '{profile}' not found: see ~/.aws/config.", value=profile) from error
     key = secret.member("access_key", "access_key_id", "aws_access_key_id", "key")
     hidden = secret.member("secret_key", "secret_access_key", "aws_secret_access_key", "secret")
     if not key or not hidden:
         raise UsageError(
             f"The secret '{secret.name}' holds no access key: make it a JSON object with access_key_id and "
-            "secret_access_key, and session_token where there is one."
+            "secret_access_key, and session_token where there is one.",
+            secret=secret.name,
         )
     token = secret.member("session_token", "aws_session_token", "token")
     return boto3.Session(key, hidden, token, region_name=region)

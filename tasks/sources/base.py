@@ -89,14 +89,14 @@ class Request:
             if name not in known:
                 near = nearest(name, known)
                 hint = f"did you mean {near}?" if near else f"give {', '.join(known) or 'none'}."
-                raise UsageError(f"{self.address.scheme}:// has no option '{name}': {hint}")
+                raise UsageError(f"{self.address.scheme}:// has no option '{name}': {hint}", option=name)
         return found
 
     def option(self, name: str, *known: str) -> str | None:
         """Return one option that may be given once."""
         values = self.options(name, *known).get(name, [])
         if len(values) > 1:
-            raise UsageError(f"{self.address.scheme}:// takes one {name}, and {len(values)} are given.")
+            raise UsageError(f"{self.address.scheme}:// takes one {name}, and {len(values)} are given.", option=name)
         return values[0] if values else None
 
 

@@ -40,7 +40,7 @@ def fetch_listed(request: Request, entries: list[Entry], copy: Copy) -> Fetched 
     if not entries:
         raise SourceError(f"{request.shown} has no file: is it spelt right? Name a folder, or a pattern such as *.csv.")
     if len(entries) > MOST:
-        raise SourceError(f"{request.shown} has more than {MOST:,} files: narrow the pattern.")
+        raise SourceError(f"{request.shown} has more than {MOST:,} files: narrow the pattern.", limit=MOST)
     entries = sorted(entries, key=lambda entry: entry.name)
     version = hashlib.sha256(repr([(entry.name, entry.state, entry.size) for entry in entries]).encode()).hexdigest()
     if version == request.known:
@@ -65,11 +65,13 @@ def fetch_listed(request: Request, entries: list[Entry], copy: Copy) -> Fetched 
 def _copy(request: Request, entry: Entry, path: Path, copy: Copy) -> None:
     refuse_size(entry.name, entry.size, request.limit)
     if entry.size == 0:
-        raise SourceError(f"{entry.name} is empty: is it still being written?")
+        raise SourceError(f"{entry.name} is empty: is it still being written?", file=entry.name)
     with atomic_path(path) as hidden:
         copy(entry, hidden)
         if hidden.stat().st_size != entry.size:
-            raise SourceError(f"{entry.name} was changed while it was read: it is read whole at the next sync.")
+            raise SourceError(
+                f"{entry.name} was changed while it was read: it is read whole at the next sync.", file=entry.name
+            )
 
 
 def copied(source: IO[bytes], target: Path, name: str, request: Request) -> None:

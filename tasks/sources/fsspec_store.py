@@ -36,7 +36,7 @@ def fetch(request: Request) -> Fetched | None:
         except CmdbError:
             raise
         except Exception as error:
-            raise SourceError(f"{entry.name} cannot be read: {_first_line(error)}") from error
+            raise SourceError(f"{entry.name} cannot be read: {_first_line(error)}", file=entry.name) from error
 
     return fetch_listed(request, entries, copy)
 
@@ -59,7 +59,8 @@ def _options(secret: Secret) -> dict[str, Any]:
     if not secret.members:
         raise UsageError(
             f"The secret '{secret.name}' is to be a JSON object with the options of its store, such as "
-            '{"username": …, "password": …} for sftp://.'
+            '{"username": …, "password": …} for sftp://.',
+            secret=secret.name,
         )
     options: dict[str, Any] = orjson.loads(secret.text)
     return options

@@ -121,7 +121,9 @@ class _Download:
                     yield answer
                     return
                 url = self._next(url, answer)
-        raise SourceError(f"{self._request.shown} leads on more than {HOPS} times: give the address that it ends at.")
+        raise SourceError(
+            f"{self._request.shown} leads on more than {HOPS} times: give the address that it ends at.", limit=HOPS
+        )
 
     def _next(self, url: httpx.URL, answer: httpx.Response) -> httpx.URL:
         try:
@@ -165,7 +167,10 @@ class _Download:
         if secret is None or _origin(url) != _origin(self._url):
             return {}
         if url.scheme == "http" and any(map(is_public, addresses)):
-            raise UsageError(f"{self._request.shown} would carry the secret '{secret.name}' unencrypted: use https://.")
+            raise UsageError(
+                f"{self._request.shown} would carry the secret '{secret.name}' unencrypted: use https://.",
+                secret=secret.name,
+            )
         return _headers(secret)
 
     def _conditions(self) -> dict[str, str]:
@@ -197,11 +202,13 @@ class _Download:
             raise Retryable("the file was changed while it was read")
         if status in (401, 403, 407):
             what = "refuses the credentials" if self._request.secret else "wants credentials"
-            raise SourceError(f"{shown} {what} ({status}): give credentials=NAME of a secret that may read it.")
+            raise SourceError(
+                f"{shown} {what} ({status}): give credentials=NAME of a secret that may read it.", status=status
+            )
         if status in (404, 410):
-            raise SourceError(f"{shown} does not exist ({status}): is it spelt right, or was it moved?")
+            raise SourceError(f"{shown} does not exist ({status}): is it spelt right, or was it moved?", status=status)
         if status not in (200, 206):
-            raise SourceError(f"{shown} answers {status} {answer.reason_phrase}, and no file.")
+            raise SourceError(f"{shown} answers {status} {answer.reason_phrase}, and no file.", status=status)
         if answer.headers.get("Content-Encoding", "").lower() not in _PLAIN_CODINGS:
             raise SourceError(f"{shown} is sent in an unrequested encoding: configure the server to send plain files.")
 

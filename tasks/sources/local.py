@@ -34,9 +34,13 @@ def fetch(request: Request) -> Fetched | None:
         except OSError as error:
             if error.errno in _FULL:
                 raise
-            raise SourceError(f"{entry.name} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+            raise SourceError(
+                f"{entry.name} cannot be read: {(error.strerror or str(error)).lower()}.", file=entry.name
+            ) from error
         if _state(status) != entry.state:
-            raise SourceError(f"{entry.name} was changed while it was read: it is read whole at the next sync.")
+            raise SourceError(
+                f"{entry.name} was changed while it was read: it is read whole at the next sync.", file=entry.name
+            )
 
     return fetch_listed(request, entries, copy)
 

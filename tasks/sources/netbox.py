@@ -44,7 +44,11 @@ def fetch(request: Request) -> Fetched:
 def _types(request: Request) -> list[str]:
     unsupported = [resource.type for resource in request.types if resource.type not in SHAPES]
     if unsupported:
-        raise UsageError(f"netbox:// has no {', '.join(unsupported)}: it has {', '.join(SHAPES)}.")
+        raise UsageError(
+            f"netbox:// has no {', '.join(unsupported)}: it has {', '.join(SHAPES)}.",
+            types=unsupported,
+            choices=[*SHAPES],
+        )
     wanted = {resource.type for resource in request.types} or set(SHAPES)
     return [name for name in RESOURCES if name in wanted]
 

@@ -60,7 +60,8 @@ def refuse_size(name: str, size: int, limit: int) -> None:
     """Refuse what is larger than any source that is read."""
     if size > limit:
         raise SourceError(
-            f"{name} has more than {limit >> 20:,} MB, the most that is read: narrow it, or raise CMDB_MAX_FILE_MB."
+            f"{name} has more than {limit >> 20:,} MB, the most that is read: narrow it, or raise CMDB_MAX_FILE_MB.",
+            limit=limit,
         )
 
 

@@ -85,7 +85,9 @@ def _copy(request: Request, s3: Any, bucket: str, entry: Entry, target: Path) ->
         try:
             retried(partial(_read_rest, s3, bucket, entry, file), _BROKEN, request.wait, progress=file.tell)
         except _BROKEN as error:
-            raise SourceError(f"{entry.name} could not be read: its connection breaks again and again.") from error
+            raise SourceError(
+                f"{entry.name} could not be read: its connection breaks again and again.", file=entry.name
+            ) from error
 
 
 _BROKEN = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)

@@ -167,7 +167,9 @@ def _write(rows: CursorResult[Any], output: Lines, request: Request) -> None:
     names = list(rows.keys())
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
-        raise SourceError(f"The query gives two columns of the name '{double}': call one of them otherwise, with AS.")
+        raise SourceError(
+            f"The query gives two columns of the name '{double}': call one of them otherwise, with AS.", column=double
+        )
     for chunk in rows.partitions(_CHUNK):
         for row in chunk:
             output.write({name: _finite(value) for name, value in zip(names, row, strict=True)})

@@ -44,7 +44,9 @@ def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Transient(f"The name '{host}' is not known: is it spelt right, and does DNS answer?") from error
+        raise Transient(
+            f"The name '{host}' is not known: is it spelt right, and does DNS answer?", host=host
+        ) from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         _refuse(host, address, private=private)
@@ -59,10 +61,11 @@ def is_public(address: str) -> bool:
 def _refuse(host: str, address: str, *, private: bool) -> None:
     wrong = next((each for each in _addresses_within(address) if _is_no_source(each)), None)
     if wrong is not None:
-        raise UsageError(f"'{host}' is at {wrong}, where no source is: it is not asked.")
+        raise UsageError(f"'{host}' is at {wrong}, where no source is: it is not asked.", host=host)
     if not private and not is_public(address):
         raise UsageError(
-            f"'{host}' is at {address}, a private address: set CMDB_SOURCE_PRIVATE=true where such sources are meant."
+            f"'{host}' is at {address}, a private address: set CMDB_SOURCE_PRIVATE=true where such sources are meant.",
+            host=host,
         )
 
 

@@ -78,7 +78,9 @@ def _refuse_unused(parts: Sequence[Extracted], job: ImportJob) -> None:
     there = {plain(column) for part in parts for column in part.columns}
     for name in job.columns if parts and parts[0].sheet else ():
         if plain(name) not in there:
-            raise MappingError(f"No sheet of {parts[0].name} has a column '{name}': give its name as it is there.")
+            raise MappingError(
+                f"No sheet of {parts[0].name} has a column '{name}': give its name as it is there.", column=name
+            )
 
 
 def _type_of(part: Extracted) -> str | None:
@@ -119,7 +121,9 @@ def _mapping(part: Extracted, resource: Resource, job: ImportJob) -> Mapping:
         return _mapped(part, resource, job)
     except MappingError as error:
         if error.mapping is None:
-            raise MappingError(f"{_place(part)}: {error.message}") from error
+            located = MappingError(f"{_place(part)}: {error.message}")
+            located.parameters = error.parameters
+            raise located from error
         return error.mapping
 
 

@@ -144,7 +144,11 @@ def _saved_columns(context: ExportContext, chosen: Resource) -> dict[str, str]:
     """Column → field of the saved mapping; raises UsageError."""
     resource_type, columns, _ = load_mapping(context.connection, str(context.job.mapping))
     if resource_type != chosen.type:
-        raise UsageError(f"The mapping '{context.job.mapping}' is one of {resource_type}, not of {chosen.type}.")
+        raise UsageError(
+            f"The mapping '{context.job.mapping}' is one of {resource_type}, not of {chosen.type}.",
+            mapping=context.job.mapping,
+            type=resource_type,
+        )
     return columns
 
 

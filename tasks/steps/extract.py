@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from schemas.choices import Mode
-from schemas.errors import SourceError, UsageError
+from schemas.errors import SourceError, UsageError, about
 from schemas.issues import Issue, Severity
 from schemas.jobs import ImportJob
 from schemas.model.resource import Resource
@@ -81,22 +81,36 @@ def _extracted(
     opening: Callable[[Format, Source], tuple[Opened, ...]],
     described: Described | None = None,
 ) -> tuple[Extracted, ...]:
+    """Open the source of a job; what goes wrong is about its file."""
+    with about(file=job.source):
+        given = _source_of(job, resource, workdir, settings, described)
+        format, source, encoding = _recognised(given)  # what it is
+        with ThreadPoolExecutor(1) as executor:
+            digest = executor.submit(_sha256, job.path)
+            parts = tuple(
+                as_before_guarding(described_by_itself(as_fields(opened))) for opened in opening(format, source)
+            )
+        known: dict[str, Any] = {"path": job.path, "name": job.source, "format": format.name}
+        known |= {"size": job.path.stat().st_size, "sha256": digest.result()}
+        return tuple(
+            Extracted(**known, **_extracted_values(opened, encoding, alone=len(parts) == 1)) for opened in parts
+        )
+
+
+def _source_of(
+    job: ImportJob, resource: Resource | None, workdir: Path, settings: Settings, described: Described | None
+) -> Source:
+    """Return the file of a job as the source of a format; raises SourceError for one that is not read."""
     path, name = job.path, job.source
-    size = _size(path, name)
-    limit = settings.max_file_mb << 20
+    size, limit = _size(path, name), settings.max_file_mb << 20
     if size > limit:
-        raise SourceError(f"{name} has {size >> 20:,} MB; at most {settings.max_file_mb:,} MB are read.")
+        raise SourceError(
+            f"{name} has {size >> 20:,} MB; at most {settings.max_file_mb:,} MB are read.", size=size, limit=limit
+        )
     given = Source(path, name, workdir, job.read, resource, limit, settings.max_columns, settings.max_cell_chars)
     # What a sync's source no longer has is told by a list of nothing, too; an import has nothing to do then.
     constants = {plain(field): value for field, value in job.constants.items()}
-    given = replace(given, emptied=job.mode is Mode.SYNC, constants=constants, described=described)
-    format, source, encoding = _recognised(given)  # what it is
-    with ThreadPoolExecutor(1) as executor:
-        digest = executor.submit(_sha256, path)
-        parts = tuple(as_before_guarding(described_by_itself(as_fields(opened))) for opened in opening(format, source))
-    known: dict[str, Any] = {"path": path, "name": name, "format": format.name, "size": size}
-    known |= {"sha256": digest.result()}
-    return tuple(Extracted(**known, **_extracted_values(opened, encoding, alone=len(parts) == 1)) for opened in parts)
+    return replace(given, emptied=job.mode is Mode.SYNC, constants=constants, described=described)
 
 
 def _extracted_values(opened: Opened, encoding: str | None, *, alone: bool) -> dict[str, Any]:
@@ -181,7 +195,8 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
         name = f"{given.name} ({what})" if what else given.name
         raise SourceError(
             f"{name} has an unsupported binary format. Save it as one of: "
-            f"{', '.join(f.title for f in FORMATS.values())}."
+            f"{', '.join(f.title for f in FORMATS.values())}.",
+            choices=[*FORMATS],
         )
     if wanted:
         return _checked_format(wanted, found, source), source, encoding
@@ -192,7 +207,8 @@ def _recognised(given: Source) -> tuple[Format, Source, str | None]:
     if by_name and by_name is not found and not _is_compatible(by_name, found):
         raise SourceError(
             f"{given.name} is named as {by_name.title}, and its content is {found.title}: "
-            f"rename it to {found.suffixes[0]}, or give {option('read.format', found.name)}."
+            f"rename it to {found.suffixes[0]}, or give {option('read.format', found.name)}.",
+            format=found.name,
         )
     return (by_name if by_name and _is_compatible(by_name, found) else found), source, encoding
 
@@ -221,6 +237,7 @@ def _checked_format(name: str, found: Format, source: Source) -> Format:
     wanted = format_named(name)
     if wanted is not found and not (wanted.facts.text and found.facts.text):
         raise SourceError(
-            f"{source.name} is {found.title}, not {wanted.title}: give {option('read.format', found.name)}."
+            f"{source.name} is {found.title}, not {wanted.title}: give {option('read.format', found.name)}.",
+            format=found.name,
         )
     return wanted

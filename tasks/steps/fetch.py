@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from schemas.errors import CmdbError, SourceError, UsageError
+from schemas.errors import CmdbError, SourceError, UsageError, about
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
@@ -55,7 +55,7 @@ def fetch(run: RunContext, job: SyncJob) -> Fetched | None:
         own=_own_server(run),
         progress=lambda files, records, size: run.progress(Phase.FETCH, records or files, None),  # noqa: ARG005
     )
-    with disk_errors():
+    with disk_errors(), about(source=request.shown):
         fetched = sources.fetch(request)
     if fetched is None or (seen and fetched.whole and fetched.digest == seen.digest):
         if seen:
@@ -118,7 +118,7 @@ def read(run: RunContext, job: SyncJob, fetched: Fetched) -> Sources:
     wanted = [resource(name).type for name in _types(job)]
     chosen = [part for part in parts if not wanted or part.resource_type in wanted]
     if not chosen:
-        raise SourceError(f"{job.source} has no records of the requested types: {', '.join(wanted)}.")
+        raise SourceError(f"{job.source} has no records of the requested types: {', '.join(wanted)}.", types=wanted)
     return Sources(
         files_of_types(chosen),
         (*fetched.failures, *(_unread_notice(file, error) for file, error in left)),
@@ -157,7 +157,9 @@ def _type_of(part: Extracted) -> Resource:
 def _empty(file: FetchedFile) -> list[Extracted]:
     """A file of no records, of a type that is known: nothing is what the source has."""
     if file.resource_type is None:
-        raise UsageError(f"{file.name} is empty, and its type is not known: give one with {option('resource_type')}.")
+        raise UsageError(
+            f"{file.name} is empty, and its type is not known: give one with {option('resource_type')}.", file=file.name
+        )
     return [
         Extracted(
             frame=NOTHING,

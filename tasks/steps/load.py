@@ -92,17 +92,24 @@ def _loaded(run: RunContext, connection: Connection, loads: Loads) -> LoadResult
     try:
         loads = _checked(run, connection, _without_moved(run, connection, loads))
     except _Refused as refused:
-        return _failed(run, connection, refused.loads, PlanDrifted(refused.message))
+        return _failed(run, connection, refused.loads, PlanDrifted(refused.message, run=run.plan))
     _keep_rejected(run, connection, loads)
     counts = counts_of(loads)
     problem = run.job.too_many(counts.rejected, counts.read)
     if problem and not run.job.dry_run:
-        return _failed(run, connection, loads, TooManyErrors(f"{problem} Nothing was changed."))
+        return _failed(
+            run,
+            connection,
+            loads,
+            TooManyErrors(
+                f"{problem} Nothing was changed.", rejected=counts.rejected, read=counts.read, limit=run.job.max_errors
+            ),
+        )
     run.progress(Phase.PLAN, 0, sum(load.staging.rows + load.staging.unchanged for load in loads), counts.rejected)
     plan, moved = plan_of(run, connection, loads).with_moved()
     if moved:
         unplanned = tuple(replace(load, plan=None) for load in plan.loads)
-        return _failed(run, connection, unplanned, PlanDrifted(moved_message(moved)))
+        return _failed(run, connection, unplanned, PlanDrifted(moved_message(moved), run=run.plan, changed=moved))
     return _carried_out(run, plan, problem)
 
 

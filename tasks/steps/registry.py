@@ -164,7 +164,12 @@ def _refuse_forbidden(job: LoadOptions, types: list[Resource]) -> None:
     forbidden = sorted({chosen.type for chosen in types if allowed is not None and chosen.type not in allowed})
     if forbidden:
         action = "preview" if job.dry_run else "import"
-        raise Forbidden(f"The key '{job.requested_by}' lacks the permission '{action}' for {', '.join(forbidden)}.")
+        raise Forbidden(
+            f"The key '{job.requested_by}' lacks the permission '{action}' for {', '.join(forbidden)}.",
+            caller=job.requested_by,
+            action=action,
+            types=forbidden,
+        )
 
 
 def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:
@@ -172,7 +177,11 @@ def _refuse_unused(given: MapOptions, types: list[Resource]) -> None:
     for name in given.constants if len(types) > 1 else ():
         if not any(is_field(name, chosen) for chosen in types):
             names = ", ".join(chosen.type for chosen in types)
-            raise MappingError(f"None of {names} has a field '{name}': leave it out, or correct its name.")
+            raise MappingError(
+                f"None of {names} has a field '{name}': leave it out, or correct its name.",
+                field=name,
+                types=[chosen.type for chosen in types],
+            )
 
 
 def _scope(mapping: Mapping, given: Scope) -> Scope:

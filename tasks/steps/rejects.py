@@ -105,7 +105,7 @@ def rejects_ending(path: Path) -> str:
     """Return the ending of a file of rejected rows; raises UsageError for one that is not written."""
     ending = path.suffix.lower()
     if ending not in (".csv", ".xlsx"):
-        raise UsageError(f"'{path.name}' is neither .csv nor .xlsx: name the file so.")
+        raise UsageError(f"'{path.name}' is neither .csv nor .xlsx: name the file so.", path=path)
     return ending
 
 

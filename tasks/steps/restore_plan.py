@@ -34,7 +34,7 @@ def staged_plan(run: RunContext, job: ApplyJob) -> tuple[StagedShard, ...]:
     with run.session.transaction() as connection:
         kept = ledger.read_plan(connection, job.plan)
         if job.hash and job.hash != kept.plan["hash"]:
-            raise UsageError(f"The plan of run {job.plan} is another one than the file's: plan again.")
+            raise UsageError(f"The plan of run {job.plan} is another one than the file's: plan again.", run=job.plan)
         if run.settings.four_eyes and (job.requested_by or user()) == kept.requested_by:
             raise Forbidden(FOUR_EYES)
     parts = kept.plan["parts"]

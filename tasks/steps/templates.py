@@ -40,7 +40,9 @@ def write_template(resource: Resource, format: str | None = None, path: Path | N
     """Write the template of a type as .xlsx, .csv or .json and return its path; raises UsageError for others."""
     suffix = _suffix(format or (path.suffix if path else "") or "xlsx")
     if suffix not in WRITERS:
-        raise UsageError(f"Unknown template format '{suffix}': use one of {', '.join(WRITERS)}.")
+        raise UsageError(
+            f"Unknown template format '{suffix}': use one of {', '.join(WRITERS)}.", format=suffix, choices=[*WRITERS]
+        )
     file = path or Path(template_name(resource, suffix))
     with atomic_path(file) as hidden:
         WRITERS[suffix](resource, hidden)

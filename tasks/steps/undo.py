@@ -65,9 +65,11 @@ def _checked(job: UndoJob, url: str) -> tuple[list[Resource], bool]:
         types = ledger.types_of(connection, job.run)
     if report.dry_run or report.status is not Status.COMPLETED:
         what = "was a dry run" if report.dry_run else f"has {report.status}"
-        raise UsageError(f"Run {job.run} {what} and changed nothing: nothing to undo.")
+        raise UsageError(f"Run {job.run} {what} and changed nothing: nothing to undo.", run=job.run)
     if by and not job.force:
-        raise UsageError(f"Run {job.run} was already undone by run {by}: undo that run to apply it again.")
+        raise UsageError(
+            f"Run {job.run} was already undone by run {by}: undo that run to apply it again.", run=job.run, by=by
+        )
     did = report.counts
     changed = did.create + did.update + did.delete + did.retire > 0
     return [RESOURCES[name] for name in reversed(list(RESOURCES)) if name in types], changed

@@ -260,6 +260,8 @@ def test_the_command_line_gives_errors_as_json(cli: Cli, unknown: Path) -> None:
         {"options": [{"name": "--no-header", "value": None}, {"name": "--type", "value": None}], "actions": []},
     )
     assert "Give --type; the types are" in error["message"]
+    odd = json.loads(cli("import", str(unknown), "--json", "--type", "vpk").out)["error"]["parameters"]
+    assert (odd["type"], "vpc" in odd["choices"]) == ("vpk", True)
     misused = json.loads(cli("import", str(unknown), "--json", "--no-such-option").out)["error"]
     assert (misused["code"], misused["remedy"]) == ("wrong-request", None)
     assert "Give --type; the types are" in cli("import", str(unknown)).err
@@ -303,6 +305,7 @@ def test_a_problem_has_its_remedy(alone: Facade) -> None:
     assert found.json()["remedy"] == {"options": [], "actions": [{"action": "list-records", "name": name}]}
     assert found.json()["detail"] == f"There is no VRF 'nowhere': see `{name}`."
     assert page.json()["detail"] == "There is no VRF 'nowhere': see “Browse”."
+    assert found.json()["parameters"] == {"key": "nowhere", "type": "vrf"}
 
 
 def test_the_reference_has_each_code() -> None:

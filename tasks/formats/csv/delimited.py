@@ -125,7 +125,9 @@ def shape_of(source: Source, text: Text) -> Shape:
 def _named(source: Source, sign: str) -> str:
     """The separator that the file names; raises SourceError for one that can't be."""
     if not SEPARATOR.fullmatch(sign):
-        raise SourceError(f"{source.name} names {sign!r} as its separator: name one such as , ; | or a tab.")
+        raise SourceError(
+            f"{source.name} names {sign!r} as its separator: name one such as , ; | or a tab.", value=sign
+        )
     return sign
 
 
@@ -184,7 +186,8 @@ def _header_fields(source: Source, lines: list[str], head: _Record, delimiter: s
     except csv.Error as error:
         line = head.before + reader.line_num
         raise SourceError(
-            f"{source.name}, line {line}: the header cannot be read ({error}). Close each quote that opens a field."
+            f"{source.name}, line {line}: the header cannot be read ({error}). Close each quote that opens a field.",
+            line=line,
         ) from error
 
 

@@ -93,7 +93,7 @@ def _records(
             last = shape.lines + reader.line_num
             if "end of data" in str(error) or "limit" in str(error):
                 raise SourceError(
-                    f"{source.name}: a quote that is opened in line {first} is never closed. Close it."
+                    f"{source.name}: a quote that is opened in line {first} is never closed. Close it.", line=first
                 ) from error
             text = "".join(lines.kept).rstrip("\r\n")
             if fields := _spaced_fields(text, shape.delimiter):

@@ -65,7 +65,9 @@ def _package(source: Source) -> Iterator[zipfile.ZipFile]:
             refuse_bomb(source.name, source.path.stat().st_size, size)
             if size > source.max_bytes:
                 raise SourceError(
-                    f"{source.name} unpacks to {size >> 20:,} MB; at most {source.max_bytes >> 20:,} MB are read."
+                    f"{source.name} unpacks to {size >> 20:,} MB; at most {source.max_bytes >> 20:,} MB are read.",
+                    size=size,
+                    limit=source.max_bytes,
                 )
             yield archive
     except (*BROKEN_ZIP, OSError) as error:
@@ -111,7 +113,9 @@ class _Repeated:
         if self._rows * self._columns > self._most:
             raise SourceError(
                 f"{self._source.name} repeats cells over {self._rows:,} rows and {self._columns:,} columns: delete "
-                "those that are not of the table, and save it again."
+                "those that are not of the table, and save it again.",
+                rows=self._rows,
+                width=self._columns,
             )
 
 

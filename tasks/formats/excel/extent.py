@@ -42,7 +42,9 @@ def refuse_rectangle(source: Source, rows: int, columns: int, most: int) -> None
     if rows * columns > most:
         raise SourceError(
             f"{source.name} has a cell in row {rows:,} and one in column {columns:,}, and hardly any "
-            "between: delete what stands far away from the table, and save it again."
+            "between: delete what stands far away from the table, and save it again.",
+            rows=rows,
+            width=columns,
         )
 
 

@@ -123,7 +123,11 @@ def _sheet_options(source: Source, book: fastexcel.ExcelReader) -> dict[str, She
     spelt = {name.lower(): name for name in reversed(book.sheet_names)}
     for name in source.options.sheets:
         if name.lower() not in spelt:
-            raise SourceError(f"{source.name} has no sheet '{name}': its sheets are {', '.join(book.sheet_names)}.")
+            raise SourceError(
+                f"{source.name} has no sheet '{name}': its sheets are {', '.join(book.sheet_names)}.",
+                sheet=name,
+                choices=book.sheet_names,
+            )
     return {spelt[name.lower()]: options for name, options in source.options.sheets.items()}
 
 
@@ -212,11 +216,16 @@ def _header_and_columns(
     found = widest_at(top)
     if named_row is None and found is None:
         named = option("read.header_row")
-        raise SourceError(f"Sheet '{name}' of {source.name} has no header row near its top: name it with {named}.")
+        raise SourceError(
+            f"Sheet '{name}' of {source.name} has no header row near its top: name it with {named}.", sheet=name
+        )
     header = named_row or (found or 0) + 1
     if header > len(cells):
         raise SourceError(
-            f"Sheet '{name}' of {source.name} has {len(cells)} rows, and the header is to be row {header}."
+            f"Sheet '{name}' of {source.name} has {len(cells)} rows, and the header is to be row {header}.",
+            sheet=name,
+            rows=len(cells),
+            row=header,
         )
     head = [cell or "" for cell in _trimmed_row(cells, header - 1)]
     notices: list[Issue] = []

@@ -40,7 +40,8 @@ def refuse_text(source: Source, used: int, most: int) -> None:
     if used > most:
         raise SourceError(
             f"{source.name} uses long texts over and over: its cells hold more than {most >> 20:,} MB, many "
-            "times as much as the file. Save the sheet as CSV, or shorten them."
+            "times as much as the file. Save the sheet as CSV, or shorten them.",
+            limit=most,
         )
 
 

@@ -93,7 +93,11 @@ def chosen_sheet(source: Source, book: fastexcel.ExcelReader) -> LoadedSheet:
         same = [name for name in names if name.lower() == source.options.sheet.lower()]
         if same:
             return load_sheet(source, book, same[0])
-        raise SourceError(f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.")
+        raise SourceError(
+            f"{source.name} has no sheet '{source.options.sheet}': its sheets are {', '.join(names)}.",
+            sheet=source.options.sheet,
+            choices=names,
+        )
     own = {name for name in names if source.resource and find_resource(name) is source.resource}
     # A header alone is enough where it is named after the type, or where no sheet has more.
     for bare in (own, set(names)) if source.emptied else (set(),):
@@ -123,7 +127,7 @@ def _refuse_overlaps(source: Source, name: str, height: int, width: int, marks: 
         for top, left, bottom, right in marks.merged
     )
     if sum(rows * columns for rows, columns in areas if rows > 0 and columns > 0) > height * width:
-        raise SourceError(f"Sheet '{name}' of {source.name} has merged cells that overlap: save it again.")
+        raise SourceError(f"Sheet '{name}' of {source.name} has merged cells that overlap: save it again.", sheet=name)
 
 
 def _sheet_marks(source: Source, sheet: int) -> Marks:

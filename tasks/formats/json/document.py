@@ -76,7 +76,9 @@ def open_at(source: Source, reader: Reader, path: str) -> Opened:
         found = ", ".join(names) or "a list"
         raise SourceError(
             f"{source.name} has no records at '{path}': it holds {found}. Name one, or leave "
-            f"{option('read.records')} out."
+            f"{option('read.records')} out.",
+            list=path,
+            choices=[*names],
         )
     if first is None:
         return open_empty(lists.found, key, source.resource or type_of(key))

@@ -90,7 +90,9 @@ def _line(file: IO[bytes]) -> bytes:
     """The next line; raises SourceError where it is longer than any record."""
     line = file.readline(LONGEST + 1)
     if len(line) > LONGEST:
-        raise SourceError(f"A line is longer than {LONGEST >> 20} MB, and no record is: is it a JSON document?")
+        raise SourceError(
+            f"A line is longer than {LONGEST >> 20} MB, and no record is: is it a JSON document?", limit=LONGEST
+        )
     return line
 
 

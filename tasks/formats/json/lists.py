@@ -75,7 +75,9 @@ class Lists:
         keyed = False
         for name in reader.members():
             if name in outline and isinstance(outline[name], list):
-                raise SourceError(f"{self.source.name} has two lists of the name '{name}': put their records into one.")
+                raise SourceError(
+                    f"{self.source.name} has two lists of the name '{name}': put their records into one.", list=name
+                )
             inner, first = place.within(name), reader.first_item()
             if inner and (first or reader.peek() == "{"):
                 keyed = True
@@ -161,7 +163,9 @@ class Lists:
             for number, value in enumerate(everything, start=1):
                 page = record_of(self.source.name, value, number)
                 if not self.object(ValueReader([page], self.source.name), place):
-                    raise SourceError(f"{self.source.name}: item {number} is not a page like those before it.")
+                    raise SourceError(
+                        f"{self.source.name}: item {number} is not a page like those before it.", record=number
+                    )
         elif isinstance(first, list):
             for value in everything:
                 if not isinstance(value, list):
@@ -253,7 +257,7 @@ def _parsed_result(source: Source, text: Any, number: int) -> Json:
     try:
         value = orjson.loads(text) if isinstance(text, str) else text
     except orjson.JSONDecodeError as error:
-        raise SourceError(f"{source.name}: result {number} is not valid JSON ({error}).") from error
+        raise SourceError(f"{source.name}: result {number} is not valid JSON ({error}).", record=number) from error
     return record_of(source.name, value, number)
 
 

@@ -69,7 +69,8 @@ def _chosen_lists(found: FoundLists, *, several: bool) -> list[RecordList]:
     names = ", ".join(str(each.name) for each in lists)
     raise SourceError(
         f"{found.source.name} holds several lists of records: {names}. Name the one to import with "
-        f"{option('read.records')}."
+        f"{option('read.records')}.",
+        choices=[str(each.name) for each in lists],
     )
 
 
@@ -224,13 +225,17 @@ def _refuse_document(found: FoundLists) -> NoReturn:
             f"{each.reading.resource.type if each.reading.resource else 'unknown'} ({each.name or 'a list'})"
             for each in found.lists.values()
         )
-        raise SourceError(f"{name} holds no {found.source.resource.title} records, but {of}.")
+        raise SourceError(
+            f"{name} holds no {found.source.resource.title} records, but {of}.", type=found.source.resource.type
+        )
     if found.source.emptied and found.empty:
         key = next(iter(found.empty))
         if key and (wanted := found.source.resource):
             raise SourceError(
                 f"{name} has no records: the list '{key}' is empty, and its name does not say that it holds "
-                f"{wanted.title} records. If it does, add {option('read.records', key)}."
+                f"{wanted.title} records. If it does, add {option('read.records', key)}.",
+                type=wanted.type,
+                list=key,
             )
         what = f"the list '{key}' is empty and" if key else "its list is empty and"
         raise SourceError(f"{name} has no records: {what} does not say of which type. Use {option('resource_type')}.")
@@ -264,7 +269,8 @@ def _lists_of_type(lists: Sequence[RecordList], wanted: Resource, found: FoundLi
         names = ", ".join(str(each.name) for each in free)
         raise SourceError(
             f"{found.source.name} holds several lists of records: {names}. Name the one to import with "
-            f"{option('read.records')}."
+            f"{option('read.records')}.",
+            choices=[str(each.name) for each in free],
         )
     return fitting
 

@@ -162,7 +162,8 @@ class JsonReader:
         column = len(passed) - passed.rfind("\n") if "\n" in passed else self._column + len(passed)
         raise SourceError(
             f"{self.name} is not valid JSON: {what} in line {line}, column {column}. "
-            "Is it cut off, or was it edited by hand?"
+            "Is it cut off, or was it edited by hand?",
+            line=line,
         )
 
     def _take(self, sign: str) -> None:
@@ -178,7 +179,8 @@ class JsonReader:
         if rest > LONGEST:
             raise SourceError(
                 f"{self.name} holds one value of more than {LONGEST >> 20} MB: if its list of records is deeper down, "
-                f"name it with {option('read.records')}, such as {option('read.records', 'data.items')}."
+                f"name it with {option('read.records')}, such as {option('read.records', 'data.items')}.",
+                limit=LONGEST,
             )
         passed = self._text[: self._at]
         lines = passed.count("\n")
@@ -194,7 +196,8 @@ class JsonReader:
             line = self._line + self._text.count("\n") + error.object[: error.start].count(b"\n")
             raise SourceError(
                 f"{self.name} is not UTF-8: line {line} holds the byte 0x{error.object[error.start]:02X}. "
-                f"Save it as UTF-8, or say which encoding it is with {option('read.encoding')}."
+                f"Save it as UTF-8, or say which encoding it is with {option('read.encoding')}.",
+                line=line,
             ) from error
         return not self._ended or bool(self._text[rest:])
 

@@ -32,7 +32,7 @@ def record_of(name: str, value: Any, number: int) -> Json:
     if isinstance(value, dict):
         return value
     kind = next(word for kinds, word in _KINDS if isinstance(value, kinds))
-    raise SourceError(f"{name}: record {number} is {kind}, not an object.")
+    raise SourceError(f"{name}: record {number} is {kind}, not an object.", record=number)
 
 
 _KINDS: list[tuple[type | tuple[type, ...], str]] = [

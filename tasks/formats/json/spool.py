@@ -112,7 +112,9 @@ class Spooling:
         self._columns |= dict.fromkeys(name for name in frame.columns[1:] if name != ABSENT)
         refuse_long_names(source, frame.columns)
         if len(self._columns) > source.max_columns:
-            raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.")
+            raise SourceError(
+                f"{source.name} has more than {source.max_columns:,} different members.", limit=source.max_columns
+            )
         self._faults += odd_cells(frame, source.max_cell)
         self.records += len(frame)
         cells = self.records * len(self._columns)
@@ -232,7 +234,9 @@ def _frame(source: Source, chunk: Chunk, flatten: Flatten | None, *, absent: boo
     except RecursionError:
         raise SourceError(f"{source.name} holds records whose values are nested too deeply to be read.") from None
     except _TooWide:
-        raise SourceError(f"{source.name} has more than {source.max_columns:,} different members.") from None
+        raise SourceError(
+            f"{source.name} has more than {source.max_columns:,} different members.", limit=source.max_columns
+        ) from None
     except _TooSparse:
         raise SourceError(_TOO_SPARSE.format(source.name)) from None
     return pl.DataFrame([pl.Series(ROW, chunk.rows, dtype=pl.UInt32), *columns.values()])

@@ -72,7 +72,8 @@ def _documents(source: Source) -> list[Any]:
     path = as_text(source).path
     if path.stat().st_size > _LARGEST:
         raise SourceError(
-            f"{source.name} has more than {_LARGEST >> 20} MB, the most that is read of YAML: convert it to JSON."
+            f"{source.name} has more than {_LARGEST >> 20} MB, the most that is read of YAML: convert it to JSON.",
+            limit=_LARGEST,
         )
     _refuse_directives(source.name, path)
     with path.open("rb") as file:
@@ -191,7 +192,7 @@ class _Builder:
         return merged | own
 
     def _fail(self, event: Any, what: str) -> NoReturn:
-        raise SourceError(f"{self._name}, line {event.start_mark.line + 1}: {what}.")
+        raise SourceError(f"{self._name}, line {event.start_mark.line + 1}: {what}.", line=event.start_mark.line + 1)
 
 
 def matches(path: Path, head: bytes) -> bool:  # noqa: ARG001  # all formats have the same signature

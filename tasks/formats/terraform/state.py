@@ -344,7 +344,9 @@ def open_state(source: Source) -> Opened:
         named = option("resource_type")
         raise SourceError(f"{source.name} holds records of {', '.join(parts)}: name one type with {named}.")
     if source.resource.type not in parts:
-        raise SourceError(f"{source.name} holds no {source.resource.title}, but {', '.join(parts)}.")
+        raise SourceError(
+            f"{source.name} holds no {source.resource.title}, but {', '.join(parts)}.", type=source.resource.type
+        )
     return replace(parts[source.resource.type], notices=found[0].notices)
 
 

@@ -57,7 +57,7 @@ def define(connection: Connection, job: SyncJob, who: str) -> list[access_log.En
     _one_at_a_time(connection, "sync", job.source)
     known = definition(connection, job.source)
     if known and not job.authority.admin and known.owner != who:
-        raise Forbidden(f"The sync '{job.source}' belongs to another key: give yours another name.")
+        raise Forbidden(f"The sync '{job.source}' belongs to another key: give yours another name.", sync=job.source)
     options = {name: value for name, value in job.options().items() if name not in _OF_A_RUN}
     if job.authority.types is not None:
         # Whoever runs it by its name reads no more types than its owner may.
@@ -75,7 +75,9 @@ def check_mapping(connection: Connection, name: str, who: str, *, admin: bool) -
     """Raise Forbidden where a saved mapping is another owner's."""
     row = connection.execute(select(SAVED_MAPPING.c.owner).where(SAVED_MAPPING.c.name == name)).one_or_none()
     if row is not None and not admin and row.owner != who:
-        raise Forbidden(f"The saved mapping '{name}' belongs to another key: save yours under another name.")
+        raise Forbidden(
+            f"The saved mapping '{name}' belongs to another key: save yours under another name.", mapping=name
+        )
 
 
 def save_mapping(
@@ -118,7 +120,7 @@ def load_mapping(connection: Connection, name: str) -> tuple[str, dict[str, str]
     if row is None:
         names = list(connection.scalars(select(SAVED_MAPPING.c.name).order_by(SAVED_MAPPING.c.name)))
         known = f"saved ones: {', '.join(names)}" if names else f"none is saved yet; {option('save_mapping')} saves one"
-        raise UsageError(f"Unknown saved mapping '{name}': {known}.")
+        raise UsageError(f"Unknown saved mapping '{name}': {known}.", mapping=name, choices=names)
     return row.resource_type, dict(row.columns), dict(row.constants)
 
 

@@ -104,7 +104,8 @@ def create(connection: Connection, new: NewKey, who: str, taken: Sequence[str] =
             connection.execute(insert(API_KEY).values(row))
     except IntegrityError:
         raise UsageError(
-            f"There is, or was, a key '{new.name}': its runs are known by that name. Choose another, or rotate it."
+            f"There is, or was, a key '{new.name}': its runs are known by that name. Choose another, or rotate it.",
+            name=new.name,
         ) from None
     return secret
 
@@ -113,11 +114,11 @@ def _check(new: NewKey, taken: Sequence[str]) -> None:
     if not _NAME.fullmatch(new.name):
         raise UsageError("A key's name is made of up to 64 letters, digits, dots, dashes and underscores.")
     if new.name == LOCAL_NAME or new.name in taken:
-        raise UsageError(f"The name '{new.name}' is in use already: choose another.")
+        raise UsageError(f"The name '{new.name}' is in use already: choose another.", name=new.name)
     if (new.scope is None) is not bool(new.permissions):
         raise UsageError("Give a key either a scope or permissions.")
     if new.scope is not None and new.scope not in SCOPES:
-        raise UsageError(f"A scope is one of {', '.join(SCOPES)}.")
+        raise UsageError(f"A scope is one of {', '.join(SCOPES)}.", choices=[*SCOPES])
     if new.expires_at and new.expires_at <= datetime.now(UTC):
         raise UsageError("The key would have expired already: give a time to come.")
 
@@ -127,7 +128,8 @@ def _network(text: str) -> str:
         return str(ipaddress.ip_network(text.strip()))
     except ValueError:
         raise UsageError(
-            f"'{text[:100]}' is not a network: write it as in 10.20.0.0/16, 192.0.2.7 or 2001:db8::/32."
+            f"'{text[:100]}' is not a network: write it as in 10.20.0.0/16, 192.0.2.7 or 2001:db8::/32.",
+            value=text[:100],
         ) from None
 
 
@@ -184,10 +186,10 @@ def revoke(connection: Connection, name: str) -> None:
 def _active(connection: Connection, name: str, *, expired: bool = False) -> Key:
     row = connection.execute(select(API_KEY).where(API_KEY.c.name == name).with_for_update()).one_or_none()
     if row is None:
-        raise UsageError(f"Unknown key '{name[:100]}': {action(Action.LIST_KEYS)} lists them.")
+        raise UsageError(f"Unknown key '{name[:100]}': {action(Action.LIST_KEYS)} lists them.", name=name[:100])
     key = _key(row)
     if key.status == "revoked" or (key.status == "expired" and not expired):
-        raise UsageError(f"The key '{key.name}' is {key.status}: make another one under another name.")
+        raise UsageError(f"The key '{key.name}' is {key.status}: make another one under another name.", name=key.name)
     return key
 
 

@@ -78,7 +78,9 @@ def _ensure_running(place: ServerFolder, binaries: Path | None, *, durable: bool
                 except OSError as error:
                     raise unusable_folder(place.folder, error) from error
         if time.monotonic() > deadline:
-            raise DatabaseDown(f"The embedded PostgreSQL has not answered for {_TIMEOUT} s: see {place.log}")
+            raise DatabaseDown(
+                f"The embedded PostgreSQL has not answered for {_TIMEOUT} s: see {place.log}", path=place.log
+            )
         time.sleep(0.01)
 
 
@@ -91,7 +93,8 @@ def _is_answering(place: ServerFolder) -> bool:
     except psycopg2.OperationalError as error:
         if f'role "{roles.ROLE}" does not exist' in str(error):
             raise DatabaseDown(
-                f"The embedded PostgreSQL in {place.folder} was started by an older cmdb: stop that, and try again."
+                f"The embedded PostgreSQL in {place.folder} was started by an older cmdb: stop that, and try again.",
+                path=place.folder,
             ) from error
         return False
     connection.autocommit = True

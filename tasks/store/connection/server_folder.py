@@ -104,7 +104,8 @@ def unusable_folder(folder: Path, error: OSError) -> UsageError:
     """Return the error that says why a folder cannot be used, and how to fix it."""
     return UsageError(
         f"The embedded database cannot be stored in {folder} ({error.strerror or error}): "
-        "run as the user that owns it, or set CMDB_HOME to a folder that you may write to."
+        "run as the user that owns it, or set CMDB_HOME to a folder that you may write to.",
+        path=folder,
     )
 
 
@@ -136,7 +137,10 @@ def make_socket_folder(place: ServerFolder) -> None:
     if place.owner and found.st_uid == 0:
         os.chown(place.socket, *place.owner, follow_symlinks=False)
     elif found.st_uid != (place.owner[0] if place.owner else os.geteuid()) or found.st_mode != 0o40700:
-        raise UsageError(f"{place.socket} is not private to this user: remove it, or set CMDB_HOME to a shorter path.")
+        raise UsageError(
+            f"{place.socket} is not private to this user: remove it, or set CMDB_HOME to a shorter path.",
+            path=place.socket,
+        )
 
 
 def refuse_closed_folders(place: ServerFolder) -> None:
@@ -150,7 +154,8 @@ def refuse_closed_folders(place: ServerFolder) -> None:
         if not found.st_mode & enter:
             raise UsageError(
                 f"PostgreSQL cannot run as root, and the user it runs as cannot access {folder}: "
-                f"set CMDB_HOME to a folder elsewhere, or let others pass (chmod a+x {folder})."
+                f"set CMDB_HOME to a folder elsewhere, or let others pass (chmod a+x {folder}).",
+                path=folder,
             )
 
 

@@ -165,7 +165,9 @@ class WorkerSession(Session):
             first, second = type_lock(resource.type)
             keys = {"run": run_lock(self.run_id), "first": first, "second": second % 2**32}
             if not connection.scalar(text(_HOLDS_BOTH), keys):
-                raise Transient(f"The run does not hold the lock of {resource.type}: validate the shard again.")
+                raise Transient(
+                    f"The run does not hold the lock of {resource.type}: validate the shard again.", type=resource.type
+                )
 
 
 _HOLDS_BOTH = """

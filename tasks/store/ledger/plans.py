@@ -60,11 +60,19 @@ def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
     if run is None:
         raise no_such_run(connection, f"Unknown run {run_id}")
     if run.plan is None:
-        raise UsageError(f"Run {run_id} has no plan: {action(Action.PLAN)} makes one.")
+        raise UsageError(f"Run {run_id} has no plan: {action(Action.PLAN)} makes one.", run=run_id)
     if run.plan.get("applied"):
-        raise UsageError(f"The plan of run {run_id} was applied by run {run.plan['applied']} already.")
+        raise UsageError(
+            f"The plan of run {run_id} was applied by run {run.plan['applied']} already.",
+            run=run_id,
+            by=run.plan["applied"],
+        )
     if not is_kept(connection, run_id):
-        raise UsageError(f"The plan of run {run_id} was kept until {run.plan_until:%Y-%m-%d %H:%M %Z}: plan again.")
+        raise UsageError(
+            f"The plan of run {run_id} was kept until {run.plan_until:%Y-%m-%d %H:%M %Z}: plan again.",
+            run=run_id,
+            time=run.plan_until.isoformat(),
+        )
     notices = [issue_from_row(notice) for notice in run.notices or ()]
     rules = [(rule, severity, count) for rule, severity, count in run.rules or ()]
     return KeptPlan(

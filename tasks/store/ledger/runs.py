@@ -205,7 +205,7 @@ def find_run(connection: Connection, reference: str, *, applied: bool = False, r
     if not found:
         raise no_such_run(connection, f"'{reference}' matches no run")
     if len(found) > 1:
-        raise UsageError(f"'{reference}' matches several runs: give more of the id.")
+        raise UsageError(f"'{reference}' matches several runs: give more of the id.", run=reference)
     return UUID(str(found[0]))
 
 

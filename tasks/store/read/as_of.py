@@ -107,13 +107,15 @@ def _check_known(connection: Connection, resource: Resource, moment: datetime) -
     run = IMPORT_RUN.c
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     if moment > now:
-        raise UsageError(f"{_iso_time(moment)} is yet to come: it is {_iso_time(now)}.")
+        raise UsageError(f"{_iso_time(moment)} is yet to come: it is {_iso_time(now)}.", time=_iso_time(moment))
     among = run.parts.contains([{"resource_type": resource.type}])
     of_type = _applied_runs().where(or_(run.resource_type == resource.type, among))
     deleted = deleted_until(connection)
     first = deleted or connection.scalar(of_type.with_only_columns(func.min(run.finished_at)))
     if first is None:
-        raise UsageError(f"No run of {resource.type} is known, nor what it was before: export it as it is.")
+        raise UsageError(
+            f"No run of {resource.type} is known, nor what it was before: export it as it is.", type=resource.type
+        )
     images = exists(select(literal(1)).where(CHANGES.c.run_id == run.run_id))
     lost = of_type.where(run.records_updated + run.records_deleted + run.records_retired > 0, ~images)
     since = max(first, connection.scalar(lost.with_only_columns(func.max(run.finished_at))) or first)

@@ -63,16 +63,18 @@ def _blocks_to_search(connection: Connection, search: Search) -> list[Network]:
         if not search.vpc:
             raise UsageError("Give the block to look through, such as 10.0.0.0/8, or a VPC.")
         if not own:
-            raise UsageError(f"{search.vpc} has no block that a /{search.size} fits into: give a longer size.")
+            raise UsageError(
+                f"{search.vpc} has no block that a /{search.size} fits into: give a longer size.", prefix=search.size
+            )
         return own
     place = _block(search.block)
     if not place.prefixlen <= search.size <= place.max_prefixlen:
         sizes = f"{place.prefixlen} to {place.max_prefixlen}"
-        raise UsageError(f"No /{search.size} fits into {place}: give a size of {sizes}.")
+        raise UsageError(f"No /{search.size} fits into {place}: give a size of {sizes}.", prefix=search.size)
     if search.vpc and not any(
         _is_inside(place, each) for each in _blocks_of(connection, search.vpc, place.max_prefixlen)
     ):
-        raise UsageError(f"{place} is not a part of the blocks of {search.vpc}.")
+        raise UsageError(f"{place} is not a part of the blocks of {search.vpc}.", value=str(place))
     if search.vrf:
         _require_record(connection, "vrf", "VRF", search.vrf)
     return [place]
@@ -83,7 +85,7 @@ def _block(text: str) -> Network:
         # A zone (fe80::%eth0) means something on one machine only.
         return ipaddress.ip_network(text if "%" not in text else "")
     except ValueError:
-        raise UsageError(f"'{text}' is not an IP block such as 10.0.0.0/16 or 2001:db8::/56.") from None
+        raise UsageError(f"'{text}' is not an IP block such as 10.0.0.0/16 or 2001:db8::/56.", value=text) from None
 
 
 def _is_inside(one: Network, other: Network) -> bool:
@@ -95,7 +97,11 @@ def _require_record(connection: Connection, resource_type: str, title: str, key:
     table = TABLES[resource_type]
     [column] = table.primary_key.columns
     if connection.scalar(select(literal(1)).where(column == key)) is None:
-        raise UsageError(f"There is no {title} '{key}': see {action(Action.LIST_RECORDS, resource_type)}.")
+        raise UsageError(
+            f"There is no {title} '{key}': see {action(Action.LIST_RECORDS, resource_type)}.",
+            key=key,
+            type=resource_type,
+        )
 
 
 def _blocks_of(connection: Connection, vpc: str, size: int) -> list[Network]:

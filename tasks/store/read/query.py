@@ -203,7 +203,12 @@ def field_name(resource: Resource, name: str) -> str:
         return known[plain(name)]
     near = nearest(plain(name), known)
     hint = f"did you mean {known[near]}?" if near else f"its fields are {', '.join((*resource.fields, *LINEAGE))}."
-    raise UsageError(f"{resource.type} has no field '{name}': {hint}")
+    raise UsageError(
+        f"{resource.type} has no field '{name}': {hint}",
+        type=resource.type,
+        field=name,
+        choices=[*resource.fields, *LINEAGE],
+    )
 
 
 def condition(resource: Resource, where: Filter, records: FromClause | None = None) -> ColumnElement[bool]:
@@ -226,7 +231,7 @@ def _condition(resource: Resource, wanted: Condition, table: FromClause) -> Colu
     kind = resource.fields[name].kind if name in resource.fields else None
     if dot:
         if not isinstance(table.c[name].type, JSONB):
-            raise UsageError(f"{name} has no members: write {name} alone.")
+            raise UsageError(f"{name} has no members: write {name} alone.", field=name)
         column, kind = column.op("->>", return_type=Text())(literal(tag, String)), kinds.TEXT
     if wanted.op in (Op.IS_NULL, Op.NOT_NULL):
         return column.is_(None) if wanted.op is Op.IS_NULL else column.is_not(None)
@@ -236,7 +241,9 @@ def _condition(resource: Resource, wanted: Condition, table: FromClause) -> Colu
     if wanted.op not in allowed:
         others = f"it takes {', '.join((*allowed, Op.IS_NULL, Op.NOT_NULL))}"
         hint = f"ask for one tag, as in {name}.Owner eq network" if kind and kind.name == kinds.TAGS.name else others
-        raise UsageError(f"{wanted.field} does not support '{wanted.op}': {hint}.")
+        raise UsageError(
+            f"{wanted.field} does not support '{wanted.op}': {hint}.", field=wanted.field, operator=wanted.op
+        )
     return _comparison(column, kind, wanted)
 
 
@@ -293,7 +300,9 @@ def _value(kind: Kind | None, wanted: Condition, value: str, *, last: bool) -> C
         kind = kinds.TEXT
     read = kind.read(pl.Series([value.strip()], dtype=pl.String))[0]
     if read is None:
-        raise UsageError(f"In the filter on {wanted.field}, '{value}' is not {kind.wants}.")
+        raise UsageError(
+            f"In the filter on {wanted.field}, '{value}' is not {kind.wants}.", field=wanted.field, value=value
+        )
     if isinstance(kind.sql, CIDR | INET):
         # An address compares with blocks as inet; a field of blocks is compared as cidr, so that its index is used.
         return cast(literal(read, Text), INET if wanted.op in _BLOCKY else kind.sql)
@@ -315,7 +324,7 @@ def moment(value: str, *, end: bool = False) -> datetime:
         read = datetime.fromisoformat(value.strip())
     except (ValueError, OverflowError):
         raise UsageError(
-            f"'{value}' is not a time: write 2026-11-24, 2026-11-24T08:30Z, or 7d for a week ago."
+            f"'{value}' is not a time: write 2026-11-24, 2026-11-24T08:30Z, or 7d for a week ago.", value=value
         ) from None
     aware = read if read.tzinfo else read.replace(tzinfo=UTC)
     return aware + timedelta(days=1, microseconds=-1) if end and len(value.strip()) <= 10 else aware

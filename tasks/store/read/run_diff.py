@@ -32,7 +32,10 @@ def difference(connection: Connection, before: UUID, after: UUID, *, most: int =
     """Compare two runs; of one sync, only its own runs count. Raises UsageError where they are in no order."""
     one, other = (ledger.read_report(connection, run, samples=0) for run in (before, after))
     if one.started is None or other.started is None or one.started >= other.started:
-        raise UsageError(f"Run {other.run_id} began before run {one.run_id}: name the earlier one first.")
+        raise UsageError(
+            f"Run {other.run_id} began before run {one.run_id}: name the earlier one first.",
+            runs=[other.run_id, one.run_id],
+        )
     runs = _runs_between(connection, one, other)
     created = _created_records(connection, runs, most)
     updated, changed = _changed_records(connection, runs, most)
