@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 
 from flows.commands import OPERATORS
 from flows.registry import NEEDS_INPUT, Job
-from schemas.errors import Cancelled, CmdbError, MappingError, UnderWay, UnknownType
+from schemas.errors import AlreadyRunning, Cancelled, CmdbError, MappingError, UnknownType
 from schemas.jobs import ApplyJob, ExportJob
 from schemas.outcome_messages import counts_sentence, export_sentence
 from schemas.remedies import worded
@@ -71,7 +71,7 @@ def end_of_error(error: CmdbError | MemoryError, job: Job) -> End:
     """Return how a run ends that an error stopped which is no fault of the program."""
     message = message_of_error(error)
     shown = worded(message, OPERATORS) if message else message
-    if isinstance(error, UnderWay):
+    if isinstance(error, AlreadyRunning):
         return End(states.Cancelled(name="Skipped", message=shown, data=error), "cancelled", message)
     if isinstance(error, Cancelled):
         return End(states.Cancelled(message=shown, data=error), "cancelled", message)

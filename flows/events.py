@@ -92,7 +92,7 @@ def events_of(job: Job, run_id: UUID, end: End) -> Iterator[Emitted]:
     run = {"prefect.resource.id": f"cmdb.run.{run_id}", "prefect.resource.name": flow_run.name or str(run_id)}
     of_sync = {"prefect.resource.id": f"cmdb.sync.{sync}", "prefect.resource.name": str(sync)} if sync else None
     related = [*([of_sync | {"prefect.resource.role": "sync"}] if of_sync else []), *_of_prefect(run_id)]
-    said = _said(job, run_id, end)
+    said = _payload(job, run_id, end)
     yield Emitted(_ending(end), run, related, said)
     if report and report.counts.rejected:
         rules = {each.rule: each.count for each in report.rules if each.severity is Severity.ERROR}
@@ -125,7 +125,7 @@ def _of_prefect(run_id: UUID) -> list[dict[str, str]]:
     ]
 
 
-def _said(job: Job, run_id: UUID, end: End) -> dict[str, Any]:
+def _payload(job: Job, run_id: UUID, end: End) -> dict[str, Any]:
     """What the events of a run have as their payload; it holds no cell of the source."""
     report = end.report
     counts: dict[str, int] = asdict(report.counts) if report else {}

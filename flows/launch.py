@@ -109,7 +109,7 @@ def _use(server: str, settings: Settings) -> None:
     os.environ["PREFECT_API_URL"] = server
     sign_in(server, settings)
     secret = client_secret()
-    if not prefect_variables().api_key.get_secret_value() and _asked(
+    if not prefect_variables().api_key.get_secret_value() and _status_of(
         server, "version", secret, within=START_PATIENCE
     ) in (401, 403):
         wrong = f"another secret than that of {CLIENT}" if secret else "a secret"
@@ -122,10 +122,10 @@ def _use(server: str, settings: Settings) -> None:
 
 def answers(server: str, within: float = _PATIENCE) -> bool:
     """Say whether a Prefect server is healthy."""
-    return _asked(server, "health", within=within) == 200
+    return _status_of(server, "health", within=within) == 200
 
 
-def _asked(server: str, what: str, secret: str | None = None, within: float = _PATIENCE) -> int | None:
+def _status_of(server: str, what: str, secret: str | None = None, within: float = _PATIENCE) -> int | None:
     """Return the status that a Prefect server answers with; None where it does not answer."""
     import httpx
 

@@ -173,7 +173,7 @@ class Runs:
             known = flow.writes and ledger.status_of(connection, run_id)
             return ledger.read_report(connection, run_id, samples=0) if known else None
 
-        report = await self.asked(read)
+        report = await self.read(read)
         return standing_of_report(report, flow) if report else None
 
     async def _flow_name(self, run: FlowRun) -> str:
@@ -209,7 +209,7 @@ class Runs:
             message = "It was applied; its process was ended before its report was written."
             return replace(standing, status="completed", phase=Phase.DONE, percent=100.0, eta=None, message=message)
         if stopping or entered is Status.CANCELLED or (entered is None and await self._was_cancelled(standing.run_id)):
-            stored: str | None = await self.asked(lambda connection: ledger.message_of(connection, standing.run_id))
+            stored: str | None = await self.read(lambda connection: ledger.message_of(connection, standing.run_id))
             return replace(standing, status="cancelled", phase=Phase.CANCELLED, eta=None, message=stored or STOPPED)
         return standing
 
@@ -219,7 +219,7 @@ class Runs:
         A process that publishes its progress lives, although it may have lost its connection, and with it its lock.
         """
         silent = standing.updated is None or datetime.now(UTC) - standing.updated > _SILENCE
-        return silent and await self.asked(lambda connection: ledger.is_dead(connection, standing.run_id))
+        return silent and await self.read(lambda connection: ledger.is_dead(connection, standing.run_id))
 
     async def _was_cancelled(self, run_id: UUID) -> bool:
         """Whether a run that never began was told to stop: its worker may call it crashed."""
@@ -227,20 +227,20 @@ class Runs:
             states = await self.client.read_flow_run_states(run_id)
         return any(state.type is StateType.CANCELLING for state in states)
 
-    async def asked(self, question: Callable[[Connection], Found]) -> Found:
-        """Ask the database, in a thread."""
+    async def read(self, query: Callable[[Connection], Found]) -> Found:
+        """Return what a query of the database gives, in a thread."""
 
-        def ask() -> Found:
+        def result() -> Found:
             with database_errors(), engine(self.url).begin() as connection:
-                return question(connection)
+                return query(connection)
 
-        return await run_sync(ask)
+        return await run_sync(result)
 
     async def _alive(self, run_id: UUID) -> bool:
-        return await self.asked(lambda connection: is_alive(connection, run_id))
+        return await self.read(lambda connection: is_alive(connection, run_id))
 
     async def _ledger_status(self, run_id: UUID) -> Status | None:
-        return await self.asked(lambda connection: ledger.status_of(connection, run_id))
+        return await self.read(lambda connection: ledger.status_of(connection, run_id))
 
     # Cancelling ------------------------------------------------------------------------------------------------------
 
@@ -253,7 +253,7 @@ class Runs:
         for _ in range(int(_CANCEL_PATIENCE / 0.2)):
             await sleep(0.2)
             # The signal that ends the process is heeded between two statements: this ends the one it waits for.
-            await self.asked(lambda connection: interrupt(connection, standing.run_id))
+            await self.read(lambda connection: interrupt(connection, standing.run_id))
             found = await self.standing(standing.run_id, standing.flow)
             if found and found.ended:
                 return found
@@ -307,10 +307,10 @@ class Runs:
             return
         # The server notices that a process is gone once the statement that it waits for is over.
         for _ in range(int(_FREED_PATIENCE / 0.2)):
-            if not await self.asked(lambda connection: interrupt(connection, run_id)):
+            if not await self.read(lambda connection: interrupt(connection, run_id)):
                 break
             await sleep(0.2)
-        await self.asked(lambda connection: ledger.end_killed(connection, run_id, limit))
+        await self.read(lambda connection: ledger.end_killed(connection, run_id, limit))
         with _told():
             await self.client.set_flow_run_state(run_id, await self._crashed(run_id, limit), force=True)
 
@@ -325,7 +325,7 @@ class Runs:
         if await self._ledger_status(run_id) is Status.COMPLETED:
             return Crashed(message=APPLIED)
         said = sentence(Outcome.LIMITED, limit) if limit else DIED
-        removed = await self.asked(lambda connection: ledger.remove_staged(connection, run_id))
+        removed = await self.read(lambda connection: ledger.remove_staged(connection, run_id))
         return Crashed(
             message=f"{said} {'Its staged rows were removed.' if removed else 'No staged rows of it are left.'}"
         )

@@ -44,7 +44,7 @@ def sync_notice(run: Annotated[UUID, Field(description="The run that Prefect tak
         for _ in range(_LOOKS):
             with database_errors(), engine(url).begin() as connection:
                 goes_on = is_alive(connection, run)
-                is_told, report = _known(connection, run)
+                is_told, report = _ledger_entry(connection, run)
             if not goes_on:
                 break
             time.sleep(_LOOK)
@@ -63,7 +63,7 @@ def _crashed(run: UUID) -> SyncJob | None:
     return job_of(found.parameters) if crashed and not stopped else None
 
 
-def _known(connection: Connection, run: UUID) -> tuple[bool, Report | None]:
+def _ledger_entry(connection: Connection, run: UUID) -> tuple[bool, Report | None]:
     """Whether a run was applied or told how it failed, and what the ledger has of it."""
     if ledger.status_of(connection, run) is None:
         return False, None

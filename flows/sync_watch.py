@@ -80,14 +80,14 @@ async def register(client: PrefectClient) -> None:
             await client.create_automation(wanted)
             continue
         there.remove(known)
-        if _said(known) != _said(wanted):
+        if _compared_members(known) != _compared_members(wanted):
             wanted.enabled = known.enabled
             await client.update_automation(known.id, wanted)
     for gone in there:
         await client.delete_automation(gone.id)
 
 
-def _said(automation: AutomationCore | Automation) -> dict[str, Any]:
+def _compared_members(automation: AutomationCore | Automation) -> dict[str, Any]:
     return automation.model_dump(mode="json", include={"description", "trigger", "actions"})
 
 

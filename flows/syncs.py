@@ -70,11 +70,11 @@ def _scheduled(client: SyncPrefectClient, deployment: DeploymentResponse, job: S
         limit=1,
     )
     active = not deployment.paused and any(each.active for each in deployment.schedules)
-    schedules = tuple(_said(each.schedule) for each in deployment.schedules)
+    schedules = tuple(_schedule_text(each.schedule) for each in deployment.schedules)
     return Scheduled(deployment.name, job, schedules, active, runs[0].expected_start_time if runs else None)
 
 
-def _said(schedule: Any) -> str:
+def _schedule_text(schedule: Any) -> str:
     for name in ("cron", "rrule", "interval"):
         if value := getattr(schedule, name, None):
             zone = getattr(schedule, "timezone", None)

@@ -10,7 +10,7 @@
     │   ├── TooManyErrors     more rejected rows than `max_errors` or `on_error` allow
     │   ├── PlanDrifted       the records that a frozen plan speaks of were changed since
     │   ├── RuleFailed        a rule of the user's own can't be loaded or asked
-    │   ├── UnderWay          another run of the same sync is under way, and this one is not needed
+    │   ├── AlreadyRunning    another run of the same sync is running, and this one is not needed
     │   └── Cancelled         somebody asked the run to stop
     ├── Unavailable           something this run needs does not answer
     │   ├── DatabaseDown      no connection, or wrong credentials
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from schemas.mapping import Mapping as ColumnMapping
 
 __all__ = [
+    "AlreadyRunning",
     "Cancelled",
     "CmdbError",
     "Code",
@@ -49,7 +50,6 @@ __all__ = [
     "TooManyErrors",
     "Transient",
     "Unavailable",
-    "UnderWay",
     "UnknownType",
     "UsageError",
     "about",
@@ -180,8 +180,8 @@ class RuleFailed(RunFailed):
     """A rule of the user's own can't be loaded, raises, or gives no answer."""
 
 
-class UnderWay(RunFailed):
-    """Another run of the same sync is under way, and this one is not needed."""
+class AlreadyRunning(RunFailed):
+    """Another run of the same sync is running, and this one is not needed."""
 
 
 class Cancelled(RunFailed):

@@ -59,7 +59,7 @@ async def result(
         following = request.url.include_query_params(limit=limit, offset=offset + limit) if more else None
         return report, Page(items=issues(found, types(report)), total=total, next=relative(following))
 
-    read_back = await here.asked(read)
+    read_back = await here.read(read)
     if read_back is None:
         raise Refused(
             409, standing.message or f"The import was {standing.status} before it began: ask for it again.", "no-result"

@@ -36,9 +36,9 @@ class Service:
     watches: Watches
     prefect_page: str
 
-    async def asked(self, question: Callable[[Connection], Found]) -> Found:
-        """Ask the database, in a thread."""
-        return await self.runs.asked(question)
+    async def read(self, query: Callable[[Connection], Found]) -> Found:
+        """Return what a query of the database gives, in a thread."""
+        return await self.runs.read(query)
 
     async def start(self, job: Job, owner: str, key: str | None = None) -> FlowRun:
         """Ask for a run, within the quotas of its owner; raises Refused."""
@@ -65,7 +65,7 @@ class Service:
         def types(connection: Connection) -> tuple[str, ...] | None:
             return ledger.types_of(connection, run_id) if ledger.has_plan(connection, run_id) else None
 
-        found = await self.asked(types)
+        found = await self.read(types)
         return found is not None and not caller.permissions.lacks(Action.APPROVE, found)
 
     async def types_of(self, run_id: UUID) -> tuple[str, ...]:
@@ -74,11 +74,11 @@ class Service:
         def types(connection: Connection) -> tuple[str, ...]:
             return ledger.types_of(connection, run_id) if ledger.status_of(connection, run_id) else ()
 
-        return await self.asked(types)
+        return await self.read(types)
 
     async def exists(self, run_id: UUID) -> bool:
         """Say whether the ledger has a run."""
-        return await self.asked(lambda connection: ledger.status_of(connection, run_id) is not None)
+        return await self.read(lambda connection: ledger.status_of(connection, run_id) is not None)
 
     async def check_known(self, run_id: UUID, caller: Caller) -> None:
         """Refuse what a run found or changed to a caller who has no permission left for its types."""

@@ -17,7 +17,7 @@ import polars as pl
 
 from schemas.choices import Drift
 from schemas.custom import Rule
-from schemas.errors import CmdbError, PlanDrifted, StorageFull, TooManyErrors, UnderWay
+from schemas.errors import AlreadyRunning, CmdbError, PlanDrifted, StorageFull, TooManyErrors
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
 from schemas.model.resource import Resource
 from schemas.reports import Outcome, Progress, Report, silent
@@ -131,7 +131,7 @@ def open_run(
                     # A run that is started again, as its process died, stages everything again.
                     drop_staging(connection, run.run_id)
                 yield run
-        except (TooManyErrors, PlanDrifted, UnderWay):
+        except (TooManyErrors, PlanDrifted, AlreadyRunning):
             pass  # the report says why
         finally:
             shutil.rmtree(run.workdir, ignore_errors=True)

@@ -11,7 +11,7 @@ from typing import Any
 from polars.exceptions import PanicException
 
 from schemas.choices import Mode
-from schemas.errors import Cancelled, CmdbError, PlanDrifted, TooManyErrors, UnderWay
+from schemas.errors import AlreadyRunning, Cancelled, CmdbError, PlanDrifted, TooManyErrors
 from schemas.outcome_messages import NO_MEMORY
 from schemas.reports import Outcome
 from tasks.store import ledger
@@ -53,7 +53,7 @@ def ledger_run(session: Session, entry: RunEntry) -> Iterator[None]:
 _OUTCOMES: dict[type[BaseException], Outcome] = {
     TooManyErrors: Outcome.REJECTED,
     PlanDrifted: Outcome.DRIFTED,
-    UnderWay: Outcome.SKIPPED,
+    AlreadyRunning: Outcome.SKIPPED,
 }
 
 

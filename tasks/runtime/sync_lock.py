@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from schemas.choices import Overlap
-from schemas.errors import UnderWay
+from schemas.errors import AlreadyRunning
 from schemas.jobs import SyncJob
 from schemas.phases import Phase
 from tasks.runtime.context import RunContext
@@ -17,7 +17,7 @@ _LOOK = 0.2
 
 
 def acquire_sync_lock(run: RunContext, job: SyncJob) -> None:
-    """Hold the lock of a sync until the run ends; raises UnderWay where another run holds it and this one may not wait.
+    """Hold the lock of a sync until the run ends; raises AlreadyRunning where this run may not wait for another.
 
     At most one run waits: it reads the source as it is when it gets the lock, so that a third one would find nothing.
     """
@@ -27,9 +27,9 @@ def acquire_sync_lock(run: RunContext, job: SyncJob) -> None:
     if run.session.try_hold(lock):
         return
     if job.overlap is Overlap.REFUSE:
-        raise UnderWay(f"{_other(run, job, lock)} is active. Nothing was changed.", sync=job.source)
+        raise AlreadyRunning(f"{_other(run, job, lock)} is active. Nothing was changed.", sync=job.source)
     if not run.session.try_hold(queue):
-        raise UnderWay(
+        raise AlreadyRunning(
             f"{_other(run, job, lock)} is active, and {_other(run, job, queue)} waits for its end. "
             "Nothing was changed.",
             sync=job.source,

@@ -113,7 +113,7 @@ async def count_records(asked: CountRequest, service: CurrentService, caller: Ex
     chosen = resource(asked.resource_type)
     caller.check(Action.EXPORT, [chosen.type])
     selection = Selection(chosen, (), await run_sync(lambda: asked.filter))
-    return Count(records=await service.asked(selection.count))
+    return Count(records=await service.read(selection.count))
 
 
 @router.get("/progress/{export_id}", responses=responses(404))

@@ -33,5 +33,5 @@ async def find_free_blocks(
     """Find the lowest free blocks of a size, and count all of them."""
     caller.check(Action.READ, ["vpc", "subnet"] if vpc else ["prefix"])
     search = Search(size, block, vrf, vpc, limit)
-    found = await service.asked(lambda connection: find_free(connection, search))
+    found = await service.read(lambda connection: find_free(connection, search))
     return FreeBlocks(size=found.size, within=list(found.within), blocks=list(found.blocks), total=found.total)

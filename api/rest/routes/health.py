@@ -72,7 +72,7 @@ async def _looked(state: State, service: Service) -> Health:
 
 async def _database(service: Service) -> str:
     try:
-        await service.asked(lambda connection: connection.execute(text("select 1")))
+        await service.read(lambda connection: connection.execute(text("select 1")))
     except CmdbError as error:
         return str(error)
     return "ok"
@@ -103,7 +103,7 @@ _FIGURES: dict[int | str, dict[str, Any]] = {
 async def get_metrics(service: CurrentService, caller: Reader) -> Response:
     """Metrics of all imports for Prometheus, from the ledger: every process returns the same."""
     caller.check(Action.READ, RESOURCES)
-    figures = await service.asked(ledger.figures)
+    figures = await service.read(ledger.figures)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(figures))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

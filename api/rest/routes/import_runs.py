@@ -79,7 +79,7 @@ async def list_rejected_rows(
         names = results.types(ledger.read_report(connection, made, samples=0)) if found else ()
         return total, [results.rejected_row(each, names) for each in found]
 
-    total, rows = await service.asked(read)
+    total, rows = await service.read(read)
     more = request.url.include_query_params(limit=limit, offset=offset + limit) if offset + limit < total else None
     return RejectedPage(items=rows, total=total, next=results.relative(more))
 
@@ -101,7 +101,7 @@ async def download_rejected_rows(
     await service.check_known(import_id, caller)
     path = Path(tempfile.mkdtemp(dir=service.temporary()), f"rejects.{ending}")
     # A person reads the file, whoever fetches it.
-    await service.asked(lambda connection: write_rejects(connection, import_id, path, guard=guard, wording=PAGE))
+    await service.read(lambda connection: write_rejects(connection, import_id, path, guard=guard, wording=PAGE))
     return sent(path, f"rejects-{str(import_id)[:8]}.{ending}", once=True)
 
 
@@ -147,7 +147,7 @@ async def count_daily_imports(
     A key that may not read all types sees the imports that were requested with it.
     """
     owner = caller.name if caller.permissions.lacks(Action.READ, RESOURCES) else None
-    found = await service.asked(lambda connection: ledger.daily(connection, days=days, requested_by=owner))
+    found = await service.read(lambda connection: ledger.daily(connection, days=days, requested_by=owner))
     return [Day.model_validate(each) for each in found]
 
 
@@ -174,6 +174,6 @@ async def list_imports(
             after=query.after,
         )
 
-    found = await service.asked(read)
+    found = await service.read(read)
     more = request.url.include_query_params(after=found[-1].run_id) if len(found) == query.limit else None
     return History(items=[results.summary(report) for report in found], next=results.relative(more))

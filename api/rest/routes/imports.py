@@ -77,7 +77,7 @@ async def _failed(request: Request, service: Service, standing: Standing, upload
         there = ledger.status_of(connection, standing.run_id)
         return ledger.read_report(connection, standing.run_id, samples=0) if there else None
 
-    report = await service.asked(read)
+    report = await service.read(read)
     found = upload.shown().model_dump(mode="json", by_alias=True)
     if report and report.origin:
         found |= {"columns": list(report.origin.columns), "samples": report.origin.samples}
@@ -138,7 +138,7 @@ def _authorized(job: ImportJob, caller: Caller, action: Action) -> ImportJob:
 async def _check_mapping(service: Service, job: ImportJob, caller: Caller) -> None:
     """Refuse to save over the mapping of another owner."""
     if name := job.save_mapping:
-        await service.asked(lambda connection: check_mapping(connection, name, caller.name, admin=caller.admin))
+        await service.read(lambda connection: check_mapping(connection, name, caller.name, admin=caller.admin))
 
 
 async def _check_same(service: Service, run: FlowRun, job: ImportJob, upload: Upload) -> None:
@@ -161,5 +161,5 @@ async def get_upload(upload_id: UUID, service: CurrentService, caller: AnyKey) -
 @router.get("/mappings", responses=responses())
 async def list_mappings(service: CurrentService, caller: AnyKey) -> list[SavedMapping]:
     """List the saved mappings of the types for which the key has a permission."""
-    found = await service.asked(saved_mappings)
+    found = await service.read(saved_mappings)
     return [SavedMapping.model_validate(each) for each in found if caller.knows([each["resource_type"]])]

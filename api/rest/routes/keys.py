@@ -70,7 +70,7 @@ class KeySecret(Model):
 @router.get("", dependencies=[ADMIN], responses=responses())
 async def list_keys(service: CurrentService) -> list[KeyDetail]:
     """List the keys in the database, including revoked ones. Keys of the settings are not included."""
-    found = await service.asked(keys.all_keys)
+    found = await service.read(keys.all_keys)
     return [KeyDetail(**{name: getattr(each, name) for name in KeyDetail.model_fields}) for each in found]
 
 
@@ -82,7 +82,7 @@ async def create_key(request: Request, asked: KeyRequest, service: CurrentServic
     new = NewKey(asked.name, asked.scope, asked.permissions, expires, asked.addresses)
     note(request, asked.name, **asked.model_dump(mode="json", exclude={"name"}, exclude_defaults=True))
     taken = [each.name for each in service.settings.api_keys]
-    secret = await service.asked(lambda connection: keys.create(connection, new, caller.name, taken))
+    secret = await service.read(lambda connection: keys.create(connection, new, caller.name, taken))
     return KeySecret(name=asked.name, key=secret)
 
 
@@ -100,7 +100,7 @@ async def rotate_key(
 ) -> KeySecret:
     """Replace the secret of a key. Sessions of the old secret end."""
     note(request, name, keepMinutes=keep_minutes)
-    secret = await service.asked(lambda connection: keys.rotate(connection, name, keep_minutes))
+    secret = await service.read(lambda connection: keys.rotate(connection, name, keep_minutes))
     return KeySecret(name=name, key=secret)
 
 
@@ -108,4 +108,4 @@ async def rotate_key(
 async def revoke_key(request: Request, name: _KeyName, service: CurrentService) -> None:
     """Revoke a key and end its sessions, at once and for good."""
     note(request, name)
-    await service.asked(lambda connection: keys.revoke(connection, name))
+    await service.read(lambda connection: keys.revoke(connection, name))

@@ -55,7 +55,7 @@ async def applied(request: Request, service: Service, job: ApplyJob, caller: Cal
     # Asked again with its key, an import that has applied its plan by now is given again.
     run = await service.runs.asked_before(APPLY, caller.name, key)
     if run is None:
-        _check(await service.asked(lambda connection: _plan(connection, job.plan)), job)
+        _check(await service.read(lambda connection: _plan(connection, job.plan)), job)
         run = await service.start(job, caller.name, key)
         note(request, run=str(run.id))
     check_same(run, job)

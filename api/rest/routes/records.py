@@ -36,7 +36,7 @@ async def list_records(
     # In a thread, as a long filter would hold up every other request.
     chosen_by = await run_sync(parse, query.where) if query.where else None
     wanted = record_pages.Wanted(chosen, chosen_by, query.search, order, query.limit, query.offset, query.retired)
-    total, items = await service.asked(lambda connection: record_pages.page(connection, wanted))
+    total, items = await service.read(lambda connection: record_pages.page(connection, wanted))
     following = request.url.include_query_params(limit=query.limit, offset=query.offset + query.limit)
     shown = [
         {(to_camel(name) if name in ("created_at", "updated_at") else name): v for name, v in i.items()} for i in items
@@ -55,7 +55,7 @@ async def get_record(
     """Show one record and its history."""
     chosen = resource(resource_type)
     caller.check(Action.READ, [chosen.type])
-    found = await service.asked(lambda connection: record_pages.record(connection, chosen, key))
+    found = await service.read(lambda connection: record_pages.record(connection, chosen, key))
     if found is None:
         raise Refused(404, f"There is no {chosen.title} '{key}'.")
     history = [Event.model_validate({**each, "run_id": UUID(each["run_id"])}) for each in found["history"]]

@@ -40,7 +40,7 @@ async def list_runs(
     def read(connection: Connection) -> list[Report]:
         return ledger.list_runs(connection, limit=limit, resource_type=chosen, requested_by=owner)
 
-    found = await service.asked(read)
+    found = await service.read(read)
     return [_shown(report if caller.knows(_types(report)) else _without_details(report)) for report in found]
 
 
@@ -55,12 +55,12 @@ async def get_run(
     ] = False,
 ) -> RunReport:
     """Return the report of a run with its first issues."""
-    run_id = await _found(service, caller, run, applied=applied)
+    run_id = await _named_run(service, caller, run, applied=applied)
     await service.check_known(run_id, caller)
-    return _shown(await service.asked(lambda connection: ledger.read_report(connection, run_id, samples=issues)))
+    return _shown(await service.read(lambda connection: ledger.read_report(connection, run_id, samples=issues)))
 
 
-async def _found(service: Service, caller: Caller, run: str, *, applied: bool) -> UUID:
+async def _named_run(service: Service, caller: Caller, run: str, *, applied: bool) -> UUID:
     """The run that is named, among those that the caller sees; raises Refused."""
     owner = None if caller.admin else caller.name
 
@@ -68,7 +68,7 @@ async def _found(service: Service, caller: Caller, run: str, *, applied: bool) -
         return ledger.find_run(connection, run, applied=applied, requested_by=owner)
 
     try:
-        return await service.asked(find)
+        return await service.read(find)
     except UsageError as error:
         # Whoever approves a plan sees the run that made it, by its whole id.
         other = _run_id(run)

@@ -70,7 +70,7 @@ async def _define(request: Request, service: Service, job: SyncJob, caller: Call
             raise Forbidden(
                 f"The sync '{job.source}' is on schedule, and only 'admin' may change it: choose another name."
             )
-    already_entered(request, await service.asked(lambda connection: define(connection, job, caller.name)))
+    already_entered(request, await service.read(lambda connection: define(connection, job, caller.name)))
 
 
 def _check_source(job: SyncJob, caller: Caller) -> None:
@@ -89,7 +89,7 @@ async def list_syncs(service: CurrentService, caller: AnyKey) -> list[Sync]:
     def read(connection: Connection) -> tuple[list[ledger.SyncState], list[Definition]]:
         return ledger.list_syncs(connection, requested_by=owner), definitions(connection, owner)
 
-    found, defined = await service.asked(read)
+    found, defined = await service.read(read)
     planned = await run_sync(scheduled) if caller.admin else []
     return [Sync.model_validate(row) for row in json_output.syncs_json(found, planned, defined)]
 
@@ -114,4 +114,4 @@ async def compare_imports(
                 raise Refused(404, f"The import {run_id} never began: there is nothing to compare.")
         return run_diff.difference(connection, import_id, later_id, most=limit)
 
-    return results.difference(await service.asked(compared))
+    return results.difference(await service.read(compared))

@@ -245,13 +245,13 @@ _Given = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 def may(*actions: Action) -> Callable[..., Caller]:
     """Return the dependency of an operation that takes one of these permissions, or any key where none is named."""
 
-    def asked(request: Request, given: _Given = None) -> Caller:
+    def permitted(request: Request, given: _Given = None) -> Caller:
         del given  # it is declared for the document; what counts is the header
         found = access(request).identify(request)
         found.check_any(actions)
         return found
 
-    return asked
+    return permitted
 
 
 def _administers(request: Request, given: _Given = None) -> Caller:

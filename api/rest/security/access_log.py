@@ -273,7 +273,7 @@ async def list_audit_entries(
     before: Annotated[int | None, Query(ge=1, le=2**62, description="Those before this number.")] = None,
 ) -> AuditPage:
     """List the access log, the newest entries first. Needs the scope admin."""
-    found = await service.asked(
+    found = await service.read(
         lambda connection: access_log.entries(connection, limit=limit, before=before, who=who, what=what)
     )
     more = request.url.include_query_params(before=found[-1].number) if len(found) == limit else None
@@ -289,7 +289,7 @@ async def verify_audit(
     ] = None,
 ) -> AuditCheck:
     """Verify that no entry of the access log was altered or removed. Needs the scope admin."""
-    found = await service.asked(lambda connection: access_log.verify(connection, contains))
+    found = await service.read(lambda connection: access_log.verify(connection, contains))
     return AuditCheck(
         intact=found.wrong is None,
         message=found.wrong,

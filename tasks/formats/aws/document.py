@@ -194,7 +194,7 @@ def _other_ids(shape: Shape, record: dict[str, Any]) -> list[str]:
     return [member for member in ids if isinstance(record[member], str) and _ID.fullmatch(record[member])]
 
 
-def foreign_id(record: dict[str, Any]) -> str | None:
+def other_id_member(record: dict[str, Any]) -> str | None:
     """Return the member that holds the id of what a record is about, where it names records of ours, and is none."""
     naming = [shape for shape in SHAPES.values() if shape.id in record]
     others = [_other_ids(shape, record) for shape in naming]

@@ -19,7 +19,7 @@ from schemas.errors import SourceError, UnknownType
 from schemas.sources import Opened
 from schemas.spelling import plain
 from tasks.formats.aws import inventory
-from tasks.formats.aws.document import Shape, foreign_id, recognise
+from tasks.formats.aws.document import Shape, other_id_member, recognise
 from tasks.formats.base import Source
 from tasks.formats.json.found_lists import FoundLists, RecordList
 from tasks.formats.json.opened_lists import open_found
@@ -213,7 +213,7 @@ class Lists:
         if not is_pascal and not (name and _PASCAL.fullmatch(name) and recognise(None, first)):
             return None
         if name is None or plain(name) in GENERIC:
-            member = None if self.source.resource else foreign_id(first)
+            member = None if self.source.resource else other_id_member(first)
             return f"records with a {member}" if member else None
         return name if _PASCAL.fullmatch(name) else None
 

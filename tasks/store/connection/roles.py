@@ -30,7 +30,7 @@ def transfer() -> list[str]:
 
     What belongs to an extension stays with it; a sequence that belongs to a column follows its table.
     """
-    return [_each(_found(*each)) for each in _OBJECTS]
+    return [_each(_statement_query(*each)) for each in _OBJECTS]
 
 
 _KIND = "case relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' else 'table' end"
@@ -45,7 +45,7 @@ _OBJECTS = (
 """(catalog, its namespace, the statement for one object, which objects): schemas, relations, routines and types."""
 
 
-def _found(catalog: str, namespace: str, statement: str, which: str) -> str:
+def _statement_query(catalog: str, namespace: str, statement: str, which: str) -> str:
     kept = "('e')" if catalog != "pg_class" else "('e', 'a', 'i')"
     depends = f"d.classid = '{catalog}'::regclass and d.objid = o.oid and d.deptype in {kept}"
     return (
