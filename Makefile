@@ -62,7 +62,7 @@ lint: $(VENV)/.installed ## style, types and the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples/demo.py examples/python_api.py
+	$(BIN)/mypy examples/*.py
 	$(BIN)/lint-imports
 
 format: $(VENV)/.installed ## put the code into shape

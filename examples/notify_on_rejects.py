@@ -33,8 +33,11 @@ def main(address: str) -> None:
         trigger=trigger,
         actions=[CallWebhook(block_document_id=saved, payload=MESSAGE)],
     )
-    print(f"Created the automation {automation.create().id}")
+    automation.create()
+    print(f"Created the automation: {automation.name}")
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     main(sys.argv[1])
