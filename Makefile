@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-system test-loaded test-order test-pythons coverage coverage-report chaos mutants lint format audit bench corpus generate sessions docs lock migration clean
+.PHONY: help demo test test-fast test-system test-loaded test-order test-pythons test-postgres coverage coverage-report chaos mutants lint format audit bench corpus generate sessions docs lock migration clean
 
 # The lanes of the tests; the markers follow from the fixtures that a test uses (tests/conftest.py). COVERAGE=1 measures
 # what they run, subprocesses included.
@@ -44,6 +44,9 @@ test-order: $(VENV)/.installed ## every test in three random orders, and each fi
 
 test-pythons: ## the demo and the inner loop on each Python from 3.11 to 3.14 that is here (VERSIONS="3.12 3.13")
 	$(PYTHON) -m tests.pythons $(VERSIONS)
+
+test-postgres: $(VENV)/.installed ## the store, and a whole system, on PostgreSQL 14 and 18, whose programs npm downloads (VERSIONS=14)
+	$(BIN)/python -m tests.postgres_versions $(VERSIONS)
 
 coverage: ## every test, and the lines and branches that they run
 	$(MAKE) COVERAGE=1 test test-system coverage-report

@@ -391,4 +391,6 @@ def _what_is_wrong(place: tuple[int | str, ...], message: str) -> str:
     at = f" ({', '.join(map(str, inner))})" if inner else ""
     if name == "api_keys":
         message = "write name:scopes:hash, as it was printed for the new key; the hash is not the key"
-    return f"CMDB_{str(name).upper()}{at}: {validation_message(message)}"
+    text = validation_message(message)
+    # What is wrong with two settings together names both of them.
+    return f"CMDB_{str(name).upper()}{at}: {text}" if name else text[:1].upper() + text[1:]

@@ -24,6 +24,7 @@ from tasks.store.connection.roles import ACCESS, SUPERUSER
 from tests.api.system import CMDB, Start, System, running
 from tests.databases import EmptiedDatabase, database, template_ready
 from tests.laws import PROFILE
+from tests.postgres import PROGRAMS
 from tests.waiting import wait_until
 from tests.webhook import webhook
 
@@ -73,7 +74,7 @@ def keep_server() -> None:
     roles.ACCESS = f"{ACCESS}local all {SUPERUSER} trust\n"
     memory = Path("/dev/shm")  # noqa: S108 - a database is created there in 0.03 s, on a disk in 0.25 s
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > 4 << 30
-    with temporary_home(memory if roomy else None) as folder, server(folder, durable=False) as url:
+    with temporary_home(memory if roomy else None) as folder, server(folder, PROGRAMS, durable=False) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         sys.stdin.read()
@@ -115,6 +116,13 @@ def database_url(emptied_database: EmptiedDatabase) -> Iterator[str]:
     """The address of a database that is as if it were new, for one test."""
     yield emptied_database.url
     emptied_database.renew()
+
+
+@pytest.fixture
+def empty_database(postgres_url: str) -> Iterator[str]:
+    """The address of a database without tables, for one test."""
+    with database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from tests.certificates import self_signed
 from tests.support import execute
 
 SUPERUSER = "postgres"
+
+PROGRAMS = Path(os.environ["CMDB_TEST_POSTGRES_BIN"]) if "CMDB_TEST_POSTGRES_BIN" in os.environ else None
+"""The folder of the PostgreSQL programs that the tests use; those of the machine unless it is given."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class ForeignServer:
 def foreign_server(home: Path, *, access: str = "host all all 127.0.0.1/32 scram-sha-256\n") -> Iterator[ForeignServer]:
     """Run a server under `home` while this lasts; `access` is its pg_hba.conf, next to the superuser's own line."""
     place = server_folder(home)
-    programs = find_programs(place, None)
+    programs = find_programs(place, PROGRAMS)
     make_socket_folder(place)
     place.data.mkdir()
     make_private(place.data, place)

@@ -8,7 +8,7 @@ from pydantic import SecretStr, ValidationError
 
 from api.rest.app import create
 from schemas.errors import UsageError
-from schemas.settings import Settings
+from schemas.settings import Settings, settings
 from tests.api.conftest import Serve
 from tests.api.facade import Facade
 
@@ -60,11 +60,13 @@ def test_what_is_no_path_is_refused(path: str) -> None:
         Settings(public_url=f"https://network.example/x/{path}")
 
 
-def test_one_path() -> None:
+def test_one_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """The path is that of the public URL; both may be given where they agree."""
     public = "https://network.example/cmdb"
     assert Settings(public_url=public).path_prefix == "/cmdb"
     assert Settings(root_path="/cmdb/").path_prefix == Settings(public_url=public, root_path="/cmdb").path_prefix
     assert (Settings().path_prefix, Settings(root_path="/").path_prefix) == ("", "")
-    with pytest.raises(ValidationError, match="CMDB_ROOT_PATH"):
-        Settings(public_url=public, root_path="/other")
+    monkeypatch.setenv("CMDB_PUBLIC_URL", public)
+    monkeypatch.setenv("CMDB_ROOT_PATH", "/other")
+    with pytest.raises(UsageError, match=r"Invalid settings\. Give CMDB_ROOT_PATH the path that CMDB_PUBLIC_URL has"):
+        settings()

@@ -33,13 +33,10 @@ def test_the_revision_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == REVISION
 
 
-def test_two_first_runs_at_once(database_url: str) -> None:
+def test_two_first_runs_at_once(empty_database: str) -> None:
     """One of them makes the tables, the other waits for it."""
-    execute(database_url, "drop schema public cascade")
-    execute(database_url, "create schema public")
-    execute(database_url, "grant usage on schema public to public")
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(lambda _: upgrade(engine(database_url)), range(2))) == [False, True]
+        assert sorted(pool.map(lambda _: upgrade(engine(empty_database)), range(2))) == [False, True]
 
 
 def test_a_newer_database_is_refused(database_url: str) -> None:

@@ -60,16 +60,12 @@ def messages(url: str) -> Messages:
 
 
 @pytest.fixture
-def filled(database_url: str) -> str:
+def filled(empty_database: str) -> str:
     """The address of a database at migration 0007 with rows in every table."""
-    execute(database_url, "drop schema public cascade")
-    execute(database_url, "drop schema if exists cmdb_staging cascade")
-    execute(database_url, "create schema public")
-    with engine(database_url).begin() as connection:
+    with engine(empty_database).begin() as connection:
         connection.exec_driver_sql(gzip.decompress(DUMP.read_bytes()).decode().replace("%", "%%"))
-    execute(database_url, "grant usage on schema public to public")
-    assert [name for name, rows in row_counts(database_url).items() if not rows] == []
-    return database_url
+    assert [name for name, rows in row_counts(empty_database).items() if not rows] == []
+    return empty_database
 
 
 def reports(url: str) -> dict[UUID, Report]:

@@ -42,9 +42,6 @@ class OldDatabase:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        execute(url, "drop schema public cascade")
-        execute(url, "create schema public")
-        execute(url, "grant usage on schema public to public")
         config = Config()
         config.set_main_option("script_location", str(SCRIPTS))
         with engine(url).begin() as connection:
@@ -97,9 +94,9 @@ def images(number: int, record: Record, changed: Record) -> tuple[Record, Record
 
 
 @pytest.fixture
-def old(database_url: str) -> OldDatabase:
+def old(empty_database: str) -> OldDatabase:
     """Imports of the VLANs of two sites, of a group that is called like a site, of devices and of prefixes."""
-    old = OldDatabase(database_url)
+    old = OldDatabase(empty_database)
     old.add_run(1, "vlan", created=4)
     old.add_run(2, "vlan", updated=1)
     old.add_run(3, "vlan", deleted=1)
@@ -227,9 +224,9 @@ def test_plans_of_before_are_ended(old: OldDatabase) -> None:
     assert kept == [(run(9),)]
 
 
-def test_a_database_without_such_records_is_not_reported_on(database_url: str) -> None:
+def test_a_database_without_such_records_is_not_reported_on(empty_database: str) -> None:
     """There is nothing to say of a new database."""
-    old = OldDatabase(database_url)
+    old = OldDatabase(empty_database)
     upgrade(engine(old.url))
     assert execute(old.url, "select * from import_run") == []
     close_engine(old.url)
