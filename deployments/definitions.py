@@ -30,6 +30,7 @@ from prefect.schedules import Cron, Interval, RRule, Schedule
 from deployments.forms import ordered_forms
 from flows import sync_watch
 from flows.registry import EXPORT, FLOWS, FORMER_DEPLOYMENT, IMPORT, SYNC, BulkFlow, FlowSpec
+from tasks.security.source_block import CmdbSource
 
 POOL = "cmdb"
 """The work pool, of type `process`: any `prefect worker start --pool cmdb` may join."""
@@ -196,6 +197,7 @@ async def register() -> None:
     """Make the work pool and the deployments known to the Prefect server; again changes nothing."""
     async with get_client() as client:
         await make_pool(client)
+        await CmdbSource.aregister_type_and_schema(client=client)
         examples = DeploymentFilter(name=DeploymentFilterName(any_=[each.name for each in EXAMPLES]))
         known = {deployment.name for deployment in await client.read_deployments(deployment_filter=examples)}
         for deployment in DEPLOYMENTS:

@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flows.registry import BulkFlow, FlowSpec
+from flows.registry import SYNC, BulkFlow, FlowSpec
 from schemas.options import Group, internal, nested_model, option_of
+from tasks.security.source_block import CmdbSource
 
 _FIRST = ("url", "path", "resource_type", "types", "resource_types", "all_types", "name", "plan", "run")
 """What a run is about, before all groups."""
@@ -24,7 +25,22 @@ def ordered_forms(spec: FlowSpec, definitions: dict[str, Any] | None) -> dict[st
     ordered = deepcopy(definitions or {})
     if isinstance(spec, BulkFlow):
         _order(spec.job, ordered)
+    if spec is SYNC:
+        _offer_blocks(ordered)
     return ordered
+
+
+def _offer_blocks(definitions: dict[str, Any]) -> None:
+    """Let the form of a sync offer the blocks of the type CMDB source in place of a URL."""
+    url = definitions[SYNC.job.__name__]["properties"]["url"]
+    typed = {"type": url.pop("type"), "title": "URL"}
+    url["anyOf"] = [typed, {"$ref": f"#/definitions/{CmdbSource.__name__}"}]
+    definitions[CmdbSource.__name__] = {
+        "title": CmdbSource.get_block_type_name(),
+        "type": "object",
+        "block_type_slug": CmdbSource.get_block_type_slug(),
+        "properties": {},
+    }
 
 
 def _order(model: type[BaseModel], definitions: dict[str, Any]) -> None:

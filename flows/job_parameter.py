@@ -11,6 +11,9 @@ from typing import Any
 from pydantic import BaseModel, BeforeValidator
 from pydantic_core import from_json
 
+from schemas.kept_sources import BLOCK
+from tasks.security.source_block import CmdbSource  # Prefect gives a flow only blocks of types that are imported
+
 
 def as_text(job: BaseModel) -> str:
     """Return a job as a parameter of a flow run."""
@@ -18,8 +21,20 @@ def as_text(job: BaseModel) -> str:
 
 
 def members(job: Any) -> Any:
-    """Return what a job's parameter holds, which is a text or an object; raises ValueError where it is no JSON."""
-    return from_json(job) if isinstance(job, str) else job
+    """Return what a job's parameter holds, which is a text or an object; raises ValueError where it is no JSON.
+
+    A block that was chosen in a form as the source of a sync becomes its URL `block:NAME`, or `block:ID` where Prefect
+    has not loaded it.
+    """
+    found = from_json(job) if isinstance(job, str) else job
+    name = _block_of(found.get("url")) if isinstance(found, dict) and not isinstance(job, str) else None
+    return found | {"url": BLOCK + name} if name else found
+
+
+def _block_of(url: Any) -> str | None:
+    if isinstance(url, dict) and isinstance(chosen := url.get("$ref"), dict):
+        return str(chosen.get("block_document_id"))
+    return url._block_document_name if isinstance(url, CmdbSource) else None
 
 
 AS_TEXT_TOO = BeforeValidator(members)

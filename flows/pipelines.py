@@ -16,6 +16,7 @@ from tasks.runtime.export_context import open_export
 from tasks.runtime.sync_definition import keep_definition
 from tasks.runtime.sync_lock import acquire_sync_lock
 from tasks.steps import export as exporting
+from tasks.steps.kept_source import with_source
 from tasks.steps.registry import PLAIN, Steps, validate_all
 from tasks.steps.restore_plan import staged_plan
 from tasks.steps.undo import undo
@@ -52,11 +53,12 @@ def sync_source(
     Its webhook, if it has one, is told of an end that somebody should know of; `seen` returns what
     Prefect knows of the run.
     """
-    run_id = run_id or uuid4()
+    run_id, asked = run_id or uuid4(), job
+    job = with_source(job)
     known = replace(seen(job), wording=OPERATORS)
     with noticed(job, url, run_id, known), open_run(job, url, settings, progress, run_id) as run:
         acquire_sync_lock(run, job)
-        keep_definition(run, job)
+        keep_definition(run, asked)
         fetched = steps.fetch(run, job)
         if fetched is None:
             run.close(Outcome.UNCHANGED)

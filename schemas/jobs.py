@@ -198,7 +198,7 @@ class SyncJob(LoadOptions):
         title="URL",
         min_length=1,
         max_length=2_000,
-        description="Address of the source: file, https, s3, aws, postgresql, netbox and others.",
+        description="Address of the source: file, https, s3, aws, postgresql, netbox …, or block:NAME.",
         examples=["https://ipam.example.com/export/prefixes.csv"],
     )
     name: Annotated[str | None, Option(Group.SYNCING)] = Field(
@@ -230,7 +230,7 @@ class SyncJob(LoadOptions):
     @property
     def source(self) -> str:
         """What the sync is called."""
-        return self.name or self.url.partition("?")[0]
+        return self.name or self.url.partition("?")[0].removeprefix("block:")
 
     def options(self) -> dict[str, Any]:
         """Return what the ledger keeps of the request."""

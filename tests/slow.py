@@ -17,11 +17,15 @@ COLUMNS = ("vpc_id", "cidr_block", "region", "account_id")
 
 @dataclass
 class Slow:
-    """Its address, the numbers of the VPCs that it has, what it answers with, and how often it was asked."""
+    """Its address, the numbers of the VPCs that it has, what it answers with, and how often it was asked.
+
+    With a token, it answers 401 to those that do not send that.
+    """
 
     address: str = ""
     numbers: list[int] = field(default_factory=lambda: [1, 2])
     status: int = 200
+    token: str | None = None
     asked: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
     requests: int = 0
@@ -43,8 +47,9 @@ def slow_source() -> Iterator[Slow]:
             source.asked.set()
             source.let_go.wait(PATIENCE)
             body = source.body()
+            allowed = source.token is None or self.headers["Authorization"] == f"Bearer {source.token}"
             with suppress(ConnectionError):  # who asked may have been killed
-                self.send_response(source.status)
+                self.send_response(source.status if allowed else 401)
                 self.send_header("Content-Type", "text/csv")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

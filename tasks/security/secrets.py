@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from schemas.errors import Unavailable, UsageError
+from schemas.kept_sources import block_named
 from schemas.secret import Secret
 from schemas.settings import SECRET_PREFIX, prefect_variables, secret_variable
 
@@ -17,8 +18,11 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 def secret_named(name: str) -> Secret:
     """Return the secret of that name; raises UsageError with what to do where there is none.
 
-    It is looked up each time, so that a secret that was changed holds from the next run on.
+    It is looked up each time, so that a secret that was changed holds from the next run on. `block:NAME` stands for the
+    credentials of a source that Prefect keeps.
     """
+    if kept := block_named(name):
+        return _of_source(kept)
     if not _NAME.fullmatch(name):
         # What is no name may be the secret itself: it is not repeated.
         raise UsageError("credentials is the name of a secret: letters, digits, - and _, such as core-netbox.")
@@ -30,6 +34,15 @@ def secret_named(name: str) -> Secret:
             secret=name,
         )
     return Secret(name, text)
+
+
+def _of_source(name: str) -> Secret:
+    from tasks.security.source_block import source_block
+
+    found = source_block(name).credentials
+    if found is None:
+        raise UsageError(f"The block '{name}' has no credentials.")
+    return Secret(name, found.get_secret_value())
 
 
 def _of_prefect(name: str) -> str | None:

@@ -22,6 +22,7 @@ from flows.registry import IMPORT
 from flows.syncs import scheduled
 from schemas.errors import Forbidden
 from schemas.jobs import SyncJob
+from schemas.kept_sources import block_named
 from schemas.permissions import Action
 from schemas.resources import RESOURCES, resource
 from tasks.sources import source_named
@@ -75,6 +76,13 @@ async def _define(request: Request, service: Service, job: SyncJob, caller: Call
 
 def _check_source(job: SyncJob, caller: Caller) -> None:
     """Refuse to read for a caller what only this server may: its files, its networks, its accounts and its secrets."""
+    if block_named(job.url) is not None and not caller.admin:
+        raise Refused(
+            403,
+            f"Sources that Prefect keeps can be read with the scope 'admin' only; the key '{caller.name}' lacks it.",
+        )
+    if block_named(job.url) is not None:
+        return
     source = source_named(job.url)
     if (source.name != _OPEN or job.credentials or job.notify) and not caller.admin:
         what = "Credentials of this server" if source.name == _OPEN else source.title
