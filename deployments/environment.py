@@ -15,6 +15,8 @@ _OF_API = ("CMDB_API_KEYS",)
 # Where commands of a person work, and their key: no process of this system does.
 _OF_COMMANDS = ("CMDB_API_URL", "CMDB_API_KEY")
 _OF_SOURCES = "CMDB_SECRET_"
+# Where runs send lineage, and the key for that.
+_OF_LINEAGE = "OPENLINEAGE_"
 # Where a client of Prefect finds its server, and what it shows there, maybe of another server than ours.
 _OF_PREFECT_CLIENT = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
 _OF_PREFECT_SERVER = (
@@ -35,8 +37,8 @@ def of_prefect_server() -> dict[str, str]:
 
 
 def of_api() -> dict[str, str]:
-    """All but what belongs to the Prefect server, and the secrets of sources, which runs alone read."""
-    return _ours(lambda name: name not in _OF_PREFECT_SERVER and not name.startswith(_OF_SOURCES))
+    """All but what belongs to the Prefect server, and what runs alone read: secrets of sources, and lineage."""
+    return _ours(lambda name: name not in _OF_PREFECT_SERVER and not name.startswith((_OF_SOURCES, _OF_LINEAGE)))
 
 
 def of_runs() -> dict[str, str]:

