@@ -125,7 +125,10 @@ def report_json(report: Report, wording: Wording) -> dict[str, Any]:
 def plan_kept_json(report: Report) -> dict[str, Any] | None:
     """The frozen plan of a run, if it has one."""
     plan = report.plan
-    return {"id": report.run_id, "hash": plan.hash, "until": plan.until, "applied": plan.applied} if plan else None
+    if plan is None:
+        return None
+    kept = {"id": report.run_id, "hash": plan.hash, "until": plan.until, "applied": plan.applied}
+    return kept | {"decision": asdict(plan.decision) if plan.decision else None}
 
 
 def part_json(part: PartReport) -> dict[str, Any]:

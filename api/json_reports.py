@@ -6,10 +6,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.choices import Mode
+from schemas.choices import Mode, Verdict
 from schemas.issues import Issue, Severity
 from schemas.mapping import Join, Mapping, Match, Measure
-from schemas.reports import Change, Counts, Exported, FrozenPlan, Outcome, PartReport, Report, RuleCount, Status
+from schemas.reports import (
+    Change,
+    Counts,
+    Decision,
+    Exported,
+    FrozenPlan,
+    Outcome,
+    PartReport,
+    Report,
+    RuleCount,
+    Status,
+)
 from schemas.sources import Origin, Sheet
 
 
@@ -44,7 +55,7 @@ def report_from_json(data: dict[str, Any]) -> Report:
         undoes=data["undoes"],
         applies=data["applies"],
         parts=tuple(_part(part, origin) for part in data["parts"]),
-        plan=FrozenPlan(plan["hash"], time_from_json(plan["until"]), plan["applied"]) if plan else None,
+        plan=_plan(plan) if plan else None,
         sync=data["sync"],
         version=data["sourceVersion"],
     )
@@ -76,6 +87,14 @@ def exported_from_json(data: dict[str, Any], path: Path) -> Exported:
 def time_from_json(text: str | None) -> datetime | None:
     """Return a point in time; None for none."""
     return datetime.fromisoformat(text) if text else None
+
+
+def _plan(data: dict[str, Any]) -> FrozenPlan:
+    # A server of an earlier version has no decisions.
+    made = data.get("decision")
+    known = {"verdict": Verdict(made["verdict"]), "at": datetime.fromisoformat(made["at"])} if made else {}
+    decision = Decision(**made | known) if made else None
+    return FrozenPlan(data["hash"], time_from_json(data["until"]), data["applied"], decision)
 
 
 def _issue(data: dict[str, Any]) -> Issue:

@@ -50,7 +50,8 @@ def _parts(settings: Settings, folder: Path, name: str | None) -> list[Part]:
         MEMORY: str(settings.run_memory_mb),
         MINUTES: str(settings.run_minutes),
     }
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    command = [sys.executable, "-m", "deployments.prefect_worker", "worker", "start"]
+    command += ["--pool", POOL, "--type", "process"]
     command += ["--limit", str(settings.max_runs), *(["--name", name] if name else [])]
     log = settings.home / "logs" / "worker.log"
     warm = Part("warm process", [sys.executable, "-m", "deployments.warm", str(path)], log, common, path.exists)

@@ -14,17 +14,18 @@ from prefect import Flow, flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import deployment, flow_run
 
+from flows.approval import can_be_held, hold, is_resumed, resume, settle
 from flows.artifacts import publish_export, publish_failure, publish_report
 from flows.ends import End, end_of_error, end_of_result
 from flows.events import with_events
 from flows.job_parameter import AS_TEXT_TOO, as_text
 from flows.lineage import with_lineage
 from flows.progress import LISTENER, published
-from flows.registry import APPLY, BULK, EXPORT, IMPORT, SYNC, UNDO, BulkFlow, Job
+from flows.registry import APPLY, BULK, EXPORT, HELD, IMPORT, SYNC, UNDO, BulkFlow, Job
 from flows.run_log import log, quiet_prefect, report_lines, request_lines, with_log
 from flows.sync_watch import circumstances
 from schemas.errors import CmdbError, UsageError
-from schemas.jobs import ExportJob
+from schemas.jobs import ApplyJob, ExportJob, SyncJob
 from schemas.reports import Exported, Progress, Report
 from schemas.settings import settings
 from tasks.prefect_tasks import WATCHED, WATCHED_EXPORT, watched_undo, without_heartbeat
@@ -44,6 +45,8 @@ def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
         keep_private()  # a stock worker has not done so
         quiet_prefect()
         run_id = UUID(flow_run.id)
+        if isinstance(job, SyncJob) and is_resumed():
+            return resume(run_id, _state_of_apply)
         with published() as progress:
             log(request_lines(job))
             given = {"progress": progress, "run_id": run_id, **options}
@@ -53,7 +56,19 @@ def _bulk_flow(spec: BulkFlow, **options: Any) -> Flow[..., Any]:
                 return spec.pipeline(job, url, settings(), **given)
 
             end = with_events(job, run_id, lambda: with_lineage(job, run_id, lambda: _end_of(job, run_id, pipeline)))
-            progress.end(end.status, message=end.message, summary=end.summary, code=end.code, exported=end.exported)
+            progress.end(
+                end.status,
+                message=end.message,
+                summary=end.summary,
+                code=end.code,
+                exported=end.exported,
+                held=end.held,
+            )
+        if end.held and can_be_held():
+            raise hold(run_id, end.state.message or HELD)
+        if isinstance(job, ApplyJob):
+            with database(settings()) as url:
+                settle(job.plan, url)
         return end.state
 
     # Prefect reads name, import path, description and parameters of a flow from its function.
@@ -83,6 +98,13 @@ bulk_export = _bulk_flow(EXPORT, steps=WATCHED_EXPORT)
 bulk_sync = _bulk_flow(SYNC, steps=_STEPS, seen=circumstances)
 bulk_apply = _bulk_flow(APPLY, steps=_STEPS)
 bulk_undo = _bulk_flow(UNDO, step=watched_undo)
+
+
+def _state_of_apply(job: ApplyJob) -> State[Any]:
+    """Apply a plan within the present run; returns the state in which that ended."""
+    apply: Any = bulk_apply
+    state: State[Any] = apply(as_text(job), return_state=True)
+    return state
 
 
 def run_here(job: Job, progress: Progress) -> Report | Exported:

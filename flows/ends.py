@@ -9,7 +9,7 @@ from prefect import states
 from prefect.client.schemas.objects import State
 
 from flows.commands import OPERATORS
-from flows.registry import NEEDS_INPUT, Job
+from flows.registry import HELD, NEEDS_INPUT, Job
 from schemas.errors import AlreadyRunning, Cancelled, CmdbError, MappingError, UnknownType
 from schemas.jobs import ApplyJob, ExportJob
 from schemas.outcome_messages import counts_sentence, export_sentence
@@ -18,7 +18,7 @@ from schemas.reports import Exported, Outcome, Report, Status
 from tasks.prefect_tasks import message_of_error
 
 _NAMES = {
-    Outcome.HELD: "Held",
+    Outcome.HELD: HELD,
     Outcome.REJECTED: "Rejected",
     Outcome.DRIFTED: "Drifted",
     Outcome.SKIPPED: "Skipped",
@@ -39,6 +39,11 @@ class End:
     code: str | None = None
     exported: Exported | None = None
     report: Report | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the run awaits approval."""
+        return self.state.name == HELD
 
     @property
     def summary(self) -> str:

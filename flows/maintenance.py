@@ -43,8 +43,9 @@ from tasks.store.connection.session import Session, alone
 
 @flow(name=MAINTENANCE.name, persist_result=False)
 async def maintenance() -> None:
-    """End runs whose process died; remove runs, plans, uploads, exports and files of rejects that are past their time.
+    """End runs whose process died, and held runs that are decided about or expired; remove what is past its time.
 
+    Removed are runs, plans, uploads, exports and files of rejects.
     The automations that tell of late and crashed syncs are made what the schedules of today ask for.
     """
     log = get_run_logger()
@@ -52,6 +53,7 @@ async def maintenance() -> None:
         async with prefect() as client:
             for run in await Runs(client, url).reap(settings()):
                 log.info("ended run %s, whose process had died", run)
+            await Runs(client, url).settle_held()
             with alone(url, "register"):
                 await register(client)
             await _remove_own_runs(client)

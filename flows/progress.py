@@ -59,6 +59,7 @@ class Pulse:
     summary: str | None = None
     code: str | None = None
     exported: Exported | None = None
+    held: bool = False
     news: threading.Event = field(default_factory=threading.Event)
     _logged: int = 0
 
@@ -88,13 +89,15 @@ class Pulse:
         summary: str | None = None,
         code: str | None = None,
         exported: Exported | None = None,
+        held: bool = False,
     ) -> None:
         """Take note of how the run ended: `message` is for the API, `summary` is what Prefect shows in its place.
 
-        The API also gives the `code` of an error, and what an export wrote.
+        The API also gives the `code` of an error, and what an export wrote. A run that is `held` has ended for the API,
+        whatever becomes of it in Prefect.
         """
         self.ended, self.message, self.summary = status, message, summary
-        self.code, self.exported = code, exported
+        self.code, self.exported, self.held = code, exported, held
 
     def _log_tenth(self) -> None:
         step = self.processed * 10 // self.total if self.total else self.processed.bit_length()
@@ -118,6 +121,7 @@ class Pulse:
             "updatedAt": datetime.now(UTC).isoformat(),
             "message": self.message,
             "code": self.code,
+            **({"held": True} if self.held else {}),
             **({"exported": asdict(self.exported) | {"path": self.exported.path.name}} if self.exported else {}),
         }
 

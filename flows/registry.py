@@ -20,6 +20,9 @@ Job = ImportJob | SyncJob | ApplyJob | ExportJob | UndoJob
 NEEDS_INPUT = "Needs input"
 """The name of the completed state of a preview that can't be made until a type or columns are chosen."""
 
+HELD = "Held"
+"""The name of the state of a run that awaits approval."""
+
 FORMER_DEPLOYMENT = "api"
 """The deployment of each bulk flow in earlier releases."""
 

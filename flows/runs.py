@@ -25,6 +25,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterExpectedStartTime,
     FlowRunFilterIdempotencyKey,
     FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
@@ -33,10 +34,11 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
 from sqlalchemy import Connection
 
+from flows.approval import settle, survives
 from flows.fair_queues import queue_of
 from flows.job_parameter import as_text
 from flows.progress import state_in
-from flows.registry import BULK, WRITING, BulkFlow, Job
+from flows.registry import BULK, HELD, SYNC, WRITING, BulkFlow, Job
 from flows.standing import OWNER_TAG, Standing, standing_of, standing_of_report, updated_at
 from schemas.errors import Unavailable
 from schemas.outcome_messages import sentence
@@ -56,6 +58,9 @@ _CANCEL_PATIENCE = 1.8
 
 _FREED_PATIENCE = 30
 """Seconds for which the lock of a run whose process was killed may be held."""
+
+_PAGE = 200
+_CRASHED = Crashed().name
 
 _SILENCE = timedelta(seconds=5)
 """How old the last published progress of a dead run is at least: a living run publishes it twice a second."""
@@ -249,6 +254,7 @@ class Runs:
         with _told():
             answer: OrchestrationResult[Any] = await self.client.set_flow_run_state(standing.run_id, Cancelling())
         if answer.state and answer.state.type is StateType.CANCELLED:  # it had not begun
+            await self._withdraw_approval(standing)
             return replace(standing, status="cancelled", phase=Phase.CANCELLED)
         for _ in range(int(_CANCEL_PATIENCE / 0.2)):
             await sleep(0.2)
@@ -258,6 +264,33 @@ class Runs:
             if found and found.ended:
                 return found
         return found or standing
+
+    async def _withdraw_approval(self, standing: Standing) -> None:
+        """Let others decide about the plan that a run was to apply which was cancelled before it began."""
+        plan = (standing.job or {}).get("plan") if standing.flow.writes else None
+        if plan:
+            await self.read(lambda connection: ledger.withdraw_approval(connection, UUID(plan), standing.run_id))
+
+    # Approving ------------------------------------------------------------------------------------------------------
+
+    async def settle(self, run_id: UUID) -> None:
+        """End the suspended run of a held sync, if somebody has decided about it, or its time is over."""
+        await run_sync(settle, run_id, self.url)
+
+    async def settle_held(self) -> None:
+        """End suspended runs that are decided about or expired; hold those again that crashed as they applied."""
+        held = FlowRunFilterState(name=FlowRunFilterStateName(any_=[HELD, _CRASHED]))
+        offset = 0
+        with _told():
+            while found := await self.client.read_flow_runs(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[SYNC.name])),
+                flow_run_filter=FlowRunFilter(state=held),
+                limit=_PAGE,
+                offset=offset,
+            ):
+                for run in found:
+                    await run_sync(settle if run.state_name == HELD else survives, run.id, self.url)
+                offset += len(found)
 
     # Ending what died ------------------------------------------------------------------------------------------------
 
@@ -312,6 +345,8 @@ class Runs:
             await sleep(0.2)
         await self.read(lambda connection: ledger.end_killed(connection, run_id, limit))
         with _told():
+            if await run_sync(survives, run_id, self.url):
+                return
             await self.client.set_flow_run_state(run_id, await self._crashed(run_id, limit), force=True)
 
     async def _is_running(self, run_id: UUID) -> bool:
@@ -337,6 +372,9 @@ class Runs:
         elif run.state_type is StateType.CANCELLING:
             new = Cancelled(message=STOPPED)
         else:
+            with _told():
+                if await run_sync(survives, run.id, self.url):
+                    return
             new = await self._crashed(run.id)
         with _told():
             await self.client.set_flow_run_state(run.id, new, force=True)

@@ -59,7 +59,7 @@ def standing_of(run: FlowRun, flow: BulkFlow, shown: dict[str, Any]) -> Standing
     state = run.state
     kind = state.type if state else StateType.SCHEDULED
     status = _STATUS.get(kind, "initializing")
-    if state and state.name == NEEDS_INPUT:
+    if (state and state.name == NEEDS_INPUT) or shown.get("held"):
         status = "failed"
     ended = status in ("completed", "failed", "cancelled")
     owner = next((tag.removeprefix(OWNER_TAG) for tag in run.tags if tag.startswith(OWNER_TAG)), None)
@@ -120,6 +120,8 @@ def _message(run: FlowRun, status: str, shown: dict[str, Any]) -> str | None:
     """
     if status not in ("failed", "cancelled") or run.state is None:
         return None
+    if shown.get("held"):
+        return shown.get("message")
     if run.state.type is StateType.FAILED:
         return shown.get("message") or _UNFORESEEN_ERROR
     if run.state.type is StateType.CRASHED:

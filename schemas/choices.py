@@ -58,6 +58,13 @@ class Drift(StrEnum):
     REBASE = "rebase"
 
 
+class Verdict(StrEnum):
+    """What was decided about the plan of a held sync."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
 class Unknown(StrEnum):
     """What is done about a source column that fits no field."""
 

@@ -247,9 +247,10 @@ class ApplyJob(Options):
         None, title="Hash", max_length=64, description="Hash of the plan; a plan with another hash is refused."
     )
     moved: Annotated[Drift, Option(Group.RUNNING)] = Field(
-        Drift.REFUSE,
-        title="Changed records",
-        description="What to do with records changed since the plan was made.",
+        Drift.REFUSE, title="Changed records", description="What to do with records changed since the plan was made."
+    )
+    reason: Annotated[str | None, Option(Group.RUNNING)] = Field(
+        None, title="Reason", max_length=1000, description="Why the plan is applied, for the ledger."
     )
     requested_by: Annotated[str | None, Internal("the caller's key or account")] = Field(
         None, max_length=255, description="The caller, for the ledger."

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from schemas.choices import Mode
+from schemas.choices import Mode, Verdict
 from schemas.issues import Issue, Severity
 from schemas.mapping import Mapping
 from schemas.phases import Phase
@@ -115,15 +115,47 @@ class PartReport:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """Who approved or rejected a plan, when and why; `run` is the run that applies an approved one.
+
+    A rejection is final. An approval is final once its run has applied the plan; where that run ends without, the plan
+    can be decided about again.
+    """
+
+    verdict: Verdict
+    by: str
+    at: datetime
+    reason: str | None = None
+    run: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The decision as people read it: who, and why."""
+        why = f": {self.reason.rstrip('.')}" if self.reason else ""
+        return f"{self.verdict.capitalize()} by {self.by}{why}."
+
+
+@dataclass(frozen=True)
 class FrozenPlan:
     """A frozen plan: what is staged, kept until `until`, and the hash by which it is known to be the same.
 
-    `applied` is the run that applied it, after which it is kept no longer.
+    `applied` is the run that applied it; once it is applied or rejected, it is kept no longer.
     """
 
     hash: str
     until: datetime | None
     applied: str | None = None
+    decision: Decision | None = None
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether somebody rejected it, so that it cannot be applied any more."""
+        return self.decision is not None and self.decision.verdict is Verdict.REJECTED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was neither applied nor rejected; it may have expired."""
+        return self.applied is None and not self.is_rejected
 
 
 @dataclass(frozen=True)

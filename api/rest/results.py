@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from api import json_output
 from api.rest.models import syncs
-from api.rest.models.plans import PlanDetail
+from api.rest.models.plans import PlanDecision, PlanDetail
 from api.rest.models.results import ImportSummary, Issue, Page, Part, PartSummary, RejectedRow, Result
 from api.rest.problems import Refused
 from api.rest.service import Service
@@ -104,8 +104,9 @@ def _links(request: Request, here: Service, report: Report) -> dict[str, str]:
         for ending in ("xlsx",) if report.parts and not report.mapping else ("csv", "xlsx"):
             address = request.url_for("download_rejected_rows", import_id=report.run_id, ending=ending)
             links[f"rejects{ending.capitalize()}"] = address.path
-    if report.plan and not report.plan.applied and not report.dry_run:
-        links["approve"] = request.url_for("approve_plan", import_id=report.run_id).path
+    if report.plan and report.plan.is_open and not report.dry_run:
+        for decide in ("approve", "reject"):
+            links[decide] = request.url_for(f"{decide}_plan", import_id=report.run_id).path
     return links
 
 
@@ -145,7 +146,8 @@ def _plan(report: Report) -> PlanDetail | None:
     if plan is None:
         return None
     applied = UUID(plan.applied) if plan.applied else None
-    return PlanDetail(plan_id=UUID(report.run_id), hash=plan.hash, until=plan.until, applied=applied)
+    decision = PlanDecision.model_validate(asdict(plan.decision)) if plan.decision else None
+    return PlanDetail(plan_id=UUID(report.run_id), hash=plan.hash, until=plan.until, applied=applied, decision=decision)
 
 
 def _part_summary(part: reports.PartReport) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from tasks.store import ledger
 from tasks.store.connection.engine import SERVER
 
 # What may differ between two runs of a sync without making another one of it.
-_SAME = {"dry_run", "keep_plan", "batch_size", "always", "notify", "overlap", "credentials", "moved", "hash"}
+_SAME = {"dry_run", "keep_plan", "batch_size", "always", "notify", "overlap", "credentials", "moved", "hash", "reason"}
 
 
 def fetch(run: RunContext, job: SyncJob) -> Fetched | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from schemas.choices import Drift
+from schemas.choices import Drift, Verdict
 from schemas.errors import Forbidden, PlanDrifted, UsageError
 from schemas.fetched import Unread
 from schemas.jobs import ApplyJob
-from schemas.reports import Counts
+from schemas.reports import Counts, Decision
 from schemas.resources import RESOURCES
 from tasks.runtime.context import RunContext, user
 from tasks.runtime.type_load import loads_of, part_reports
@@ -31,7 +32,9 @@ _EARLIER = {"why": "the plan was made by an earlier version, which did not keep 
 
 def staged_plan(run: RunContext, job: ApplyJob) -> tuple[StagedShard, ...]:
     """Return what is staged for a frozen plan; raises UsageError or PlanDrifted where it is no longer what it was."""
+    approval = Decision(Verdict.APPROVED, job.requested_by or user(), datetime.now(UTC), job.reason, str(run.run_id))
     with run.session.transaction() as connection:
+        ledger.approve(connection, job.plan, approval)
         kept = ledger.read_plan(connection, job.plan)
         if job.hash and job.hash != kept.plan["hash"]:
             raise UsageError(f"The plan of run {job.plan} is another one than the file's: plan again.", run=job.plan)

@@ -57,7 +57,10 @@ def test_a_plan_is_applied_once(system: System, client: httpx.Client, tmp_path: 
     path = write_csv(tmp_path / "vpcs.csv", [vpc(1), vpc(2), vpc(3, region="us-eest-1")])
     plan = preview(client, path)
     assert plan["planId"] == plan["result"]["importId"]
-    assert plan["result"]["plan"] == {name: plan[name] for name in ("planId", "hash", "until")} | {"applied": None}
+    assert plan["result"]["plan"] == {name: plan[name] for name in ("planId", "hash", "until")} | {
+        "applied": None,
+        "decision": None,
+    }
     path.unlink()
 
     assert apply(client, planId=plan["planId"], hash="0" * 64).json()["type"] == "urn:cmdb:problem:another-plan"

@@ -131,7 +131,7 @@ def test_the_runs_of_a_sync_in_prefect(system: System, client: httpx.Client, tmp
     write_csv(path, [vpc(n, name="new") for n in range(6)])
     found = shown(system, sync(client, path, name=name))
     assert found.run["name"] == f"sync {name} from {path}"
-    assert found.state[:2] == ("FAILED", "Held")
+    assert found.state[:2] == ("PAUSED", "Held")
     assert found.state[2].endswith("0 to create, 6 to update, 4 to retire, 0 rejected")
     assert found.artifacts["progress"]["data"] < 100
     key = f"sync-{key_part(name)}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, Response, expect
 from pydantic import SecretStr
 
@@ -14,7 +15,9 @@ from deployments.server import prefect_server
 from flows.sign_in import server_secret
 from schemas.settings import Settings
 from tasks.markdown import JOINER
+from tests.api.browsing import PICTURES
 from tests.api.facade import NOWHERE
+from tests.api.held import held_sync
 from tests.api.system import System, execute, follow, quiet_port
 from tests.conftest import temporary_home
 from tests.nginx import nginx
@@ -89,6 +92,31 @@ def test_a_run_and_its_report(system: System, browser: Browser, tmp_path: Path) 
             expect(cell).to_be_visible()
             assert f"'{VALUE}'" in cell.inner_text().replace(JOINER, "")
             assert page.locator("img, a[href*=evil], a[href*=script]").count() == 0
+
+
+def test_a_held_run_is_approved(
+    system: System, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """With three clicks: Resume, the name, Submit. The page then shows the run as completed, and who approved it."""
+    sql(system.url, "truncate vpc, subnet")
+    with system.client() as client:
+        held = held_sync(system, client, tmp_path)
+    with signed_in(browser, system.prefect, system.secret) as page:
+        page.goto(f"{system.prefect}/runs/flow-run/{held.run}")
+        page.get_by_role("button", name="Resume").click()
+        form = page.locator(".p-modal__card")
+        expect(form).to_contain_text("It would retire or delete 4 of 10 records")
+        for label in ("Decision", "Reason", "Records changed since the plan was made"):
+            expect(form.get_by_text(label)).to_be_visible()
+        form.locator("textarea").first.fill("Ada")
+        if request.config.getoption("--pictures"):
+            PICTURES.mkdir(exist_ok=True)
+            page.screenshot(path=PICTURES / "prefect-held.png")
+        form.get_by_role("button", name="Submit").click()
+        expect(page.get_by_text("Completed", exact=True).first).to_be_visible()
+        page.get_by_text("Details", exact=True).click()
+        expect(page.get_by_text("Approved by Ada (in Prefect). 0 created, 6 updated, 4 retired")).to_be_visible()
+    assert held.live() == 6
 
 
 def test_below_a_path(browser: Browser, database_url: str, home: Path) -> None:

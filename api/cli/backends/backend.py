@@ -42,6 +42,9 @@ class Backend(Protocol):
         With `applied`, `last` passes over dry runs and failed runs.
         """
 
+    def reject(self, run_id: UUID, reason: str) -> None:
+        """Reject the plan of a held sync; raises UsageError where the run does not await approval."""
+
     def report(self, run_id: UUID, *, issues: int) -> Report:
         """Return the report of a run with its first issues."""
 

@@ -19,11 +19,12 @@ from api.cli import wording
 from api.cli.watch import Watch
 from api.json_output import syncs_json
 from schemas.api_keys import SCOPES
+from schemas.choices import Verdict
 from schemas.errors import Unavailable, UsageError
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.model.resource import Resource
 from schemas.model.rule_listing import ListedRule, list_rules
-from schemas.reports import Exported, Report
+from schemas.reports import Decision, Exported, Report
 from schemas.settings import Settings
 from tasks.rules.load import load_rules
 from tasks.runtime.context import user
@@ -80,6 +81,23 @@ class Local:
         """Return the run that a reference names; raises UsageError."""
         with reading(self._settings) as connection:
             return ledger.find_run(connection, reference, applied=applied)
+
+    def reject(self, run_id: UUID, reason: str) -> None:
+        """Reject the plan of a held sync, and end its suspended run where a Prefect server answers."""
+        rejection = Decision(Verdict.REJECTED, user(), datetime.now(UTC), reason)
+        with writing(self._settings) as connection:
+            ledger.reject(connection, run_id, rejection)
+            _enter(connection, "rejection", str(run_id), reason=reason)
+        from flows.launch import hand_over_to_prefect
+
+        try:
+            hand_over_to_prefect(self._settings)
+        except Unavailable:
+            return
+        from flows.approval import settle  # Prefect takes a second to import, and reads its settings as it does
+
+        with database(self._settings) as url:
+            settle(run_id, url)
 
     def report(self, run_id: UUID, *, issues: int) -> Report:
         """Return the report of a run."""

@@ -56,6 +56,10 @@ class Remote:
         """Return the run that a reference names, among those that the key may see; raises UsageError."""
         return UUID(self._report(reference, issues=0, applied=applied)["runId"])
 
+    def reject(self, run_id: UUID, reason: str) -> None:
+        """Reject the plan of a held sync."""
+        self._client.post(f"/api/import/{run_id}/reject", {"reason": reason})
+
     def report(self, run_id: UUID, *, issues: int) -> Report:
         """Return the report of a run."""
         return report_from_json(self._report(str(run_id), issues=issues))

@@ -42,6 +42,11 @@ INDEX: dict[str, Listed] = {
         "Syncs",
         "Approve a sync that a guard holds: its plan is applied exactly.",
     ),
+    "reject": Listed(
+        "syncs",
+        "Syncs",
+        "Reject a sync that a guard holds: its plan cannot be applied any more.",
+    ),
     "sync": Listed(
         "syncs",
         "Syncs",

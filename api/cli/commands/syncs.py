@@ -1,4 +1,4 @@
-"""The commands `cmdb sync`, `syncs` and `approve`."""
+"""The commands `cmdb sync`, `syncs`, `approve` and `reject`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ commands = typer.Typer()
 def approve(run: RunArgument, json: Json = False, **given: Any) -> None:
     """Approve a sync that a guard holds: its plan is applied exactly."""
     run_job(job_from(ApplyJob, given, plan=backend().find_run(run)), json)
+
+
+@commands.command(
+    epilog="Example: cmdb reject 3f2a9c1e --reason 'Wrong account'\n\n" + EXIT_CODES, rich_help_panel=SYNCS
+)
+def reject(
+    run: RunArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why nothing is to be changed, for the ledger.")],
+) -> None:
+    """Reject a sync that a guard holds: its plan cannot be applied any more."""
+    used = backend()
+    found = used.find_run(run)
+    used.reject(found, reason)
+    out.print(f"Rejected run {found}; nothing was changed.", markup=False)
 
 
 @commands.command(

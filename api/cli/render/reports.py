@@ -88,6 +88,8 @@ def _parts(report: Report) -> Iterable[RenderableType]:
         yield rules_table(report)
     if report.issues:
         yield issues_table(report.issues)
+    if report.plan and report.plan.decision:
+        yield Text(report.plan.decision.sentence)
     if _is_planned(report):
         yield planned_diff(report.changes, report.counts)
 
@@ -176,8 +178,9 @@ def next_steps(report: Report) -> list[str]:
         steps.append(
             f"cmdb rejects {short} -o rejects.xlsx   the rejected rows, their wrong cells marked, to fix and import"
         )
-    if report.plan and not report.plan.applied:
+    if report.plan and report.plan.is_open:
         steps.append(f"cmdb {'apply' if report.dry_run else 'approve'} {short}   does exactly this")
+        steps += [] if report.dry_run else [f"cmdb reject {short} --reason WHY   leaves everything as it is"]
     elif report.dry_run and change_count(report.counts) and is_repeatable(report.source):
         verb = "sync" if report.sync else "import"
         steps.append(f"cmdb {verb} {report.source}   does it")

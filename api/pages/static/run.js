@@ -3,7 +3,7 @@
 import { go, to } from "./address.js";
 import { ENDED, Problem, ask, follow, type } from "./api.js";
 import { announce, fill, h } from "./dom.js";
-import { choice, countsBar, download, duration, isApproved, isHeld, isKept, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
+import { choice, countsBar, download, duration, isApproved, isHeld, isKept, isRejected, note, number, paged, problemNote, several, shown, state, table, time } from "./widgets.js";
 
 /**
  * Show a run's progress until it ends, then call `ended`.
@@ -90,7 +90,7 @@ async function fieldTitles(result) {
 }
 
 /** Whether a result tells what would happen: of a preview, and of a sync that waits for a yes. */
-const isPlan = (result) => result.dryRun || isHeld(result) || isApproved(result);
+const isPlan = (result) => result.dryRun || isHeld(result) || isApproved(result) || isRejected(result.plan);
 
 function plan(result) {
   const { counts, repeats, undoes, applies } = result;
@@ -314,17 +314,30 @@ function once(text, kind, wrong, act) {
   return button;
 }
 
-/** A sync that was held back: say yes to exactly what it would do. */
-function approval(result, where) {
+/** Who decided about a plan, and why. */
+const decided = ({ verdict, by, reason }) => `${verdict === "rejected" ? "Rejected" : "Approved"} by ${by}${reason ? `: ${reason.replace(/\.$/, "")}` : ""}.`;
+
+/** A sync that was held back: approve exactly what it would do, or reject it. */
+function approval(result, where, again) {
   const { plan: kept, counts } = result;
-  if (isApproved(result)) return note("good", "It was approved: ", h("a", { href: `#/history/${kept.applied}` }, "see the run that did it"), ".");
+  if (isRejected(kept)) return note("warn", decided(kept.decision), " Nothing was changed.");
+  if (isApproved(result)) return note("good", kept.decision ? `${decided(kept.decision)} ` : "It was approved: ", h("a", { href: `#/history/${kept.applied}` }, "see the run that did it"), ".");
   if (!isHeld(result)) return null;
   const wrong = h("div", { "aria-live": "polite" });
+  const reason = h("input", { id: "reason", maxlength: 1000, autocomplete: "off" });
+  const why = () => (reason.value.trim() ? { reason: reason.value.trim() } : {});
+  const reject = async () => {
+    if (!reason.value.trim()) throw new Error("Give a reason to reject it.");
+    await ask(`/api/import/${result.importId}/reject`, { method: "POST", body: why() });
+    again();
+  };
   const all = counts.create + counts.update + counts.delete + counts.retire;
   return h("section", { class: "card" }, h("h2", null, "Approve"),
     h("p", null, `Nothing is changed yet. Look through what it would do; saying yes does exactly that. It waits until ${time(kept.until)}.`),
-    wrong,
-    h("p", { class: "row" }, once(`Approve ${several(all, "change")}`, "primary", wrong, () => apply(result.importId, { hash: kept.hash }, where))));
+    h("label", { for: "reason" }, "Reason (needed to reject)"), reason, wrong,
+    h("p", { class: "row" },
+      once(`Approve ${several(all, "change")}`, "primary", wrong, () => apply(result.importId, { hash: kept.hash, ...why() }, where)),
+      once("Reject", "", wrong, reject)));
 }
 
 /** A plan that was refused, as records were changed since: what may be done about them. */
@@ -363,7 +376,7 @@ export async function runView({ path, query }, signal, again, before) {
   try {
     const result = await ask(`api/import/result/${id}?limit=0`, { signal });
     return h("div", null, before("Result"), h("h1", null, headline(result)), h("p", { class: "lead" }, result.source),
-      outcome(result), approval(result, where), await refusal(result, where, query, signal), await report(result, signal), undo(result), facts(result), next);
+      outcome(result), approval(result, where, again), await refusal(result, where, query, signal), await report(result, signal), undo(result), facts(result), next);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 409) throw error;
     return h("div", null, before("Result"), h("h1", null, `Import ${progress.status}`), note("warn", error.message), next);
@@ -375,6 +388,7 @@ function headline(result) {
   const what = sync ? "Sync" : "Import";
   if (isHeld(result)) return "This sync awaits approval";
   if (isApproved(result)) return "This sync was approved";
+  if (isRejected(result.plan)) return "This sync was rejected";
   if (undoes && status === "completed" && !dryRun) return "Undone";
   if (dryRun) return "Preview: nothing was changed";
   if (status === "completed") return `${sync ? "Synced" : "Imported"}${counts.rejected ? ", with rows left out" : ""}`;
@@ -388,7 +402,7 @@ function outcome(result) {
   const { status, outcome: end, message, dryRun } = result;
   if (status === "completed") return message && note("", message);
   if (isHeld(result)) return note("warn", message);
-  if (isApproved(result)) return null;
+  if (isApproved(result) || isRejected(result.plan)) return null;
   const kept = dryRun || (message && SAYS_SO.includes(end)) ? "" : " Nothing was changed.";
   return note(status === "failed" ? "bad" : "warn", message || "The run was stopped.", kept);
 }

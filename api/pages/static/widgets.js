@@ -183,12 +183,16 @@ export const download = (href, text, primary) => h("a", { class: `button ${prima
 export function state({ status, outcome, dryRun, plan }) {
   if (isHeld({ status, dryRun, plan })) return h("span", { class: "state warning" }, "awaiting approval");
   if (isApproved({ status, dryRun, plan })) return h("span", { class: "state completed" }, "approved");
+  if (isRejected(plan)) return h("span", { class: "state cancelled" }, "rejected");
   const word = outcome === "crashed" ? outcome : status;
   return h("span", { class: `state ${status}` }, dryRun ? `${word} (preview)` : word);
 }
 
 /** Whether a plan may still be applied. */
-export const isKept = (plan) => Boolean(plan && !plan.applied && plan.until && new Date(plan.until) > new Date());
+export const isKept = (plan) => Boolean(plan && !plan.applied && !isRejected(plan) && plan.until && new Date(plan.until) > new Date());
+
+/** Whether somebody rejected a plan. */
+export const isRejected = (plan) => plan?.decision?.verdict === "rejected";
 
 /** Whether a run is a sync that was held back, and did what it would once it was approved. */
 export const isApproved = ({ status, dryRun, plan }) => status === "failed" && !dryRun && Boolean(plan?.applied);

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.rest.models.base import Model
+from api.rest.models.base import Model, RequestModel
 from api.rest.models.job_request import JobRequest, derived
+from schemas.choices import Verdict
 from schemas.jobs import ApplyJob
 
 
@@ -30,10 +31,29 @@ class PlanRequest(ApproveRequest):
     plan_id: UUID = Field(description="The id of the plan of a preview, in place of a file.")
 
 
+class RejectRequest(RequestModel):
+    """Why the plan of a held sync is rejected."""
+
+    reason: str = Field(
+        min_length=1, max_length=1000, description="Why nothing is to be changed.", examples=["Wrong account."]
+    )
+
+
+class PlanDecision(Model):
+    """Who approved or rejected a plan. A plan whose approval was not applied can be decided about again."""
+
+    verdict: Verdict
+    by: str = Field(description="The key, account or person.")
+    at: datetime
+    reason: str | None = None
+    run: UUID | None = Field(None, description="The import that applies the approved plan.")
+
+
 class PlanDetail(Model):
     """A frozen plan: what was staged for it is kept, so that exactly it can be applied."""
 
     plan_id: UUID = Field(description="The run that made it.")
     hash: str = Field(description="By which it is known to be the same.")
-    until: datetime | None = Field(None, description="Until when it is kept; none once it is applied.")
+    until: datetime | None = Field(None, description="Until when it is kept; none once it is applied or rejected.")
     applied: UUID | None = Field(None, description="The import that applied it.")
+    decision: PlanDecision | None = Field(None, description="Who approved or rejected it, when and why.")

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from api.rest.models.base import Model
-from api.rest.models.plans import PlanDetail
+from api.rest.models.plans import PlanDecision, PlanDetail
 from schemas.choices import Mode
 from schemas.reports import Outcome, Status
 
@@ -23,6 +23,7 @@ class KeptPlan(Model):
     hash: str
     until: datetime | None = Field(description=PlanDetail.model_fields["until"].description)
     applied: UUID | None = Field(description=PlanDetail.model_fields["applied"].description)
+    decision: PlanDecision | None = Field(None, description=PlanDetail.model_fields["decision"].description)
 
 
 class RunReport(Model):

@@ -1,7 +1,8 @@
-"""Frozen plans over HTTP: what a preview said is done, and a sync that was held back is approved."""
+"""Frozen plans over HTTP: what a preview said is done, and a sync that was held back is approved or rejected."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,16 +11,18 @@ from prefect.client.schemas.objects import FlowRun
 from sqlalchemy import Connection
 
 from api.rest.accepted import IdempotencyKey, accepted, check_same
-from api.rest.models.plans import ApproveRequest
+from api.rest.models.plans import ApproveRequest, PlanDecision, RejectRequest
 from api.rest.models.runs import Accepted
 from api.rest.problems import Refused, responses
 from api.rest.security.access import Caller, Importer
 from api.rest.security.access_log import note
 from api.rest.service import CurrentService, Service
 from flows.registry import APPLY, IMPORT
+from schemas.choices import Verdict
+from schemas.errors import UsageError
 from schemas.jobs import ApplyJob
 from schemas.permissions import Action
-from schemas.reports import FrozenPlan
+from schemas.reports import Decision, FrozenPlan
 from tasks.steps.restore_plan import FOUR_EYES
 from tasks.store import ledger
 
@@ -56,10 +59,47 @@ async def applied(request: Request, service: Service, job: ApplyJob, caller: Cal
     run = await service.runs.asked_before(APPLY, caller.name, key)
     if run is None:
         _check(await service.read(lambda connection: _plan(connection, job.plan)), job)
+        await _check_undecided(service, job.plan)
         run = await service.start(job, caller.name, key)
         note(request, run=str(run.id))
+        approval = Decision(Verdict.APPROVED, caller.name, datetime.now(UTC), job.reason, str(run.id))
+        await service.read(lambda connection: ledger.approve(connection, job.plan, approval))
     check_same(run, job)
     return run
+
+
+async def _check_undecided(service: Service, plan: UUID) -> None:
+    """Refuse to decide about a plan whose approval holds; one whose run was cancelled before it began does not."""
+    holding = await service.read(lambda connection: ledger.holding_decision(connection, plan))
+    if holding is None or holding.run is None:
+        return
+    applying = UUID(holding.run)
+    standing = await service.runs.standing(applying, APPLY)
+    if standing is not None and not standing.ended:
+        raise Refused(409, f"{holding.sentence} The import {applying} applies it.", "plan-approved")
+    await service.read(lambda connection: ledger.withdraw_approval(connection, plan, applying))
+
+
+@router.post("/import/{import_id}/reject", responses=responses(404, 409, 410))
+async def reject_plan(
+    request: Request, import_id: UUID, service: CurrentService, caller: Importer, asked: RejectRequest
+) -> PlanDecision:
+    """Reject the plan of a held sync: it cannot be applied any more."""
+    standing = await service.visible(import_id, IMPORT, caller, approving=True)
+    note(request, import_id, reason=asked.reason)
+    caller.check(Action.APPROVE, await service.types_of(import_id))
+    plan = await service.read(lambda connection: _plan(connection, import_id))
+    _check(plan, ApplyJob(plan=import_id))
+    if (standing.job or {}).get("dry_run"):
+        raise Refused(409, "A preview does not await approval: it expires by itself.", "not-held")
+    await _check_undecided(service, import_id)
+    rejection = Decision(Verdict.REJECTED, caller.name, datetime.now(UTC), asked.reason)
+    try:
+        await service.read(lambda connection: ledger.reject(connection, import_id, rejection))
+    except UsageError as error:  # somebody else was quicker
+        raise Refused(409, str(error), "plan-decided") from error
+    await service.runs.settle(import_id)
+    return PlanDecision.model_validate(asdict(rejection))
 
 
 def _plan(connection: Connection, run_id: UUID) -> FrozenPlan | None:
@@ -72,6 +112,8 @@ def _check(plan: FrozenPlan | None, job: ApplyJob) -> None:
         raise Refused(404, "This run has no plan: only a preview has one, and a sync that is held back.", "no-plan")
     if plan.applied:
         raise Refused(409, f"This plan was applied before, by the import {plan.applied}.", "plan-applied")
+    if plan.decision and plan.is_rejected:
+        raise Refused(409, f"This plan cannot be applied. {plan.decision.sentence}", "plan-rejected")
     if plan.until is None or plan.until < datetime.now(UTC):
         raise Refused(410, "This plan is kept no longer: make a new one.", "plan-expired")
     if job.hash and job.hash != plan.hash:

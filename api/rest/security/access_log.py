@@ -37,6 +37,7 @@ AUDITED = {
     "preview_import": "preview",
     "execute_import": "import",
     "approve_plan": "approval",
+    "reject_plan": "rejection",
     "cancel_import": "cancel",
     "undo_import": "undo",
     "start_sync": "sync",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks.store.ledger.codec import change_from_json, change_to_json, mapping_from_json, mapping_to_json, parts_to_json
+from tasks.store.ledger.decisions import approve, holding_decision, reject, withdraw_approval
 from tasks.store.ledger.issues import add_issues, count_issues, forget_issues, limit_issues, plan_run, read_issues
 from tasks.store.ledger.liveness import is_dead
 from tasks.store.ledger.mappings import mappings_of
@@ -46,6 +47,7 @@ __all__ = [
     "SyncState",
     "add_issues",
     "add_rejected_rows",
+    "approve",
     "change_from_json",
     "change_to_json",
     "close_run",
@@ -67,6 +69,7 @@ __all__ = [
     "forget_rejected_rows",
     "has_plan",
     "hold_run",
+    "holding_decision",
     "is_completed",
     "is_dead",
     "is_kept",
@@ -87,6 +90,7 @@ __all__ = [
     "read_plan",
     "read_report",
     "reap",
+    "reject",
     "rejected_columns",
     "rejected_numbers",
     "rejected_page",
@@ -95,4 +99,5 @@ __all__ = [
     "status_of",
     "types_of",
     "undone_by",
+    "withdraw_approval",
 ]

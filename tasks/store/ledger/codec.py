@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 
-from schemas.choices import Mode
+from schemas.choices import Mode, Verdict
 from schemas.issues import Issue, Severity
 from schemas.mapping import Join, Mapping, Match, Measure
 from schemas.ordering import in_declared_order, in_order
 from schemas.outcome_messages import sentence
-from schemas.reports import Change, Counts, FrozenPlan, Outcome, PartReport, Report, RuleCount, Status
+from schemas.reports import Change, Counts, Decision, FrozenPlan, Outcome, PartReport, Report, RuleCount, Status
 from schemas.sources import Origin, Sheet
 
 
@@ -121,10 +122,27 @@ def report_from_row(row: Row[Any], dead: Collection[UUID], issues: tuple[Issue, 
         undoes=str(row.undoes) if row.undoes else None,
         applies=str(row.applies) if row.applies else None,
         parts=parts,
-        plan=FrozenPlan(row.plan["hash"], row.plan_until, row.plan.get("applied")) if row.plan else None,
+        plan=_plan_from_row(row) if row.plan else None,
         sync=row.sync,
         version=row.source_version,
     )
+
+
+def _plan_from_row(row: Row[Any]) -> FrozenPlan:
+    decision = decision_from_json(row.plan.get("decision"))
+    return FrozenPlan(row.plan["hash"], row.plan_until, row.plan.get("applied"), decision)
+
+
+def decision_to_json(decision: Decision) -> dict[str, Any]:
+    """Return a decision as the ledger keeps it."""
+    return asdict(decision) | {"at": decision.at.isoformat()}
+
+
+def decision_from_json(data: dict[str, Any] | None) -> Decision | None:
+    """Return a decision that the ledger keeps; None for none."""
+    if data is None:
+        return None
+    return Decision(**data | {"verdict": Verdict(data["verdict"]), "at": datetime.fromisoformat(data["at"])})
 
 
 def _counts_from_row(row: Row[Any]) -> Counts:

@@ -11,12 +11,12 @@ from sqlalchemy import Connection, cast, func, literal, null, select, update
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects import postgresql
 
-from schemas.choices import Mode
+from schemas.choices import Mode, Verdict
 from schemas.errors import UsageError
 from schemas.issues import Issue
 from schemas.model.tables import IMPORT_RUN
 from schemas.remedies import Action, action
-from tasks.store.ledger.codec import issue_from_row
+from tasks.store.ledger.codec import decision_from_json, issue_from_row
 from tasks.store.ledger.retention import no_such_run
 
 
@@ -55,7 +55,7 @@ class KeptPlan:
 
 
 def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
-    """Return the frozen plan of a run; raises UsageError if it has none, or if it was applied or has expired."""
+    """Return the frozen plan of a run; raises UsageError for none, or one that was applied, rejected or expired."""
     run = connection.execute(select(IMPORT_RUN).where(IMPORT_RUN.c.run_id == run_id)).one_or_none()
     if run is None:
         raise no_such_run(connection, f"Unknown run {run_id}")
@@ -67,6 +67,9 @@ def read_plan(connection: Connection, run_id: UUID) -> KeptPlan:
             run=run_id,
             by=run.plan["applied"],
         )
+    decision = decision_from_json(run.plan.get("decision"))
+    if decision and decision.verdict is Verdict.REJECTED:
+        raise UsageError(f"The plan of run {run_id} cannot be applied. {decision.sentence}", run=run_id)
     if not is_kept(connection, run_id):
         raise UsageError(
             f"The plan of run {run_id} was kept until {run.plan_until:%Y-%m-%d %H:%M %Z}: plan again.",
