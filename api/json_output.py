@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from schemas.errors import CmdbError
-from schemas.filters import Op
 from schemas.issues import Issue
+from schemas.job_options.filters import Op
+from schemas.language.remedies import Remedy, Wording, worded
 from schemas.mapping import Mapping
 from schemas.model.resource import Resource
-from schemas.remedies import Remedy, Wording, worded
 from schemas.reports import Change, Exported, PartReport, Report
 from schemas.sources import Sheet
 from tasks.store.access.definitions import Definition

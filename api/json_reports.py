@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.choices import Mode, Verdict
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Mode, Verdict
 from schemas.mapping import Join, Mapping, Match, Measure
 from schemas.reports import (
     Change,

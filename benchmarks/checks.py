@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import polars as pl
 
-from schemas.choices import Empty, Mode
+from schemas.job_options.choices import Empty, Mode
 from schemas.mapping import Mapping
 from schemas.resources import RESOURCES
 from schemas.sources import ROW

@@ -17,14 +17,14 @@ from typing import Any
 from uuid import UUID
 
 from flows import pipelines
-from schemas.choices import Drift, Empty, Missing, Mode, OnError, Overlap, Stale, Unknown
 from schemas.custom import Rule, rule
 from schemas.errors import CmdbError, MappingError, RunFailed, SourceError, Unavailable, UnknownType, UsageError
-from schemas.filters import Filter, parse
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Drift, Empty, Missing, Mode, OnError, Overlap, Stale, Unknown
+from schemas.job_options.filters import Filter, parse
+from schemas.job_options.read_options import ReadOptions, SheetOptions
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob, WriteOptions
-from schemas.read_options import ReadOptions, SheetOptions
-from schemas.remedies import NEUTRAL
+from schemas.language.remedies import NEUTRAL
 from schemas.reports import Change, Counts, Exported, Outcome, Progress, Report, Status, silent
 from schemas.resources import resource
 from schemas.settings import Settings

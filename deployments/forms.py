@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from flows.registry import SYNC, BulkFlow, FlowSpec
-from schemas.options import Group, internal, nested_model, option_of
+from schemas.job_options.options import Group, internal, nested_model, option_of
 from tasks.security.source_block import CmdbSource
 
 _FIRST = ("url", "path", "resource_type", "types", "resource_types", "all_types", "name", "plan", "run")

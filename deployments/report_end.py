@@ -10,7 +10,7 @@ import asyncio
 import sys
 from uuid import UUID
 
-from flows.runs import Runs, prefect
+from flows.server.runs import Runs, prefect
 from schemas.settings import prefect_variables, settings
 from tasks.store.connection.database import database
 

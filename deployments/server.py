@@ -16,7 +16,7 @@ from deployments.environment import of_prefect_server
 from deployments.prefect_database import prefect_database
 from deployments.process import Part
 from flows.launch import answers
-from flows.sign_in import SERVER, server_secret
+from flows.server.sign_in import SERVER, server_secret
 from schemas.settings import Settings
 from tasks.store.connection.database import address
 

@@ -9,7 +9,7 @@ import httpx
 from deployments.environment import of_api, of_runs
 from deployments.process import Part, Say, end_with_parent, run
 from deployments.server import api_address, page_address, server_part
-from flows.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret
+from flows.server.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret
 from schemas.errors import UsageError
 from schemas.settings import Settings, prefect_variables
 from tasks.store.connection.database import database

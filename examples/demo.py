@@ -15,7 +15,7 @@ from rich.rule import Rule
 from rich.table import Table
 
 from deployments.server import prefect_server
-from flows.sign_in import sign_in
+from flows.server.sign_in import sign_in
 from schemas.settings import Settings
 from tasks.store.connection.database import database
 

@@ -29,12 +29,12 @@ from sqlalchemy import Connection
 
 from flows.commands import OPERATORS
 from flows.registry import HELD
-from flows.standing import OWNER_TAG
-from schemas.choices import Drift, Verdict
+from flows.server.standing import OWNER_TAG
 from schemas.errors import CmdbError, Forbidden, UsageError
+from schemas.job_options.choices import Drift, Verdict
 from schemas.jobs import ApplyJob
-from schemas.outcome_messages import counts_sentence
-from schemas.remedies import worded
+from schemas.language.outcome_messages import counts_sentence
+from schemas.language.remedies import worded
 from schemas.reports import Decision, Outcome
 from schemas.settings import settings
 from tasks.markdown import escaped

@@ -15,14 +15,14 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import deployment, flow_run
 
 from flows.approval import can_be_held, hold, is_resumed, resume, settle
-from flows.artifacts import publish_export, publish_failure, publish_report
-from flows.ends import End, end_of_error, end_of_result
-from flows.events import with_events
 from flows.job_parameter import AS_TEXT_TOO, as_text
-from flows.lineage import with_lineage
-from flows.progress import LISTENER, published
+from flows.monitoring.artifacts import publish_export, publish_failure, publish_report
+from flows.monitoring.ends import End, end_of_error, end_of_result
+from flows.monitoring.events import with_events
+from flows.monitoring.lineage import with_lineage
+from flows.monitoring.progress import LISTENER, published
+from flows.monitoring.run_log import log, quiet_prefect, report_lines, request_lines, with_log
 from flows.registry import APPLY, BULK, EXPORT, HELD, IMPORT, SYNC, UNDO, BulkFlow, Job
-from flows.run_log import log, quiet_prefect, report_lines, request_lines, with_log
 from flows.sync_watch import circumstances
 from schemas.errors import CmdbError, UsageError
 from schemas.jobs import ApplyJob, ExportJob, SyncJob

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.remedies import NEUTRAL, Action, OptionValue, Step, Wording
+from schemas.language.remedies import NEUTRAL, Action, OptionValue, Step, Wording
 
 _COMMANDS = {
     Action.APPROVE: "cmdb approve {}",

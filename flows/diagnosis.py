@@ -13,9 +13,9 @@ import httpx
 from sqlalchemy import Connection, func, select, text
 
 from flows.launch import answers
-from flows.sign_in import CLIENT, client_secret, credentials, secret_file, sign_in
+from flows.server.sign_in import CLIENT, client_secret, credentials, secret_file, sign_in
+from schemas.access.hosts import is_loopback
 from schemas.errors import CmdbError
-from schemas.hosts import is_loopback
 from schemas.model.tables import REVISION
 from schemas.settings import Settings, prefect_server
 from tasks.store.access import keys

@@ -10,7 +10,7 @@ from ssl import create_default_context
 from typing import overload
 
 from flows.registry import BULK, BulkFlow, Job
-from flows.sign_in import CLIENT, client_secret, credentials, secret_file, sign_in
+from flows.server.sign_in import CLIENT, client_secret, credentials, secret_file, sign_in
 from schemas.errors import CmdbError, Forbidden, Unavailable
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Exported, Progress, Report, Status

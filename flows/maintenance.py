@@ -28,9 +28,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from flows.artifacts import publish_report
+from flows.monitoring.artifacts import publish_report
 from flows.registry import MAINTENANCE, PURGE
-from flows.runs import Runs, prefect
+from flows.server.runs import Runs, prefect
 from flows.sync_watch import register
 from schemas.settings import Settings, settings
 from tasks.runtime.context import user

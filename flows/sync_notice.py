@@ -21,7 +21,7 @@ from flows.commands import OPERATORS
 from flows.registry import SYNC_NOTICE
 from flows.sync_watch import job_of, page_of
 from schemas.jobs import SyncJob
-from schemas.outcome_messages import sentence
+from schemas.language.outcome_messages import sentence
 from schemas.reports import Outcome, Report, Status
 from schemas.settings import settings
 from tasks.notifications.notifications import Circumstances, Event, tell

@@ -23,8 +23,8 @@ import polars as pl
 
 from schemas.errors import RuleFailed, UnknownType
 from schemas.issues import Severity
+from schemas.language.spelling import nearest
 from schemas.resources import RESOURCES, resource
-from schemas.spelling import nearest
 
 __all__ = ["NUMBER", "Rule", "rule"]
 

@@ -19,7 +19,7 @@
 
 Rejected rows are data (`schemas.issues.Issue`), never exceptions. A message is one sentence or two that say what to do
 next; it never holds a password or a stack trace. Where it proposes an option or an action, it has a marker of
-`schemas.remedies`, for which each front end has its own words.
+`schemas.language.remedies`, for which each front end has its own words.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from schemas.remedies import NEUTRAL, Remedy, remedy_of, worded
+from schemas.language.remedies import NEUTRAL, Remedy, remedy_of, worded
 
 if TYPE_CHECKING:
     from schemas.mapping import Mapping as ColumnMapping
@@ -101,7 +101,9 @@ def _json_value(value: object) -> object:
         return value
     if isinstance(value, Mapping):
         return _json_values(value)
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, set | frozenset):
+        return sorted((_json_value(inner) for inner in value), key=str)
+    if isinstance(value, list | tuple):
         return [_json_value(inner) for inner in value]
     return str(value)
 

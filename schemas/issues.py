@@ -8,7 +8,7 @@ from functools import cache
 
 import polars as pl
 
-from schemas.remedies import Remedy, Wording, remedy_of, worded
+from schemas.language.remedies import Remedy, Wording, remedy_of, worded
 
 LEFT_OUT = "left_out"
 """The rule of a notice that names what of a document is not read."""

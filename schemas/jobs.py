@@ -8,13 +8,13 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from schemas.choices import Drift, Empty, Missing, Mode, OnError, Overlap, Stale, Unknown
-from schemas.filters import Filter
+from schemas.access.permissions import Authority
 from schemas.formats import WRITTEN_NAMES
-from schemas.options import Group, Internal, Option
-from schemas.permissions import Authority
-from schemas.read_options import ReadOptions
-from schemas.texts import FilePath, Options, WrittenSeparator
+from schemas.job_options.choices import Drift, Empty, Missing, Mode, OnError, Overlap, Stale, Unknown
+from schemas.job_options.filters import Filter
+from schemas.job_options.options import Group, Internal, Option
+from schemas.job_options.read_options import ReadOptions
+from schemas.language.texts import FilePath, Options, WrittenSeparator
 
 
 def _threshold(text: str) -> str:

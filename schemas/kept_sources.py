@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas.job_options.options import declared_options
 from schemas.jobs import SyncJob
-from schemas.options import declared_options
 
 BLOCK = "block:"
 """What the URL of a sync begins with whose source is a block of Prefect."""

@@ -8,11 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from schemas.choices import Mode, Verdict
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Mode, Verdict
+from schemas.language.remedies import Remedy, Wording, remedy_of, worded
 from schemas.mapping import Mapping
 from schemas.phases import Phase
-from schemas.remedies import Remedy, Wording, remedy_of, worded
 from schemas.sources import Origin
 
 

@@ -19,9 +19,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
-from schemas.api_keys import ApiKey
+from schemas.access.api_keys import ApiKey
 from schemas.errors import UsageError
-from schemas.wording import validation_message
+from schemas.language.wording import validation_message
 
 _PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
 """A path that browsers and proxies leave as it is."""

@@ -15,7 +15,7 @@ from prefect.runtime import task_run
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from schemas.errors import CmdbError, Transient
-from schemas.outcome_messages import NO_MEMORY, sentence
+from schemas.language.outcome_messages import NO_MEMORY, sentence
 from schemas.reports import Outcome
 from tasks.steps import export, registry, undo
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from flows.sign_in import CLIENT, SERVER
+from flows.server.sign_in import CLIENT, SERVER
 from schemas.settings import OUTER_UMASK, settings
 from tasks.store.connection import roles
 from tasks.store.connection.embedded import server

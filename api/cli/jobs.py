@@ -14,12 +14,12 @@ from api.cli import completion
 from api.cli.local_time import utc_time
 from api.cli.terminal import comma_separated
 from schemas.errors import UsageError
-from schemas.filters import both, parse
+from schemas.job_options.filters import both, parse
+from schemas.job_options.options import Declared, declared_options
+from schemas.job_options.read_options import SheetOptions
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
-from schemas.options import Declared, declared_options
-from schemas.read_options import SheetOptions
+from schemas.language.wording import validation_message
 from schemas.resources import resource
-from schemas.wording import validation_message
 
 _OF_EXPORTS = "an option of exports"
 _OF_FILES = "an option of files"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from api.cli.jobs import flags
 from flows.commands import command
-from schemas.named_options import named_options
-from schemas.remedies import OptionValue, Step, Wording
+from schemas.job_options.named_options import named_options
+from schemas.language.remedies import OptionValue, Step, Wording
 
 
 class _CommandLine:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from schemas.choices import LABELS
-from schemas.named_options import named_options
-from schemas.remedies import Action, OptionValue, Step, Wording
+from schemas.job_options.choices import LABELS
+from schemas.job_options.named_options import named_options
+from schemas.language.remedies import Action, OptionValue, Step, Wording
 
 # Where the page has no field of an option's title.
 _PLACES = {

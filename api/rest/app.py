@@ -40,8 +40,8 @@ from api.rest.security.nul import NoNul
 from api.rest.service import Service
 from api.rest.wording import HEADER, Worded
 from deployments.definitions import POOL
-from flows.fair_queues import take_turns
-from flows.runs import Runs, prefect
+from flows.server.fair_queues import take_turns
+from flows.server.runs import Runs, prefect
 from schemas.errors import CmdbError
 from schemas.settings import Settings
 from tasks.store.connection.migrate import ensure_upgraded

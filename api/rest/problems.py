@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 
 from api.rest.wording import Remedy, remedy_in, say
 from schemas.errors import CmdbError, Forbidden, RunFailed, StorageFull, Transient, Unavailable, UnknownType, UsageError
-from schemas.wording import validation_message
+from schemas.language.wording import validation_message
 
 log = logging.getLogger("cmdb.api")
 

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.rest.models.runs import PROGRESS, Progress
 from flows.registry import BulkFlow
-from flows.runs import Runs
+from flows.server.runs import Runs
 from schemas.errors import CmdbError
 
 # Seconds between two looks at a run that is watched: it publishes twice a second.

@@ -17,7 +17,7 @@ from api.rest.models.results import ImportSummary, Issue, Page, Part, PartSummar
 from api.rest.problems import Refused
 from api.rest.service import Service
 from api.rest.wording import remedy_in
-from flows.standing import Standing
+from flows.server.standing import Standing
 from schemas import issues as report_issues
 from schemas import reports, sources
 from schemas.issues import Severity

@@ -18,9 +18,9 @@ from api.rest.progress import Watches
 from api.rest.security.access import Caller
 from api.rest.security.quotas import check_runs
 from flows.registry import BULK, BulkFlow, Job
-from flows.runs import Runs
-from flows.standing import Standing
-from schemas.permissions import Action
+from flows.server.runs import Runs
+from flows.server.standing import Standing
+from schemas.access.permissions import Action
 from schemas.settings import Settings
 from tasks.store import ledger
 

@@ -13,8 +13,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.pages.wording import PAGE
-from schemas.named_options import named_options
-from schemas.remedies import MARKERS, Action, OptionValue, Step, Wording, remedy_of, worded
+from schemas.job_options.named_options import named_options
+from schemas.language.remedies import MARKERS, Action, OptionValue, Step, Wording, remedy_of, worded
 
 HEADER = "Cmdb-Wording"
 """The header by which a caller chooses the wording of messages."""

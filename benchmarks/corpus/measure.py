@@ -12,8 +12,8 @@ from sqlalchemy import select, text
 from benchmarks.corpus.documents import Document, documents
 from benchmarks.corpus.tables import Table, tables
 from flows.pipelines import import_file
-from schemas.choices import Mode
 from schemas.errors import CmdbError
+from schemas.job_options.choices import Mode
 from schemas.jobs import ImportJob
 from schemas.model.tables import TABLES
 from schemas.resources import RESOURCES, resource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from schemas.spelling import snake_case
+from schemas.language.spelling import snake_case
 
 
 @dataclass(frozen=True)

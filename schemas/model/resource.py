@@ -16,13 +16,13 @@ import polars as pl
 from pandera.api.dataframe.model_components import FieldInfo
 from pandera.engines import polars_engine
 
+from schemas.language.spelling import plain, snake_case
 from schemas.model import citations
 from schemas.model import fields as f
 from schemas.model.documents import Document, Terraform
 from schemas.model.fields import SPEC, Spec
 from schemas.model.kinds.text import CODE
 from schemas.model.rules import DEAD_STATES, STATE, RecordRule, Reference, RowRule, SetRule
-from schemas.spelling import plain, snake_case
 
 NATURAL_KEY = "natural_key"
 """The column of a natural key that is more than one field."""

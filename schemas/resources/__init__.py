@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 
 from schemas.errors import UnknownType
+from schemas.language.spelling import nearest, plain
 from schemas.model.resource import Resource
 from schemas.model.rules import Reference
 from schemas.resources.asn import ASN
@@ -31,7 +32,6 @@ from schemas.resources.vpc_peering import VPC_PEERING
 from schemas.resources.vpn_connection import VPN_CONNECTION
 from schemas.resources.vpn_gateway import VPN_GATEWAY
 from schemas.resources.vrf import VRF
-from schemas.spelling import nearest, plain
 
 _ALL = (
     VPC,

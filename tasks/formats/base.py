@@ -12,10 +12,10 @@ import polars as pl
 from schemas.errors import SourceError
 from schemas.formats import FileFormat
 from schemas.issues import Issue, Severity
+from schemas.job_options.read_options import ReadOptions
 from schemas.jobs import WriteOptions
 from schemas.model.fields import Spec
 from schemas.model.resource import Resource
-from schemas.read_options import ReadOptions
 from schemas.sources import NOTE, ROW, Opened
 
 NOTHING = pl.LazyFrame(schema={ROW: pl.UInt32})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from schemas.errors import SourceError
 from schemas.issues import Issue, Severity
-from schemas.remedies import option
+from schemas.language.remedies import option
 from tasks.formats.base import Source
 
 _CHUNK = 8 << 20

@@ -14,11 +14,11 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.issues import Issue, Severity
-from schemas.remedies import option
+from schemas.language.remedies import option
+from schemas.language.spelling import plain
+from schemas.language.wording import some_of
 from schemas.resources import RESOURCES
 from schemas.sources import NOTE
-from schemas.spelling import plain
-from schemas.wording import some_of
 
 TOP = 50
 """A header is looked for in so many rows."""

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import polars as pl
 
-from schemas.choices import Mode, Unknown
 from schemas.errors import MappingError
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Mode, Unknown
+from schemas.language.remedies import option
+from schemas.language.spelling import nearest, plain
+from schemas.language.wording import some_of
 from schemas.mapping import Join, Mapping, Match, constant
 from schemas.model.resource import Resource
-from schemas.remedies import option
 from schemas.sources import NOTE, ROW, UNTOUCHED, Extracted
-from schemas.spelling import nearest, plain
-from schemas.wording import some_of
 from tasks.formats.base import ABSENT
 from tasks.mapping.lineage_columns import lineage_columns
 from tasks.mapping.match_names import duplicate_columns, match_by_name

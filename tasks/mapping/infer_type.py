@@ -11,15 +11,15 @@ from functools import cache
 import polars as pl
 
 from schemas.errors import UnknownType
+from schemas.language.remedies import option
+from schemas.language.spelling import plain
 from schemas.mapping import Match, Measure
 from schemas.model.kinds.addresses import BLOCK
 from schemas.model.kinds.kind import Read
 from schemas.model.resource import SOURCE_ID, Resource
 from schemas.model.tables import LINEAGE
-from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import EXAMPLE, NOTE, Extracted
-from schemas.spelling import plain
 from tasks.formats.header import names_fields
 from tasks.mapping.block_columns import MEASURES
 from tasks.mapping.column_samples import are_ids, filled, is_readable, resembles_field

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from schemas.language.spelling import plain
 from schemas.model.tables import LINEAGE
-from schemas.spelling import plain
 
 
 def _lineage_name(column: str) -> str | None:

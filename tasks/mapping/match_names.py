@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from schemas.language.remedies import option
+from schemas.language.spelling import misspelt, plain
 from schemas.mapping import Match
 from schemas.model.resource import Resource
-from schemas.remedies import option
-from schemas.spelling import misspelt, plain
 
 
 def duplicate_columns(matches: list[Match]) -> list[str]:

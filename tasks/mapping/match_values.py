@@ -6,10 +6,10 @@ from collections import Counter
 
 import polars as pl
 
+from schemas.language.spelling import plain
 from schemas.mapping import Join, Match
 from schemas.model.kinds.addresses import BLOCK
 from schemas.model.resource import Resource
-from schemas.spelling import plain
 from tasks.mapping.block_columns import MEASURES, STARTS
 from tasks.mapping.column_samples import filled, is_recognisable, resembles_field
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from schemas.choices import Unknown
 from schemas.errors import MappingError
+from schemas.job_options.choices import Unknown
+from schemas.language.spelling import nearest, plain
 from schemas.mapping import Mapping
 from schemas.model.resource import Resource
 from schemas.sources import Extracted
-from schemas.spelling import nearest, plain
 from tasks.mapping.lineage_columns import lineage_columns
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import polars as pl
 
-from schemas.choices import Mode
 from schemas.errors import MappingError
 from schemas.issues import ISSUE_SCHEMA, Issue, Severity
+from schemas.job_options.choices import Mode
 from schemas.mapping import Mapping, Match
 from schemas.model.resource import Resource
 from schemas.sources import ROW, Extracted

@@ -17,8 +17,8 @@ from uuid import UUID
 from schemas.errors import CmdbError
 from schemas.issues import NOT_WHOLE, Severity
 from schemas.jobs import SyncJob
-from schemas.outcome_messages import sentence
-from schemas.remedies import NEUTRAL, Action, ActionCall, Wording, worded
+from schemas.language.outcome_messages import sentence
+from schemas.language.remedies import NEUTRAL, Action, ActionCall, Wording, worded
 from schemas.reports import Outcome, Report, Status
 from tasks.notifications.webhook import post
 from tasks.runtime.lifecycle import outcome_after

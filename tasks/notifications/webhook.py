@@ -8,7 +8,7 @@ from functools import partial
 
 import orjson
 
-from schemas.secret import Secret
+from schemas.access.secret import Secret
 from schemas.settings import settings
 from tasks.backoff import PASSING, Retryable, retried
 

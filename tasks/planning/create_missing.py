@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 from schemas.errors import UsageError
 from schemas.issues import Issue, Severity
 from schemas.jobs import LoadOptions
+from schemas.language.spelling import near_misses, nearest_of
 from schemas.mapping import Mapping, Match
 from schemas.model.resource import Resource
 from schemas.model.rules import Reference
 from schemas.resources import RESOURCES, resource
 from schemas.sources import ROW, Extracted
-from schemas.spelling import near_misses, nearest_of
 from tasks.rules.evaluate import of_cells
 from tasks.runtime.context import RunContext
 from tasks.runtime.type_load import Loads, TypeLoad

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from schemas.choices import Drift, Missing, Mode
 from schemas.issues import NOT_WHOLE, Issue, Severity
-from schemas.wording import some_of
+from schemas.job_options.choices import Drift, Missing, Mode
+from schemas.language.wording import some_of
 from tasks.planning.create_missing import created_types
 from tasks.runtime.context import RunContext
 from tasks.runtime.type_load import AbsentRecords, Loads, TypeLoad

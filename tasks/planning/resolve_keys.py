@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Text, case, cast, func, insert, literal, null, select
 
-from schemas.choices import Drift
 from schemas.issues import Severity
+from schemas.job_options.choices import Drift
 from schemas.model.tables import IMPORT_ISSUE
 from tasks.planning.create_missing import Creating
 from tasks.runtime.context import RunContext

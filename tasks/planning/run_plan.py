@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from schemas.choices import Drift
 from schemas.issues import Issue, Severity, issues_frame
-from schemas.remedies import Action, action, option
+from schemas.job_options.choices import Drift
+from schemas.language.remedies import Action, action, option
 from schemas.reports import Change
 from schemas.resources import RESOURCES
 from tasks.planning.missing_records import incomplete, is_frozen, targets_of

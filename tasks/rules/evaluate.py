@@ -16,14 +16,14 @@ import polars as pl
 from polars.exceptions import PanicException
 from sqlalchemy import Connection
 
-from schemas.choices import Empty, Mode
 from schemas.custom import NUMBER, Rule
 from schemas.errors import RuleFailed
 from schemas.issues import ISSUE_SCHEMA, issues_frame
+from schemas.job_options.choices import Empty, Mode
+from schemas.language.remedies import option
 from schemas.mapping import Mapping
 from schemas.model.fields import Spec
 from schemas.model.resource import Resource
-from schemas.remedies import option
 from schemas.sources import ROW
 from tasks.store.checks.projected_rows import projected_rows
 from tasks.store.merge.target import Target

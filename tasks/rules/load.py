@@ -19,9 +19,9 @@ from schemas import custom
 from schemas.custom import Rule
 from schemas.errors import RuleFailed, UsageError
 from schemas.issues import Issue, Severity
+from schemas.language.spelling import nearest
 from schemas.model.resource import Resource
 from schemas.model.rule_listing import built_in
-from schemas.spelling import nearest
 
 GROUP = "cmdb.rules"
 """The group of entry points by which an installed package brings rules: a module, a rule or a list of rules."""

@@ -15,9 +15,9 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from schemas.choices import Drift
 from schemas.custom import Rule
 from schemas.errors import AlreadyRunning, CmdbError, PlanDrifted, StorageFull, TooManyErrors
+from schemas.job_options.choices import Drift
 from schemas.jobs import ApplyJob, ImportJob, LoadOptions, SyncJob
 from schemas.model.resource import Resource
 from schemas.reports import Outcome, Progress, Report, silent

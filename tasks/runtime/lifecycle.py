@@ -10,9 +10,9 @@ from typing import Any
 
 from polars.exceptions import PanicException
 
-from schemas.choices import Mode
 from schemas.errors import AlreadyRunning, Cancelled, CmdbError, PlanDrifted, TooManyErrors
-from schemas.outcome_messages import NO_MEMORY
+from schemas.job_options.choices import Mode
+from schemas.language.outcome_messages import NO_MEMORY
 from schemas.reports import Outcome
 from tasks.store import ledger
 from tasks.store.connection.session import Session

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from schemas.choices import Overlap
 from schemas.errors import AlreadyRunning
+from schemas.job_options.choices import Overlap
 from schemas.jobs import SyncJob
 from schemas.phases import Phase
 from tasks.runtime.context import RunContext

@@ -8,11 +8,11 @@ from functools import partial
 
 import polars as pl
 
+from schemas.language.spelling import plain
 from schemas.model.kinds.structured import json_without
 from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
 from schemas.sources import Extracted
-from schemas.spelling import plain
 
 
 def without_secrets(extracted: Extracted, resource: Resource) -> Extracted:

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
+from schemas.access.secret import Secret
 from schemas.errors import Unavailable, UsageError
 from schemas.kept_sources import block_named
-from schemas.secret import Secret
 from schemas.settings import SECRET_PREFIX, prefect_variables, secret_variable
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")

@@ -7,10 +7,10 @@ import re
 import traceback
 from dataclasses import replace
 
+from schemas.access.secret import Secret
 from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched, FetchedFile
-from schemas.secret import Secret
-from schemas.spelling import nearest
+from schemas.language.spelling import nearest
 from tasks.sources.base import Connector, FetchProgress, Request, no_progress, refuse_secrets
 from tasks.sources.fsspec_store import OBJECTS
 from tasks.sources.http import HTTP

@@ -16,10 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from schemas.errors import CmdbError, UsageError
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
+from schemas.language.spelling import plain
 from schemas.model.documents import Document
 from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
-from schemas.spelling import plain
 from tasks.atomic_write import atomic_path
 from tasks.formats.aws.document import without
 from tasks.sources.aws_client import aws_errors, client, meaning, session

@@ -10,8 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, ProfileNotFound
 
+from schemas.access.secret import Secret
 from schemas.errors import CmdbError, SourceError, Transient, UsageError
-from schemas.secret import Secret
 
 ATTEMPTS = 8
 """How often botocore tries before it gives up; it waits longer each time, up to 20 s, and heeds throttling."""

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from schemas.access.secret import Secret
 from schemas.errors import SourceError, UsageError
 from schemas.fetched import Fetched
+from schemas.language.spelling import nearest, plain
 from schemas.model.resource import Resource
-from schemas.secret import Secret
 from schemas.settings import Settings
-from schemas.spelling import nearest, plain
 
 
 class FetchProgress(Protocol):

@@ -10,9 +10,9 @@ import fsspec
 import orjson
 from fsspec.core import url_to_fs
 
+from schemas.access.secret import Secret
 from schemas.errors import CmdbError, SourceError, UsageError
 from schemas.fetched import Fetched
-from schemas.secret import Secret
 from tasks.sources.base import Connector, Request
 from tasks.sources.file_listing import Entry, copied, fetch_listed
 

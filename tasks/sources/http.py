@@ -14,9 +14,9 @@ from urllib.parse import unquote
 import httpx
 import orjson
 
+from schemas.access.secret import Secret
 from schemas.errors import SourceError, Transient, UsageError
 from schemas.fetched import Fetched, FetchedFile
-from schemas.secret import Secret
 from tasks.atomic_write import atomic_path
 from tasks.backoff import PASSING, Retryable, retried, retry_after_seconds
 from tasks.formats import FORMATS

@@ -14,9 +14,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from schemas.access.secret import Secret
 from schemas.errors import SourceError, Transient, UsageError
 from schemas.fetched import Fetched, FetchedFile
-from schemas.secret import Secret
 from tasks.sources.base import Connector, Request
 from tasks.sources.local import refuse_elsewhere
 from tasks.sources.output import Lines, free_path, lines

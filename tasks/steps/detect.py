@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import polars as pl
 
-from schemas.choices import OnError
 from schemas.errors import MappingError, SourceError, UnknownType
 from schemas.issues import LEFT_OUT, Issue, Severity
+from schemas.job_options.choices import OnError
 from schemas.jobs import ImportJob
+from schemas.language.spelling import plain
 from schemas.mapping import Mapping
 from schemas.model.resource import SOURCE_ID, Resource
 from schemas.resources import RESOURCES, find_resource
 from schemas.sources import ROW, UNTOUCHED, Extracted, Sheet
-from schemas.spelling import plain
 from tasks.formats.base import ABSENT
 from tasks.formats.excel.sheet_xml import SHEET_ROWS
 from tasks.formats.header import names_fields

@@ -21,7 +21,7 @@ from pandera.errors import SchemaErrors
 from sqlalchemy import FromClause
 
 from schemas.errors import UsageError
-from schemas.filters import Condition, Filter, Op, both
+from schemas.job_options.filters import Condition, Filter, Op, both
 from schemas.jobs import ExportJob
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE

@@ -9,18 +9,18 @@ from dataclasses import fields, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from schemas.choices import Mode
 from schemas.errors import SourceError, UsageError, about
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Mode
+from schemas.job_options.read_options import ReadOptions
 from schemas.jobs import ImportJob
+from schemas.language.remedies import option
+from schemas.language.spelling import plain
 from schemas.model.resource import Resource
-from schemas.read_options import ReadOptions
-from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.resources import resource as resource_named
 from schemas.settings import Settings
 from schemas.sources import Extracted, Opened
-from schemas.spelling import plain
 from tasks.formats import FORMATS, format_named
 from tasks.formats.about import described as described_by_itself
 from tasks.formats.base import Described, Format, Source

@@ -13,9 +13,9 @@ from schemas.errors import CmdbError, SourceError, UsageError, about
 from schemas.fetched import Fetched, FetchedFile, Unread
 from schemas.issues import Issue
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
+from schemas.language.remedies import option
 from schemas.model.resource import Resource
 from schemas.phases import Phase
-from schemas.remedies import option
 from schemas.resources import resource
 from schemas.sources import Extracted
 from tasks.formats.base import NOTHING, Described

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from schemas.errors import UsageError
 from schemas.jobs import SyncJob
 from schemas.kept_sources import BLOCK, block_named, sync_from
+from schemas.language.wording import validation_message
 from schemas.settings import prefect_variables
-from schemas.wording import validation_message
 
 
 def with_source(job: SyncJob) -> SyncJob:

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from schemas.choices import Drift
 from schemas.errors import PlanDrifted, RunFailed, TooManyErrors
 from schemas.issues import issues_frame
+from schemas.job_options.choices import Drift
+from schemas.language.remedies import option
 from schemas.phases import Phase
-from schemas.remedies import option
 from schemas.reports import Outcome, Status
 from schemas.sources import ROW
 from tasks.planning.create_missing import without_unreferred

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from schemas.choices import Empty, Missing, Mode
 from schemas.issues import Severity, issues_frame
+from schemas.job_options.choices import Empty, Missing, Mode
 from schemas.model.resource import Resource
 from schemas.model.tables import TABLES
 from schemas.reports import Counts, Outcome, PartReport, Report, silent

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from schemas.choices import Mode, Stale, Unknown
 from schemas.errors import Forbidden, MappingError
 from schemas.fetched import Fetched
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Mode, Stale, Unknown
 from schemas.jobs import ImportJob, LoadOptions, SyncJob
 from schemas.mapping import Mapping
 from schemas.model.resource import Resource

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from schemas.errors import UsageError
 from schemas.issues import Issue
-from schemas.remedies import NEUTRAL, Wording
+from schemas.language.remedies import NEUTRAL, Wording
 from schemas.resources import RESOURCES
 from schemas.sources import ABOUT_NOTE, NOTE
 from tasks.atomic_write import atomic_path

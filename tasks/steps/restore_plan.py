@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from schemas.choices import Drift, Verdict
 from schemas.errors import Forbidden, PlanDrifted, UsageError
 from schemas.fetched import Unread
+from schemas.job_options.choices import Drift, Verdict
 from schemas.jobs import ApplyJob
 from schemas.reports import Counts, Decision
 from schemas.resources import RESOURCES

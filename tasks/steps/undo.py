@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 from schemas.errors import UsageError
 from schemas.issues import Issue, Severity, issues_frame
 from schemas.jobs import UndoJob
+from schemas.language.remedies import option
 from schemas.model.resource import Resource
 from schemas.phases import Phase
-from schemas.remedies import option
 from schemas.reports import Change, Counts, Outcome, PartReport, Progress, Report, Status, silent
 from schemas.resources import RESOURCES
 from schemas.settings import Settings

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.choices import Mode
 from schemas.issues import Severity
+from schemas.job_options.choices import Mode
 from schemas.phases import Phase
 from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats import FORMATS

@@ -9,11 +9,11 @@ import polars as pl
 from pandera.errors import SchemaErrors
 
 from schemas.issues import Severity, issues_frame
+from schemas.language.spelling import nearest
 from schemas.mapping import Mapping
 from schemas.model.fields import Spec
 from schemas.model.resource import Resource
 from schemas.sources import ROW
-from schemas.spelling import nearest
 from tasks.formats.formula_guard import is_free
 from tasks.values.issue_frames import cell_issues
 

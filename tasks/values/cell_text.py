@@ -11,12 +11,12 @@ from functools import cache
 import polars as pl
 
 from schemas.issues import Severity
+from schemas.job_options.read_options import ReadOptions
+from schemas.language.remedies import option
 from schemas.mapping import Measure
 from schemas.model.kinds.kind import Kind, each
 from schemas.model.kinds.numbers import ASN, INTEGER, NUMBER
 from schemas.model.kinds.text import TEXT
-from schemas.read_options import ReadOptions
-from schemas.remedies import option
 
 EMPTY_WORDS = frozenset(("null", "noobject", "n/a", "#n/a", "none", "-", "–", "—"))
 """What stands for an empty cell, in lower case: of databases, Nautobot's exports, spreadsheets and AWS's console."""

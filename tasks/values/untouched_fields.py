@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from schemas.issues import ISSUE_SCHEMA, Severity, issues_frame
+from schemas.language.spelling import nearest
 from schemas.model.resource import Resource
 from schemas.model.tables import UNTOUCHED_FIELDS
 from schemas.sources import ROW, UNTOUCHED
-from schemas.spelling import nearest
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from functools import cached_property
 import pandera.polars as pa
 import polars as pl
 
-from schemas.choices import Empty, Mode
 from schemas.custom import Rule
 from schemas.issues import Severity, issues_frame
+from schemas.job_options.choices import Empty, Mode
+from schemas.job_options.read_options import ReadOptions
 from schemas.mapping import Mapping, Match
 from schemas.model.kinds.kind import Kind
 from schemas.model.kinds.text import TEXT
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE, RowRule
 from schemas.model.tables import SEEN_AT
-from schemas.read_options import ReadOptions
 from schemas.sources import EXAMPLE, NOTE, ROW, Extracted
 from tasks.formats.formula_guard import is_free, unguarded
 from tasks.rules.evaluate import broken_cells

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from api.cli.main import main
 from api.rest.security.guard import new_key
-from schemas.api_keys import ApiKey
+from schemas.access.api_keys import ApiKey
 from schemas.settings import settings
 from tests.api.browsing import WIDE, Look, look_at
 from tests.api.facade import Facade, Locked, served

@@ -18,7 +18,7 @@ from uuid import uuid4
 import httpx
 import psutil
 
-from flows.sign_in import credentials
+from flows.server.sign_in import credentials
 from tests.waiting import wait_until
 from tests.webhook import Hook
 

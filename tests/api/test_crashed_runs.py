@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from cmdb import Outcome
-from schemas.outcome_messages import sentence
+from schemas.language.outcome_messages import sentence
 from schemas.reports import Status
 from tasks.store import ledger
 from tasks.store.connection.engine import engine

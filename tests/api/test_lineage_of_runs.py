@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from flows.sign_in import CLIENT
+from flows.server.sign_in import CLIENT
 from tests.api.system import CMDB, System
 from tests.lineage import check_event, lineage_server
 from tests.support import execute, vpc, write_csv

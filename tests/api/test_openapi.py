@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from schemas.choices import Mode
+from schemas.job_options.choices import Mode
 from tests.api.facade import Facade
 from tests.waiting import wait_until
 

@@ -20,9 +20,9 @@ from api.rest.models.job_request import JobRequest
 from api.rest.models.plans import ApproveRequest
 from api.rest.models.runs import UndoRequest
 from api.rest.models.syncs import SyncRequest
-from schemas.choices import LABELS
+from schemas.job_options.choices import LABELS
+from schemas.job_options.options import declared_options, internal, nested_model, option_of
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
-from schemas.options import declared_options, internal, nested_model, option_of
 from tests.api.support import Cli
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from flows.artifacts import key_part
-from flows.progress import state_in
+from flows.monitoring.artifacts import key_part
+from flows.monitoring.progress import state_in
 from tests.api.system import System, execute, file, follow
 from tests.support import execute as sql
 from tests.support import vpc, write_csv

@@ -23,9 +23,9 @@ from cmdb import import_file
 from flows.commands import OPERATORS
 from schemas.errors import Code, MappingError, SourceError, UnknownType
 from schemas.issues import Issue
+from schemas.job_options.named_options import named_options
 from schemas.jobs import ImportJob
-from schemas.named_options import named_options
-from schemas.remedies import (
+from schemas.language.remedies import (
     NEUTRAL,
     Action,
     ActionCall,
@@ -62,7 +62,7 @@ def proposed() -> Iterator[tuple[str, ast.Call]]:
     """Give the place and call of each marker that the messages of the engine have."""
     for path in engine_modules():
         text = path.read_text(encoding="utf-8")
-        nodes = ast.walk(ast.parse(text)) if "from schemas.remedies import" in text else ()
+        nodes = ast.walk(ast.parse(text)) if "from schemas.language.remedies import" in text else ()
         for node in nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("option", "action"):
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from sqlalchemy import create_engine, make_url, text
 
-from flows.sign_in import CLIENT
+from flows.server.sign_in import CLIENT
 from tests.api.system import System
 from tests.conftest import ROOT
 from tests.support import execute, vpc, write_csv

@@ -14,7 +14,7 @@ import pytest
 from deployments.definitions import DEPLOYMENTS, EXAMPLES
 from flows.maintenance import remove_old
 from flows.registry import EXPORT, SYNC
-from flows.sign_in import CLIENT
+from flows.server.sign_in import CLIENT
 from generators.reference import PREFECT_YAML
 from schemas.jobs import SyncJob
 from tasks.sources import SOURCES, source_named

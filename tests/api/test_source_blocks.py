@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from flows.bulk import bulk_sync
-from flows.sign_in import CLIENT
+from flows.server.sign_in import CLIENT
 from flows.sync_watch import job_of
 from schemas.errors import UsageError
 from schemas.jobs import SyncJob

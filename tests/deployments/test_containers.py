@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from api.cli.commands.registry import all_commands
-from flows.sign_in import SERVER
+from flows.server.sign_in import SERVER
 from schemas.settings import Settings
 from tests.conftest import ROOT
 from tests.postgres import SUPERUSER, foreign_server

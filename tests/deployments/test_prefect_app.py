@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from deployments.prefect_app import BelowPath, create
-from flows.sign_in import SERVER
+from flows.server.sign_in import SERVER
 
 
 def test_it_does_not_start_without_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flows.pipelines import export_file
 from schemas.errors import UsageError
-from schemas.filters import parse
+from schemas.job_options.filters import parse
 from schemas.jobs import ExportJob, UndoJob
 from schemas.reports import Report
 from schemas.resources import RESOURCES

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.progress import state_in
+from flows.monitoring.progress import state_in
 from tasks.markdown import escaped
 from tests.flows.test_bulk_import import ask, cmdb, flow_run
 from tests.support import execute, importer, vpc

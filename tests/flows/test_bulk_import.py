@@ -12,8 +12,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from flows.progress import state_in
-from flows.sign_in import CLIENT, credentials
+from flows.monitoring.progress import state_in
+from flows.server.sign_in import CLIENT, credentials
 from tests.support import execute, stored, vpc, write_csv
 
 CMDB = Path(sys.executable).with_name("cmdb")

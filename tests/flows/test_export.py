@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.pipelines import export_file
-from schemas.filters import parse
+from schemas.job_options.filters import parse
 from schemas.jobs import ExportJob
 from schemas.reports import Exported
 from schemas.resources import RESOURCES

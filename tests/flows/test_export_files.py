@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from flows.pipelines import export_file
 from schemas.errors import RunFailed, SourceError, UsageError
-from schemas.filters import parse
+from schemas.job_options.filters import parse
 from schemas.jobs import ExportJob, WriteOptions
 from schemas.reports import Counts, Exported
 from schemas.resources import RESOURCES

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from flows.pipelines import apply_plan, export_file, import_file, sync_source
-from schemas.choices import Drift
+from schemas.job_options.choices import Drift
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.reports import Counts, Report
 from schemas.settings import settings

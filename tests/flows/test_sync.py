@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import SourceError, UsageError
-from schemas.remedies import Action, action
+from schemas.language.remedies import Action, action
 from schemas.reports import Counts, Outcome, Status
 from schemas.settings import settings
 from tests.aws import REGION, ec2

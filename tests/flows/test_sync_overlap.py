@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.pipelines import sync_source
-from schemas.choices import Overlap
+from schemas.job_options.choices import Overlap
 from schemas.jobs import SyncJob
 from schemas.reports import Report, Status
 from tasks.store import ledger

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.choices import Missing, Overlap
+from schemas.job_options.choices import Missing, Overlap
 from schemas.jobs import SyncJob
 from schemas.kept_sources import SOURCE_OPTIONS, block_named, check_source, sync_from
 

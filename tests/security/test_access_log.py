@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from api.rest.security.guard import new_key
-from schemas.api_keys import ApiKey
+from schemas.access.api_keys import ApiKey
 from tasks.store.access import access_log
 from tasks.store.access.access_log import Event, Verified
 from tasks.store.connection.engine import engine

@@ -12,8 +12,8 @@ from fastapi.routing import APIRoute
 
 from api.cli.main import main  # noqa: F401  # the application as the command line imports it
 from api.rest.security.access import _administers
+from schemas.access.permissions import Authority
 from schemas.errors import Forbidden
-from schemas.permissions import Authority
 from tests.api.conftest import Serve
 from tests.api.facade import Locked
 from tests.support import execute, importer, stored, vpc, vpc_id

@@ -21,7 +21,7 @@ from api.rest.security import connections
 from api.rest.security.access import COOKIE
 from api.rest.security.guard import check_binding, new_key
 from api.rest.serve import configured
-from schemas.api_keys import ApiKey
+from schemas.access.api_keys import ApiKey
 from schemas.errors import UsageError
 from schemas.settings import Settings
 from tests.api.conftest import Serve

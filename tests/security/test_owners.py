@@ -11,9 +11,9 @@ from alembic import command
 from alembic.config import Config
 
 from flows.pipelines import sync_source
+from schemas.access.permissions import Authority
 from schemas.errors import Forbidden
 from schemas.jobs import SyncJob
-from schemas.permissions import Authority
 from schemas.settings import settings
 from tasks.store.access.definitions import definition, definitions, saved_mappings
 from tasks.store.connection.engine import engine

@@ -22,7 +22,7 @@ from deployments import up, worker
 from deployments.definitions import JOB_TEMPLATE, make_pool
 from deployments.process import Part
 from flows import launch
-from flows.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret, sign_in
+from flows.server.sign_in import CLIENT, SERVER, credentials, secret_file, server_secret, sign_in
 from schemas.errors import Unavailable
 from schemas.settings import Settings, settings
 from tests.api.facade import NOWHERE

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Dialog, Page, Request, Response, expect
 from pydantic import SecretStr
 
 from deployments.server import prefect_server
-from flows.sign_in import server_secret
+from flows.server.sign_in import server_secret
 from schemas.settings import Settings
 from tasks.markdown import JOINER
 from tests.api.browsing import PICTURES

@@ -16,8 +16,8 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.states import Failed
 
 from deployments.limits import Limits, watched
-from flows.standing import _message
-from schemas.outcome_messages import NO_MEMORY, sentence
+from flows.server.standing import _message
+from schemas.language.outcome_messages import NO_MEMORY, sentence
 from schemas.reports import Outcome
 from tasks.prefect_tasks import message_of_error
 from tasks.runtime.lifecycle import outcome_after

@@ -16,8 +16,8 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 
 from api.rest.security.guard import new_key
 from deployments.definitions import POOL
-from flows.fair_queues import Served, fair_order, queue_of
-from schemas.api_keys import ApiKey
+from flows.server.fair_queues import Served, fair_order, queue_of
+from schemas.access.api_keys import ApiKey
 from tests.api.facade import served
 from tests.api.system import System, execute, facade, file, follow
 from tests.locks import WHILE_VALIDATING, held

@@ -17,9 +17,9 @@ from api.rest.models.records import CountRequest
 from api.rest.problems import Refused
 from api.rest.security.nul import NoNul
 from schemas.errors import UsageError
-from schemas.filters import MAX_TEXT, parse
+from schemas.job_options.filters import MAX_TEXT, parse
+from schemas.job_options.read_options import ReadOptions
 from schemas.jobs import ExportJob, ImportJob, SyncJob
-from schemas.read_options import ReadOptions
 from schemas.settings import Settings, settings
 from tests.api.facade import Facade
 from tests.api.support import Cli

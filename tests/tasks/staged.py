@@ -11,7 +11,7 @@ from uuid import uuid4
 import polars as pl
 from sqlalchemy import Connection
 
-from schemas.choices import Empty
+from schemas.job_options.choices import Empty
 from schemas.model.tables import SEEN_AT
 from schemas.resources import RESOURCES
 from schemas.sources import ROW

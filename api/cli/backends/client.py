@@ -15,8 +15,8 @@ from uuid import uuid4
 import httpx
 
 from api.cli.backends.problems import error_of, foreign_answer, problem_of
+from schemas.access.hosts import is_loopback
 from schemas.errors import CmdbError, RunFailed, Unavailable, UsageError
-from schemas.hosts import is_loopback
 from schemas.settings import Settings
 from tasks.atomic_write import atomic_path
 from tasks.backoff import PASSING, Retryable, retried, retry_after_seconds

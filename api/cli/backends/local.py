@@ -18,9 +18,9 @@ from sqlalchemy import Connection
 from api.cli import wording
 from api.cli.watch import Watch
 from api.json_output import syncs_json
-from schemas.api_keys import SCOPES
-from schemas.choices import Verdict
+from schemas.access.api_keys import SCOPES
 from schemas.errors import Unavailable, UsageError
+from schemas.job_options.choices import Verdict
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
 from schemas.model.resource import Resource
 from schemas.model.rule_listing import ListedRule, list_rules
@@ -42,7 +42,7 @@ from tasks.store.read.run_diff import Difference, difference
 if TYPE_CHECKING:
     from flows.diagnosis import Check
     from flows.registry import Job
-    from flows.syncs import Scheduled
+    from flows.server.syncs import Scheduled
 
 
 @contextmanager
@@ -143,7 +143,7 @@ class Local:
             hand_over_to_prefect(self._settings)
         except Unavailable:
             return []
-        from flows.syncs import scheduled  # Prefect takes a second to import, and reads its settings as it does
+        from flows.server.syncs import scheduled  # Prefect takes a second to import, and reads its settings as it does
 
         return scheduled()
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from schemas.formats import EXCEL, READ_ENDINGS
+from schemas.job_options.options import declared_options
 from schemas.jobs import ImportJob
-from schemas.options import declared_options
 from schemas.settings import Settings
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK"

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from api.cli.backends.choice import administration
 from api.cli.local_time import shown_time
 from api.cli.terminal import err, out, print_json, print_plain
-from schemas.api_keys import SCOPES
+from schemas.access.api_keys import SCOPES
 from tasks.store.access import access_log
 
 if TYPE_CHECKING:

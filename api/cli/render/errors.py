@@ -9,7 +9,7 @@ from api.cli.terminal import err, print_json
 from api.cli.wording import COMMAND_LINE
 from api.json_output import error_json
 from schemas.errors import CmdbError, MappingError
-from schemas.remedies import worded
+from schemas.language.remedies import worded
 
 
 def show_error(error: CmdbError, json: bool) -> None:

@@ -8,7 +8,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from schemas.texts import Options
+from schemas.language.texts import Options
 
 
 class Model(BaseModel):

@@ -8,10 +8,10 @@ from pydantic import AliasChoices, BaseModel, Field, JsonValue, ValidationError,
 from pydantic.alias_generators import to_camel
 
 from api.rest.models.base import Model, RequestModel
-from schemas.choices import LABELS
-from schemas.options import Declared, declared_options
-from schemas.read_options import SheetOptions as DeclaredSheetOptions
-from schemas.wording import validation_message
+from schemas.job_options.choices import LABELS
+from schemas.job_options.options import Declared, declared_options
+from schemas.job_options.read_options import SheetOptions as DeclaredSheetOptions
+from schemas.language.wording import validation_message
 
 
 class SheetOptions(Model, DeclaredSheetOptions):

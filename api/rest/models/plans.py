@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.rest.models.base import Model, RequestModel
 from api.rest.models.job_request import JobRequest, derived
-from schemas.choices import Verdict
+from schemas.job_options.choices import Verdict
 from schemas.jobs import ApplyJob
 
 

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from api.rest.models.base import Model, QueryModel, RequestModel
-from schemas.filters import MAX_TEXT, Filter, Filters, both, of_fields, parse
+from schemas.job_options.filters import MAX_TEXT, Filter, Filters, both, of_fields, parse
 
 _MOST_FILTERS = 100
 

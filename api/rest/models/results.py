@@ -14,7 +14,7 @@ from api.rest.models.base import Model, QueryModel
 from api.rest.models.plans import PlanDetail
 from api.rest.models.runs import State
 from api.rest.wording import Message, Remedy
-from schemas.choices import Mode
+from schemas.job_options.choices import Mode
 from schemas.reports import Outcome, Status
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 
 from api.rest.models.base import Model
 from api.rest.models.plans import PlanDecision, PlanDetail
-from schemas.choices import Mode
+from schemas.job_options.choices import Mode
 from schemas.reports import Outcome, Status
 
 Details = dict[str, JsonValue]

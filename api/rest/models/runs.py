@@ -12,7 +12,7 @@ from api.rest.models.base import Model
 from api.rest.models.job_request import JobRequest, derived
 from api.rest.wording import Message
 from flows.registry import EXPORT, IMPORT, BulkFlow
-from flows.standing import Standing
+from flows.server.standing import Standing
 from schemas.jobs import UndoJob
 from schemas.phases import Phase
 

@@ -24,10 +24,10 @@ from api.rest.service import CurrentService
 from api.rest.streams import add_streams
 from flows.job_parameter import members
 from flows.registry import EXPORT
-from flows.standing import Standing
+from flows.server.standing import Standing
+from schemas.access.permissions import Action
 from schemas.jobs import ExportJob
 from schemas.model.resource import Resource
-from schemas.permissions import Action
 from schemas.resources import RESOURCES, resource
 from tasks.formats import FORMATS, format_named
 from tasks.runtime.context import disk_errors

@@ -10,7 +10,7 @@ from api.rest.models.records import FreeBlocks
 from api.rest.problems import responses
 from api.rest.security.access import Reader
 from api.rest.service import CurrentService
-from schemas.permissions import Action
+from schemas.access.permissions import Action
 from tasks.store.read.free_blocks import MOST, Search, find_free
 
 router = APIRouter(prefix="/api/free", tags=["records"])

@@ -21,8 +21,8 @@ from api.rest.problems import RESPONSES, responses
 from api.rest.security.access import Reader
 from api.rest.service import CurrentService, Service
 from deployments.definitions import POOL
+from schemas.access.permissions import Action
 from schemas.errors import CmdbError
-from schemas.permissions import Action
 from schemas.resources import RESOURCES
 from tasks.store import ledger
 

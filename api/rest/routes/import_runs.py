@@ -23,8 +23,8 @@ from api.rest.security.access_log import note
 from api.rest.service import CurrentService
 from api.rest.streams import add_streams
 from flows.registry import IMPORT
+from schemas.access.permissions import Action
 from schemas.issues import Severity
-from schemas.permissions import Action
 from schemas.reports import Report
 from schemas.resources import RESOURCES, resource
 from tasks.steps.rejects import write_rejects

@@ -26,9 +26,9 @@ from api.rest.service import CurrentService, Service
 from api.rest.uploads import Upload
 from flows.job_parameter import members
 from flows.registry import IMPORT
-from flows.standing import Standing
+from flows.server.standing import Standing
+from schemas.access.permissions import Action
 from schemas.jobs import ImportJob
-from schemas.permissions import Action
 from schemas.reports import Report
 from schemas.resources import resource
 from tasks.store import ledger

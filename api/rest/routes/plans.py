@@ -18,10 +18,10 @@ from api.rest.security.access import Caller, Importer
 from api.rest.security.access_log import note
 from api.rest.service import CurrentService, Service
 from flows.registry import APPLY, IMPORT
-from schemas.choices import Verdict
+from schemas.access.permissions import Action
 from schemas.errors import UsageError
+from schemas.job_options.choices import Verdict
 from schemas.jobs import ApplyJob
-from schemas.permissions import Action
 from schemas.reports import Decision, FrozenPlan
 from tasks.steps.restore_plan import FOUR_EYES
 from tasks.store import ledger

@@ -13,8 +13,8 @@ from api.rest.models.records import Event, RecordDetail, RecordPage, RecordQuery
 from api.rest.problems import Refused, responses
 from api.rest.security.access import Reader
 from api.rest.service import CurrentService
-from schemas.filters import parse
-from schemas.permissions import Action
+from schemas.access.permissions import Action
+from schemas.job_options.filters import parse
 from schemas.resources import resource
 from tasks.store.read import record_pages
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from api.rest.models.session import Login, Session
 from api.rest.problems import responses
 from api.rest.security.access import COOKIE, AnyKey, access
-from schemas.api_keys import SCOPES
-from schemas.permissions import Permissions
+from schemas.access.api_keys import SCOPES
+from schemas.access.permissions import Permissions
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 

@@ -19,11 +19,11 @@ from api.rest.security.access import AnyKey, Caller, Importer, Reader
 from api.rest.security.access_log import already_entered, note
 from api.rest.service import CurrentService, Service
 from flows.registry import IMPORT
-from flows.syncs import scheduled
+from flows.server.syncs import scheduled
+from schemas.access.permissions import Action
 from schemas.errors import Forbidden
 from schemas.jobs import SyncJob
 from schemas.kept_sources import block_named
-from schemas.permissions import Action
 from schemas.resources import RESOURCES, resource
 from tasks.sources import source_named
 from tasks.store import ledger

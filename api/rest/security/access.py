@@ -17,9 +17,9 @@ from starlette.requests import HTTPConnection, cookie_parser
 from starlette.types import Scope
 
 from api.rest.problems import Refused
-from schemas.api_keys import SCOPES
+from schemas.access.api_keys import SCOPES
+from schemas.access.permissions import Action, Authority, Permissions
 from schemas.errors import CmdbError
-from schemas.permissions import Action, Authority, Permissions
 from schemas.settings import Settings
 from tasks.store.access import keys
 from tasks.store.connection.engine import database_errors, engine

@@ -17,9 +17,9 @@ from api.rest.problems import Refused, answer
 from api.rest.root_path import path_below
 from api.rest.security.access import Access
 from api.rest.security.connections import network_of
-from schemas.api_keys import SCOPES, ApiKey
+from schemas.access.api_keys import SCOPES, ApiKey
+from schemas.access.hosts import is_loopback
 from schemas.errors import UsageError
-from schemas.hosts import is_loopback
 from schemas.settings import Settings
 from tasks.store.access.keys import hashed as _hash
 from tasks.store.access.keys import new_secret

@@ -9,7 +9,7 @@ import orjson
 
 from api.rest.problems import Refused
 from flows.registry import EXPORT, BulkFlow
-from flows.runs import Runs
+from flows.server.runs import Runs
 from schemas.settings import Settings
 
 

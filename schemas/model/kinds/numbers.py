@@ -7,8 +7,8 @@ import re
 import polars as pl
 from sqlalchemy import BigInteger, Boolean, Double, Text
 
+from schemas.language.remedies import option
 from schemas.model.kinds.kind import Kind, fall_back
-from schemas.remedies import option
 
 _WHOLE = r"^([+-]?\d+)\.0+$"
 _SPREADSHEET_NUMBER = (

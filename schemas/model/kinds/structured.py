@@ -12,9 +12,9 @@ import polars as pl
 from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, JSONB
 
+from schemas.language.spelling import plain
 from schemas.model.kinds.addresses import BLOCK, canonical_block
 from schemas.model.kinds.kind import HIDDEN, Kind, Read, each
-from schemas.spelling import plain
 
 
 def _items(text: str) -> Iterable[str]:

@@ -15,10 +15,10 @@ from typing import Any
 
 import jmespath
 
+from schemas.language.spelling import plain
 from schemas.model.resource import TAGGED, AwsRecord, Resource
 from schemas.resources import RESOURCES
 from schemas.sources import NOTE
-from schemas.spelling import plain
 from tasks.formats.base import Flatten
 from tasks.formats.jmespath_functions import OPTIONS
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
+from schemas.language.spelling import plain
 from schemas.sources import NOTE
-from schemas.spelling import plain
 from tasks.formats.aws.document import SHAPES, Shape, by_key, type_of_id
 
 Json = dict[str, Any]

@@ -14,8 +14,8 @@ import polars as pl
 from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import Issue, Severity
+from schemas.language.texts import SEPARATOR
 from schemas.sources import NOTE, Opened
-from schemas.texts import SEPARATOR
 from tasks.formats.base import Format, Source, column_names
 from tasks.formats.csv.line_census import census
 from tasks.formats.csv.record_census import quoted_reader

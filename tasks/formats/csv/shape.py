@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from schemas.issues import Issue, Severity
-from schemas.wording import some_of
+from schemas.language.wording import some_of
 from tasks.formats.chunked import Starts
 from tasks.formats.csv.chunks import Chunks
 

@@ -7,7 +7,7 @@ from array import array
 import polars as pl
 
 from schemas.issues import Issue, Severity
-from schemas.wording import some_of
+from schemas.language.wording import some_of
 from tasks.formats.excel.number_formats import Look, NumberFormat
 from tasks.formats.excel.sheet_xml import Area, Marks, place_of, special_cell_issues
 from tasks.formats.header import is_number_name

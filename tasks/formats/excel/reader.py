@@ -13,8 +13,8 @@ import polars as pl
 from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
-from schemas.read_options import SheetOptions
-from schemas.remedies import option
+from schemas.job_options.read_options import SheetOptions
+from schemas.language.remedies import option
 from schemas.resources import find_resource
 from schemas.resources import resource as resource_named
 from schemas.sources import ROW, Opened, Sheet

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from schemas.issues import Issue, Severity
-from schemas.wording import some_of
+from schemas.language.wording import some_of
 from tasks.formats.excel.number_formats import NumberFormat, formats_of_styles
 from tasks.formats.excel.parts import as_series
 

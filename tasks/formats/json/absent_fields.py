@@ -8,10 +8,10 @@ from dataclasses import replace
 import polars as pl
 
 from schemas.issues import Issue, Severity
+from schemas.language.remedies import option
+from schemas.language.spelling import plain
 from schemas.model.resource import TAGGED
-from schemas.remedies import option
 from schemas.sources import ROW, Opened
-from schemas.spelling import plain
 from tasks.formats.aws.document import VIEWER, Shape
 from tasks.formats.base import ABSENT, Source
 from tasks.formats.json.reading import Reading

@@ -17,7 +17,7 @@ import polars as pl
 from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import issues_frame
-from schemas.remedies import option
+from schemas.language.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import NOTE, Opened
 from tasks.formats.aws import inventory

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.errors import UnknownType
-from schemas.spelling import plain
+from schemas.language.spelling import plain
 from tasks.formats.base import Source
 from tasks.formats.json.parser import Reader
 from tasks.formats.json.place import Place

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from schemas.errors import SourceError, UnknownType
+from schemas.language.spelling import plain
 from schemas.sources import Opened
-from schemas.spelling import plain
 from tasks.formats.aws import inventory
 from tasks.formats.aws.document import Shape, other_id_member, recognise
 from tasks.formats.base import Source

@@ -11,12 +11,12 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity, issues_frame
+from schemas.language.remedies import option
+from schemas.language.spelling import plain
+from schemas.language.wording import some_of
 from schemas.model.resource import Resource
-from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import ROW, Opened
-from schemas.spelling import plain
-from schemas.wording import some_of
 from tasks.formats.aws import inventory
 from tasks.formats.aws.document import SHAPES, Shape
 from tasks.formats.base import NOTHING

@@ -11,7 +11,7 @@ from json import JSONDecodeError, JSONDecoder
 from typing import IO, Any, NoReturn
 
 from schemas.errors import SourceError
-from schemas.remedies import option
+from schemas.language.remedies import option
 
 _CHUNK = 1 << 20
 

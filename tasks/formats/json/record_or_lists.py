@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from schemas.language.spelling import plain
 from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
-from schemas.spelling import plain
 from tasks.formats.aws import inventory
 from tasks.formats.aws.document import named_shape, recognise
 from tasks.formats.base import Source

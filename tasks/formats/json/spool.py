@@ -21,9 +21,9 @@ import polars as pl
 
 from schemas.errors import SourceError
 from schemas.issues import Issue, issues_frame
+from schemas.language.spelling import plain
 from schemas.resources import RESOURCES
 from schemas.sources import ROW
-from schemas.spelling import plain
 from tasks.formats.base import ABSENT, MOST_CELLS, MOST_NAMED, Flatten, Source, column_name, refuse_long_names
 from tasks.formats.csv.shape import too_long
 from tasks.formats.json.flat_ndjson import is_left_alone

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from schemas.errors import UnknownType
+from schemas.language.remedies import option
 from schemas.model.resource import Resource
-from schemas.remedies import option
 from schemas.resources import find_resource
 from tasks.formats.netbox.members import Json
 from tasks.formats.netbox.shapes import ENDPOINTS, MODELS, SHAPES, Shape

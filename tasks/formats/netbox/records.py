@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from schemas.issues import Issue, Severity
+from schemas.language.spelling import plain
 from schemas.model.resource import SOURCE_ID
 from schemas.sources import UNTOUCHED
-from schemas.spelling import plain
 from tasks.formats.json.spool import Chunk, Flat
 from tasks.formats.netbox.members import Json, NoValue, Value, choice_of, name_of
 from tasks.formats.netbox.recognition import PAGING, endpoint_of, system_of

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 
+from schemas.language.spelling import plain
 from schemas.model.resource import Resource
 from schemas.resources import RESOURCES
-from schemas.spelling import plain
 from tasks.formats.netbox.members import (
     Field,
     Json,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from schemas.language.spelling import plain
 from schemas.model.resource import TAGGED
-from schemas.spelling import plain
 from tasks.formats.json.spool import Json
 from tasks.formats.terraform.facts import CLEARED, Facts, Read, key_of
 

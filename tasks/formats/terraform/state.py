@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 from schemas import formats
 from schemas.errors import SourceError
 from schemas.issues import LEFT_OUT, Issue, Severity
+from schemas.language.remedies import option
 from schemas.model.resource import Resource
-from schemas.remedies import option
 from schemas.resources import RESOURCES
 from schemas.sources import MERGED, NOTE, UNTOUCHED, Opened
 from tasks.formats.base import NOTHING, Format, Source

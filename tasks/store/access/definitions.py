@@ -11,9 +11,9 @@ from sqlalchemy.dialects import postgresql
 
 from schemas.errors import Forbidden, UsageError
 from schemas.jobs import SyncJob
+from schemas.language.remedies import option
 from schemas.mapping import Mapping
 from schemas.model.tables import SAVED_MAPPING, SYNC_DEFINITION
-from schemas.remedies import option
 from tasks.store.access import access_log
 from tasks.store.connection.session import name_lock
 

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from schemas.api_keys import SCOPES
+from schemas.access.api_keys import SCOPES
+from schemas.access.permissions import Permissions
 from schemas.errors import UsageError
+from schemas.language.remedies import Action, action
 from schemas.model.tables import API_KEY, API_SESSION
-from schemas.permissions import Permissions
-from schemas.remedies import Action, action
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

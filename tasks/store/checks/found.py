@@ -24,8 +24,8 @@ from sqlalchemy import (
     select,
 )
 
-from schemas.choices import Mode
 from schemas.issues import Severity
+from schemas.job_options.choices import Mode
 from schemas.mapping import Mapping
 from schemas.model.tables import IMPORT_ISSUE
 from tasks.store.merge.target import Target, source_row

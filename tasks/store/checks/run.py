@@ -20,8 +20,8 @@ from sqlalchemy import (
     insert,
 )
 
-from schemas.choices import Mode
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Mode
 from tasks.store.checks.duplicate_keys import duplicate_keys
 from tasks.store.checks.findings import CheckContext
 from tasks.store.checks.found import FOUND, CheckOptions, count_found, remove_rejected, store_issues

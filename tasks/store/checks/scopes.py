@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CTE, ColumnElement, Text, and_, cast, exists, func, literal, null, or_, select, union
 from sqlalchemy import false as sql_false
 
-from schemas.choices import Empty
+from schemas.job_options.choices import Empty
 from schemas.model.rules import Reference
 from schemas.model.tables import TABLES
 from schemas.resources import RESOURCES

@@ -16,9 +16,9 @@ from sqlalchemy import (
     select,
 )
 
-from schemas.choices import Mode, Stale
+from schemas.job_options.choices import Mode, Stale
+from schemas.language.remedies import option
 from schemas.model.tables import SEEN_AT
-from schemas.remedies import option
 from tasks.store.checks.staged_findings import staged_finding
 from tasks.store.merge.diff import planned_updates
 from tasks.store.merge.target import Target

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from schemas.choices import Mode, Verdict
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Mode, Verdict
+from schemas.language.outcome_messages import sentence
 from schemas.mapping import Join, Mapping, Match, Measure
 from schemas.ordering import in_declared_order, in_order
-from schemas.outcome_messages import sentence
 from schemas.reports import Change, Counts, Decision, FrozenPlan, Outcome, PartReport, Report, RuleCount, Status
 from schemas.sources import Origin, Sheet
 

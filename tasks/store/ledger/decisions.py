@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, null, select, update
 
-from schemas.choices import Verdict
 from schemas.errors import UsageError
+from schemas.job_options.choices import Verdict
 from schemas.model.tables import IMPORT_RUN
 from schemas.reports import Decision, Outcome, Status
 from tasks.store.ledger.codec import decision_from_json, decision_to_json

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, cast, func, literal, null, select, update
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects import postgresql
 
-from schemas.choices import Mode, Verdict
 from schemas.errors import UsageError
 from schemas.issues import Issue
+from schemas.job_options.choices import Mode, Verdict
+from schemas.language.remedies import Action, action
 from schemas.model.tables import IMPORT_RUN
-from schemas.remedies import Action, action
 from tasks.store.ledger.codec import decision_from_json, issue_from_row
 from tasks.store.ledger.retention import no_such_run
 

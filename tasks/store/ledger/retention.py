@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 from sqlalchemy.dialects import postgresql
 
 from schemas.errors import UsageError
+from schemas.language.remedies import Action, action
 from schemas.model.tables import (
     BEFORE,
     CHANGE,
@@ -21,7 +22,6 @@ from schemas.model.tables import (
     RUN_RETENTION,
     WRITTEN_FIELDS,
 )
-from schemas.remedies import Action, action
 from schemas.reports import Status
 from tasks.store.connection.session import Session
 

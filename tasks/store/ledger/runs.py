@@ -25,12 +25,12 @@ from sqlalchemy import (
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects import postgresql
 
-from schemas.choices import Mode
 from schemas.errors import UsageError
 from schemas.issues import Issue
+from schemas.job_options.choices import Mode
+from schemas.language.outcome_messages import sentence
 from schemas.mapping import Mapping
 from schemas.model.tables import CHANGE, FOLLOWING, IMPORT_RUN, STAGING_SCHEMA
-from schemas.outcome_messages import sentence
 from schemas.reports import Counts, Outcome, PartReport, Report, Status
 from schemas.sources import Extracted
 from tasks.store.connection.session import Session, is_alive

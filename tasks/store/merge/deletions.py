@@ -34,8 +34,8 @@ from sqlalchemy import (
 from sqlalchemy import false as sql_false
 from sqlalchemy.schema import DropTable
 
-from schemas.choices import Missing
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Missing
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE, Reference
 from schemas.model.tables import CHANGE, GONE, GONE_BY, LINEAGE, RETIRED_AT, TABLES

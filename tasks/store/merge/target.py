@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy import false as sql_false
 from sqlalchemy import true as sql_true
 
-from schemas.choices import Empty
+from schemas.job_options.choices import Empty
 from schemas.model.resource import Resource
 from schemas.model.tables import FIRST_REFERRED, KNOWN_AS, NOTES, RETIRED_AT, ROW_NUMBER, TABLES, UNTOUCHED_FIELDS
 from tasks.store.staging.table import Staging

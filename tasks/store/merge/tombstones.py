@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
 from sqlalchemy import true as sql_true
 
-from schemas.choices import Empty
+from schemas.job_options.choices import Empty
 from schemas.model.resource import Resource
 from schemas.model.rules import STATE
 from tasks.store.merge.target import Target

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from schemas.choices import Empty
+from schemas.job_options.choices import Empty
 from schemas.model.resource import Resource
 from schemas.model.tables import TABLES
 from schemas.reports import Change

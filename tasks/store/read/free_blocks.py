@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Select, Text, case, cast, func, literal, sele
 from sqlalchemy.dialects.postgresql import CIDR, INET
 
 from schemas.errors import UsageError
+from schemas.language.remedies import Action, action
 from schemas.model.tables import TABLES
-from schemas.remedies import Action, action
 from tasks.store.read.address_space import Network, Span, free, span
 
 MOST = 1000

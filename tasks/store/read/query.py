@@ -33,12 +33,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET, JSONB
 
 from schemas.errors import UsageError
-from schemas.filters import AllOf, AnyOf, Condition, Filter, Op
+from schemas.job_options.filters import AllOf, AnyOf, Condition, Filter, Op
+from schemas.language.spelling import nearest, plain
 from schemas.model import kinds
 from schemas.model.kinds.kind import Kind
 from schemas.model.resource import Resource
 from schemas.model.tables import LINEAGE, RETIRED_AT, TABLES
-from schemas.spelling import nearest, plain
 from tasks.plain_text import plain_text
 from tasks.prefetch import pushed
 from tasks.store.connection.copy import copy_out

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, String, and_, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, CIDR, INET
 
-from schemas.filters import Filter
+from schemas.job_options.filters import Filter
 from schemas.model import kinds
 from schemas.model.resource import Resource
 from schemas.model.tables import CHANGES, IMPORT_RUN, LINEAGE, RETIRED_AT, TABLES, has_lasting_ids

@@ -27,8 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from schemas.choices import Empty
 from schemas.issues import Severity
+from schemas.job_options.choices import Empty
 from schemas.model.tables import RETIRED_AT, ROW_NUMBER
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.target import Target

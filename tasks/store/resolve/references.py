@@ -39,11 +39,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from schemas.issues import Severity
+from schemas.language.spelling import nearest_of
 from schemas.model.resource import NATURAL_KEY, Resource
 from schemas.model.rules import Reference
 from schemas.model.tables import ROW_NUMBER, TABLES
 from schemas.resources import RESOURCES
-from schemas.spelling import nearest_of
 from tasks.store.connection.copy import copy_frame
 from tasks.store.connection.temp_tables import temporary
 from tasks.store.merge.target import Target, records_of

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
+from schemas.language.remedies import option
 from schemas.model import kinds
 from schemas.model.kinds.kind import Kind
-from schemas.remedies import option
 from tests.laws import law
 
 SPELT = kinds.enum(("active", "GatewayLoadBalancer"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from schemas.job_options.read_options import ReadOptions
 from schemas.jobs import ImportJob
-from schemas.read_options import ReadOptions
 from schemas.sources import ROW, Extracted
 from tasks.steps.extract import extract
 from tests.support import with_settings

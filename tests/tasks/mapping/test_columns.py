@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.cli.wording import COMMAND_LINE
-from schemas.choices import Mode, Unknown
 from schemas.errors import MappingError
 from schemas.issues import Issue, Severity
+from schemas.job_options.choices import Mode, Unknown
+from schemas.language.remedies import worded
+from schemas.language.spelling import distance
 from schemas.mapping import Join, Mapping, Match, Measure, constant
-from schemas.remedies import worded
 from schemas.resources import RESOURCES
-from schemas.spelling import distance
 from tasks.mapping.columns import columns_of_nothing, map_columns, notices
 from tasks.mapping.match_names import is_id
 from tasks.mapping.options import MapOptions, is_field

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from schemas.secret import Secret
+from schemas.access.secret import Secret
 from tasks.notifications.webhook import post
 from tests.webhook import KEY, webhook
 

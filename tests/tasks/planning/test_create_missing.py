@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.choices import Drift
+from schemas.access.permissions import Authority
 from schemas.errors import Forbidden
 from schemas.issues import Severity
-from schemas.permissions import Authority
+from schemas.job_options.choices import Drift
 from schemas.reports import Status
 from tests.flows.support import apply, everything, undo_of
 from tests.support import execute, importer, issues_of, stored, with_settings

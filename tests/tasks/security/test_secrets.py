@@ -11,7 +11,7 @@ from prefect.blocks.system import Secret as Block
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from flows.sign_in import CLIENT
+from flows.server.sign_in import CLIENT
 from schemas.errors import UsageError
 from tasks.security.secrets import secret_named
 from tests.waiting import wait_until

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from schemas.access.secret import Secret
 from schemas.fetched import Fetched
 from schemas.resources import RESOURCES
-from schemas.secret import Secret
 from tasks.sources import Request
 from tasks.sources import fetch as fetch_source
 from tests.support import with_settings

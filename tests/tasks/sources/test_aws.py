@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from schemas.errors import SourceError, Transient, UsageError
+from schemas.language.spelling import snake_case
 from schemas.model.documents import Document
 from schemas.resources import RESOURCES
-from schemas.spelling import snake_case
 from tasks.sources import fetch
 from tasks.sources.aws import Place, complete, records
 from tasks.sources.aws_client import meaning

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.choices import Mode
 from schemas.errors import CmdbError, SourceError
 from schemas.fetched import Fetched, FetchedFile
+from schemas.job_options.choices import Mode
 from schemas.jobs import ImportJob
 from schemas.resources import RESOURCES
 from tasks.mapping.columns import map_columns

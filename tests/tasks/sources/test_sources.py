@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.access.secret import Secret
 from schemas.errors import UsageError
-from schemas.secret import Secret
 from tasks.sources import SOURCES, source_named
 from tests.tasks.sources.rigs import RIGS
 

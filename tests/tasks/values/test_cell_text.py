@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.cli.wording import COMMAND_LINE
+from schemas.job_options.read_options import ReadOptions
+from schemas.language.remedies import worded
 from schemas.mapping import Measure
 from schemas.model import kinds
 from schemas.model.kinds.kind import Kind
-from schemas.read_options import ReadOptions
-from schemas.remedies import worded
 from tasks.values.cell_text import (
     has_control,
     has_two_readings,

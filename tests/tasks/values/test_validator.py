@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from schemas.choices import Empty, Mode
 from schemas.custom import rule
 from schemas.issues import Issue, Severity, issues_frame
+from schemas.job_options.choices import Empty, Mode
 from schemas.mapping import Mapping
 from schemas.model.tables import SEEN_AT
 from schemas.resources import RESOURCES

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from schemas.choices import Mode, Unknown
+from schemas.job_options.choices import Mode, Unknown
 from schemas.model.resource import TAGGED, Resource
 from schemas.resources import RESOURCES
 from tasks.formats.aws.document import DOCUMENTS, SHAPES, flattener, recognise

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.choices import Mode
 from schemas.issues import Severity
+from schemas.job_options.choices import Mode
 from schemas.jobs import ImportJob
 from schemas.resources import RESOURCES
 from tasks.mapping.columns import map_columns

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.choices import Mode
 from schemas.errors import SourceError
+from schemas.job_options.choices import Mode
+from schemas.job_options.read_options import ReadOptions
 from schemas.jobs import ImportJob
-from schemas.read_options import ReadOptions
 from schemas.resources import RESOURCES
 from schemas.sources import UNTOUCHED, Extracted
 from tasks.formats.aws.document import SHAPES

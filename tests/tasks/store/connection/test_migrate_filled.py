@@ -15,10 +15,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from flows.pipelines import apply_plan
-from schemas.choices import Drift
+from schemas.job_options.choices import Drift
 from schemas.jobs import ApplyJob, UndoJob
+from schemas.language.outcome_messages import sentence
 from schemas.model.tables import METADATA
-from schemas.outcome_messages import sentence
 from schemas.reports import Outcome, Report, Status
 from schemas.settings import settings
 from tasks.steps.undo import undo

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from schemas.choices import Missing
 from schemas.issues import Severity
+from schemas.job_options.choices import Missing
 from schemas.reports import Change
 from tasks.store.merge.deletions import MissingRecords, RemovalCounts
 from tests.support import execute, importer, stored, vpc, vpc_id

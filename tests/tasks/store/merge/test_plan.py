@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import make_url, text
 
-from schemas.choices import Empty
+from schemas.job_options.choices import Empty
 from schemas.model.tables import SEEN_AT
 from schemas.reports import Change
 from tasks.store.connection.engine import close_engine, engine

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from schemas.errors import UsageError
-from schemas.filters import Condition, Filter, Op, parse
+from schemas.job_options.filters import Condition, Filter, Op, parse
 from schemas.model.tables import TABLES
 from schemas.resources import RESOURCES
 from tasks.store.connection.engine import engine

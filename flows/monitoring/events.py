@@ -21,7 +21,7 @@ from prefect.events import emit_event
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 
-from flows.ends import End, is_preview
+from flows.monitoring.ends import End, is_preview
 from flows.registry import BULK, Job
 from schemas.issues import Severity
 from schemas.jobs import ExportJob, SyncJob

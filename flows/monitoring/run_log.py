@@ -15,16 +15,16 @@ from prefect.exceptions import CancelledRun, FailedRun
 from prefect.logging import get_run_logger
 
 from flows.commands import OPERATORS
-from flows.ends import is_preview
+from flows.monitoring.ends import is_preview
 from flows.registry import UNDO, Job
 from schemas.errors import CmdbError
 from schemas.fetched import Fetched
 from schemas.issues import Severity
-from schemas.options import declared_options
-from schemas.outcome_messages import counts_sentence
+from schemas.job_options.options import declared_options
+from schemas.language.outcome_messages import counts_sentence
+from schemas.language.wording import some_of
 from schemas.reports import Outcome, Report
 from schemas.sources import Extracted
-from schemas.wording import some_of
 from tasks.runtime.values import MappedSource, Sources
 from tasks.steps.registry import Steps
 

@@ -12,8 +12,8 @@ from flows.commands import OPERATORS
 from flows.registry import HELD, NEEDS_INPUT, Job
 from schemas.errors import AlreadyRunning, Cancelled, CmdbError, MappingError, UnknownType
 from schemas.jobs import ApplyJob, ExportJob
-from schemas.outcome_messages import counts_sentence, export_sentence
-from schemas.remedies import worded
+from schemas.language.outcome_messages import counts_sentence, export_sentence
+from schemas.language.remedies import worded
 from schemas.reports import Exported, Outcome, Report, Status
 from tasks.prefect_tasks import message_of_error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.spelling import near_misses, nearest_of
+from schemas.language.spelling import near_misses, nearest_of
 
 NAMES = ("Berlin", "Frankfurt 1", "Frankfurt 2", "HQ", "HQ/100", "Zürich 2")
 

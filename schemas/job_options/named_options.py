@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from schemas.job_options.options import Declared, declared_options
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob, UndoJob
-from schemas.options import Declared, declared_options
 
 
 @cache

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import orjson
 
+from schemas.language.spelling import plain
 from schemas.model.kinds.kind import HIDDEN
-from schemas.spelling import plain
 
 # Members of a JSON secret that are none: what they hold may be shown.
 _OPEN = ("user", "username", "endpoint", "endpointurl", "region", "profile", "externalid")

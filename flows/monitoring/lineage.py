@@ -19,7 +19,7 @@ from prefect import states
 from prefect.client.schemas.objects import StateType
 from prefect.logging import get_run_logger
 
-from flows.ends import End, is_preview
+from flows.monitoring.ends import End, is_preview
 from flows.registry import BULK, Job
 from schemas.jobs import ExportJob, SyncJob
 from schemas.reports import Outcome
@@ -120,7 +120,7 @@ def _job_name(job: Job) -> str:
 
 
 def _datasets(job: Job, end: End | None) -> tuple[list[Any], list[Any]]:
-    from flows.lineage_datasets import datasets_of_export, datasets_of_report
+    from flows.monitoring.lineage_datasets import datasets_of_export, datasets_of_report
     from tasks.steps.kept_source import with_source
 
     if end and end.exported and isinstance(job, ExportJob):

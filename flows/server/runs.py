@@ -35,13 +35,13 @@ from prefect.states import Cancelled, Cancelling, Crashed, Scheduled
 from sqlalchemy import Connection
 
 from flows.approval import settle, survives
-from flows.fair_queues import queue_of
 from flows.job_parameter import as_text
-from flows.progress import state_in
+from flows.monitoring.progress import state_in
 from flows.registry import BULK, HELD, SYNC, WRITING, BulkFlow, Job
-from flows.standing import OWNER_TAG, Standing, standing_of, standing_of_report, updated_at
+from flows.server.fair_queues import queue_of
+from flows.server.standing import OWNER_TAG, Standing, standing_of, standing_of_report, updated_at
 from schemas.errors import Unavailable
-from schemas.outcome_messages import sentence
+from schemas.language.outcome_messages import sentence
 from schemas.phases import Phase
 from schemas.reports import Outcome, Report, Status
 from schemas.settings import Settings

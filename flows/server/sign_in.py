@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from schemas.hosts import is_loopback
+from schemas.access.hosts import is_loopback
 from schemas.settings import Settings, prefect_variables
 
 SERVER = "PREFECT_SERVER_API_AUTH_STRING"

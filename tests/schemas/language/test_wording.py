@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.wording import some_of, validation_message
+from schemas.language.wording import some_of, validation_message
 
 
 def test_a_list_is_cut_short() -> None:

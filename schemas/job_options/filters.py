@@ -31,8 +31,8 @@ from pydantic import (
 )
 
 from schemas.errors import UsageError
-from schemas.texts import UNSTORABLE
-from schemas.wording import validation_message
+from schemas.language.texts import UNSTORABLE
+from schemas.language.wording import validation_message
 
 
 class Op(StrEnum):

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from flows.ends import end_of_error, end_of_result
-from flows.events import MEANINGS, RunEvent, events_of
+from flows.monitoring.ends import end_of_error, end_of_result
+from flows.monitoring.events import MEANINGS, RunEvent, events_of
 from flows.registry import Job
-from schemas.choices import Mode
 from schemas.errors import Cancelled, SourceError
 from schemas.issues import Severity
+from schemas.job_options.choices import Mode
 from schemas.jobs import ApplyJob, ExportJob, ImportJob, SyncJob
 from schemas.reports import Counts, Exported, Outcome, Report, RuleCount
 
@@ -66,7 +66,7 @@ def test_the_events_of_a_run(job: Job, ended: Report | Exported | Exception, exp
 
 def test_every_event_is_documented() -> None:
     """Its meaning is declared, and the guide for Prefect has both."""
-    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "prefect.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[3] / "docs" / "how-to" / "prefect.md").read_text(encoding="utf-8")
     assert list(MEANINGS) == list(RunEvent)
     for event, meaning in MEANINGS.items():
         assert f"| `{event}` | {meaning} |" in guide

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from schemas.formats import READ_NAMES
-from schemas.options import Group, Option
-from schemas.texts import Encoding, Options, ReadSeparator
+from schemas.job_options.options import Group, Option
+from schemas.language.texts import Encoding, Options, ReadSeparator
 
 
 class SheetOptions(Options):

@@ -14,11 +14,11 @@ from uuid import UUID
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.commands import OPERATORS
-from flows.ends import is_preview
+from flows.monitoring.ends import is_preview
 from flows.registry import BULK, UNDO, Job
 from schemas.issues import Issue, Severity
 from schemas.jobs import ApplyJob, ExportJob, SyncJob, UndoJob
-from schemas.remedies import worded
+from schemas.language.remedies import worded
 from schemas.reports import Change, Exported, Outcome, Report
 from schemas.settings import settings
 from tasks.markdown import escaped, inert

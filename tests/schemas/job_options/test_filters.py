@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import UsageError
-from schemas.filters import AllOf, AnyOf, Condition, Filter, Filters, Op, both, of_fields, parse
+from schemas.job_options.filters import AllOf, AnyOf, Condition, Filter, Filters, Op, both, of_fields, parse
 from tests.laws import law
 
 FILTERS: TypeAdapter[Filter] = TypeAdapter(Filter)

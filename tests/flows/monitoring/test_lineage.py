@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.engine import make_url
 
-from flows.ends import End, end_of_error, end_of_result
-from flows.lineage import is_configured, with_lineage
+from flows.monitoring.ends import End, end_of_error, end_of_result
+from flows.monitoring.lineage import is_configured, with_lineage
 from flows.pipelines import export_file, import_file, sync_source
 from flows.registry import Job
 from schemas.errors import SourceError

@@ -1,0 +1,1 @@
+"""What Prefect shows of a run: its progress, log, artifacts and end, and the events and lineage that it emits."""

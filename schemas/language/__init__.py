@@ -1,0 +1,1 @@
+"""What people read: messages, remedies, spellings and their words."""
