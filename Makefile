@@ -54,6 +54,7 @@ coverage: ## every test, and the lines and branches that they run
 coverage-report: $(VENV)/.installed
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+	$(BIN)/python -m tests.covered
 
 chaos: $(VENV)/.installed ## faults at random moments while clients work, and a check that nothing is lost (SEEDS="1 2" FAULTS=50)
 	$(BIN)/python -m tests.chaos --faults $(or $(FAULTS),50) $(or $(SEEDS),1)
