@@ -66,7 +66,7 @@ _SILENCE = timedelta(seconds=5)
 """How old the last published progress of a dead run is at least: a living run publishes it twice a second."""
 
 APPLIED = "It was applied; its process ended before its report was written."
-STOPPED, DIED = sentence(Outcome.CANCELLED), sentence(Outcome.CRASHED)
+STOPPED = sentence(Outcome.CANCELLED)
 
 
 @asynccontextmanager
@@ -204,7 +204,7 @@ class Runs:
         """
         stopping = standing.phase is Phase.CANCELLING
         if standing.status == "processing" and not stopping and await self._has_died(standing):
-            return replace(standing, status="failed", eta=None, message=DIED)
+            return replace(standing, status="failed", eta=None, message=sentence(Outcome.CRASHED))
         if not stopping and standing.status not in ("failed", "cancelled"):
             return standing
         if stopping and await self._alive(standing.run_id):
@@ -335,41 +335,41 @@ class Runs:
         return updated is None or datetime.now(UTC) - updated > _SILENCE
 
     async def end_killed(self, run_id: UUID, limit: str | None) -> None:
-        """End a run whose process was killed: for a limit that it passed, or by somebody else."""
-        if limit is None and not await self._is_running(run_id):
+        """End a run whose process was killed: for a limit that it passed, by its cancellation, or by somebody else."""
+        with _told():
+            state = (await self.client.read_flow_run(run_id)).state_type
+        is_cancelled = limit is None and state in (StateType.CANCELLING, StateType.CANCELLED)
+        if limit is None and not is_cancelled and state not in (StateType.PENDING, StateType.RUNNING):
             return
         # The server notices that a process is gone once the statement that it waits for is over.
         for _ in range(int(_FREED_PATIENCE / 0.2)):
             if not await self.read(lambda connection: interrupt(connection, run_id)):
                 break
             await sleep(0.2)
-        await self.read(lambda connection: ledger.end_killed(connection, run_id, limit))
+        outcome = Outcome.LIMITED if limit else Outcome.CANCELLED if is_cancelled else Outcome.CRASHED
+        await self.read(lambda connection: ledger.end_killed(connection, run_id, outcome, limit))
+        if is_cancelled:  # the worker tells Prefect
+            await self.read(lambda connection: ledger.remove_staged(connection, run_id))
+            return
         with _told():
             if await run_sync(survives, run_id, self.url):
                 return
             await self.client.set_flow_run_state(run_id, await self._crashed(run_id, limit), force=True)
 
-    async def _is_running(self, run_id: UUID) -> bool:
-        """Whether a run is neither over nor being cancelled."""
-        with _told():
-            state = (await self.client.read_flow_run(run_id)).state
-        return state is not None and state.type in (StateType.PENDING, StateType.RUNNING)
-
     async def _crashed(self, run_id: UUID, limit: str | None = None) -> State[Any]:
         """The state of a run whose process died, which says what became of its data; the ledger has the last word."""
         if await self._ledger_status(run_id) is Status.COMPLETED:
             return Crashed(message=APPLIED)
-        said = sentence(Outcome.LIMITED, limit) if limit else DIED
         removed = await self.read(lambda connection: ledger.remove_staged(connection, run_id))
-        return Crashed(
-            message=f"{said} {'Its staged rows were removed.' if removed else 'No staged rows of it are left.'}"
-        )
+        left = "Its staged rows were removed." if removed else "No staged rows of it are left."
+        return Crashed(message=f"{sentence(Outcome.LIMITED if limit else Outcome.CRASHED, limit)} {left}")
 
     async def _end(self, run: FlowRun) -> None:
         new: State[Any]
         if run.state_type is StateType.PENDING:
             new = Scheduled(message="Its worker went away before it began.")
         elif run.state_type is StateType.CANCELLING:
+            await self.read(lambda connection: ledger.end_killed(connection, run.id, Outcome.CANCELLED))
             new = Cancelled(message=STOPPED)
         else:
             with _told():

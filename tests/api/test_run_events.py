@@ -60,10 +60,10 @@ def sync(system: System) -> Iterator[dict[str, Any]]:
 
 
 def run(system: System, deployment: dict[str, Any], path: Path, name: str) -> str:
-    """Run a deployment on a file to its end; returns the run's id."""
+    """Run a deployment on a file until it has ended or is held; returns the run's id."""
     job = {"job": {"url": str(path), "name": name, "resource_type": "vpc"}}
     found: str = system.ask_prefect("POST", f"/deployments/{deployment['id']}/create_flow_run", parameters=job)["id"]
-    ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+    ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", "PAUSED")
     wait_until(lambda: system.ask_prefect("GET", f"/flow_runs/{found}")["state_type"] in ended)
     return found
 

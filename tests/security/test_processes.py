@@ -7,8 +7,10 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
@@ -28,7 +30,7 @@ from tests.conftest import temporary_home
 from tests.databases import database
 from tests.locks import WHILE_APPLYING, held
 from tests.support import vpc, write_csv
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the memory of a process")
 
@@ -106,7 +108,9 @@ def test_runs_of_a_system_are_limited(
         path = write_csv(tmp_path / "a.csv", [vpc(1), vpc(2)])
         with held(url, WHILE_APPLYING) if without_rules else nullcontext():
             run_id = execute(client, path, withoutRules=without_rules)
-            end = follow(client, run_id)[-1]
+            # Readers see that its process is gone before the process that ended it says why.
+            follow(client, run_id)
+            end = wait_until(lambda: _end_of_killed(client, run_id)) or {}
         assert end["status"] == "failed"
         assert said in end["message"]
         with (
@@ -122,6 +126,12 @@ def test_runs_of_a_system_are_limited(
         # The state of a killed run also says what became of the rows that were staged.
         assert end["message"] == f"{kept} {cleared}"
         assert client.get("/api/records/vpc").json()["items"] == []
+
+
+def _end_of_killed(client: httpx.Client, run_id: str) -> dict[str, Any] | None:
+    """Return the progress of a run once it says what became of its staged rows."""
+    found: dict[str, Any] = client.get(f"/api/import/progress/{run_id}").json()
+    return found if "staged rows" in (found["message"] or "") else None
 
 
 def test_a_run_that_is_refused_memory_says_so() -> None:

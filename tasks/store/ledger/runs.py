@@ -168,11 +168,14 @@ def end_run(connection: Connection, run_id: UUID, outcome: Outcome, message: str
     connection.execute(ended.values(**values, finished_at=func.clock_timestamp()))
 
 
-def end_killed(connection: Connection, run_id: UUID, limit: str | None) -> None:
-    """Enter that a process was killed, and for which limit; another run may already have entered that it died."""
+def end_killed(connection: Connection, run_id: UUID, outcome: Outcome, limit: str | None = None) -> None:
+    """Enter the outcome of a run whose process was killed, and the limit that it passed.
+
+    Another run may already have entered that it died.
+    """
     run = IMPORT_RUN.c
     open_or_dead = or_(run.status == Status.RUNNING, run.outcome == Outcome.CRASHED)
-    _end(connection, and_(run.run_id == run_id, open_or_dead), Outcome.LIMITED if limit else Outcome.CRASHED, limit)
+    _end(connection, and_(run.run_id == run_id, open_or_dead), outcome, limit)
 
 
 def remove_staged(connection: Connection, run_id: UUID) -> bool:
