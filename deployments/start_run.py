@@ -27,6 +27,9 @@ def main() -> NoReturn:
     if reason or _was_killed(code):
         # Prefect would say that the process was killed, and neither why nor what became of the data.
         arguments = [reason] if reason else []
+        # The worker may still ask this process to end, as for a run that is cancelled: it ends once all is said.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         subprocess.run([sys.executable, "-m", "deployments.report_end", *arguments], check=False)
     sys.exit(code)
 

@@ -13,9 +13,12 @@ from tasks.store import ledger
 from tasks.store.connection.engine import engine
 from tests.api.facade import Facade
 from tests.api.support import Cli
+from tests.api.system import System, follow
+from tests.api.system import execute as start_import
 from tests.conftest import OwnProcess
 from tests.locks import WHILE_APPLYING, held
 from tests.support import execute, vpc, write_csv
+from tests.waiting import wait_until
 
 MESSAGE = sentence(Outcome.CRASHED)
 
@@ -56,3 +59,20 @@ def test_a_run_that_waits_is_running(database_url: str, tmp_path: Path, own_proc
             [report] = ledger.list_runs(connection, limit=5)
         assert (report.status, report.outcome) == (Status.RUNNING, None)
     assert process.wait(timeout=60) == 0
+
+
+def test_a_run_that_is_killed_while_it_is_cancelled(system: System, tmp_path: Path) -> None:
+    """It does not answer to its cancellation any more: it is cancelled for the ledger, the API and Prefect."""
+    execute(system.url, "truncate vpc")
+    with held(system.url, WHILE_APPLYING) as lock, system.client() as client:
+        run = start_import(client, write_csv(tmp_path / "vpcs.csv", [vpc(1)]))
+        lock.wait_for_writer()
+        [process] = system.part("warm").children()
+        process.suspend()
+        system.ask_prefect("POST", f"/flow_runs/{run}/set_state", state={"type": "CANCELLING"})
+        process.kill()
+        status = "select status from import_run where run_id = cast(:run as uuid)"
+        wait_until(lambda: execute(system.url, status, run=run) == [("cancelled",)])
+        assert follow(client, run)[-1]["status"] == "cancelled"
+    wait_until(lambda: system.ask_prefect("GET", f"/flow_runs/{run}")["state_type"] == "CANCELLED")
+    assert execute(system.url, "select count(*) from vpc") == [(0,)]
