@@ -98,7 +98,7 @@ def _event(job: Job, run_id: UUID, end: End | None) -> Any:
         job=LineageJob(os.environ.get("OPENLINEAGE_NAMESPACE") or "cmdb", _job_name(job), {"jobType": kind}),
         inputs=inputs,
         outputs=outputs,
-        producer=f"https://pypi.org/project/cmdb/{version}",
+        producer=f"urn:cmdb:{version}",
     )
 
 
