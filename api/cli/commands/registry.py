@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class Listed:
     summary: str
 
 
+@cache
 def commands_of(module: str) -> dict[str, Command]:
     """Import a module and return its commands, with their names."""
     found = import_module(f"api.cli.commands.{module}")

@@ -1,4 +1,4 @@
-/** The REST API, as any program uses it; the page holds no state beside its address, to which paths are relative. */
+/** The REST API, as any program uses it; the page holds no state except its address, to which paths are relative. */
 
 /** Messages name what they propose by the labels of this page. */
 const WORDING = { "Cmdb-Wording": "page" };
